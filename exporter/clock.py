@@ -1,0 +1,39 @@
+"""Tells the time: the only module that asks the operating system for it."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Two clocks: wall time for people and dates, steady time for ages and due times."""
+
+    def wall(self) -> float:
+        """Seconds since the Unix epoch; may step in either direction."""
+
+    def steady(self) -> float:
+        """Seconds since some moment; never steps, and counts while the machine is suspended."""
+
+    def sleep(self, seconds: float) -> None:
+        """Block the calling thread for about this long."""
+
+
+class SystemClock:
+    """The machine's own clocks.
+
+    Linux stops CLOCK_MONOTONIC while suspended: a value would look as fresh after a night in
+    suspend as before it. CLOCK_BOOTTIME counts on, so it is taken where it exists.
+    """
+
+    def __init__(self) -> None:
+        self._steady_clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+    def wall(self) -> float:
+        return time.time()
+
+    def steady(self) -> float:
+        return time.clock_gettime(self._steady_clock)
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(max(0.0, seconds))
