@@ -200,3 +200,39 @@ class Plan:
     def requests_per_minute(self) -> float:
         """How many requests a minute the plan makes when nothing fails."""
         return sum(len(poll.series) * 60.0 / poll.query.every for poll in self.polls)
+
+
+@dataclass(frozen=True, slots=True)
+class PollState:
+    """How one poll is doing, as its metrics tell it; timestamps are wall seconds, 0 for never.
+
+    `failures` counts failed requests, one number for each of `errors.REASONS`, in that order.
+    """
+
+    up: bool
+    last_success: float
+    last_run: float
+    duration: float
+    runs: int
+    skipped: int
+    failures: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PollChange:
+    """What has changed in one poll: its state, and the counts at these rows of its series.
+
+    `poll` is its position in the plan. A count of None says that the series is absent now.
+    """
+
+    poll: int
+    state: PollState
+    counts: tuple[tuple[int, int | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """All that has changed since the last call, and the bots that answer now (by name)."""
+
+    polls: tuple[PollChange, ...]
+    bots_up: tuple[tuple[str, bool], ...]

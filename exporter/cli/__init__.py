@@ -1,0 +1,66 @@
+"""What a person types: each command in a module of its own, loaded only when it is asked for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Final
+
+import click
+
+from exporter import __version__
+from exporter.errors import ConfigError, ExporterError
+
+COMMANDS: Final = {
+    "run": "run",
+    "check": "check",
+    "count": "count",
+    "conversations": "history",
+    "messages": "history",
+    "simulate": "simulate",
+    "demo": "demo",
+    "healthcheck": "healthcheck",
+}
+"""Each command, and the module of this package that holds it under the same name."""
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click gives it
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"exporter.cli.{COMMANDS[cmd_name]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="nativechat-exporter")
+def cli() -> None:
+    """Counts of NativeChat conversations and messages, for Prometheus."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return 0 if it went well, 1 if it failed, 2 for a wrong configuration or usage."""
+    try:
+        result = cli.main(args=argv, prog_name="nativechat-exporter", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except ConfigError as error:
+        click.echo(error, err=True)
+        return 2
+    except ExporterError as error:
+        click.echo(f"nativechat-exporter: {error}", err=True)
+        return 1
+    except click.Abort:
+        return 1
+    return result if isinstance(result, int) else 0
+
+
+def script() -> None:
+    """Run the command and end the process with its code."""
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Serves text over HTTP: metrics, health, the status page."""

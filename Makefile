@@ -1,0 +1,64 @@
+# The verbs of this repository. Each does its own set-up: a fresh machine needs make and Python >= 3.11.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test check bench schema components constraints
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PURE := exporter/language/*,exporter/config/*,exporter/plan.py,exporter/store/*,exporter/nativechat/answers.py
+
+help: ## list these verbs
+	@sed -nE 's/^([a-z]+):.*## (.*)/make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r verb does; do \
+		printf '  %-18s %s\n' "$$verb" "$$does"; done
+
+demo: $(VENV)/.demo ## run the whole thing on this machine, against a simulated NativeChat
+	@exec $(BIN)/nativechat-exporter demo
+
+test: $(VENV)/.dev components ## run every test, and hold coverage to its promise
+	$(BIN)/pytest -n auto --dist worksteal --cov --cov-report=
+	$(BIN)/coverage report --fail-under=92
+	$(BIN)/coverage report --fail-under=100 --include='$(PURE)'
+
+check: $(VENV)/.dev ## lint, formatting, types, and files that are generated
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	@diff -u config.schema.json <($(BIN)/python -m exporter.config.jsonschema) || \
+		{ echo 'config.schema.json is not what the program prints: run make schema' >&2; exit 1; }
+
+bench: $(VENV)/.dev ## measure memory, start and speed
+	$(BIN)/python -m bench
+
+schema: $(VENV)/.dev ## write config.schema.json anew
+	schema=$$($(BIN)/python -m exporter.config.jsonschema); printf '%s\n' "$$schema" > config.schema.json
+
+components: ## install what the tests need beside Python, if it is missing
+	@tests/components.sh
+
+# Resolved on the oldest Python we run on: its needs include those of every younger one.
+# Each file is bound by the one before, so that a package has the same version everywhere.
+COMPILE := CUSTOM_COMPILE_COMMAND='make constraints' build/pip-tools/bin/pip-compile --quiet --upgrade \
+	--generate-hashes --allow-unsafe --strip-extras --no-emit-options --no-emit-index-url \
+	--no-emit-find-links --no-emit-trusted-host pyproject.toml
+
+constraints: ## pin the newest versions of everything, with hashes
+	python3.11 -m venv build/pip-tools
+	build/pip-tools/bin/python -m pip install --quiet pip-tools
+	$(COMPILE) -o constraints/runtime.txt
+	$(COMPILE) -o constraints/demo.txt -c constraints/runtime.txt --build-deps-for editable --extra simulate
+	$(COMPILE) -o constraints/dev.txt -c constraints/demo.txt --build-deps-for editable --extra dev
+
+# .demo and .dev are stamps: made anew when their constraints or pyproject.toml change.
+$(VENV)/.%: constraints/%.txt pyproject.toml | $(VENV)/pyvenv.cfg
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo '$(PYTHON) is missing or older than 3.11: name another with make PYTHON=python3.12 …' >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)

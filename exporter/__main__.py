@@ -1,0 +1,8 @@
+"""Makes `python -m exporter` the same as `nativechat-exporter`."""
+
+import sys
+
+from exporter.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,143 @@
+"""`count`: asks everything once, and prints what came."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+
+from exporter.cli.flags import config_file, logging_flags
+from exporter.cli.table import columns
+from exporter.clock import SystemClock
+from exporter.config.load import load
+from exporter.config.secrets import TokenReader
+from exporter.errors import ApiError
+from exporter.exposition.counts import Counts
+from exporter.language.suggest import did_you_mean
+from exporter.logs import LogFormat, set_up
+from exporter.model import Bot, Plan, Poll, Series
+from exporter.nativechat.client import Client
+from exporter.plan import make_plan
+from exporter.polling.poller import Poller
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@config_file
+@click.option(
+    "--output",
+    type=click.Choice(["table", "json", "prometheus"]),
+    default="table",
+    show_default=True,
+    help="How to print.",
+)
+@logging_flags
+def count(
+    *, names: tuple[str, ...], config_file: Path, output: str, log_level: str, log_format: LogFormat
+) -> int:
+    """Ask the queries NAME…, or all of them, once, and print the counts; exit with 1 if any failed."""
+    set_up(log_level, log_format)
+    plan = _only(make_plan(load(config_file, os.environ).config), names)
+    tally = Tally()
+    _ask(plan, tally)
+    printers = {"table": _table, "json": _json, "prometheus": _prometheus}
+    click.echo(printers[output](plan, tally), nl=output != "prometheus")
+    return 1 if tally.errors else 0
+
+
+@dataclass
+class Tally:
+    """Takes down what polling tells, by poll and row."""
+
+    counts: dict[tuple[tuple[str, str], int], int] = field(default_factory=dict)
+    errors: dict[tuple[tuple[str, str], int], ApiError] = field(default_factory=dict)
+    durations: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    def started(self, poll: Poll) -> None:
+        """Nothing to take down."""
+
+    def skipped(self, poll: Poll) -> None:
+        """Nothing to take down."""
+
+    def asked(self, bot: str, error: ApiError | None) -> None:
+        """Nothing to take down."""
+
+    def counted(self, poll: Poll, row: int, count: int) -> None:
+        self.counts[poll.key, row] = count
+
+    def failed(self, poll: Poll, rows: Sequence[int], error: ApiError) -> None:
+        self.errors |= {(poll.key, row): error for row in rows}
+
+    def finished(self, poll: Poll, duration: float, error: ApiError | None) -> None:  # noqa: ARG002 - see failed
+        self.durations[poll.key] = duration
+
+
+def _only(plan: Plan, names: Sequence[str]) -> Plan:
+    known = [query.name for query in plan.queries]
+    for name in names:
+        if name not in known:
+            advice = did_you_mean(name, known) or f"there are {', '.join(known)}"
+            raise click.UsageError(f"no query is called {name!r} ({advice})")
+    polls = tuple(poll for poll in plan.polls if not names or poll.query.name in names)
+    return Plan(polls, plan.zone, plan.workers)
+
+
+def _ask(plan: Plan, tally: Tally) -> None:
+    clock = SystemClock()
+
+    def client(bot: Bot) -> Client:
+        return Client(bot, TokenReader(bot.token, os.environ), clock)
+
+    poller = Poller(clock, recorder=tally, make_asker=client, on_defect=lambda: None, on_lag=lambda _: None)
+    poller.run_once(plan)
+
+
+def _rows(plan: Plan) -> list[tuple[Poll, int, Series]]:
+    return [(poll, row, series) for poll in plan.polls for row, series in enumerate(poll.series)]
+
+
+def _table(plan: Plan, tally: Tally) -> str:
+    lines = []
+    for poll, row, series in _rows(plan):
+        counted, error = tally.counts.get((poll.key, row)), tally.errors.get((poll.key, row))
+        labels = ", ".join(f"{name}={value}" for name, value in series.labels if name != "bot")
+        lines.append(
+            (
+                poll.bot.name,
+                poll.query.name,
+                labels,
+                "" if counted is None else f"{counted:,}",
+                f"{tally.durations[poll.key]:.3f}s",
+                f"{error.reason}: {error} ({error.advice})" if error else "",
+            )
+        )
+    return columns(("BOT", "QUERY", "LABELS", "COUNT", "TOOK", "ERROR"), lines, right=(3, 4))
+
+
+def _json(plan: Plan, tally: Tally) -> str:
+    objects = []
+    for poll, row, series in _rows(plan):
+        error = tally.errors.get((poll.key, row))
+        objects.append(
+            {
+                "query": poll.query.name,
+                "metric": series.metric,
+                "labels": dict(series.labels),
+                "count": tally.counts.get((poll.key, row)),
+                "seconds": round(tally.durations[poll.key], 6),
+                "error": error and {"reason": error.reason, "status": error.status, "message": str(error)},
+            }
+        )
+    return json.dumps(objects, ensure_ascii=False, indent=2)
+
+
+def _prometheus(plan: Plan, tally: Tally) -> str:
+    counts = Counts(plan)
+    for position, poll in enumerate(plan.polls):
+        for row in range(len(poll.series)):
+            counts.set(position, row, tally.counts.get((poll.key, row)))
+    return b"".join(family.text(openmetrics=False) for family in counts.families).decode()

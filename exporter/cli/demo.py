@@ -1,0 +1,38 @@
+"""`demo`: a simulated NativeChat and the daemon together, on one machine and without an account."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from exporter.cli.flags import config_file, logging_flags, web_flags
+from exporter.cli.simulate import simulated
+from exporter.clock import SystemClock
+from exporter.daemon.hall import Daemon, Options
+from exporter.daemon.service import WebOptions, serve
+from exporter.logs import LogFormat, set_up
+
+
+@click.command()
+@config_file
+@web_flags
+@logging_flags
+def demo(
+    *,
+    config_file: Path,
+    log_level: str,
+    log_format: LogFormat,
+    listen_addresses: tuple[str, ...],
+    telemetry_path: str,
+    web_config_file: Path | None,
+    enable_lifecycle: bool,
+) -> int:
+    """Show the whole thing against a simulated NativeChat: no account, nothing leaves this machine."""
+    set_up(log_level, log_format)
+    clock = SystemClock()
+    with simulated("127.0.0.1:0", clock) as (url, bots):
+        environ = {"NATIVECHAT_BOT_ID": bots[0].id, "NATIVECHAT_TOKEN": bots[0].token.reveal()}
+        daemon = Daemon(Options(config_file, demo_url=url), environ, clock)
+        web = WebOptions(listen_addresses, telemetry_path, web_config_file, enable_lifecycle)
+        return 0 if serve(daemon, web) else 1

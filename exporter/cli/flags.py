@@ -1,0 +1,92 @@
+"""Flags as users of Prometheus expect them, each with an environment variable of the same name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from exporter.language import durations
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def flag(name: str, parameter: str, **settings: Any) -> Callable[[Command], Command]:
+    """Add the flag `--NAME`, also read from NATIVECHAT_EXPORTER_NAME, as `parameter`."""
+    variable = "NATIVECHAT_EXPORTER_" + name.upper().replace(".", "_").replace("-", "_")
+    return click.option(
+        f"--{name}", parameter, envvar=variable, show_envvar=True, show_default=True, **settings
+    )
+
+
+class Duration(click.ParamType[float]):
+    """A Prometheus duration, as seconds; not shorter than a second."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        try:
+            seconds = durations.parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if seconds < 1:
+            self.fail(f"{value!r} is shorter than a second", param, ctx)
+        return seconds
+
+
+config_file = flag(
+    "config.file",
+    "config_file",
+    type=click.Path(path_type=Path),
+    default="config.yaml",
+    help="The configuration.",
+)
+
+
+def logging_flags(command: Command) -> Command:
+    """Add `--log.level` and `--log.format`."""
+    level = click.Choice(["debug", "info", "warn", "error"])
+    log_format = click.Choice(["logfmt", "json"])
+    command = flag(
+        "log.format", "log_format", type=log_format, default="logfmt", help="How lines are written."
+    )(command)
+    return flag("log.level", "log_level", type=level, default="info", help="Log this and what is graver.")(
+        command
+    )
+
+
+def web_flags(command: Command) -> Command:
+    """Add what `run` and `demo` share about serving."""
+    for add in (
+        flag(
+            "web.enable-lifecycle",
+            "enable_lifecycle",
+            is_flag=True,
+            help="Let POST /-/reload load the configuration anew.",
+        ),
+        flag(
+            "web.config.file",
+            "web_config_file",
+            type=click.Path(path_type=Path),
+            help="TLS and basic auth, in the format of Prometheus's exporter-toolkit.",
+        ),
+        flag(
+            "web.telemetry-path",
+            "telemetry_path",
+            default="/metrics",
+            help="Where the metrics are served.",
+        ),
+        flag(
+            "web.listen-address",
+            "listen_addresses",
+            multiple=True,
+            default=[":10054"],
+            help="Where to listen; may be given several times. 127.0.0.1:0 picks a free port.",
+        ),
+    ):
+        command = add(command)
+    return command

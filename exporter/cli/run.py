@@ -1,0 +1,59 @@
+"""`run`: the daemon."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from exporter.cli.flags import Duration, config_file, flag, logging_flags, web_flags
+from exporter.clock import SystemClock
+from exporter.daemon.hall import Daemon, Options
+from exporter.daemon.service import WebOptions, serve
+from exporter.logs import LogFormat, set_up
+from exporter.plan import Shard
+
+
+@click.command()
+@config_file
+@web_flags
+@flag(
+    "config.watch-interval",
+    "watch_interval",
+    type=Duration(),
+    default="5s",
+    help="How often the content of the configuration file is compared.",
+)
+@flag(
+    "shard.ordinal",
+    "shard_ordinal",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Which shard this is, from 0.",
+)
+@flag(
+    "shard.total", "shard_total", type=click.IntRange(1, 1024), default=1, help="How many shards there are."
+)
+@logging_flags
+def run(
+    *,
+    config_file: Path,
+    watch_interval: float,
+    shard_ordinal: int,
+    shard_total: int,
+    log_level: str,
+    log_format: LogFormat,
+    listen_addresses: tuple[str, ...],
+    telemetry_path: str,
+    web_config_file: Path | None,
+    enable_lifecycle: bool,
+) -> int:
+    """Ask NativeChat on a schedule, and serve the counts to Prometheus."""
+    if shard_ordinal >= shard_total:
+        raise click.UsageError(f"--shard.ordinal={shard_ordinal} must be below --shard.total={shard_total}")
+    set_up(log_level, log_format)
+    options = Options(config_file, watch_interval, Shard(shard_ordinal, shard_total))
+    daemon = Daemon(options, os.environ, SystemClock())
+    web = WebOptions(listen_addresses, telemetry_path, web_config_file, enable_lifecycle)
+    return 0 if serve(daemon, web) else 1

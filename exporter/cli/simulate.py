@@ -1,0 +1,94 @@
+"""`simulate`: a simulated NativeChat to try things against."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields as fields_of
+from signal import SIGINT, SIGTERM, signal
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
+
+import click
+
+from exporter.cli.flags import flag, logging_flags
+from exporter.clock import Clock, SystemClock
+from exporter.errors import ExporterError
+from exporter.logs import LogFormat, set_up
+from exporter.web.server import Server, address_of, listen
+
+if TYPE_CHECKING:
+    from exporter.simulator.bots import SimulatedBot
+
+
+class NotInstalled(ExporterError):
+    """What only the simulator needs was not installed."""
+
+
+@contextmanager
+def simulated(
+    address: str, clock: Clock, *, bots: int = 1, **settings: Any
+) -> Iterator[tuple[str, tuple[SimulatedBot, ...]]]:
+    """Serve a simulated NativeChat while the context lasts; give its API's URL and its bots."""
+    try:
+        from exporter.simulator.api import app
+        from exporter.simulator.bots import simulated_bots
+        from exporter.simulator.settings import Settings
+        from exporter.simulator.simulation import Simulation
+    except ModuleNotFoundError as error:
+        advice = "pip install 'nativechat-exporter[simulate]'"
+        raise NotInstalled(f"the simulator needs {error.name}, which is not installed ({advice})") from error
+
+    chosen = Settings(**settings)
+    simulation = Simulation(chosen, simulated_bots(bots, chosen.seed), clock)
+    listener = listen(address)
+    server = Server(app(simulation), [listener], name="simulated-nativechat")
+    server.start()
+    try:
+        yield f"http://{address_of(listener)}/v1", simulation.bots
+    finally:
+        server.stop(1.0)
+
+
+def settings_flags(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add a flag for every switch of the simulation, from its own declaration."""
+    from exporter.simulator.settings import Settings
+
+    hints = get_type_hints(Settings)
+    for switch in reversed(fields_of(Settings)):
+        hint = hints[switch.name]
+        kind: Any = int if hint is int else float
+        if get_origin(hint) is Literal:
+            kind = click.Choice(get_args(hint))
+        add = flag(
+            switch.name.replace("_", "-"),
+            switch.name,
+            type=kind,
+            default=switch.default,
+            help=f"{switch.metadata['help'].capitalize()}.",
+        )
+        command = add(command)
+    return command
+
+
+@click.command()
+@flag("web.listen-address", "address", default="127.0.0.1:10055", help="Where to listen.")
+@flag("bots", "bots", type=click.IntRange(1, 10_000), default=2, help="How many bots there are.")
+@settings_flags
+@logging_flags
+def simulate(address: str, bots: int, log_level: str, log_format: LogFormat, **settings: Any) -> int:
+    """Serve a simulated NativeChat: believable bots whose conversations grow, made up from a seed.
+
+    What the API's documentation leaves open is assumed, and can be switched. With PUT /-/faults it
+    can be told to misbehave, with POST /-/burst and /-/forget its data grows and shrinks at once.
+    """
+    set_up(log_level, log_format)
+    ending = threading.Event()
+    for number in (SIGTERM, SIGINT):
+        signal(number, lambda *_: ending.set())
+    with simulated(address, SystemClock(), bots=bots, **settings) as (url, made):
+        click.echo(f"api.url  {url}")
+        for bot in made:
+            click.echo(f"{bot.name}  id {bot.id}  token {bot.token.reveal()}")
+        ending.wait()
+    return 0

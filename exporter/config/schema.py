@@ -1,0 +1,148 @@
+"""The sections of a configuration, each declared once: how it is read, and what its JSON Schema says."""
+
+# ruff: noqa: RUF009 — `required` and `optional` are this module's field(): called once, on purpose
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import time
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from exporter.config import labelling, references, words
+from exporter.config.kinds import ListOf, Section, Whole, optional, required
+from exporter.config.labelling import Label, Tree
+from exporter.config.notes import Given
+from exporter.config.references import Reference
+from exporter.language import durations, rates
+from exporter.model import COLLECTIONS, DATE_FORMATS, Api, Collection, Config, DateSetting, Labels
+
+_API: Final = Api()
+_CONFIG: Final = Config(bots=(), queries=())
+DEFAULT_EVERY: Final = 60.0
+"""Seconds between two runs of a query where the file says nothing."""
+
+_EVERY: Final = words.duration("1s", "1y")
+_STALE_AFTER: Final = words.duration("1ms", "10y")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiSection:
+    """How NativeChat is asked; a key left out is taken from the section above, or has its default."""
+
+    url: Given[str] | None = optional(words.URL, "Where the API is.", default=_API.url)
+    timeout: Given[float] | None = optional(
+        words.duration("100ms", "1h"),
+        "How long one request may take, from connecting to the last byte.",
+        default=durations.write(_API.timeout),
+    )
+    concurrency: Given[int] | None = optional(
+        Whole(1, 256), "Requests in flight at once, per bot.", default=_API.concurrency
+    )
+    rate: Given[float | None] | None = optional(
+        words.RATE,
+        "Requests per bot: 10/s, 30/m, 500/h; none lifts the limit.",
+        default=rates.write(_API.rate),
+    )
+    retries: Given[int] | None = optional(
+        Whole(0, 10), "Further attempts of one request, with growing waits.", default=_API.retries
+    )
+    dates: Given[DateSetting] | None = optional(
+        words.choice((*DATE_FORMATS, "auto")),
+        "How a {$date: …} is written on the wire.",
+        default=_API.dates,
+    )
+    ca_file: Given[Path] | None = optional(
+        words.FILE, "Certificates of a private authority, in PEM; relative to this file's folder."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotSection:
+    """One NativeChat bot."""
+
+    name: Given[str] = required(words.BOT_NAME, "The label bot on every series.", blank="")
+    id: Given[Reference] = required(
+        references.BOT_ID, "The bot's id, from its Settings on NativeChat.", blank=Reference(text="unknown")
+    )
+    token: Given[Reference] = required(
+        references.TOKEN, "Where the bot's token is; it never stands in this file.", blank=Reference(env="")
+    )
+    labels: Given[Labels] | None = optional(labelling.BotLabelsKind(), "Labels on every series of this bot.")
+    api: Given[ApiSection] | None = optional(
+        Section(ApiSection, "a mapping such as {rate: 2/s}"),
+        "Overrides keys of the section api for this bot.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefaultsSection:
+    """What a query takes where it says nothing."""
+
+    every: Given[float] | None = optional(
+        _EVERY, "How often a query is asked.", default=durations.write(DEFAULT_EVERY)
+    )
+    stale_after: Given[float] | None = optional(
+        _STALE_AFTER, "How long the last good value is shown; five times the query's every if left out."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuerySection:
+    """One named query: a metric."""
+
+    name: Given[str] = required(words.QUERY_NAME, "The metric is nativechat_ and this name.", blank="")
+    help: Given[str] | None = optional(words.TEXT, "The metric's HELP.")
+    collection: Given[Collection] = required(
+        words.choice(COLLECTIONS), "What is counted.", blank="conversations"
+    )
+    query: Given[Tree] | None = optional(
+        labelling.PREDICATE, "A MongoDB predicate, as the API takes it; all are counted if left out."
+    )
+    labels: Given[tuple[Label, ...]] | None = optional(
+        labelling.QueryLabelsKind(),
+        "Labels: a list of values for a placeholder, or a mapping from values to predicates.",
+    )
+    every: Given[float] | None = optional(_EVERY, "How often it is asked; see defaults.")
+    at: Given[time] | None = optional(words.TIME, "Time of day it is asked, with every in whole days.")
+    stale_after: Given[float] | None = optional(
+        _STALE_AFTER, "How long its last good value is shown; see defaults."
+    )
+    bots: Given[tuple[Given[str], ...]] | None = optional(
+        ListOf(words.BOT_NAME, "a list of bots' names"), "The bots it is asked of; every bot if left out."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigSection:
+    """A whole configuration file."""
+
+    api: Given[ApiSection] | None = optional(
+        Section(ApiSection, "a mapping such as {rate: 2/s}"), "How NativeChat is asked."
+    )
+    timezone: Given[ZoneInfo] | None = optional(
+        words.ZONE, "IANA time zone, for at and for rounding in date math.", default=str(_CONFIG.zone)
+    )
+    max_series: Given[int] | None = optional(
+        Whole(1, 100_000), "Most series one query may make, over all bots.", default=_CONFIG.max_series
+    )
+    workers: Given[int] | None = optional(
+        Whole(1, 1024), "Most requests in flight, over all bots.", default=_CONFIG.workers
+    )
+    bots: Given[tuple[Given[BotSection], ...]] = required(
+        ListOf(Section(BotSection, "a bot with name, id and token"), "a list of bots"),
+        "The bots that are asked.",
+        blank=(),
+    )
+    defaults: Given[DefaultsSection] | None = optional(
+        Section(DefaultsSection, "a mapping such as {every: 1m}"), "What queries take where they say nothing."
+    )
+    queries: Given[tuple[Given[QuerySection], ...]] = required(
+        ListOf(Section(QuerySection, "a query with name and collection"), "a list of queries"),
+        "What is counted.",
+        blank=(),
+    )
+
+
+CONFIG: Final = Section(ConfigSection, "a mapping with bots and queries")

@@ -1,0 +1,182 @@
+"""Builds the rooms, and puts one configuration after the other into effect."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from exporter.clock import Clock
+from exporter.config import source
+from exporter.config.load import Loaded, parse
+from exporter.config.secrets import TokenReader
+from exporter.daemon.diary import Diary
+from exporter.errors import ConfigError
+from exporter.exposition.exposition import Exposition
+from exporter.exposition.telemetry import Telemetry
+from exporter.logs import fields
+from exporter.model import Bot, Config, Plan
+from exporter.nativechat.client import Client
+from exporter.plan import Shard, keep_same, make_plan
+from exporter.polling.poller import LONGEST_SLEEP, Poller
+
+log = logging.getLogger(__name__)
+
+SETTLE: Final = 0.2
+"""Seconds a changed configuration file must stay as it is: it may be half written."""
+
+DEMO_EVERY: Final = 5.0
+"""Seconds between two runs of a query in a demonstration, at most: values move while one watches."""
+
+MISSED_BEATS: Final = 3
+"""A timetable that has not beaten for so many of its longest sleeps is dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `run` was told on its command line. `demo_url` is the API of a demonstration."""
+
+    config_file: Path
+    watch_interval: float = 5.0
+    shard: Shard = field(default_factory=Shard)
+    demo_url: str | None = None
+
+
+class Daemon:
+    """Everything that runs but the web server; raises ConfigError if it cannot be built.
+
+    Only the timetable's thread applies a configuration, so a reload never races a tick.
+    """
+
+    def __init__(self, options: Options, environ: Mapping[str, str], clock: Clock) -> None:
+        self.options = options
+        self.telemetry = Telemetry(options.shard.ordinal, options.shard.total)
+        self.store = Diary(clock)
+        self.exposition = Exposition(self.telemetry, self.store.take_changes)
+        self.poller = Poller(
+            clock,
+            recorder=self.store,
+            make_asker=self._make_client,
+            on_defect=self.telemetry.defect,
+            on_lag=self.telemetry.lagged,
+        )
+        self.problems: tuple[str, ...] = ()
+        self.started_at = self.loaded_at = clock.wall()
+        self._environ = environ
+        self.clock = clock
+        self._plan = Plan(polls=(), zone=ZoneInfo("UTC"), workers=1)
+        self._content = b""
+        self._ready = False
+        self._load()
+        self.poller.timetable.add_chore(options.watch_interval, self._watch_file)
+
+    def start(self) -> None:
+        """Begin to poll."""
+        self.poller.start()
+
+    def stop(self) -> None:
+        """Start no further request."""
+        self.poller.stop()
+
+    def reload(self) -> tuple[str, ...]:
+        """Load the configuration anew and wait for it; return every problem, or none if it is in use."""
+        done = threading.Event()
+
+        def errand() -> None:
+            self._reload()
+            done.set()
+
+        self.poller.call(errand)
+        if not done.wait(MISSED_BEATS * LONGEST_SLEEP):
+            return ("the timetable does not answer; see /-/healthy",)
+        return self.problems
+
+    def request_reload(self) -> None:
+        """Have the configuration loaded anew, without waiting; safe in a signal handler."""
+        self.poller.call(self._reload)
+
+    def healthy(self) -> tuple[bool, str]:
+        """Tell whether the timetable's heart beats; NativeChat has no part in it."""
+        silent = self.clock.steady() - self.poller.beat_at
+        if silent > MISSED_BEATS * LONGEST_SLEEP or not self.poller.alive:
+            return False, f"the timetable has not moved for {silent:.0f} s: restart this process"
+        return True, "healthy"
+
+    def ready(self) -> tuple[bool, str]:
+        """Tell whether every query was attempted once since the start."""
+        self._ready = self._ready or self.store.all_attempted()
+        return self._ready, "ready" if self._ready else "not every query has been attempted yet"
+
+    # On the timetable's thread
+
+    def _watch_file(self) -> None:
+        """Load the configuration anew once its content has changed and settled; not while it is gone."""
+        content = self._read()
+        if content is None or content == self._content:
+            return
+        self.clock.sleep(SETTLE)
+        if self._read() == content:
+            self._reload()
+
+    def _read(self) -> bytes | None:
+        try:
+            return source.content(self.options.config_file)
+        except ConfigError:
+            return None
+
+    def _reload(self) -> None:
+        try:
+            self._load()
+        except ConfigError as error:
+            self.problems = tuple(map(str, error.problems))
+            self.telemetry.reloaded(None)
+            for problem in self.problems:
+                log.error(  # noqa: TRY400 - the operator's mistake, not a traceback's
+                    "configuration refused, the old one stays", extra=fields(problem=problem)
+                )
+
+    def _load(self) -> None:
+        self._content = source.content(self.options.config_file)
+        self._use(parse(self._content, self.options.config_file, self._environ))
+
+    def _use(self, loaded: Loaded) -> None:
+        """Put a configuration into effect, whole: plan, store and metrics page change in one moment."""
+        for warning in loaded.warnings:
+            log.warning("configuration is doubtful", extra=fields(problem=warning))
+        config = loaded.config
+        if self.options.demo_url is not None:
+            config = staged(config, self.options.demo_url)
+        self._plan = plan = keep_same(make_plan(config, self.options.shard), self._plan)
+        self.exposition.apply(plan, with_it=lambda: self.store.apply(plan))
+        self.poller.apply(plan)
+        self.problems = ()
+        self.loaded_at = self.clock.wall()
+        self.telemetry.reloaded(self.loaded_at)
+        log.info(
+            "configuration in use",
+            extra=fields(
+                file=self.options.config_file,
+                bots=len(plan.bots),
+                queries=len(plan.queries),
+                series=sum(len(poll.series) for poll in plan.polls),
+                requests_per_minute=round(plan.requests_per_minute, 1),
+            ),
+        )
+
+    def _make_client(self, bot: Bot) -> Client:
+        token = TokenReader(bot.token, self._environ)
+        return Client(bot, token, self.clock, partial(self.telemetry.attempted, bot.name))
+
+
+def staged(config: Config, api_url: str) -> Config:
+    """Return the configuration for a demonstration: every API at `api_url`, every query asked often."""
+    return replace(
+        config,
+        bots=tuple(replace(bot, api=replace(bot.api, url=api_url)) for bot in config.bots),
+        queries=tuple(replace(query, every=min(query.every, DEMO_EVERY)) for query in config.queries),
+    )

@@ -1,0 +1,111 @@
+"""Shows one plan's values: the counts, and how each poll fares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from exporter.errors import REASONS
+from exporter.exposition.counts import Counts
+from exporter.exposition.family import Family, Kind
+from exporter.model import Changes, Plan, PollState
+
+
+class _PollMetric(NamedTuple):
+    name: str
+    kind: Kind
+    help: str
+    value: Callable[[PollState], float]
+
+
+POLL_METRICS: Final = (
+    _PollMetric(
+        "nativechat_exporter_query_up",
+        "gauge",
+        "1 if every request of the query's last run for the bot succeeded, else 0; 0 before the first run.",
+        lambda state: state.up,
+    ),
+    _PollMetric(
+        "nativechat_exporter_query_last_success_timestamp_seconds",
+        "gauge",
+        "When the query's last wholly successful run for the bot ended, in Unix seconds; 0 for never.",
+        lambda state: state.last_success,
+    ),
+    _PollMetric(
+        "nativechat_exporter_query_last_run_timestamp_seconds",
+        "gauge",
+        "When the query's last run for the bot started, in Unix seconds; 0 for never.",
+        lambda state: state.last_run,
+    ),
+    _PollMetric(
+        "nativechat_exporter_query_duration_seconds",
+        "gauge",
+        "How long the query's last run for the bot took, waits for the bot's rate included.",
+        lambda state: state.duration,
+    ),
+    _PollMetric(
+        "nativechat_exporter_query_runs",
+        "counter",
+        "Runs of the query for the bot that were started.",
+        lambda state: state.runs,
+    ),
+    _PollMetric(
+        "nativechat_exporter_query_skipped",
+        "counter",
+        "Runs that were due while the previous run of the query for the bot was still in flight.",
+        lambda state: state.skipped,
+    ),
+)
+FAILURES: Final = "nativechat_exporter_query_failures"
+FAILURES_HELP: Final = "Failed requests of the query for the bot, by reason, each after its last attempt."
+INTERVAL: Final = "nativechat_exporter_query_interval_seconds"
+INTERVAL_HELP: Final = "How often the query is asked: its `every`."
+UP: Final = "nativechat_up"
+UP_HELP: Final = "1 if the bot's most recent request to NativeChat got an answer, else 0."
+SERIES: Final = "nativechat_exporter_series"
+SERIES_HELP: Final = "Series of queries that are exposed now."
+
+
+class Board:
+    """The families of one plan, kept up with what changes; not locked."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._counts = Counts(plan)
+        keys = [(("bot", poll.bot.name), ("query", poll.query.name)) for poll in plan.polls]
+        self._states = [(m.value, Family(m.name, m.help, m.kind, keys)) for m in POLL_METRICS]
+        by_reason = [(*key, ("reason", reason)) for key in keys for reason in REASONS]
+        self._failures = Family(FAILURES, FAILURES_HELP, "counter", by_reason)
+        queries = plan.queries
+        interval = Family(INTERVAL, INTERVAL_HELP, "gauge", [(("query", query.name),) for query in queries])
+        interval.set_all(query.every for query in queries)
+        self._bots = {bot.name: row for row, bot in enumerate(plan.bots)}
+        self._up = Family(UP, UP_HELP, "gauge", [(("bot", name),) for name in self._bots])
+        self._up.set_all(0.0 for _ in self._bots)
+        self._series = Family(SERIES, SERIES_HELP, "gauge", [()])
+        states = (family for _, family in self._states)
+        self._families = (
+            *self._counts.families,
+            self._up,
+            *states,
+            self._failures,
+            interval,
+            self._series,
+        )
+
+    def take(self, changes: Changes) -> None:
+        """Show what has changed."""
+        for change in changes.polls:
+            for value, family in self._states:
+                family.set(change.poll, value(change.state))
+            first = change.poll * len(REASONS)
+            for row, failures in enumerate(change.state.failures, first):
+                self._failures.set(row, failures)
+            for row, count in change.counts:
+                self._counts.set(change.poll, row, count)
+        for name, up in changes.bots_up:
+            self._up.set(self._bots[name], up)
+        self._series.set(0, sum(family.filled for family in self._counts.families))
+
+    def text(self, *, openmetrics: bool) -> list[bytes]:
+        """Return every family in one of the two formats, those without a value left out."""
+        return [family.text(openmetrics=openmetrics) for family in self._families]

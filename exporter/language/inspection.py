@@ -1,0 +1,213 @@
+"""Finds everything that is wrong with a MongoDB predicate, before the API is asked.
+
+The grammar, one function a rule:
+
+    predicate = {field: condition | $and $or $nor: [predicate, …] …}
+    condition = value | {operator: operand …}
+    value     = scalar | [value, …] | {key: value …} | wrapper, such as {$date: text}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import isfinite
+from typing import Final, Literal
+
+from exporter.language import datemath, operators
+from exporter.language.suggest import did_you_mean
+from exporter.language.tree import MAX_DEPTH, Path, children, placeholder, walk
+from exporter.model import Json
+
+_EXACT: Final = 2**53
+_PROMISED: Final = f"promised are {' '.join((*operators.PROMISED, *operators.LOGICAL))}"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing wrong with a predicate; `path` leads from its root to the key or value meant."""
+
+    path: Path
+    what: str
+    advice: str = ""
+    severity: Literal["error", "warning"] = "error"
+
+
+def inspect(raw: Json) -> list[Finding]:
+    """Return everything wrong with a predicate as read from YAML; None is the predicate that is absent.
+
+    A placeholder passes for any scalar: inspect again what `fill` makes of it. A tree that is nested
+    too deep is looked into no further.
+    """
+    if raw is None:
+        return []
+    if not isinstance(raw, dict):
+        return [Finding((), "a predicate is a mapping of fields", "write one such as {Status: success}")]
+    for path, node in walk(raw):
+        if len(path) >= MAX_DEPTH and isinstance(node, dict | list):
+            return [Finding(path, f"nested deeper than {MAX_DEPTH} levels", "write a flatter predicate")]
+    anywhere = [finding for path, node in walk(raw) for finding in _inspect_node(path, node)]
+    return [*anywhere, *_inspect_predicate((), raw)]
+
+
+def _inspect_node(path: Path, node: Json) -> Iterator[Finding]:
+    """Yield what is wrong wherever it stands, also in operands whose own rules are not known here."""
+    if isinstance(node, dict):
+        for key in node:
+            if why := operators.REFUSED.get(key):
+                yield Finding((*path, key), f"{key} is refused: {why}", "compare fields, with $gt or $in")
+        if _is_wrapper(node):
+            yield from _inspect_wrapper(path, node)
+    elif isinstance(node, float) and not isfinite(node):
+        yield Finding(path, f"{node} is not a number JSON can carry", "write a finite number")
+    elif isinstance(node, int) and abs(node) > _EXACT:
+        yield Finding(
+            path, "a whole number beyond 2^53, where JSON readers lose digits", "write a smaller one"
+        )
+
+
+def _is_wrapper(raw: Json) -> bool:
+    return isinstance(raw, dict) and any(key in operators.WRAPPERS for key in raw)
+
+
+def _inspect_wrapper(path: Path, raw: dict[str, Json]) -> Iterator[Finding]:
+    in_field = any(isinstance(step, str) and not step.startswith("$") for step in path)
+    for key, operand in raw.items():
+        here = (*path, key)
+        if key not in operators.WRAPPERS:
+            yield Finding(here, f'"{key}" stands beside a value such as {{$date: now}}', "move it elsewhere")
+        elif not in_field:
+            yield _misplaced(here, key)
+        elif key != "$date":
+            yield _unpromised(here, key)
+        elif not isinstance(operand, str):
+            yield _misshapen(here, key)
+        elif placeholder(operand) is None:
+            yield from _inspect_date(here, operand)
+
+
+def _inspect_date(path: Path, text: str) -> Iterator[Finding]:
+    try:
+        datemath.check(text)
+    except ValueError as error:
+        yield Finding(path, str(error))
+
+
+def _inspect_predicate(path: Path, raw: dict[str, Json]) -> Iterator[Finding]:
+    for key, operand in raw.items():
+        here = (*path, key)
+        if key in operators.LOGICAL:
+            yield from _inspect_logical(here, key, operand)
+        elif key.startswith("$"):
+            yield from _inspect_above(here, key)
+        elif not all(key.split(".")):
+            what = f'the field name "{key}" has an empty part' if key else "a field name is empty"
+            yield Finding(here, what, "name a field, such as Status or Data.channel.ProviderName")
+        else:
+            yield from _inspect_condition(here, operand)
+
+
+def _inspect_logical(path: Path, operator: str, operand: Json) -> Iterator[Finding]:
+    example = f"write {{{operator}: [{{Status: success}}, {{Errors: 0}}]}}"
+    if not isinstance(operand, list) or not operand:
+        yield Finding(path, f"{operator} takes a list of predicates, at least one", example)
+        return
+    for index, branch in enumerate(operand):
+        if isinstance(branch, dict):
+            yield from _inspect_predicate((*path, index), branch)
+        else:
+            yield Finding((*path, index), f"each branch of {operator} is a mapping of fields", example)
+
+
+def _inspect_above(path: Path, operator: str) -> Iterator[Finding]:
+    """Yield what is wrong with an operator that stands where a field does."""
+    if operator in operators.UNPROMISED_ABOVE:
+        yield _unpromised(path, operator)
+    elif operator in (*operators.PROMISED, *operators.UNPROMISED):
+        yield _misplaced(path, operator)
+    elif operator not in (*operators.REFUSED, *operators.WRAPPERS):
+        yield _unknown(path, operator)
+
+
+def _inspect_condition(path: Path, raw: Json) -> Iterator[Finding]:
+    if not isinstance(raw, dict) or not any(key.startswith("$") for key in raw):
+        yield from _inspect_value(path, raw)
+    elif not _is_wrapper(raw):
+        yield from _inspect_operators(path, raw)
+
+
+def _inspect_operators(path: Path, raw: dict[str, Json]) -> Iterator[Finding]:
+    for key, operand in raw.items():
+        here = (*path, key)
+        if not key.startswith("$"):
+            what = f'the field "{key}" stands beside operators'
+            yield Finding(here, what, "write its dotted name in full, one level up")
+        elif key in (*operators.LOGICAL, *operators.UNPROMISED_ABOVE):
+            yield Finding(here, f"{key} stands above fields, not under one", "write it one level up")
+        elif key in (*operators.PROMISED, *operators.UNPROMISED):
+            yield from _inspect_operator(here, key, operand)
+        elif key not in operators.REFUSED:
+            yield _unknown(here, key)
+
+
+def _inspect_operator(path: Path, operator: str, operand: Json) -> Iterator[Finding]:
+    if operator in operators.UNPROMISED:
+        yield _unpromised(path, operator)
+    if not operators.fits(operator, operand):
+        yield _misshapen(path, operator)
+    elif operator == "$not":
+        yield from _inspect_condition(path, operand)
+    elif operator == "$elemMatch":
+        yield from _inspect_element(path, operand)
+    elif operator == "$all":
+        # Its elements may be {$elemMatch: …}.
+        for index, element in children(operand):
+            yield from _inspect_condition((*path, index), element)
+    elif operator in operators.PROMISED:
+        yield from _inspect_value(path, operand)
+        if (
+            operator in operators.ORDERING
+            and isinstance(operand, str)
+            and not any(_inspect_date(path, operand))
+        ):
+            advice = f"if the field is a date, write {{{operator}: {{$date: {operand}}}}}"
+            yield Finding(path, f'"{operand}" is compared as text, and matches no date', advice, "warning")
+
+
+def _inspect_element(path: Path, raw: Json) -> Iterator[Finding]:
+    """Yield what is wrong with $elemMatch's operand: a condition on scalars, or a predicate on documents."""
+    on_scalars = {*operators.PROMISED, *operators.UNPROMISED}
+    if isinstance(raw, dict) and not raw.keys() & on_scalars:
+        yield from _inspect_predicate(path, raw)
+    else:
+        yield from _inspect_condition(path, raw)
+
+
+def _inspect_value(path: Path, raw: Json) -> Iterator[Finding]:
+    if _is_wrapper(raw):
+        return
+    for step, child in children(raw):
+        here = (*path, step)
+        if not isinstance(step, str) or not step.startswith("$"):
+            yield from _inspect_value(here, child)
+        elif step not in operators.REFUSED:
+            what = f"{step} stands inside a value, which is compared whole"
+            yield Finding(here, what, "write a dotted field, such as Data.channel.ProviderName")
+
+
+def _misplaced(path: Path, operator: str) -> Finding:
+    return Finding(path, f"{operator} stands under a field, not in its place", "write {Errors: {$gt: 0}}")
+
+
+def _misshapen(path: Path, operator: str) -> Finding:
+    return Finding(path, f"{operator} takes {operators.shape(operator)}")
+
+
+def _unpromised(path: Path, operator: str) -> Finding:
+    what = f"the API has never promised {operator}: it may refuse it, or count wrong"
+    return Finding(path, what, _PROMISED, "warning")
+
+
+def _unknown(path: Path, operator: str) -> Finding:
+    guess = did_you_mean(operator, operators.KNOWN)
+    return Finding(path, f"MongoDB has no operator {operator}", guess or _PROMISED)

@@ -1,0 +1,61 @@
+"""Names labels and metrics, and multiplies label values into combinations."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from math import prod
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+
+NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+
+_RESERVED: Final = {
+    "bot": "the exporter sets it on every series",
+    "job": "Prometheus sets it on every target",
+    "instance": "Prometheus sets it on every target",
+    "le": "it belongs to histograms",
+    "quantile": "it belongs to summaries",
+}
+_SUFFIXES: Final = ("_total", "_count", "_sum", "_bucket", "_info", "_created")
+_LONGEST: Final = 100
+
+
+def combinations(keys: Mapping[str, Sequence[T]]) -> Iterator[tuple[tuple[str, T], ...]]:
+    """Yield every combination of one value per key, the first key changing slowest.
+
+    No keys give one empty combination.
+    """
+    return (tuple(zip(keys, values, strict=True)) for values in product(*keys.values()))
+
+
+def count(keys: Mapping[str, Sequence[T]]) -> int:
+    """Return how many combinations there are, without making them."""
+    return prod(map(len, keys.values()))
+
+
+def label_name_problem(name: str) -> str | None:
+    """Return what is wrong with a name for a label, with advice, or None."""
+    if not NAME.fullmatch(name):
+        return f'"{name}" is not a label name (use letters, digits and _, with no digit first)'
+    if name.startswith("__"):
+        return f'"{name}" is reserved: Prometheus keeps names with __ in front (take the __ away)'
+    if name in _RESERVED:
+        return f'"{name}" is reserved: {_RESERVED[name]} (choose another name)'
+    return None
+
+
+def metric_name_problem(name: str) -> str | None:
+    """Return what is wrong with a query's name, which follows `nativechat_` in its metric, or None."""
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        return f'"{name}" is not a query name (use a-z, 0-9 and _, with a letter first)'
+    if len(name) > _LONGEST:
+        return f"the name is {len(name)} characters long (use at most {_LONGEST})"
+    if name == "up" or name.startswith("exporter_"):
+        return f'"{name}" collides with the exporter\'s own metric nativechat_{name} (choose another name)'
+    for suffix in _SUFFIXES:
+        if name.endswith(suffix):
+            return f'"{name}" ends in {suffix}, which belongs to another type of metric (leave it off)'
+    return None

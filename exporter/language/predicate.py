@@ -1,0 +1,113 @@
+"""Turns MongoDB predicates as read from YAML into the text the API is asked with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from exporter.language import datemath
+from exporter.language.inspection import Finding, inspect
+from exporter.language.tree import Path, children, placeholder, walk
+from exporter.model import DateFormat, Json, Predicate
+
+__all__ = [
+    "Finding",
+    "both",
+    "compile",
+    "exists_probe",
+    "fill",
+    "inspect",
+    "placeholders",
+    "since_epoch_probe",
+    "write",
+]
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def fill(raw: Json, values: Mapping[str, str | int | float | bool]) -> Json:
+    """Return the predicate with each value that is exactly `{name}` replaced, its type kept.
+
+    Keys, and texts that name no value, stay as they are; what was put in is not looked at again.
+    """
+    if isinstance(raw, dict):
+        return {key: fill(child, values) for key, child in raw.items()}
+    if isinstance(raw, list):
+        return [fill(child, values) for child in raw]
+    name = placeholder(raw)
+    return values[name] if name is not None and name in values else raw
+
+
+def placeholders(raw: Json) -> dict[str, list[Path]]:
+    """Return each `{name}` that stands as a whole value, with the paths where it stands."""
+    found: dict[str, list[Path]] = {}
+    for path, node in walk(raw):
+        if (name := placeholder(node)) is not None:
+            found.setdefault(name, []).append(path)
+    return found
+
+
+def both(first: Json, second: Json) -> Json:
+    """Return the predicate that matches what both match; None and {} match all."""
+    if first in (None, {}):
+        return second
+    return first if second in (None, {}) else {"$and": [first, second]}
+
+
+def compile(raw: Json) -> Predicate:  # noqa: A001 — read as predicate.compile, like re.compile
+    """Return an inspected predicate as compact JSON text, keys in their order; None and {} match all."""
+    if raw in (None, {}):
+        return Predicate()
+    return Predicate(_compact(raw), tuple(sorted(set(_dated(raw, "")))))
+
+
+def write(predicate: Predicate, now: datetime, zone: ZoneInfo, dates: DateFormat) -> str:
+    """Return the text for the wire at the instant `now`, each `{"$date": …}` worked out in a zone."""
+    if not predicate.dated:
+        return predicate.text
+    return _compact(_resolved(json.loads(predicate.text), now, zone, dates))
+
+
+def exists_probe(field: str) -> str:
+    """Return the text that counts documents in which a dotted field exists."""
+    return _compact({field: {"$exists": True}})
+
+
+def since_epoch_probe(field: str, dates: DateFormat) -> str:
+    """Return the text that counts documents in which a dotted field is a date from 1970 on."""
+    return _compact({field: {"$gte": _wire(_EPOCH, dates)}})
+
+
+def _dated(raw: Json, field: str) -> Iterator[str]:
+    """Yield the dotted field around each {$date: …}: plain keys lead into a field, operators do not."""
+    for step, child in children(raw):
+        if step == "$date":
+            yield field
+        elif isinstance(step, int) or step.startswith("$"):
+            yield from _dated(child, field)
+        else:
+            yield from _dated(child, f"{field}.{step}" if field else step)
+
+
+def _resolved(raw: Json, now: datetime, zone: ZoneInfo, dates: DateFormat) -> Json:
+    if isinstance(raw, list):
+        return [_resolved(child, now, zone, dates) for child in raw]
+    if not isinstance(raw, dict):
+        return raw
+    if isinstance(text := raw.get("$date"), str):
+        return _wire(datemath.resolve(text, now, zone), dates)
+    return {key: _resolved(child, now, zone, dates) for key, child in raw.items()}
+
+
+def _wire(instant: datetime, dates: DateFormat) -> Json:
+    if dates == "epoch-ms":
+        return (instant - _EPOCH) // timedelta(milliseconds=1)
+    text = instant.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    return text if dates == "iso" else {"$date": text}
+
+
+def _compact(raw: Json) -> str:
+    return json.dumps(raw, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

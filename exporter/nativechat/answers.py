@@ -1,0 +1,97 @@
+"""Reads what NativeChat answers: bytes to a count or rows, or BadAnswer; pure."""
+
+from __future__ import annotations
+
+import json
+from math import isfinite
+from typing import Final, NoReturn
+
+from exporter.errors import BadAnswer
+from exporter.model import Json
+
+LARGEST_COUNT: Final = 2**53
+"""The largest count believed: a sample is a float, and beyond this it could not hold the number."""
+
+_COUNT_KEYS: Final = frozenset({"count", "Count", "Result"})
+_LIST_KEYS: Final = frozenset({"Result", "Count"})
+
+
+def read_count(body: bytes) -> int:
+    """Return the count in a `_count` answer, from 0 to 2**53.
+
+    The shape is assumed, for nothing public shows it: `{"count": N}`, `N`, `{"Result": N}` or
+    `{"Count": N}`, where several of these keys must agree. An object with any other key is refused,
+    be it `error` or one we never heard of: it may be another kind of answer, and an absent value is
+    better than a wrong one. For the same reason N is written as a whole number: `3.0` and `1e3` are
+    refused. A UTF-8 byte order mark is tolerated, other encodings are not. Raises BadAnswer, whose
+    message continues "answered 200 with …" and quotes nothing of the body.
+    """
+    answer = _parse(body)
+    if isinstance(answer, dict):
+        if not answer or not answer.keys() <= _COUNT_KEYS:
+            raise BadAnswer("an object that is not a count alone")
+        counts = [_whole(value) for value in answer.values()]
+        if len(set(counts)) > 1:
+            raise BadAnswer("counts that disagree")
+        return counts[0]
+    return _whole(answer)
+
+
+def read_rows(body: bytes) -> list[dict[str, Json]]:
+    """Return the conversations or messages of a list answer, as they came.
+
+    An array of objects; or, assumed as the sister product's list envelope, `{"Result": [...]}` with
+    or without `Count`. Raises BadAnswer, whose message continues "answered 200 with …".
+    """
+    answer = _parse(body)
+    if isinstance(answer, dict) and "Result" in answer and answer.keys() <= _LIST_KEYS:
+        answer = answer["Result"]
+    if not isinstance(answer, list):
+        raise BadAnswer("JSON that is not a list of rows")
+    rows = [row for row in answer if isinstance(row, dict)]
+    if len(rows) < len(answer):
+        raise BadAnswer("a list whose rows are not all objects")
+    return rows
+
+
+def _whole(value: Json) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise BadAnswer("JSON that holds no whole number where the count should be")
+    if not 0 <= value <= LARGEST_COUNT:
+        raise BadAnswer("a count that is negative or beyond 2**53")
+    return value
+
+
+def _parse(body: bytes) -> Json:
+    if not body.strip():
+        raise BadAnswer("an empty body")
+    try:
+        answer: Json = json.loads(
+            body.decode("utf-8-sig"),
+            object_pairs_hook=_without_duplicates,
+            parse_float=_finite,
+            parse_constant=_no_constant,
+        )
+    except RecursionError:
+        raise BadAnswer("JSON nested too deeply") from None
+    except ValueError:
+        raise BadAnswer("a body that is not JSON") from None
+    return answer
+
+
+def _without_duplicates(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise BadAnswer("an object that has a key twice")
+    return members
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise BadAnswer("a number too large to hold")
+    return number
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise BadAnswer(f"{name}, which is not JSON")

@@ -1,0 +1,262 @@
+"""Asks NativeChat's Conversations history API; the one door to requests."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ClosedPoolError, HTTPError
+from urllib3.response import HTTPResponse
+
+from exporter.clock import Clock
+from exporter.errors import ApiError, BadAnswer, Unreachable
+from exporter.model import Bot, Collection, Json, Secret
+from exporter.nativechat.attempt import Attempt, TooMuch
+from exporter.nativechat.endpoints import COUNT, ROWS, Endpoint
+from exporter.nativechat.failures import by_cause, by_status, read_retry_after
+from exporter.nativechat.headers import request_headers
+from exporter.nativechat.sockets import dial, tls_context
+
+_HEADERS_ROOM: Final = 256 * 1024
+_LARGEST_ERROR: Final = 64 * 1024
+
+# A negative chunk size leaves http.client as a bare ValueError.
+_FOREIGN: Final = (requests.RequestException, HTTPError, HTTPException, OSError, ValueError, TooMuch)
+
+Answer = TypeVar("Answer")
+
+
+def _unobserved(_collection: Collection, _status: int | None, _seconds: float) -> None:
+    """Take no note of an attempt."""
+
+
+class Client:
+    """Ask the API for one bot, over connections that stay open; any number of threads may call.
+
+    `token` is called for each attempt, so that a token that changes is followed. `on_attempt` is told
+    of each attempt: the collection, the HTTP status or None, the seconds. Where no token can be read
+    nothing is sent, and that is no attempt. HTTP_PROXY, HTTPS_PROXY, NO_PROXY, REQUESTS_CA_BUNDLE and
+    CURL_CA_BUNDLE are honoured; a netrc file never is, redirects are not followed, cookies not kept.
+
+    Errors are made anew where they leave, without cause, context or inner frames: those hold the
+    request's headers.
+    """
+
+    def __init__(
+        self,
+        bot: Bot,
+        token: Callable[[], Secret],
+        clock: Clock,
+        on_attempt: Callable[[Collection, int | None, float], None] = _unobserved,
+    ) -> None:
+        url = urlsplit(bot.api.url)
+        self._bot = bot
+        self._peer = f"{url.hostname}:{url.port or (443 if url.scheme == 'https' else 80)}"
+        self._token = token
+        self._clock = clock
+        self._on_attempt = on_attempt
+        self._attempt = Attempt(clock)
+        self._adapter = _Adapter(self._attempt, bot.api.ca_file, bot.api.concurrency)
+        self._proxies = get_environ_proxies(bot.api.url, no_proxy=None)
+
+    def count_url(self, collection: Collection, predicate_text: str) -> str:
+        """Return the URL that counts what matches a predicate in JSON; the empty text means all."""
+        return COUNT.url(self._bot, collection, query=predicate_text)
+
+    def count(self, url: str, collection: Collection, budget: float) -> int:
+        """Return the count at a URL of `count_url`, in one attempt of at most `budget` seconds.
+
+        Raises ApiError.
+        """
+        return self._ask(COUNT, url, collection, budget)
+
+    def rows(
+        self,
+        collection: Collection,
+        *,
+        query: str = "",
+        sort: str = "",
+        limit: int | None = None,
+        skip: int | None = None,
+        budget: float,
+    ) -> list[dict[str, Json]]:
+        """Return one page of a collection, in one attempt of at most `budget` seconds.
+
+        `query` is a predicate in JSON; `sort` a field's name or a JSON object of 1 and -1, as the API
+        has them. What is empty or None is left to the API. Raises ApiError.
+        """
+        url = ROWS.url(self._bot, collection, limit=limit, skip=skip, sort=sort, query=query)
+        return self._ask(ROWS, url, collection, budget)
+
+    def close(self) -> None:
+        """Close the idle connections; one that is in use closes when its attempt ends."""
+        self._adapter.close()
+
+    def _ask(self, endpoint: Endpoint[Answer], url: str, collection: Collection, budget: float) -> Answer:
+        attempt, what = self._attempt, f"GET {endpoint.path(collection)}"
+        attempt.begin(budget=budget, room=endpoint.largest + _HEADERS_ROOM)
+        failure: ApiError
+        try:
+            return self._answer(endpoint, url, collection)
+        except (BadAnswer, TooMuch) as error:
+            failure = BadAnswer(f"{what} answered {attempt.status} with {error}")
+        except ApiError as error:
+            failure = type(error)(str(error), retry_after=error.retry_after)
+        except _FOREIGN as exc:
+            failure = self._failure(exc, what, budget)
+        failure.status = attempt.status
+        raise failure
+
+    def _answer(self, endpoint: Endpoint[Answer], url: str, collection: Collection) -> Answer:
+        request = self._request(url, endpoint.accept_encoding)
+        try:
+            response = self._send(request)
+            self._attempt.status = response.status
+            failure = self._failure_by_status(response, f"GET {endpoint.path(collection)}")
+            if failure:
+                raise failure
+            headers, marked = response.headers, response.chunked or response.length_remaining is not None
+            body = _receive(response, endpoint.largest)
+        finally:
+            self._on_attempt(collection, self._attempt.status, self._attempt.elapsed)
+        return endpoint.read(body, encoding=headers.get("Content-Encoding", ""), marked=marked)
+
+    def _request(self, url: str, accept_encoding: str) -> requests.PreparedRequest:
+        request = requests.PreparedRequest()
+        request.method = "GET"
+        request.url = url
+        # A plain dict is enough for urllib3, which copies it, and costs a fraction of requests' own.
+        headers = request_headers(self._token, accept_encoding)
+        request.headers = cast("CaseInsensitiveDict[str]", headers)
+        return request
+
+    def _send(self, request: requests.PreparedRequest) -> HTTPResponse:
+        attempt = self._attempt
+        while True:
+            try:
+                response = self._adapter.send(request, stream=True, proxies=self._proxies)
+                return cast("HTTPResponse", response.raw)
+            except requests.ConnectionError as exc:
+                # A server closed an idle connection just as it was used again. That is no failure of
+                # the API, and each time the pool has one such connection less, so this ends.
+                broken = isinstance(cause := _cause(exc), OSError) and not isinstance(cause, TimeoutError)
+                if attempt.dialled or attempt.answered or not broken:
+                    raise
+
+    def _failure_by_status(self, response: HTTPResponse, what: str) -> ApiError | None:
+        retry_after = read_retry_after(response.headers.get("Retry-After"), self._clock.wall())
+        failure = by_status(what, response.status, retry_after)
+        if failure:
+            # The status alone tells the failure; its body is read for the connection's sake only.
+            with suppress(*_FOREIGN):
+                _receive(response, _LARGEST_ERROR)
+        return failure
+
+    def _failure(self, exc: BaseException, what: str, budget: float) -> ApiError:
+        cause, peer = _cause(exc), self._attempt.peer or self._peer
+        if isinstance(cause, ClosedPoolError):
+            return Unreachable(f"no connection to {peer}: this client is closed")
+        return by_cause(cause, self._attempt, what=what, peer=peer, budget=budget)
+
+
+def _cause(exc: BaseException) -> OSError | ClosedPoolError | None:
+    """Return the operating system's own error behind what urllib3 and requests made of it."""
+    link: BaseException | None = exc
+    while link is not None:
+        if isinstance(link, OSError | ClosedPoolError) and not isinstance(link, requests.RequestException):
+            return link
+        link = link.__context__
+    return None
+
+
+def _receive(response: HTTPResponse, largest: int) -> bytes:
+    """Return the body as it came; afterwards its connection is back in the pool, or closed."""
+    body = b""
+    try:
+        while len(body) <= largest and (part := response.read(largest + 1, decode_content=False)):
+            body += part
+    finally:
+        response.close()
+        response.release_conn()
+    return body
+
+
+class _Adapter(HTTPAdapter):
+    """The transport of one bot: one pool, sockets bounded by the attempt, one TLS context.
+
+    It leaves out what requests does at each call and a count has no use for: finding the pool again,
+    loading the certificates again for a new connection, collecting cookies.
+    """
+
+    def __init__(self, attempt: Attempt, ca_file: Path | None, width: int) -> None:
+        super().__init__(pool_connections=1, pool_maxsize=width)
+        self._bounds = attempt
+        self._ca_file = ca_file
+        self._lock = threading.Lock()
+        self._pool: HTTPConnectionPool | None = None
+
+    def get_connection_with_tls_context(
+        self, request: requests.PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
+    ) -> HTTPConnectionPool:
+        with self._lock:
+            if self._pool is None:
+                pool = super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
+                self._pool = _bounded(cast("HTTPConnectionPool", pool), self._bounds)
+            return self._pool
+
+    def build_connection_pool_key_attributes(
+        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
+    ) -> tuple[Any, Any]:
+        host, tls = super().build_connection_pool_key_attributes(request, verify, cert)
+        return host, {"ssl_context": self._context()} if host["scheme"] == "https" else tls
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        context = self._context() if proxy.startswith("https:") else None
+        return super().proxy_manager_for(proxy, proxy_ssl_context=context, **kwargs)
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Leave verification to the TLS context, which always verifies."""
+
+    def build_response(self, req: Any, resp: Any) -> requests.Response:  # noqa: ARG002 - an override
+        response = requests.Response()
+        response.raw = resp
+        return response
+
+    def close(self) -> None:
+        super().close()
+        with self._lock:
+            if self._pool is not None:
+                self._pool.close()
+
+    def _context(self) -> ssl.SSLContext:
+        environ = os.environ
+        ca = self._ca_file or environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE")
+        return tls_context(self._bounds, Path(ca or DEFAULT_CA_BUNDLE_PATH))
+
+
+def _bounded(pool: HTTPConnectionPool, attempt: Attempt) -> HTTPConnectionPool:
+    def connect(self: HTTPConnection) -> socket.socket:
+        return dial(attempt, self.host, self.port, self.socket_options or ())
+
+    class Plain(HTTPConnection):
+        _new_conn = connect
+
+    class Tls(HTTPSConnection):
+        _new_conn = connect
+
+    pool.ConnectionCls = Tls if isinstance(pool, HTTPSConnectionPool) else Plain
+    return pool

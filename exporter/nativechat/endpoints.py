@@ -1,0 +1,64 @@
+"""Says what the API can be asked: at which URL, and what may come back."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+from urllib.parse import quote, urlencode
+
+from exporter.errors import BadAnswer
+from exporter.model import Bot, Collection, Json
+from exporter.nativechat.answers import read_count, read_rows
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint(Generic[Answer]):
+    """One of the API's two questions about a collection; `largest` is its answer's limit in bytes."""
+
+    suffix: str
+    accept_encoding: str
+    largest: int
+    parse: Callable[[bytes], Answer]
+
+    def path(self, collection: Collection) -> str:
+        """Return the path below the bot's."""
+        return f"{collection}{self.suffix}"
+
+    def url(self, bot: Bot, collection: Collection, **parameters: str | int | None) -> str:
+        """Return the whole URL; a parameter that is empty or None is left out."""
+        url = f"{bot.api.url.rstrip('/')}/bots/{quote(bot.id, safe='')}/{self.path(collection)}"
+        given = {name: value for name, value in parameters.items() if value not in ("", None)}
+        return f"{url}?{urlencode(given, quote_via=quote, safe='')}" if given else url
+
+    def read(self, body: bytes, *, encoding: str, marked: bool) -> Answer:
+        """Return the answer in a body; raises BadAnswer, whose message continues "answered 200 with".
+
+        `encoding` is the Content-Encoding; `marked` says that the body's end was, by its length or
+        by chunks. Where only the end of the connection ends it, it may have been cut anywhere, and
+        `12` could be half of `1234`: then a body must close a bracket of its own.
+        """
+        if encoding.strip().lower() in {"gzip", "x-gzip"}:
+            body = self._gunzip(body)
+        if len(body) > self.largest:
+            raise BadAnswer(f"more than {self.largest // 1024} KiB")
+        if not marked and not body.rstrip().endswith((b"}", b"]")):
+            raise BadAnswer("a body that may be cut off")
+        return self.parse(body)
+
+    def _gunzip(self, body: bytes) -> bytes:
+        decoder = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        try:
+            decoded = decoder.decompress(body, self.largest + 1)
+        except zlib.error:
+            raise BadAnswer("a body that is not the gzip it claims to be") from None
+        if not decoder.eof and len(decoded) <= self.largest:
+            raise BadAnswer("a gzip body that is cut off")
+        return decoded
+
+
+COUNT: Final[Endpoint[int]] = Endpoint("/_count", "identity", 64 * 1024, read_count)
+ROWS: Final[Endpoint[list[dict[str, Json]]]] = Endpoint("", "gzip", 64 * 1024 * 1024, read_rows)

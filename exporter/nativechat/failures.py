@@ -1,0 +1,84 @@
+"""Names what went wrong: HTTP statuses and broken connections, as errors of our own tree; pure."""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+
+from exporter.errors import (
+    ApiError,
+    BadAnswer,
+    Rejected,
+    ServerError,
+    Throttled,
+    TimedOut,
+    Unauthorized,
+    Unreachable,
+)
+from exporter.nativechat.attempt import Attempt
+
+
+def by_status(what: str, status: int, retry_after: float | None) -> ApiError | None:
+    """Return the error that an HTTP status alone means, None for a success.
+
+    `what` was asked; `retry_after` is the wait in seconds the server named, if it named one. A
+    BadAnswer's message continues "answered 102 with …".
+    """
+    if 200 <= status < 300:
+        return None
+    if not 300 <= status < 600:
+        return BadAnswer("a status that is neither success nor failure")
+    message = f"{what} answered {status}"
+    if status == 429 or (status == 503 and retry_after is not None):
+        return Throttled(message, retry_after=retry_after)
+    if status in {401, 403}:
+        return Unauthorized(message)
+    return ServerError(message) if status >= 500 else Rejected(message)
+
+
+def read_retry_after(value: str | None, wall: float) -> float | None:
+    """Return the seconds a Retry-After header asks for, None where it is absent or says nothing.
+
+    Both forms of RFC 9110, section 10.2.3: a number of seconds, or a date, which is compared with
+    the `wall` time. A date that has passed asks for 0.
+    """
+    text = (value or "").strip()
+    if re.fullmatch("[0-9]{1,18}", text):
+        return float(text)
+    try:
+        date = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max(0.0, date.replace(tzinfo=date.tzinfo or UTC).timestamp() - wall)
+
+
+def by_cause(cause: OSError | None, attempt: Attempt, *, what: str, peer: str, budget: float) -> ApiError:
+    """Return the error for an attempt that broke off, by the system's own error where there is one."""
+    if isinstance(cause, TimeoutError):
+        return TimedOut(f"{what} took longer than {budget:.3g}s: {attempt.stage}")
+    if cause is not None:
+        return Unreachable(f"{_trouble(cause, attempt)} {peer}: {_reason(cause)}")
+    if attempt.answered:
+        return BadAnswer(f"{what} answered with HTTP that is broken or cut off")
+    return Unreachable(f"no connection to {peer}: api.url, or a proxy in the environment, is unusable")
+
+
+def _trouble(cause: OSError, attempt: Attempt) -> str:
+    if isinstance(cause, socket.gaierror):
+        return "no address for"
+    if isinstance(cause, ssl.SSLError):
+        return "no TLS with"
+    if attempt.dialled and not attempt.connected:
+        return "no connection to"
+    return "broken connection to"
+
+
+def _reason(cause: OSError) -> str:
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"certificate not accepted, {cause.verify_message}"
+    if isinstance(cause, ssl.SSLError):
+        return (cause.reason or "handshake failed").replace("_", " ").lower()
+    return (cause.strerror or str(cause)).lower()

@@ -1,0 +1,30 @@
+"""Writes a request's headers; the one place where a token is revealed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from exporter import __version__
+from exporter.errors import ExporterError, Unauthorized
+from exporter.model import Secret
+
+_ALWAYS: Final = {
+    "Content-Type": "application/json",
+    "Accept": "application/json",
+    "User-Agent": f"nativechat-exporter/{__version__}",
+}
+
+
+def request_headers(token: Callable[[], Secret], accept_encoding: str) -> dict[str, str]:
+    """Return the headers the API documents, and ours, with the token as it is now.
+
+    Raises Unauthorized where `token` raises an ExporterError, or gives what no header can carry.
+    """
+    try:
+        authorization = f"Bot-Server-Access-Token {token().reveal()}"
+    except ExporterError as error:
+        raise Unauthorized(str(error)) from error
+    if not (authorization.isascii() and authorization.isprintable()):
+        raise Unauthorized("the token holds a line break or another character that no header can carry")
+    return {**_ALWAYS, "Accept-Encoding": accept_encoding, "Authorization": authorization}

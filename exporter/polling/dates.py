@@ -1,0 +1,81 @@
+"""Proves how dates are written on the wire, by asking the API itself.
+
+A date in the wrong format matches nothing, and the API answers 0 with status 200: a calm, wrong number.
+So a format is believed only after `field >= 1970` written in it has matched something. Where no element
+has the field at all, nothing is proven, and the question is put again at the next run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from exporter.errors import ApiError, DatesUnverified, Rejected
+from exporter.language import predicate
+from exporter.model import DATE_FORMATS, Collection, DateFormat, DateSetting
+from exporter.polling.lane import Done
+
+Ask = Callable[[str, Done], None]
+"""Puts one predicate to the bot; told how it ended."""
+
+Proven = Callable[[DateFormat | None, ApiError | None], None]
+"""Told once: the format that works, or why none is proven."""
+
+
+def prove(
+    setting: DateSetting, collection: Collection, fields: Iterable[str], ask: Ask, then: Proven
+) -> None:
+    """Find one format that works for all `fields` of a collection, and tell `then`."""
+    formats = DATE_FORMATS if setting == "auto" else (setting,)
+    _Proof(formats, collection, tuple(fields), ask, then).next_field()
+
+
+class _Proof:
+    """Field by field: does any element have it, and if so, which of the formats left matches some?"""
+
+    def __init__(
+        self,
+        formats: tuple[DateFormat, ...],
+        collection: Collection,
+        fields: tuple[str, ...],
+        ask: Ask,
+        then: Proven,
+    ) -> None:
+        self._formats = list(formats)
+        self._collection = collection
+        self._fields = list(fields)
+        self._ask = ask
+        self._then = then
+
+    def next_field(self) -> None:
+        if not self._fields:
+            self._then(self._formats[0], None)
+            return
+        self._ask(predicate.exists_probe(self._fields[0]), self._existing)
+
+    def _existing(self, count: int | None, error: ApiError | None) -> None:
+        if error is not None:
+            self._then(None, error)
+        elif not count:
+            what = f"none of the {self._collection} has the field {self._fields[0]} yet"
+            self._then(None, DatesUnverified(f"{what}: how its dates are written cannot be proven"))
+        else:
+            self._next_format()
+
+    def _next_format(self) -> None:
+        if not self._formats:
+            field = self._fields[0]
+            what = f"{self._collection} have the field {field}, but no date format tried matches any"
+            self._then(None, DatesUnverified(what))
+            return
+        probe = predicate.since_epoch_probe(self._fields[0], self._formats[0])
+        self._ask(probe, self._matching)
+
+    def _matching(self, count: int | None, error: ApiError | None) -> None:
+        if error is not None and not isinstance(error, Rejected):
+            self._then(None, error)
+        elif count:
+            self._fields.pop(0)
+            self.next_field()
+        else:
+            self._formats.pop(0)
+            self._next_format()

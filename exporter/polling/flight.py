@@ -1,0 +1,128 @@
+"""Flies one run of one poll: asks for every series, and reports when the last answer is in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from exporter.clock import Clock
+from exporter.errors import ApiError
+from exporter.language import predicate
+from exporter.model import DateFormat, Poll
+from exporter.polling.dates import Proven, prove
+from exporter.polling.lane import Done, Lane, Question
+
+
+class Recorder(Protocol):
+    """What polling tells: the store listens."""
+
+    def started(self, poll: Poll) -> None: ...
+
+    def skipped(self, poll: Poll) -> None: ...
+
+    def counted(self, poll: Poll, row: int, count: int) -> None: ...
+
+    def failed(self, poll: Poll, rows: Sequence[int], error: ApiError) -> None: ...
+
+    def finished(self, poll: Poll, duration: float, error: ApiError | None) -> object: ...
+
+    def asked(self, bot: str, error: ApiError | None) -> None: ...
+
+
+class Flight:
+    """One run of one poll. Not locked: the poller's lock is held around every call.
+
+    Series without dates are asked for at once. Those with dates wait until the lane knows a format
+    that is proven for their fields.
+    """
+
+    def __init__(
+        self, poll: Poll, lane: Lane, recorder: Recorder, clock: Clock, landed: Callable[[Flight], None]
+    ) -> None:
+        self.poll = poll
+        self.abandoned = False
+        self._lane = lane
+        self._recorder = recorder
+        self._clock = clock
+        self._landed = landed
+        self._started_at = clock.steady()
+        self._now = datetime.fromtimestamp(clock.wall(), UTC)
+        self._open = 0
+        self._error: ApiError | None = None
+
+    def start(self, zone: ZoneInfo) -> None:
+        """Put every question in the lane; dates count from now, and are rounded in `zone`."""
+        self._recorder.started(self.poll)
+        rows_by_fields: dict[tuple[str, ...], list[int]] = {}
+        for row, series in enumerate(self.poll.series):
+            rows_by_fields.setdefault(series.predicate.dated, []).append(row)
+        self._open = len(rows_by_fields)
+        for fields, rows in rows_by_fields.items():
+            ask_all = partial(self._ask_all, fields, rows, zone)
+            known = self._lane.proven.get((self.poll.query.collection, fields))
+            if fields and known is None:
+                self._prove(fields, ask_all)
+            else:
+                ask_all(known, None)
+
+    def abandon(self) -> None:
+        """Wait for nothing more: the poll is no longer in the plan."""
+        self.abandoned = True
+        self._lane.forget(self)
+
+    def _prove(self, fields: tuple[str, ...], then: Proven) -> None:
+        prove(self.poll.bot.api.dates, self.poll.query.collection, fields, self._ask, then)
+
+    def _ask_all(
+        self,
+        fields: tuple[str, ...],
+        rows: list[int],
+        zone: ZoneInfo,
+        dates: DateFormat | None,
+        error: ApiError | None,
+    ) -> None:
+        if error is not None:
+            self._fail(rows, error)
+            return
+        if dates is not None:
+            self._lane.proven[self.poll.query.collection, fields] = dates
+        self._open += len(rows) - 1
+        for row in rows:
+            template = self.poll.series[row].predicate
+            answered = partial(self._answered, row)
+            if dates is None:
+                self._put(self._lane.url(self.poll.query.collection, template.text), answered)
+            else:
+                self._ask(predicate.write(template, self._now, zone, dates), answered)
+
+    def _ask(self, text: str, done: Done) -> None:
+        self._put(self._lane.asker.count_url(self.poll.query.collection, text), done)
+
+    def _put(self, url: str, done: Done) -> None:
+        def tell(count: int | None, error: ApiError | None) -> None:
+            if not self.abandoned:
+                self._recorder.asked(self.poll.bot.name, error)
+                done(count, error)
+
+        self._lane.add(Question(url, self.poll.query.collection, tell, self))
+
+    def _answered(self, row: int, count: int | None, error: ApiError | None) -> None:
+        if error is not None:
+            self._fail([row], error)
+        elif count is not None:
+            self._recorder.counted(self.poll, row, count)
+            self._close()
+
+    def _fail(self, rows: Sequence[int], error: ApiError) -> None:
+        self._recorder.failed(self.poll, rows, error)
+        self._error = self._error or error
+        self._close()
+
+    def _close(self) -> None:
+        self._open -= 1
+        if self._open == 0:
+            self._landed(self)
+            self._recorder.finished(self.poll, self._clock.steady() - self._started_at, self._error)

@@ -1,0 +1,143 @@
+"""Holds one bot's questions back until its rate, its concurrency and its pauses let them go."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from exporter.errors import ApiError
+from exporter.model import Bot, Collection, DateFormat
+from exporter.pace import Pace, asked_pause, retry_wait
+
+Done = Callable[[int | None, ApiError | None], None]
+"""Told once how a question ended: with a count, or with the error of its last attempt."""
+
+
+class Asker(Protocol):
+    """What a lane needs of a client: each `count` is one attempt, bounded by `budget` seconds."""
+
+    def count_url(self, collection: Collection, predicate_text: str) -> str: ...
+
+    def count(self, url: str, collection: Collection, budget: float) -> int: ...
+
+    def close(self) -> None: ...
+
+
+class Question:
+    """One request: a URL to be asked for a count, in one attempt or several.
+
+    `deadline` is set when the first attempt starts: `api.timeout` bounds the request as a whole.
+    """
+
+    __slots__ = ("attempts", "collection", "deadline", "done", "error", "is_probe", "owner", "url")
+
+    def __init__(self, url: str, collection: Collection, done: Done, owner: object) -> None:
+        self.url = url
+        self.collection = collection
+        self.done = done
+        self.owner = owner
+        self.attempts = 0
+        self.is_probe = False
+        self.deadline = float("inf")
+        self.error: ApiError | None = None
+
+
+class Lane:
+    """One bot's queue. Not locked: the poller's lock is held around every call but the attempt itself.
+
+    A bot that does not answer (none has yet, at the start) is asked by one request at a time, so
+    that it holds one worker and not all of them.
+    """
+
+    def __init__(self, bot: Bot, asker: Asker, jitter: Callable[[], float]) -> None:
+        self.bot = bot
+        self.asker = asker
+        self.in_flight = 0
+        self.answering = False
+        self.wakes_at = float("inf")
+        self.proven: dict[tuple[Collection, tuple[str, ...]], DateFormat] = {}
+        self._urls: dict[tuple[Collection, str], str] = {}
+        self._pace = Pace(bot.api.rate)
+        self._jitter = jitter
+        self._ready: deque[Question] = deque()
+        self._again: list[tuple[float, int, Question]] = []
+        self._ties = itertools.count()
+
+    def renew(self) -> None:
+        """Forget what a reload may have changed: URLs prepared, and proofs of date formats."""
+        self.proven.clear()
+        self._urls.clear()
+
+    def url(self, collection: Collection, text: str) -> str:
+        """Return the URL that counts an undated predicate, prepared once."""
+        url = self._urls.get((collection, text))
+        if url is None:
+            url = self._urls[collection, text] = self.asker.count_url(collection, text)
+        return url
+
+    def add(self, question: Question) -> None:
+        """Queue a question for its first attempt."""
+        self._ready.append(question)
+
+    def forget(self, owner: object) -> None:
+        """Drop the questions of an owner that waits for them no more."""
+        self._ready = deque(question for question in self._ready if question.owner is not owner)
+        self._again = [entry for entry in self._again if entry[2].owner is not owner]
+        heapq.heapify(self._again)
+
+    def limit(self, *, crowded: bool) -> int:
+        """Return how many requests may be in flight; `crowded` when workers are scarce."""
+        return self.bot.api.concurrency if self.answering and not crowded else 1
+
+    def next_at(self, now: float) -> float:
+        """Return when a question could start at the earliest, infinity if none is waiting."""
+        if self._ready:
+            return self._pace.next_at(now)
+        if self._again:
+            return self._pace.next_at(max(now, self._again[0][0]))
+        return float("inf")
+
+    def take(self, now: float) -> Question:
+        """Start the next attempt: a further attempt that is due before a first one."""
+        if self._again and self._again[0][0] <= now:
+            question = heapq.heappop(self._again)[2]
+        else:
+            question = self._ready.popleft()
+            question.deadline = now + self.bot.api.timeout
+        question.attempts += 1
+        question.is_probe = not self.answering
+        self._pace.take(now)
+        self.in_flight += 1
+        return question
+
+    def settle(self, question: Question, error: ApiError | None, now: float) -> bool:
+        """Take the outcome of an attempt; return whether the question is at its end."""
+        self.in_flight -= 1
+        self.answering = error is None or error.status is not None
+        question.error = error
+        if error is None:
+            return True
+        if error.retry_after is not None:
+            self._pace.pause(now + asked_pause(error))
+        wait = retry_wait(error, question.attempts, self._jitter())
+        if wait is None or question.attempts > self.bot.api.retries:
+            return True
+        if self._pace.next_at(now + wait) >= question.deadline:
+            return True
+        heapq.heappush(self._again, (now + wait, next(self._ties), question))
+        return False
+
+    def take_overdue(self, now: float) -> list[Question]:
+        """Take out the questions whose time ran out while they waited for a further attempt."""
+        late = [entry[2] for entry in self._again if entry[2].deadline <= now]
+        if late:
+            self._again = [entry for entry in self._again if entry[2].deadline > now]
+            heapq.heapify(self._again)
+        return late
+
+    def first_deadline(self) -> float:
+        """Return when the first question that waits for a further attempt is overdue."""
+        return min((entry[2].deadline for entry in self._again), default=float("inf"))

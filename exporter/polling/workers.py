@@ -1,0 +1,53 @@
+"""Runs attempts on a bounded number of threads, made as they are needed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+
+log = logging.getLogger(__name__)
+
+
+class Workers:
+    """At most `limit` daemon threads that run what they are handed, in order.
+
+    They are daemons: at the end of the process nothing waits for an answer that may never come.
+    What they are handed does not raise; a defect that makes it raise all the same is logged, told to
+    `on_defect`, and costs no thread.
+    """
+
+    def __init__(self, limit: int, on_defect: Callable[[], None]) -> None:
+        self.limit = limit
+        self._on_defect = on_defect
+        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._threads = 0
+        self._idle = 0
+
+    def run(self, job: Callable[[], None]) -> None:
+        """Have `job` run soon, on a new thread if no other is idle and the limit allows one."""
+        with self._lock:
+            if self._idle > 0:
+                self._idle -= 1
+            elif self._threads < self.limit:
+                self._threads += 1
+                name = f"worker-{self._threads}"
+                threading.Thread(target=self._work, name=name, daemon=True).start()
+        self._jobs.put(job)
+
+    def stop(self) -> None:
+        """Let each thread end once it is idle."""
+        for _ in range(self._threads):
+            self._jobs.put(None)
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            try:
+                job()
+            except Exception:
+                log.exception("internal error in a worker; please report it")
+                self._on_defect()
+            with self._lock:
+                self._idle += 1

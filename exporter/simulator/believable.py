@@ -1,0 +1,130 @@
+"""Makes up conversations as a bot might have had them.
+
+Documented fields: `StartedAt`, `Status`, `Errors`, `Messages.user`, `Data.channel.ProviderName`,
+`Data.user.FirstName` and `LastName` of conversations; `User` and `Conversation` of messages.
+Assumed: `_id`, `Messages.bot`, every `Status` but success, `SentAt` and `Text` of messages.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+from typing import Final
+
+from exporter.simulator.dates import Dates
+from exporter.simulator.walk import Document
+
+_FIRST_NAMES: Final = (
+    "Ada", "Boris", "Chloé", "Dimitar", "Elena", "Farid", "Grace", "Hristo", "Ines", "Joana", "Kalin", "Lin",
+)  # fmt: skip
+_LAST_NAMES: Final = (
+    "Andersson", "Borisova", "Costa", "Dimitrova", "Evans", "Fischer", "Georgiev", "Haddad", "Ivanov",
+)  # fmt: skip
+_USER_TEXTS: Final = (
+    "Hi!",
+    "Where is my order?",
+    "I'd like to book a table",
+    "Tomorrow at 7",
+    "Yes",
+    "No",
+    "Thanks",
+)
+_BOT_TEXTS: Final = (
+    "Hello! How can I help?",
+    "For how many people?",
+    "Please confirm",
+    "Sorry, once more?",
+    "Done!",
+)
+
+_CHANNELS: Final = ("facebook", "viber", "darvin", None)
+_REGULARS: Final = 150
+_ANONYMOUS_ON_THE_WEB: Final = 0.6
+_PATIENCE: Final = 0.3
+_PAUSE: Final = timedelta(seconds=20)
+
+
+@dataclass(frozen=True, slots=True)
+class _Person:
+    id: str
+    first_name: str
+    last_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A finished conversation, and its messages in the order they were sent."""
+
+    conversation: Document
+    messages: tuple[Document, ...]
+
+
+class Company:
+    """One bot's users and habits: channels and failures weigh differently from bot to bot."""
+
+    def __init__(self, seed: str, dates: Dates) -> None:
+        random = _random(seed)
+        self._dates = dates
+        self._people = tuple(_person(random) for _ in range(_REGULARS))
+        self._channel_weights = (random.uniform(4, 6), random.uniform(1, 2), random.uniform(2, 4), 0.2)
+        self._failure_rate = random.uniform(0.08, 0.2)
+
+    def converse(self, random: Random, ended: datetime) -> Exchange:
+        """Make up one conversation that ends at this moment; the draws from `random` decide it whole."""
+        turns = 1
+        while random.random() > _PATIENCE and turns < 12:
+            turns += 1
+        started = ended - 2 * turns * _PAUSE
+        person = random.choice(self._people)
+        conversation: Document = {
+            "_id": _id(random, started),
+            "StartedAt": self._dates.store(started),
+            **self._outcome(random),
+            "Messages": {"user": turns, "bot": turns},
+            "Data": self._circumstances(random, person),
+        }
+        messages = tuple(
+            {
+                "_id": _id(random, started),
+                "User": person.id,
+                "Conversation": conversation["_id"],
+                "SentAt": self._dates.store(started + turn * _PAUSE),
+                "Text": random.choice(_BOT_TEXTS if turn % 2 else _USER_TEXTS),
+            }
+            for turn in range(2 * turns)
+        )
+        return Exchange(conversation, messages)
+
+    def _outcome(self, random: Random) -> Document:
+        """Return Status and Errors; a few conversations lack one of them."""
+        failed = random.random() < self._failure_rate
+        abandoned = random.random() < 0.2
+        outcome: Document = {
+            "Status": "error" if failed else "abandoned" if abandoned else "success",
+            "Errors": random.randint(1, 3) if failed else 0,
+        }
+        forgotten = random.random()
+        if forgotten < 0.06:
+            del outcome["Status" if forgotten < 0.03 else "Errors"]
+        return outcome
+
+    def _circumstances(self, random: Random, person: _Person) -> Document:
+        (channel,) = random.choices(_CHANNELS, self._channel_weights)
+        named = channel != "darvin" or random.random() > _ANONYMOUS_ON_THE_WEB
+        return {
+            **({"channel": {"ProviderName": channel}} if channel else {}),
+            **({"user": {"FirstName": person.first_name, "LastName": person.last_name}} if named else {}),
+        }
+
+
+def _random(seed: str) -> Random:
+    return Random(seed)  # noqa: S311 - must be the same each time, and guards nothing
+
+
+def _person(random: Random) -> _Person:
+    return _Person(f"{random.getrandbits(96):024x}", random.choice(_FIRST_NAMES), random.choice(_LAST_NAMES))
+
+
+def _id(random: Random, moment: datetime) -> str:
+    return f"{int(moment.timestamp()):08x}{random.getrandbits(64):016x}"

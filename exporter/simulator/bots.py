@@ -1,0 +1,40 @@
+"""The bots of a simulation: who may ask, with which token."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import chain, count, islice
+from random import Random
+from typing import Final
+
+from exporter.model import Secret
+
+_NAMES: Final = ("support", "sales", "bookings", "banking", "clinic")
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedBot:
+    """One bot: a name for people, the id in its URLs (24 hexadecimal digits), and its token."""
+
+    name: str
+    id: str
+    token: Secret
+
+
+def simulated_bots(number: int, seed: int = 1) -> tuple[SimulatedBot, ...]:
+    """Return `number` bots, the same for the same seed; fewer bots are the beginning of more."""
+    return tuple(
+        SimulatedBot(
+            name, _hexadecimal(f"{seed}:{name}:id", 24), Secret(_hexadecimal(f"{seed}:{name}:token", 40))
+        )
+        for name in islice(_names(), number)
+    )
+
+
+def _names() -> Iterable[str]:
+    return chain(_NAMES, (f"bot{ordinal}" for ordinal in count(len(_NAMES) + 1)))
+
+
+def _hexadecimal(seed: str, digits: int) -> str:
+    return f"{Random(seed).getrandbits(4 * digits):0{digits}x}"  # noqa: S311 - must be the same each time

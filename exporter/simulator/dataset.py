@@ -1,0 +1,125 @@
+"""One bot's history: conversations and messages that grow with time, and may be forgotten."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from random import Random
+from typing import Final
+
+from exporter.model import Collection
+from exporter.simulator.believable import Company, Exchange
+from exporter.simulator.dates import Dates
+from exporter.simulator.matching import Matcher
+from exporter.simulator.ordering import SortKeys, ordered
+from exporter.simulator.settings import Settings
+from exporter.simulator.walk import Document
+
+_DEFAULTS: Final = Settings()
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
+
+
+class Dataset:
+    """A pure function of bot, settings, start and the latest moment it was grown to.
+
+    A conversation and its messages are there from the moment it ended. Not for several threads.
+    """
+
+    def __init__(self, bot_id: str, start: datetime, settings: Settings = _DEFAULTS) -> None:
+        self.dates = Dates(settings.dates, settings.undecoded_dates)
+        self._seed = f"{settings.seed}:{bot_id}"
+        self._random = self._draws("growth")
+        self._company = Company(self._seed, self.dates)
+        self._start = start
+        self._history_rate = settings.history / (settings.history_days * 86_400)
+        self._growth = settings.growth
+        self._cap = settings.max_conversations
+        self._next = start - timedelta(days=settings.history_days)
+        self._bursts = 0
+        self._rows: dict[Collection, deque[Document]] = {"conversations": deque(), "messages": deque()}
+        self._advance()
+
+    def grow(self, until: datetime) -> None:
+        """Let everything happen that ended by `until`; an earlier moment changes nothing."""
+        while self._next <= until:
+            self._keep(self._company.converse(self._random, self._next))
+            self._advance()
+
+    def rows(self, collection: Collection) -> Sequence[Document]:
+        """Return every row as stored, oldest first; not copies."""
+        return self._rows[collection]
+
+    def count(self, collection: Collection, matches: Matcher | None) -> int:
+        """Return how many rows match; all where there is no matcher."""
+        rows = self._rows[collection]
+        return len(rows) if matches is None else sum(map(matches, rows))
+
+    def page(
+        self, collection: Collection, matches: Matcher | None, sort: SortKeys, skip: int, limit: int
+    ) -> list[Document]:
+        """Return the matching rows from `skip` on, at most `limit`; unsorted ones as they came."""
+        found = filter(matches, self._rows[collection]) if matches else iter(self._rows[collection])
+        return list(islice(ordered(found, sort) if sort else found, skip, skip + limit))
+
+    def burst(self, number: int, ended: datetime, fields: Mapping[str, object]) -> None:
+        """Add conversations that ended at one moment, with these values at these dotted paths."""
+        self._bursts += 1
+        random = self._draws(f"burst {self._bursts}")
+        for _ in range(number):
+            exchange = self._company.converse(random, ended)
+            for path, value in fields.items():
+                _assign(exchange.conversation, path, value)
+            self._keep(exchange)
+
+    def forget(self, matches: Matcher) -> int:
+        """Delete the matching conversations with their messages; return how many there were."""
+        conversations, messages = self._rows["conversations"], self._rows["messages"]
+        gone = {row["_id"] for row in conversations if matches(row)}
+        self._rows = {
+            "conversations": deque(row for row in conversations if row["_id"] not in gone),
+            "messages": deque(row for row in messages if row["Conversation"] not in gone),
+        }
+        return len(gone)
+
+    def forget_oldest(self, number: int) -> int:
+        """Delete that many of the oldest conversations; return how many there were."""
+        conversations, messages = self._rows["conversations"], self._rows["messages"]
+        number = min(number, len(conversations))
+        for _ in range(number):
+            gone = conversations.popleft()["_id"]
+            while messages and messages[0]["Conversation"] == gone:
+                messages.popleft()
+        return number
+
+    def _draws(self, purpose: str) -> Random:
+        return Random(f"{self._seed}:{purpose}")  # noqa: S311 - must be the same each time, and guards nothing
+
+    def _keep(self, exchange: Exchange) -> None:
+        self._rows["conversations"].append(exchange.conversation)
+        self._rows["messages"].extend(exchange.messages)
+        self.forget_oldest(len(self._rows["conversations"]) - self._cap)
+
+    def _advance(self) -> None:
+        """Set when the next conversation ends: history first, then growth, then perhaps never again."""
+        if self._next < self._start and self._history_rate:
+            following = self._next + timedelta(seconds=self._random.expovariate(self._history_rate))
+            if following < self._start:
+                self._next = following
+                return
+        if not self._growth:
+            self._next = _NEVER
+            return
+        since = max(self._next, self._start)
+        self._next = since + timedelta(seconds=self._random.uniform(0.5, 1.5) / self._growth)
+
+
+def _assign(document: Document, path: str, value: object) -> None:
+    *parents, name = path.split(".")
+    for parent in parents:
+        inner = document.get(parent)
+        if not isinstance(inner, dict):
+            inner = document[parent] = {}
+        document = inner
+    document[name] = value

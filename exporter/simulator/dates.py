@@ -1,0 +1,89 @@
+"""How dates are stored, read in predicates, and shown in answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from exporter.model import DateFormat, Json
+from exporter.simulator.settings import UndecodedDates
+from exporter.simulator.walk import Document
+
+DATE_FIELDS: Final = ("StartedAt", "SentAt")
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+UNMATCHABLE: Final = object()
+"""A value no stored value is equal to, less or greater than."""
+
+
+class BadRequest(ValueError):
+    """The API refuses this request with a 400; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dates:
+    """One store's way with dates."""
+
+    stored_as: DateFormat = "iso"
+    undecoded: UndecodedDates = "refuse"
+
+    def store(self, moment: datetime) -> object:
+        """Return what a document holds for this moment: text, a datetime, or milliseconds."""
+        if self.stored_as == "iso":
+            return _iso(moment)
+        milliseconds = (moment - EPOCH) // timedelta(milliseconds=1)
+        # A BSON date knows no less than a millisecond; a longer one would differ from its own text.
+        return _instant(milliseconds) if self.stored_as == "extended-json" else milliseconds
+
+    def read(self, literal: Json) -> object:
+        """Return the value that `{"$date": literal}` stands for in a predicate.
+
+        Extended JSON has three spellings: ISO text with a zone, milliseconds, and milliseconds as
+        `{"$numberLong": "…"}`. BadRequest where it is none of them, or the store refuses them all.
+        """
+        if self.stored_as != "extended-json":
+            if self.undecoded == "refuse":
+                raise BadRequest("unknown operator $date")
+            return UNMATCHABLE
+        try:
+            return _moment(literal)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise BadRequest("$date takes ISO 8601 text with a time zone, or milliseconds") from error
+
+    def show(self, document: Mapping[str, object]) -> Document:
+        """Return the document as an answer has it: every date as ISO text (assumed)."""
+        shown = dict(document)
+        for name in DATE_FIELDS:
+            value = shown.get(name)
+            if isinstance(value, datetime):
+                shown[name] = _iso(value)
+            elif isinstance(value, int) and self.stored_as == "epoch-ms":
+                shown[name] = _iso(_instant(value))
+        return shown
+
+
+def _moment(literal: Json) -> datetime:
+    if isinstance(literal, dict):
+        (name, digits), *more = literal.items()
+        if name != "$numberLong" or more or not isinstance(digits, str):
+            raise ValueError(name)
+        literal = int(digits)
+    if isinstance(literal, str):
+        moment = datetime.fromisoformat(literal)
+        if moment.tzinfo is None:
+            raise ValueError(literal)
+        return moment.astimezone(UTC)
+    if isinstance(literal, bool) or not isinstance(literal, int):
+        raise TypeError(literal)
+    return _instant(literal)
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _instant(milliseconds: int) -> datetime:
+    return EPOCH + timedelta(milliseconds=milliseconds)

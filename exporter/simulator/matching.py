@@ -1,0 +1,251 @@
+"""Evaluates MongoDB predicates as MongoDB does, on top of mongomock.
+
+mongomock walks dotted paths, arrays and logic. What it gets wrong never reaches it:
+
+- It finds an unknown operator only when a document happens to lead it there, and a misplaced value
+  not at all; here a predicate is checked whole, before the first document.
+- It compares as Python does, where True is 1; here it compares with an `Operand`, whose `==` is ours.
+- Of several operators on one field, a negative one turns the meaning of the others; here each stands
+  alone, and `$ne`, `$nin`, `$not` and `{$exists: false}` are `$nor` of the positive, as in MongoDB.
+- `{"a.b": null}` misses a document whose `a` is a plain value; such parents are asked for as well.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+from math import fmod
+from typing import Any, Final, TypeAlias
+
+from exporter.model import Json
+from exporter.simulator.dates import UNMATCHABLE, BadRequest, Dates
+from exporter.simulator.ordering import order_key
+from exporter.simulator.walk import MISSING, Clause, Document, Operand, applies
+
+Matcher: TypeAlias = Callable[[Document], bool]
+Test: TypeAlias = Callable[[object], bool]
+
+MAX_DEPTH: Final = 100
+"""MongoDB's own limit for nested documents."""
+
+_EVERYTHING: Final[Clause] = {}
+_NOTHING: Final[Clause] = {"$nor": [{}]}
+_REGEX_FLAGS: Final = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "x": re.VERBOSE}
+_COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
+    "$gt": operator.gt,
+    "$gte": operator.ge,
+    "$lt": operator.lt,
+    "$lte": operator.le,
+}
+_REFUSED: Final = ("$where", "$expr", "$function")
+
+
+def matcher(predicate: Json, dates: Dates) -> Matcher:
+    """Return the test of one document that the predicate stands for; BadRequest where it stands for none."""
+    _bound_depth(predicate, MAX_DEPTH)
+    clause = _Reader(dates).predicate(predicate)
+    return partial(applies, clause)
+
+
+class _Reader:
+    """Turns predicates into clauses that mongomock evaluates rightly."""
+
+    def __init__(self, dates: Dates) -> None:
+        self._dates = dates
+        self._operators: dict[str, Callable[[str, Json], Clause]] = {
+            "$eq": lambda path, operand: self._equal(path, [operand]),
+            "$ne": lambda path, operand: _not(self._equal(path, [operand])),
+            "$in": lambda path, operand: self._equal(path, _array("$in", operand)),
+            "$nin": lambda path, operand: _not(self._equal(path, _array("$nin", operand))),
+            "$not": lambda path, operand: _not(self._not_operand(path, operand)),
+            "$exists": lambda path, operand: _exists(path) if operand else _not(_exists(path)),
+            "$all": lambda path, operand: self._all(path, _array("$all", operand)),
+            "$size": lambda path, operand: _is(path, _size(operand)),
+            "$mod": lambda path, operand: _is(path, _remainder(operand)),
+            "$elemMatch": lambda path, operand: _is(path, self._element(operand)),
+            **{name: partial(self._compare, name) for name in _COMPARISONS},
+        }
+
+    def predicate(self, predicate: Json) -> Clause:
+        """Return the clause of a predicate: all of its parts must hold."""
+        if not isinstance(predicate, dict):
+            raise BadRequest("a predicate must be a JSON object")
+        parts: list[Clause] = []
+        for key, condition in predicate.items():
+            if key in ("$and", "$or", "$nor"):
+                branches = _array(key, condition)
+                if not branches:
+                    raise BadRequest(f"{key} must be a nonempty array")
+                parts.append({key: [self.predicate(branch) for branch in branches]})
+            elif key.startswith("$"):
+                raise _unknown(key)
+            else:
+                parts.extend(self._conditions(key, condition))
+        return _both(parts)
+
+    def _conditions(self, path: str, condition: Json) -> list[Clause]:
+        if not isinstance(condition, dict) or not _has_operators(condition):
+            return [self._equal(path, [condition])]
+        parts: list[Clause] = []
+        for name, operand in condition.items():
+            if name == "$regex":
+                parts.append(_is(path, _regex(operand, condition.get("$options", ""))))
+            elif name == "$options" and "$regex" in condition:
+                continue
+            elif name in self._operators:
+                parts.append(self._operators[name](path, operand))
+            else:
+                raise _unknown(name)
+        return parts
+
+    def _equal(self, path: str, literals: Sequence[Json]) -> Clause:
+        """Return the clause that the value, or an element of it, is one of these."""
+        values = [self._value(literal) for literal in literals]
+        tests = [_same(value) for value in values]
+        clause = _is(path, tests[0] if len(tests) == 1 else lambda value: any(test(value) for test in tests))
+        return {"$or": [clause, *map(_plain, _parents(path))]} if None in values else clause
+
+    def _compare(self, name: str, path: str, operand: Json) -> Clause:
+        value = self._value(operand)
+        if value is None:
+            return self._equal(path, [None]) if name in ("$gte", "$lte") else _NOTHING
+        return _is(path, _ordered(_COMPARISONS[name], value))
+
+    def _all(self, path: str, literals: Sequence[Json]) -> Clause:
+        return _both([self._equal(path, [literal]) for literal in literals]) if literals else _NOTHING
+
+    def _not_operand(self, path: str, operand: Json) -> Clause:
+        if not isinstance(operand, dict) or not _has_operators(operand):
+            raise BadRequest("$not takes an object of operators")
+        return _both(self._conditions(path, operand))
+
+    def _element(self, operand: Json) -> Test:
+        if not isinstance(operand, dict):
+            raise BadRequest("$elemMatch takes an object")
+        if _has_operators(operand) and not operand.keys() & {"$and", "$or", "$nor"}:
+            clause = _both(self._conditions("element", operand))
+            return lambda value: (
+                isinstance(value, list) and any(applies(clause, {"element": item}) for item in value)
+            )
+        clause = self.predicate(operand)
+        return lambda value: (
+            isinstance(value, list)
+            and any(isinstance(item, dict) and applies(clause, item) for item in value)
+        )
+
+    def _value(self, literal: Json) -> object:
+        """Return what a literal of the predicate stands for: itself, or a date."""
+        if isinstance(literal, list):
+            return [self._value(item) for item in literal]
+        if not isinstance(literal, dict):
+            return literal
+        if literal.keys() == {"$date"}:
+            return self._dates.read(literal["$date"])
+        for name in literal:
+            if name.startswith("$"):
+                raise _unknown(name)
+        return {name: self._value(item) for name, item in literal.items()}
+
+
+def _bound_depth(value: Json, left: int) -> None:
+    if not left:
+        raise BadRequest(f"the predicate is nested more than {MAX_DEPTH} deep")
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _bound_depth(part, left - 1)
+
+
+def _has_operators(condition: dict[str, Json]) -> bool:
+    return any(name.startswith("$") for name in condition) and condition.keys() != {"$date"}
+
+
+def _unknown(name: str) -> BadRequest:
+    return BadRequest(f"{name} is not allowed" if name in _REFUSED else f"unknown operator {name}")
+
+
+def _array(name: str, operand: Json) -> list[Json]:
+    if not isinstance(operand, list):
+        raise BadRequest(f"{name} needs an array")
+    return operand
+
+
+def _both(clauses: list[Clause]) -> Clause:
+    if len(clauses) == 1:
+        return clauses[0]
+    return {"$and": clauses} if clauses else _EVERYTHING
+
+
+def _not(clause: Clause) -> Clause:
+    return {"$nor": [clause]}
+
+
+def _is(path: str, test: Test) -> Clause:
+    return {path: Operand(test)}
+
+
+def _exists(path: str) -> Clause:
+    return {path: {"$exists": True}}
+
+
+def _parents(path: str) -> list[str]:
+    steps = path.split(".")
+    return [".".join(steps[:length]) for length in range(1, len(steps))]
+
+
+def _plain(path: str) -> Clause:
+    """Return the clause that there is a value, and it is neither an object nor an array."""
+    return _both([_exists(path), _not(_is(path, lambda value: isinstance(value, dict | list)))])
+
+
+def _same(value: object) -> Test:
+    if value is None:
+        return lambda other: other is None or other is MISSING
+    if isinstance(value, str | datetime):
+        return lambda other: other == value
+    key = order_key(value)
+    return lambda other: order_key(other) == key
+
+
+def _ordered(compare: Callable[[Any, Any], bool], value: object) -> Test:
+    """Return the test that compares within the value's own type, and is false for every other."""
+    if value is UNMATCHABLE:
+        return lambda _: False
+    key = order_key(value)
+
+    def test(other: object) -> bool:
+        other_key = order_key(other)
+        return other_key[0] == key[0] and compare(other_key, key)
+
+    return test
+
+
+def _regex(pattern: Json, options: Json) -> Test:
+    if not isinstance(pattern, str) or not isinstance(options, str) or set(options) - _REGEX_FLAGS.keys():
+        raise BadRequest("$regex takes text, $options some of i, m, s, x")
+    flags = re.NOFLAG
+    for option in options:
+        flags |= _REGEX_FLAGS[option]
+    try:
+        expression = re.compile(pattern, flags)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise BadRequest("$regex is not a valid regular expression") from error
+    return lambda value: isinstance(value, str) and expression.search(value) is not None
+
+
+def _size(operand: Json) -> Test:
+    if isinstance(operand, bool) or not isinstance(operand, int) or operand < 0:
+        raise BadRequest("$size takes a whole number from 0")
+    return lambda value: isinstance(value, list) and len(value) == operand
+
+
+def _remainder(operand: Json) -> Test:
+    match operand:
+        case [int(divisor), int(remainder)] if divisor and not {type(divisor), type(remainder)} & {bool}:
+            return lambda value: (
+                isinstance(value, int | float)
+                and not isinstance(value, bool)
+                and fmod(int(value), divisor) == remainder
+            )
+    raise BadRequest("$mod takes an array of a divisor other than 0 and a remainder")

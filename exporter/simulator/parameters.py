@@ -1,0 +1,72 @@
+"""Reads the parameters of a request: `query`, `sort`, `limit` and `skip`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NoReturn
+
+from exporter.model import Json
+from exporter.simulator.dates import BadRequest
+from exporter.simulator.ordering import SortKeys, read_sort
+from exporter.simulator.settings import Settings
+
+_NAMES: Final = ("query", "sort", "limit", "skip")
+_WHOLE: Final = re.compile(r"[0-9]{1,12}")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What one request asks for."""
+
+    query: Json
+    sort: SortKeys
+    limit: int
+    skip: int
+
+
+def read_parameters(items: Sequence[tuple[str, str]], settings: Settings) -> Parameters:
+    """Return the parameters of a URL; BadRequest for what is malformed.
+
+    Assumed: an unknown or repeated parameter is refused, since a misspelt `query` would count
+    everything; `limit` is at least 1, and more than the greatest gives a page of the greatest size.
+    """
+    given = dict(items)
+    unknown = sorted(given.keys() - set(_NAMES))
+    if unknown:
+        raise BadRequest(f"unknown parameter {unknown[0]!r} (known are {', '.join(_NAMES)})")
+    if len(given) < len(items):
+        raise BadRequest("a parameter stands twice")
+    limit = _whole("limit", given.get("limit"), settings.default_limit)
+    if limit < 1:
+        raise BadRequest("limit must be at least 1")
+    return Parameters(
+        query=_query(given["query"]) if "query" in given else {},
+        sort=read_sort(given["sort"]) if "sort" in given else (),
+        limit=min(limit, settings.max_limit),
+        skip=_whole("skip", given.get("skip"), 0),
+    )
+
+
+def _whole(name: str, text: str | None, default: int) -> int:
+    if text is None:
+        return default
+    if not _WHOLE.fullmatch(text):
+        raise BadRequest(f"{name} must be a whole number")
+    return int(text)
+
+
+def _query(text: str) -> Json:
+    try:
+        query: Json = json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest("query is not valid JSON") from error
+    if not isinstance(query, dict):
+        raise BadRequest("query must be a JSON object")
+    return query
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(constant)

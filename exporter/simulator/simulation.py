@@ -1,0 +1,136 @@
+"""Ties bots, their data, their allowances and the faults to one clock."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Final
+
+from exporter.clock import Clock
+from exporter.model import COLLECTIONS, Collection, Json
+from exporter.simulator.allowance import Allowance
+from exporter.simulator.bots import SimulatedBot
+from exporter.simulator.dataset import Dataset
+from exporter.simulator.dates import BadRequest
+from exporter.simulator.faults import Faults
+from exporter.simulator.matching import Matcher, matcher
+from exporter.simulator.ordering import SortKeys
+from exporter.simulator.settings import Settings
+from exporter.simulator.walk import Document
+
+_BOT_PATH: Final = re.compile(r"/v1/bots/([^/]+)/")
+
+MOST_IN_A_BURST: Final = 10_000
+"""Conversations that one burst may add."""
+
+
+class _Service:
+    """What the service holds for one bot."""
+
+    def __init__(self, bot: SimulatedBot, start: datetime, settings: Settings) -> None:
+        self.bot = bot
+        self.data = Dataset(bot.id, start, settings)
+        self.allowance = Allowance(settings.rate)
+        self.requests = 0
+
+
+class Simulation:
+    """A NativeChat with these bots; its data grows when somebody looks. Thread-safe.
+
+    Bots are named where people ask, and looked up by id where requests do. KeyError for an unknown one.
+    """
+
+    def __init__(self, settings: Settings, bots: Sequence[SimulatedBot], clock: Clock) -> None:
+        self.settings = settings
+        self.bots = tuple(bots)
+        self.faults = Faults()
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._services = {bot.name: _Service(bot, self._now(), settings) for bot in bots}
+        self._names = {bot.id: bot.name for bot in bots}
+
+    def bot_with_id(self, bot_id: str) -> SimulatedBot:
+        """Return the bot whose id this is."""
+        return self._services[self._names[bot_id]].bot
+
+    def bot_of_path(self, path: str) -> str | None:
+        """Return the name of the bot a URL's path belongs to."""
+        found = _BOT_PATH.match(path)
+        return self._names.get(found[1]) if found else None
+
+    def admit(self, bot: str) -> int:
+        """Count a request, and return the seconds to wait where it is one too many, else 0."""
+        with self._lock:
+            service = self._services[bot]
+            service.requests += 1
+            return service.allowance.spend(self._clock.steady())
+
+    def count(self, bot: str, collection: Collection, query: Json | None = None) -> int:
+        """Return how many rows match now; BadRequest for a predicate the API refuses."""
+        with self._grown(bot) as data:
+            return data.count(collection, _matcher(query, data))
+
+    def page(
+        self,
+        bot: str,
+        collection: Collection,
+        query: Json | None = None,
+        *,
+        sort: SortKeys = (),
+        skip: int = 0,
+        limit: int = 100,
+    ) -> list[Document]:
+        """Return the rows of one page as answers show them, dates as text; BadRequest as `count`."""
+        with self._grown(bot) as data:
+            rows = data.page(collection, _matcher(query, data), sort, skip, limit)
+            return [data.dates.show(row) for row in rows]
+
+    def burst(self, bot: str, number: int, fields: Mapping[str, object] | None = None) -> None:
+        """Add conversations that end now, with these values at these dotted paths."""
+        if not 1 <= number <= MOST_IN_A_BURST:
+            raise BadRequest(f"a burst has from 1 to {MOST_IN_A_BURST} conversations")
+        if "_id" in (fields or {}):
+            raise BadRequest("a burst cannot choose ids")
+        with self._grown(bot) as data:
+            data.burst(number, self._now(), fields or {})
+
+    def forget(self, bot: str, query: Json) -> int:
+        """Delete the matching conversations and their messages, as external history storage does."""
+        with self._grown(bot) as data:
+            return data.forget(matcher(query, data.dates))
+
+    def forget_oldest(self, bot: str, number: int) -> int:
+        """Delete that many of the oldest conversations and their messages; return how many there were."""
+        with self._grown(bot) as data:
+            return data.forget_oldest(number)
+
+    def requests(self, bot: str) -> int:
+        """Return how many requests with the right token this bot has had, faults aside."""
+        with self._lock:
+            return self._services[bot].requests
+
+    def wall(self) -> float:
+        """Return the simulation's time, in seconds since the Unix epoch."""
+        return self._clock.wall()
+
+    def counts(self, bot: str) -> dict[str, int]:
+        """Return how many rows each collection of a bot holds now."""
+        with self._grown(bot) as data:
+            return {collection: data.count(collection, None) for collection in COLLECTIONS}
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock.wall(), UTC)
+
+    @contextmanager
+    def _grown(self, bot: str) -> Iterator[Dataset]:
+        service = self._services[bot]
+        with self._lock:
+            service.data.grow(self._now())
+            yield service.data
+
+
+def _matcher(query: Json | None, data: Dataset) -> Matcher | None:
+    return matcher(query, data.dates) if query is not None and query != {} else None

@@ -1,0 +1,1 @@
+"""What the API last said, and how old that is."""

@@ -1,0 +1,214 @@
+"""Bounds what one client can hold: each connection has deadlines, and all of them share one door."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import struct
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final, cast
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
+
+_RESET: Final = struct.pack("ii", 1, 0)
+"""SO_LINGER's value for a close that resets the connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What clients may take; times in seconds, sizes in bytes.
+
+    `idle` outlasts the usual scrape intervals, so that each Prometheus keeps its one connection.
+    """
+
+    connections: int = 512
+    unread_answers: int = 32
+    header_size: int = 16 * 1024
+    header_time: float = 10.0
+    idle_time: float = 90.0
+    reading_time: float = 20.0
+    closing_time: float = 2.0
+
+
+class Door:
+    """Keep count of the open connections; when there are too many, drop the ones that wait longest.
+
+    A newcomer is let in rather than refused: a client that never finishes its request holds a place
+    only until another wants it. Belongs to one event loop.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.inside: set[Connection] = set()
+        # Dictionaries, as sets in the order of arrival: the first has waited longest.
+        self._asking: dict[Connection, None] = {}
+        self._reading: dict[Connection, None] = {}
+        self._when_empty: Callable[[], None] | None = None
+
+    def enter(self, newcomer: Connection) -> None:
+        """Let a connection in, at the cost of another one where there is no place left."""
+        if self._when_empty:
+            newcomer.abort()
+        elif len(self.inside) >= self.limits.connections:
+            next(iter(self._asking or self._reading or (newcomer,))).abort()
+        self.inside.add(newcomer)
+        self.asks(newcomer)
+
+    def leave(self, connection: Connection) -> None:
+        """Forget a connection; a second time changes nothing."""
+        self.inside.discard(connection)
+        self._asking.pop(connection, None)
+        self._reading.pop(connection, None)
+        if self._when_empty and not self.inside:
+            self._when_empty()
+
+    def asks(self, connection: Connection) -> None:
+        """Note that a connection has no complete request: it may be dropped for a newcomer."""
+        self._asking.setdefault(connection)
+
+    def is_served(self, connection: Connection) -> None:
+        """Note that a connection's request is complete, so that it is worth its place."""
+        self._asking.pop(connection, None)
+
+    def reads(self, connection: Connection) -> None:
+        """Note that a client has yet to read its answer; the slowest go when too many do."""
+        self._reading.setdefault(connection)
+        for slowest in tuple(self._reading):
+            if not slowest.unread:
+                del self._reading[slowest]
+            elif len(self._reading) > self.limits.unread_answers:
+                slowest.abort()
+
+    def close(self, when_empty: Callable[[], None]) -> None:
+        """Send everybody home: those being served after their answer; then call `when_empty`."""
+        self._when_empty = when_empty
+        for connection in tuple(self.inside):
+            connection.shutdown()
+        if not self.inside:
+            when_empty()
+
+
+class Connection(H11Protocol):
+    """One client: uvicorn's HTTP/1.1, with a deadline for TLS and headers, and one for reading answers.
+
+    uvicorn itself bounds neither, and counts an answer as done once it is buffered. TLS starts here
+    rather than in `loop.create_server`, where a silent client would be out of reach.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, state: ServerState, door: Door, tls: ssl.SSLContext | None
+    ) -> None:
+        super().__init__(config, state, app_state={})
+        self._door = door
+        self._tls = tls
+        self._wire: asyncio.Transport
+        self._handshake: asyncio.Task[None] | None = None
+        self._early = bytearray()
+        self._header_timer: asyncio.TimerHandle | None = None
+        self._reading_timer: asyncio.TimerHandle | None = None
+
+    @property
+    def unread(self) -> bool:
+        """Whether bytes of an answer still wait for the client to take them."""
+        below = self._wire.get_write_buffer_size()
+        return below > 0 or (self._tls is not None and self.transport.get_write_buffer_size() > 0)
+
+    def abort(self) -> None:
+        """Drop the connection now, and all that is unsent, in the kernel too."""
+        with suppress(OSError):
+            self._wire.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self._wire.abort()
+        self._gone()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self._wire = transport
+        self._door.enter(self)
+        self._header_timer = self.loop.call_later(self._door.limits.header_time, self.abort)
+        if self._tls is None:
+            super().connection_made(transport)
+        else:
+            self._handshake = self.loop.create_task(self._secure(self._tls))
+
+    async def _secure(self, tls: ssl.SSLContext) -> None:
+        limits = self._door.limits
+        try:
+            upgraded = await self.loop.start_tls(
+                self._wire,
+                self,
+                tls,
+                server_side=True,
+                ssl_handshake_timeout=limits.header_time,
+                ssl_shutdown_timeout=limits.closing_time,
+            )
+        except OSError:
+            self.abort()
+            return
+        transport = cast("asyncio.Transport", upgraded)
+        if self._wire.is_closing():
+            transport.abort()
+            self._gone()
+            return
+        super().connection_made(transport)
+        if self._early:
+            self.data_received(bytes(self._early))
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport is None:
+            # A client may send its request along with the last message of its handshake.
+            self._early += data
+            return
+        super().data_received(data)
+        self._mark()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._mark()
+        if self.unread:
+            self._door.reads(self)
+            if self._reading_timer is None:
+                self._reading_timer = self.loop.call_later(
+                    self._door.limits.reading_time, self._end_of_reading
+                )
+
+    def shutdown(self) -> None:
+        """Close when the answer under way is sent; at once where there is none."""
+        if self.transport is None:
+            self.abort()
+        elif not self.transport.is_closing():
+            super().shutdown()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._gone()
+        if self.transport is not None:
+            super().connection_lost(exc)
+
+    def _mark(self) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._door.is_served(self)
+            self._stop_header_timer()
+            return
+        self._door.asks(self)
+        if self._header_timer is None and self.timeout_keep_alive_task is None:
+            self._header_timer = self.loop.call_later(self._door.limits.header_time, self.abort)
+
+    def _end_of_reading(self) -> None:
+        self._reading_timer = None
+        if self.unread or self.transport.is_closing():
+            self.abort()
+
+    def _stop_header_timer(self) -> None:
+        if self._header_timer is not None:
+            self._header_timer.cancel()
+            self._header_timer = None
+
+    def _gone(self) -> None:
+        self._door.leave(self)
+        self._stop_header_timer()
+        if self._reading_timer is not None:
+            self._reading_timer.cancel()
+            self._reading_timer = None

@@ -1,0 +1,74 @@
+"""Loads configurations that are written in the tests, as one would from a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from exporter.config.load import Loaded, Secrets, parse
+from exporter.errors import ConfigError
+from exporter.model import Config
+
+HEAD = """\
+bots:
+  - name: main
+    id: {env: NATIVECHAT_BOT_ID}
+    token: {env: NATIVECHAT_TOKEN}
+queries:
+  - name: conversations
+    collection: conversations
+"""
+ENVIRON = {"NATIVECHAT_BOT_ID": "5990b7b5d57ae86c1b2dfd6e", "NATIVECHAT_TOKEN": "made-up-token"}
+
+
+class Read(Protocol):
+    """Load a text as the file `config.yaml` of a folder."""
+
+    def __call__(
+        self, text: str, environ: Mapping[str, str] = ENVIRON, secrets: Secrets = "required"
+    ) -> Loaded: ...
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    def loaded(text: str, environ: Mapping[str, str] = ENVIRON, secrets: Secrets = "required") -> Loaded:
+        return parse(text.encode(), tmp_path / "config.yaml", environ, secrets=secrets)
+
+    return loaded
+
+
+@pytest.fixture
+def problems(read: Read, tmp_path: Path) -> Callable[..., list[str]]:
+    """Return what is wrong with a text, errors or else warnings, without the name of the file."""
+
+    def found(text: str, environ: Mapping[str, str] = ENVIRON, secrets: Secrets = "required") -> list[str]:
+        try:
+            told = read(text, environ, secrets).warnings
+        except ConfigError as exc:
+            told = exc.problems
+        return [str(problem).removeprefix(f"{tmp_path / 'config.yaml'}:") for problem in told]
+
+    return found
+
+
+@pytest.fixture
+def query(read: Read) -> Callable[..., Config]:
+    """Load the head of a configuration with further lines for its one query."""
+
+    def loaded(*lines: str) -> Config:
+        return read(HEAD + "".join(f"    {line}\n" for line in lines)).config
+
+    return loaded
+
+
+@pytest.fixture
+def query_problems(problems: Callable[..., list[str]]) -> Callable[..., list[str]]:
+    """Return what is wrong with the head of a configuration and further lines, from line 8, for its query."""
+
+    def found(*lines: str) -> list[str]:
+        return problems(HEAD + "".join(f"    {line}\n" for line in lines))
+
+    return found

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.config.secrets import MAX_BYTES, SecretError, TokenReader
+from exporter.model import Secret, TokenSource
+
+TOKEN = TokenSource(env="TOKEN")
+
+
+def test_a_variable_is_read_without_the_white_space_around_it() -> None:
+    assert TokenReader(TOKEN, {"TOKEN": " hunter2\n"})() == Secret("hunter2")
+
+
+@pytest.mark.parametrize(
+    ("environ", "why"),
+    [
+        ({}, "is not set"),
+        ({"TOKEN": ""}, "is empty"),
+        ({"TOKEN": " \n"}, "is empty"),
+        ({"TOKEN": "hunter2 hunter2"}, "has white space inside"),
+        ({"TOKEN": "hunter2\r\nX-Evil: 1"}, "has white space inside"),
+        ({"TOKEN": "hunter2\x00"}, "do not fit"),
+        ({"TOKEN": "hunter2€"}, "do not fit"),
+    ],
+)
+def test_what_cannot_be_sent_is_refused_by_name_and_never_repeated(environ: dict[str, str], why: str) -> None:
+    with pytest.raises(SecretError, match=why) as caught:
+        TokenReader(TOKEN, environ)()
+    assert str(caught.value).startswith("environment variable TOKEN ")
+    assert "hunter2" not in str(caught.value)
+
+
+@given(st.text())
+def test_a_secret_that_is_read_fits_one_header_line(text: str) -> None:
+    try:
+        secret = TokenReader(TOKEN, {"TOKEN": text})().reveal()
+    except SecretError:
+        return
+    assert secret == text.strip()
+    assert secret.encode("latin-1").decode("latin-1").split() == [secret]
+
+
+def test_a_variable_that_changes_is_seen_at_once() -> None:
+    environ = {"TOKEN": "old"}
+    reader = TokenReader(TOKEN, environ)
+    assert reader.refresh()
+    assert not reader.refresh()
+    environ["TOKEN"] = "new"
+    assert reader() == Secret("new")
+
+
+def test_a_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text("old\n")
+    reader = TokenReader(TokenSource(file=path), {})
+    assert reader() == Secret("old")
+    path.write_text("newer\n")
+    assert reader() == Secret("newer")
+
+
+def test_a_file_that_seems_unchanged_is_not_read_until_it_is_refreshed(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text("old")
+    reader = TokenReader(TokenSource(file=path), {})
+    assert reader() == Secret("old")
+    before = path.stat()
+    path.write_text("new")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert reader() == Secret("old")
+    assert reader.refresh()
+    assert reader() == Secret("new")
+    assert not reader.refresh()
+
+
+def test_a_file_swapped_through_a_link_is_read_again(tmp_path: Path) -> None:
+    for version in ("one", "two"):
+        (tmp_path / version).mkdir()
+        (tmp_path / version / "token").write_text(version)
+        os.utime(tmp_path / version / "token", ns=(0, 0))
+    link = tmp_path / "data"
+    link.symlink_to("one")
+    reader = TokenReader(TokenSource(file=link / "token"), {})
+    assert reader() == Secret("one")
+    (tmp_path / "swap").symlink_to("two")
+    (tmp_path / "swap").replace(link)
+    assert reader() == Secret("two")
+
+
+def test_the_last_good_secret_outlives_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text("good")
+    reader = TokenReader(TokenSource(file=path), {})
+    reader()
+    path.write_text("")
+    assert reader() == Secret("good")
+    path.unlink()
+    assert reader() == Secret("good")
+    assert not reader.refresh()
+    path.write_text("better")
+    assert reader() == Secret("better")
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "is empty"),
+        (b"\xff\xfe", "do not fit"),
+        (b"x" * (MAX_BYTES + 1), "is larger than 16 KiB"),
+    ],
+)
+def test_a_file_that_holds_no_secret_is_refused(tmp_path: Path, content: bytes, why: str) -> None:
+    path = tmp_path / "token"
+    path.write_bytes(content)
+    with pytest.raises(SecretError, match=why) as caught:
+        TokenReader(TokenSource(file=path), {})()
+    assert str(caught.value).startswith(f"file {path} ")
+
+
+def test_a_file_that_is_not_there_or_no_file_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path, why in (
+        (tmp_path / "none", "cannot be read: no such file or directory"),
+        (tmp_path, "is not a regular file"),
+        (tmp_path / "pipe", "is not a regular file"),
+    ):
+        with pytest.raises(SecretError, match=why):
+            TokenReader(TokenSource(file=path), {})()
+
+
+def test_many_threads_read_one_secret(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text("same")
+    reader = TokenReader(TokenSource(file=path), {})
+    with ThreadPoolExecutor(8) as pool:
+        read = pool.map(lambda turn: reader.refresh() if turn % 2 else reader(), range(200))
+    assert set(read) <= {Secret("same"), True, False}
+    assert reader() == Secret("same")

@@ -1,0 +1,82 @@
+"""Laws of label names, metric names and combinations."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.language import labels
+
+KEYS = st.dictionaries(
+    st.text("abc", min_size=1), st.lists(st.integers(), max_size=4, unique=True), max_size=4
+)
+
+
+def test_the_first_key_changes_slowest() -> None:
+    keys: dict[str, list[int | str]] = {"b": [1, 2], "a": ["x", "y"]}
+    assert list(labels.combinations(keys)) == [
+        (("b", 1), ("a", "x")),
+        (("b", 1), ("a", "y")),
+        (("b", 2), ("a", "x")),
+        (("b", 2), ("a", "y")),
+    ]
+
+
+def test_no_keys_give_one_empty_combination() -> None:
+    assert list(labels.combinations({})) == [()]
+    assert labels.count({}) == 1
+
+
+@given(KEYS)
+def test_the_count_is_the_number_of_combinations(keys: dict[str, list[int]]) -> None:
+    assert labels.count(keys) == len(list(labels.combinations(keys)))
+
+
+@given(KEYS)
+def test_no_combination_comes_twice(keys: dict[str, list[int]]) -> None:
+    every = list(labels.combinations(keys))
+    assert len(set(every)) == len(every)
+
+
+def test_counting_makes_no_combinations() -> None:
+    assert labels.count({f"key{i}": range(1000) for i in range(20)}) == 1000**20
+
+
+@pytest.mark.parametrize("name", ["channel", "Channel", "_private", "a1", "bots", "jobs"])
+def test_an_ordinary_label_name_has_no_problem(name: str) -> None:
+    assert labels.label_name_problem(name) is None
+
+
+@pytest.mark.parametrize("name", ["", "1a", "a-b", "a b", "a.b", "ключ", "a\n", "{a}"])
+def test_what_prometheus_takes_for_no_label_name_is_told(name: str) -> None:
+    assert "is not a label name (use" in (labels.label_name_problem(name) or "")
+
+
+@pytest.mark.parametrize("name", ["bot", "le", "quantile", "job", "instance", "__name__", "__", "__x"])
+def test_a_reserved_label_name_is_told(name: str) -> None:
+    assert f'"{name}" is reserved: ' in (labels.label_name_problem(name) or "")
+
+
+@pytest.mark.parametrize("name", ["conversations", "a", "up_time", "exporter", "counts", "total", "a" * 100])
+def test_an_ordinary_query_name_has_no_problem(name: str) -> None:
+    assert labels.metric_name_problem(name) is None
+
+
+@pytest.mark.parametrize("name", ["", "A", "1a", "_a", "a-b", "a:b", "a\n", "conversationsÜ"])
+def test_what_is_no_query_name_is_told(name: str) -> None:
+    assert "is not a query name (use" in (labels.metric_name_problem(name) or "")
+
+
+def test_a_query_name_has_an_end() -> None:
+    assert labels.metric_name_problem("a" * 101) == "the name is 101 characters long (use at most 100)"
+
+
+@pytest.mark.parametrize("name", ["up", "exporter_series", "exporter_"])
+def test_a_name_of_the_exporters_own_is_told(name: str) -> None:
+    assert "collides with the exporter's own metric" in (labels.metric_name_problem(name) or "")
+
+
+@pytest.mark.parametrize("suffix", ["_total", "_count", "_sum", "_bucket", "_info", "_created"])
+def test_a_suffix_of_another_type_is_told(suffix: str) -> None:
+    assert f"ends in {suffix}, which" in (labels.metric_name_problem(f"conversations{suffix}") or "")

@@ -1,0 +1,17 @@
+"""Laws of guessing what was meant."""
+
+from __future__ import annotations
+
+from exporter.language.suggest import did_you_mean
+
+
+def test_a_near_word_is_suggested() -> None:
+    assert did_you_mean("evry", ["every", "query"]) == 'did you mean "every"?'
+
+
+def test_nothing_is_suggested_where_nothing_is_near() -> None:
+    assert did_you_mean("banana", ["every", "query"]) == ""
+
+
+def test_capitals_do_not_count() -> None:
+    assert did_you_mean("$ELEMMATCH", iter(["$elemMatch", "$eq"])) == 'did you mean "$elemMatch"?'

@@ -1,0 +1,240 @@
+"""Names, addresses, TLS and proxies: from the URL to a connection, within the budget."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exporter.errors import (
+    ApiError,
+    TimedOut,
+    Unreachable,
+)
+
+if TYPE_CHECKING:
+    from tests.nativechat.conftest import Asker, Script, Server, Wire
+
+    Serve = Callable[..., Server]
+    Ask = Callable[..., Asker]
+
+TOKEN = "s3cr3t-t0ken"
+BOTS = "/v1/bots/5bfd1c9d8f2a4e0012345678"
+AMPLE = 20.0
+SHORT = 0.3
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n"
+GOOD = HEAD + b'{"count":7}'
+
+
+def test_a_refused_connection_is_unreachable(ask: Ask) -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
+        error = ask(f"http://127.0.0.1:{port}/v1").failure()
+    assert str(error) == f"no connection to 127.0.0.1:{port}: connection refused"
+    assert type(error) is Unreachable
+    assert error.status is None
+
+
+@pytest.mark.parametrize("name", ["nowhere.invalid", "a..invalid", f"{'a' * 64}.invalid"])
+def test_a_name_without_address_is_unreachable(ask: Ask, name: str) -> None:
+    error = ask(f"http://{name}/v1").failure()
+    assert type(error) is Unreachable
+    assert str(error).startswith(f"no address for {name}:80: ")
+
+
+@pytest.fixture
+def full() -> Iterator[int]:
+    """A port whose queue of connections is full: another one is neither accepted nor refused."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        port: int = listener.getsockname()[1]
+        waiting = [socket.socket() for _ in range(4)]
+        for sock in waiting:
+            sock.setblocking(False)
+            sock.connect_ex(("127.0.0.1", port))
+        yield port
+        for sock in waiting:
+            sock.close()
+
+
+def test_connecting_is_within_the_budget(ask: Ask, full: int) -> None:
+    error = ask(f"http://127.0.0.1:{full}/v1").failure(SHORT)
+    assert type(error) is TimedOut
+    assert str(error) == (
+        f"GET conversations/_count took longer than 0.3s: still connecting to 127.0.0.1:{full}"
+    )
+
+
+def test_a_budget_that_is_spent_asks_nothing(serve: Serve, ask: Ask) -> None:
+    server = serve()
+    client = ask(server.url)
+    assert type(client.failure(0.0)) is TimedOut
+    assert client.count() == 7
+    assert type(client.failure(-1.0)) is TimedOut
+    assert len(server.heads) == 1
+
+
+def test_a_closed_client_is_unreachable(serve: Serve, ask: Ask) -> None:
+    client = ask(serve().url)
+    assert client.count() == 7
+    client.close()
+    assert "this client is closed" in str(client.failure())
+
+
+def test_closing_lets_an_attempt_in_flight_end(
+    serve: Serve, ask: Ask, descriptors: Callable[[], int]
+) -> None:
+    asked, closed = threading.Event(), threading.Event()
+
+    def late(wire: Wire) -> None:
+        asked.set()
+        assert closed.wait(AMPLE)
+        wire.answer()
+
+    before = descriptors()
+    server = serve(late)
+    client = ask(server.url)
+    with ThreadPoolExecutor(1) as threads:
+        pending = threads.submit(client.count)
+        assert asked.wait(AMPLE)
+        client.close()
+        closed.set()
+        assert pending.result() == 7
+    server.stop()
+    assert descriptors() == before
+
+
+def test_a_certificate_of_an_unknown_authority_is_refused(
+    serve: Serve, ask: Ask, tls: ssl.SSLContext
+) -> None:
+    server = serve(tls=tls)
+    error = ask(server.url).failure()
+    assert type(error) is Unreachable
+    assert str(error) == (
+        f"no TLS with localhost:{server.port}: "
+        "certificate not accepted, unable to get local issuer certificate"
+    )
+    assert server.heads == []
+
+
+def test_a_certificate_for_another_name_is_refused(
+    serve: Serve, ask: Ask, tls: ssl.SSLContext, ca_file: Path
+) -> None:
+    server = serve(tls=tls)
+    error = ask(server.url.replace("localhost", "127.0.0.1"), ca_file=ca_file).failure()
+    assert "certificate not accepted" in str(error)
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_the_usual_variables_name_certificates(
+    link: Link, ca_file: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    _, client = link(ca_file=None)
+    monkeypatch.setenv(variable, str(ca_file))
+    assert client.count() == 7
+
+
+def test_certificates_may_stand_in_a_directory(
+    serve: Serve, ask: Ask, tls: ssl.SSLContext, tmp_path: Path
+) -> None:
+    error = ask(serve(tls=tls).url, ca_file=tmp_path).failure()
+    assert "certificate not accepted" in str(error)
+
+
+@pytest.mark.parametrize("content", [None, "", "no certificate"])
+def test_certificates_that_cannot_be_read_are_named(ask: Ask, tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "private-ca.pem"
+    if content is not None:
+        path.write_text(content)
+    error = ask("https://localhost/v1", ca_file=path).failure()
+    assert type(error) is Unreachable
+    assert str(error).startswith(f"cannot read certificates from {path}: ")
+
+
+def test_certificates_are_read_when_they_appear(
+    serve: Serve, ask: Ask, tls: ssl.SSLContext, ca_file: Path
+) -> None:
+    late = ca_file.rename(ca_file.with_name("not-yet"))
+    client = ask(serve(tls=tls).url, ca_file=ca_file)
+    assert type(client.failure()) is Unreachable
+    late.rename(ca_file)
+    assert client.count() == 7
+
+
+GREETINGS: dict[str, tuple[Script, type[ApiError]]] = {
+    "resets at once": (lambda wire: wire.reset(), Unreachable),
+    "closes at once": (lambda wire: wire.close(), Unreachable),
+    "speaks plain HTTP": (lambda wire: wire.send(GOOD).hang(), Unreachable),
+    "says nothing": (lambda wire: wire.hang(), TimedOut),
+    "drips": (lambda wire: wire.drip(b"\x16\x03\x03\x40\x00" + b"\x02\x00\x3f\xfc\x03\x03" + b"7"), TimedOut),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("greeting", GREETINGS)
+def test_a_handshake_is_within_the_budget(
+    serve: Serve, ask: Ask, tls: ssl.SSLContext, descriptors: Callable[[], int], greeting: str
+) -> None:
+    script, kind = GREETINGS[greeting]
+    before = descriptors()
+    server = serve(greeting=script, tls=tls)
+    client = ask(server.url)
+    assert type(client.failure(SHORT if kind is TimedOut else AMPLE)) is kind
+    client.close()
+    server.stop()
+    assert descriptors() == before
+
+
+def test_a_proxy_from_the_environment_carries_plain_requests(
+    serve: Serve, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = serve()
+    monkeypatch.setenv("http_proxy", f"http://user:pass@localhost:{proxy.port}")
+    assert ask("http://api.invalid/v1").count() == 7
+    assert proxy.request_lines() == [f"GET http://api.invalid{BOTS}/conversations/_count HTTP/1.1"]
+    assert b"Proxy-Authorization: Basic dXNlcjpwYXNz\r\n" in proxy.heads[0]
+
+
+def test_no_proxy_is_honoured(serve: Serve, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    proxy, server = serve(), serve()
+    monkeypatch.setenv("http_proxy", f"http://localhost:{proxy.port}")
+    monkeypatch.setenv("no_proxy", "localhost")
+    assert ask(server.url).count() == 7
+    assert proxy.accepts == 0
+
+
+TUNNELS: dict[str, tuple[Script, type[ApiError]]] = {
+    "refuses": (lambda wire: wire.answer(b"", 407), Unreachable),
+    "hangs": (lambda wire: wire.hang(), TimedOut),
+    "drips": (lambda wire: wire.drip(b"HTTP/1.1 200 OK\r\nA: b"), TimedOut),
+    "resets": (lambda wire: wire.reset(), Unreachable),
+    "opens and then hangs": (lambda wire: wire.send(b"HTTP/1.1 200 OK\r\n\r\n").hang(), TimedOut),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("tunnel", TUNNELS)
+def test_a_tunnel_that_fails_is_within_the_budget_and_sees_no_token(
+    serve: Serve, ask: Ask, monkeypatch: pytest.MonkeyPatch, tunnel: str
+) -> None:
+    script, kind = TUNNELS[tunnel]
+    proxy = serve(script)
+    monkeypatch.setenv("https_proxy", f"http://user:pass@localhost:{proxy.port}")
+    error = ask("https://api.invalid/v1").failure(SHORT if kind is TimedOut else AMPLE)
+    assert type(error) is kind
+    assert "pass" not in str(error)
+    assert proxy.heads[0].startswith(b"CONNECT api.invalid:443 ")
+    assert TOKEN.encode() not in proxy.heads[0]
+
+
+@pytest.mark.parametrize("proxy", ["socks5://localhost:1", "http://", "http://[::1"])
+def test_a_proxy_that_cannot_be_used_is_unreachable(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("http_proxy", proxy)
+    assert type(ask("http://api.invalid/v1").failure()) is Unreachable

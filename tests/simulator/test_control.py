@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+Served = Any
+
+
+@pytest.fixture
+def served(serve: Any) -> Served:
+    return serve(bots=2)
+
+
+def test_state_shows_bots_counts_and_faults_but_no_token(served: Served) -> None:
+    served.get("conversations/_count")
+    answer = served.control("GET state")
+    first, second = answer.json["bots"]
+
+    assert (first["name"], first["id"]) == (served.bot.name, served.bot.id)
+    assert first["conversations"] == len(served.rows("conversations"))
+    assert first["messages"] == len(served.rows("messages"))
+    assert (first["requests"], second["requests"]) == (1, 0)
+    assert answer.json["faults"] == []
+    assert not any(bot.token.reveal() in answer.body.decode() for bot in served.simulation.bots)
+
+
+def test_faults_are_set_and_cleared_over_http(served: Served) -> None:
+    order = {"bot": served.bot.name, "kind": "status", "status": 503, "retry_after": 9, "times": 3}
+    state = served.control("PUT faults", order).json
+    answer = served.get("messages/_count")
+
+    assert state["faults"] == [{**order, "retry_after": "9", "seconds": 1.0}]
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "9")
+    assert served.control("DELETE faults").json["faults"] == []
+    assert served.get("messages/_count").status == 200
+
+
+def test_one_bots_fault_is_cleared_alone(served: Served) -> None:
+    served.control("PUT faults", {"kind": "hang"})
+    served.control("PUT faults", {"kind": "hang", "bot": served.bot.name})
+
+    assert [
+        fault["bot"] for fault in served.control(f"DELETE faults?bot={served.bot.name}").json["faults"]
+    ] == [None]
+
+
+def test_a_burst_adds_conversations_with_values(served: Served) -> None:
+    before = served.get("conversations/_count", query={"Errors": 9}).json
+    served.control("POST burst", {"bot": served.bot.name, "number": 30, "fields": {"Errors": 9}})
+
+    assert before == {"count": 0}
+    assert served.get("conversations/_count", query={"Errors": 9}).json == {"count": 30}
+
+
+def test_counts_fall_when_conversations_are_forgotten(served: Served) -> None:
+    total, successes = (
+        served.get("conversations/_count", query=q).json["count"] for q in ({}, {"Status": "success"})
+    )
+    forgotten = served.control("POST forget", {"bot": served.bot.name, "query": {"Status": "success"}}).json
+
+    assert forgotten == {"forgotten": {served.bot.name: successes}}
+    assert served.get("conversations/_count").json == {"count": total - successes}
+    assert served.control("POST forget", {"bot": served.bot.name, "oldest": 5}).json == {
+        "forgotten": {served.bot.name: 5}
+    }
+
+
+def test_without_a_bot_every_bot_is_meant(served: Served) -> None:
+    served.control("POST forget", {"oldest": 10_000})
+
+    assert [bot["conversations"] for bot in served.control("GET state").json["bots"]] == [0, 0]
+    served.control("POST burst", {"number": 3})
+    assert [bot["conversations"] for bot in served.control("GET state").json["bots"]] == [3, 3]
+
+
+@pytest.mark.parametrize(
+    ("request_line", "order", "status", "error"),
+    [
+        ("PUT faults", {}, 400, "kind is missing"),
+        ("PUT faults", {"kind": "x"}, 400, "no fault is called 'x'"),
+        ("PUT faults", {"kind": 1}, 400, "kind must be text"),
+        ("PUT faults", {"kind": "status", "status": "500"}, 400, "status must be a number"),
+        ("PUT faults", {"kind": "status", "times": True}, 400, "times must be a number"),
+        ("PUT faults", {"kind": "hang", "bot": "nobody"}, 404, "no bot is called 'nobody'"),
+        ("PUT faults", {"knid": "hang"}, 400, "unknown key 'knid'"),
+        ("PUT faults", [], 400, "the body must be a JSON object"),
+        ("PUT faults", None, 400, "the body is not valid JSON"),
+        ("POST burst", {}, 400, "number must be a whole number from 1"),
+        ("POST burst", {"number": 10**6}, 400, "a burst has from 1 to 10000 conversations"),
+        ("POST burst", {"number": 1, "fields": 1}, 400, "fields must be an object"),
+        ("POST burst", {"number": 1, "fields": {"_id": "1"}}, 400, "a burst cannot choose ids"),
+        ("POST forget", {}, 400, "give either query or oldest"),
+        ("POST forget", {"query": {"$where": ""}}, 400, "$where is not allowed"),
+        ("POST forget", {"oldest": 1, "bot": 7}, 404, "no bot is called 7"),
+    ],
+)
+def test_an_order_that_makes_no_sense_is_refused(
+    served: Served, request_line: str, order: Any, status: int, error: str
+) -> None:
+    answer = served.control(request_line, order)
+
+    assert answer.status == status
+    assert answer.json["error"].startswith(error)

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from dataclasses import fields
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import pytest
+
+from exporter.clock import SystemClock
+from exporter.model import DATE_FORMATS
+from exporter.simulator.allowance import Allowance
+from exporter.simulator.settings import COUNT_SHAPES, SettingError, Settings
+
+EPOCH: dict[str, Any] = {
+    "iso": "1970-01-01T00:00:00.000Z",
+    "extended-json": {"$date": "1970-01-01T00:00:00.000Z"},
+    "epoch-ms": 0,
+}
+
+
+def test_every_switch_says_what_it_does() -> None:
+    assert all(field.metadata["help"] for field in fields(Settings))
+
+
+@pytest.mark.parametrize(
+    ("switch", "value", "message"),
+    [
+        ("max_limit", 0, "max_limit must be at least 1"),
+        ("latency", -1.0, "latency must be a number from 0"),
+        ("growth", float("nan"), "growth must be a number from 0"),
+        ("rate", 0.0, "rate must be a number above 0"),
+        ("history_days", float("inf"), "history_days must be a number above 0"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_refused(switch: str, value: Any, message: str) -> None:
+    with pytest.raises(SettingError, match=message):
+        Settings(**{switch: value})
+
+
+@pytest.mark.parametrize("shape", COUNT_SHAPES)
+def test_a_count_has_the_shape_it_is_set_to(serve: Any, shape: str) -> None:
+    served = serve(count_shape=shape)
+    number = len(served.rows("conversations"))
+
+    assert served.get("conversations/_count").json == (number if shape == "bare" else {shape: number})
+
+
+@pytest.mark.parametrize("stored_as", DATE_FORMATS)
+@pytest.mark.parametrize("written_as", DATE_FORMATS)
+def test_only_dates_written_as_they_are_stored_match(serve: Any, stored_as: str, written_as: str) -> None:
+    served = serve(dates=stored_as, undecoded_dates="nothing")
+    expected = len(served.rows("conversations")) if stored_as == written_as else 0
+    answer = served.get("conversations/_count", query={"StartedAt": {"$gte": EPOCH[written_as]}})
+
+    assert (answer.status, answer.json) == (200, {"count": expected})
+
+
+@pytest.mark.parametrize("stored_as", DATE_FORMATS)
+def test_an_undecoded_date_can_be_refused(serve: Any, stored_as: str) -> None:
+    served = serve(dates=stored_as)
+    answer = served.get("conversations/_count", query={"StartedAt": {"$gte": EPOCH["extended-json"]}})
+
+    assert answer.status == (200 if stored_as == "extended-json" else 400)
+
+
+def test_answers_show_dates_alike_however_they_are_stored(serve: Any) -> None:
+    shown = [serve(dates=stored_as).get("conversations", limit=5).json for stored_as in DATE_FORMATS]
+
+    assert shown[0] == shown[1] == shown[2]
+
+
+def test_a_date_from_an_answer_finds_its_row(serve: Any) -> None:
+    served = serve(dates="extended-json")
+    (row,) = served.get("conversations", limit=1).json
+
+    assert row in served.get("conversations", query={"StartedAt": {"$date": row["StartedAt"]}}).json
+
+
+@pytest.mark.parametrize("form", ["seconds", "http-date"])
+def test_beyond_the_rate_a_bot_is_told_when_to_come_back(serve: Any, form: str) -> None:
+    served = serve(bots=2, rate=0.25, retry_after=form)
+    assert served.get("conversations/_count").status == 200
+    refused = served.get("conversations/_count")
+
+    assert refused.status == 429
+    wait = refused.headers["Retry-After"]
+    assert (
+        wait == "4" if form == "seconds" else parsedate_to_datetime(wait).timestamp() == served.clock.now + 4
+    )
+    served.clock.sleep(4.0)
+    assert served.get("conversations/_count").status == 200
+
+
+def test_an_allowance_lets_a_seconds_worth_through_at_once() -> None:
+    allowance = Allowance(10.0)
+
+    assert [allowance.spend(0.0) for _ in range(11)] == [0] * 10 + [1]
+    assert [allowance.spend(0.2) for _ in range(3)] == [0, 0, 1]
+
+
+def test_without_a_rate_nobody_waits() -> None:
+    allowance = Allowance(None)
+
+    assert not any(allowance.spend(0.0) for _ in range(1000))
+
+
+def test_an_answer_takes_as_long_as_it_is_set_to(serve: Any) -> None:
+    served = serve(latency=0.15, jitter=0.05)
+    clock = SystemClock()
+    began = clock.steady()
+    served.get("conversations/_count")
+
+    assert clock.steady() - began >= 0.15

@@ -1,0 +1,195 @@
+"""Laws of the routes, over real HTTP."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import logging
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NoReturn
+
+import bcrypt
+import pytest
+
+from exporter.web.app import RENDERED_AT_ONCE, Doors, build
+from exporter.web.page import StatusPage
+
+Ask = Callable[..., tuple[int, http.client.HTTPMessage, bytes]]
+Serve = Callable[..., int]
+
+TYPE = "text/plain; version=0.0.4; charset=utf-8"
+PAGE = StatusPage("1.2.3", 0.0, 60.0, "config.yaml", 30.0, (), "0 of 1", (), ())
+DOORS = Doors(
+    metrics=lambda accept, encoding: (f"{accept} {encoding}\n".encode(), [("Content-Type", TYPE)]),
+    healthy=lambda: (True, "healthy"),
+    ready=lambda: (True, "ready"),
+    status=lambda: PAGE,
+    reload=list,
+)
+
+
+def test_metrics_come_with_their_own_type_and_know_what_the_client_accepts(serve: Serve, ask: Ask) -> None:
+    port = serve(build(DOORS))
+    headers = {"Accept": "application/openmetrics-text", "Accept-Encoding": "gzip"}
+    status, answer, body = ask(port, "/metrics", headers=headers)
+    assert (status, answer["content-type"]) == (200, TYPE)
+    assert body == b"application/openmetrics-text gzip\n"
+
+
+def test_headers_of_the_metrics_are_passed_on(serve: Serve, ask: Ask) -> None:
+    packed = replace(DOORS, metrics=lambda *_: (b"x", [("Content-Type", TYPE), ("Content-Encoding", "gzip")]))
+    assert ask(serve(build(packed)), "/metrics")[1]["content-encoding"] == "gzip"
+
+
+@pytest.mark.parametrize("path", ["/prometheus", "/"])
+def test_the_metrics_are_where_the_telemetry_path_says(serve: Serve, ask: Ask, path: str) -> None:
+    port = serve(build(replace(DOORS, telemetry_path=path)))
+    assert ask(port, path)[1]["content-type"] == TYPE
+    assert ask(port, "/metrics")[0] == 404
+
+
+@pytest.mark.parametrize("path", ["/-/healthy", "/-/ready"])
+@pytest.mark.parametrize(("good", "status"), [(True, 200), (False, 503)])
+def test_health_is_a_status_and_a_line_of_text(
+    serve: Serve, ask: Ask, path: str, good: bool, status: int
+) -> None:
+    doors = replace(DOORS, healthy=lambda: (good, "so it is"), ready=lambda: (good, "so it is"))
+    given, headers, body = ask(serve(build(doors)), path)
+    assert (given, body) == (status, b"so it is\n")
+    assert headers["content-type"] == "text/plain; charset=utf-8"
+
+
+def test_health_answers_while_all_metrics_hang(serve: Serve, ask: Ask) -> None:
+    hanging, release = threading.Semaphore(0), threading.Event()
+
+    def hang(*_: str) -> tuple[bytes, list[tuple[str, str]]]:
+        hanging.release()
+        release.wait(10.0)
+        return b"", []
+
+    port = serve(build(replace(DOORS, metrics=hang)))
+    scrapes = [threading.Thread(target=ask, args=(port, "/metrics")) for _ in range(RENDERED_AT_ONCE + 2)]
+    for scrape in scrapes:
+        scrape.start()
+    for _ in range(RENDERED_AT_ONCE):
+        assert hanging.acquire(timeout=10.0)
+    assert ask(port, "/-/healthy")[0] == 200
+    release.set()
+    for scrape in scrapes:
+        scrape.join(10.0)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_a_reload_that_worked_says_so(serve: Serve, ask: Ask, method: str) -> None:
+    assert ask(serve(build(DOORS)), "/-/reload", method=method)[::2] == (200, b"reloaded\n")
+
+
+def test_a_reload_that_failed_lists_every_problem(serve: Serve, ask: Ask) -> None:
+    doors = replace(DOORS, reload=lambda: ["config.yaml:1:1: one", "config.yaml:2:1: two"])
+    status, headers, body = ask(serve(build(doors)), "/-/reload", method="POST")
+    assert (status, headers["content-type"]) == (422, "text/plain; charset=utf-8")
+    assert body == b"config.yaml:1:1: one\nconfig.yaml:2:1: two\n"
+
+
+def test_reloading_is_forbidden_unless_enabled(serve: Serve, ask: Ask) -> None:
+    status, _, body = ask(serve(build(replace(DOORS, reload=None))), "/-/reload", method="POST")
+    assert status == 403
+    assert b"--web.enable-lifecycle" in body
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/-/reload", "POST, PUT"),
+        ("POST", "/", "GET, HEAD"),
+        ("DELETE", "/metrics", "GET, HEAD"),
+        ("OPTIONS", "/-/healthy", "GET, HEAD"),
+        ("TRACE", "/-/ready", "GET, HEAD"),
+    ],
+)
+def test_other_methods_are_refused_with_those_allowed(
+    serve: Serve, ask: Ask, method: str, path: str, allowed: str
+) -> None:
+    status, headers, body = ask(serve(build(DOORS)), path, method=method)
+    assert (status, headers["allow"]) == (405, allowed)
+    assert body.decode() == f"{method} is not allowed here (use {allowed})\n"
+
+
+@pytest.mark.parametrize("path", ["/nope", "/metrics/", "/-/", "//", "/favicon.ico"])
+def test_an_unknown_path_is_a_short_404(serve: Serve, ask: Ask, path: str) -> None:
+    assert ask(serve(build(DOORS)), path)[::2] == (404, b"nothing is here (the status page is at /)\n")
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics", "/-/healthy", "/-/ready"])
+def test_head_gives_the_headers_of_get_and_no_body(serve: Serve, ask: Ask, path: str) -> None:
+    port = serve(build(DOORS))
+    status, headers, body = ask(port, path, method="HEAD")
+    assert (status, body) == (200, b"")
+    assert headers["content-length"] == ask(port, path)[1]["content-length"]
+
+
+def test_the_page_is_html_under_a_strict_policy(serve: Serve, ask: Ask) -> None:
+    status, headers, body = ask(serve(build(DOORS)), "/")
+    assert (status, headers["content-type"]) == (200, "text/html; charset=utf-8")
+    policy = headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["referrer-policy"] == "no-referrer"
+    nonces = set(re.findall(r"nonce-([\w-]+)", policy)) | set(re.findall(r'nonce="([\w-]+)"', body.decode()))
+    assert len(nonces) == 1
+
+
+def test_no_two_pages_share_a_nonce(serve: Serve, ask: Ask) -> None:
+    port = serve(build(DOORS))
+    assert ask(port)[1]["content-security-policy"] != ask(port)[1]["content-security-policy"]
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics", "/-/healthy", "/nope"])
+def test_no_answer_is_stored_or_guessed_at(serve: Serve, ask: Ask, path: str) -> None:
+    _, headers, _ = ask(serve(build(DOORS)), path)
+    assert (headers["cache-control"], headers["x-content-type-options"]) == ("no-store", "nosniff")
+
+
+def test_the_operators_headers_are_on_every_answer_in_place_of_ours(serve: Serve, ask: Ask) -> None:
+    own = [("X-Frame-Options", "SAMEORIGIN"), ("Strict-Transport-Security", "max-age=1")]
+    port = serve(build(DOORS, headers=own))
+    for path in ("/", "/metrics", "/nope"):
+        _, headers, _ = ask(port, path)
+        assert headers.get_all("x-frame-options") == ["SAMEORIGIN"]
+        assert headers["strict-transport-security"] == "max-age=1"
+
+
+def broken(*_: object) -> NoReturn:
+    raise RuntimeError("token=hunter2")
+
+
+@pytest.mark.parametrize(
+    ("path", "method"),
+    [("/", "GET"), ("/metrics", "GET"), ("/-/healthy", "GET"), ("/-/ready", "GET"), ("/-/reload", "POST")],
+)
+def test_a_defect_behind_a_door_is_a_500_that_shows_nothing_and_is_logged_once(
+    serve: Serve, ask: Ask, caplog: pytest.LogCaptureFixture, path: str, method: str
+) -> None:
+    doors = Doors(metrics=broken, healthy=broken, ready=broken, status=broken, reload=broken)
+    with caplog.at_level(logging.DEBUG):
+        status, _, body = ask(serve(build(doors)), path, method=method)
+    assert (status, body) == (500, b"the exporter failed to answer; its log says why\n")
+    assert len([record for record in caplog.records if record.exc_info]) == 1
+
+
+def test_with_users_everything_but_health_needs_a_password(serve: Serve, ask: Ask) -> None:
+    users = {"prometheus": bcrypt.hashpw(b"secret", bcrypt.gensalt(4))}
+    port = serve(build(DOORS, users=users, headers=[("X-Frame-Options", "DENY")]))
+    right = {"Authorization": "Basic " + base64.b64encode(b"prometheus:secret").decode()}
+    for path, method in [("/", "GET"), ("/metrics", "GET"), ("/-/reload", "POST"), ("/nope", "GET")]:
+        status, headers, _ = ask(port, path, method=method)
+        assert status == 401
+        assert headers["www-authenticate"].startswith("Basic realm=")
+        assert headers["x-frame-options"] == "DENY"
+        assert ask(port, path, method=method, headers=right)[0] in (200, 404)
+    assert [ask(port, path)[0] for path in ("/-/healthy", "/-/ready")] == [200, 200]

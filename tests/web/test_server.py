@@ -1,0 +1,251 @@
+"""Laws of listening, serving and stopping."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from time import monotonic
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from exporter.web.server import ListenError, Server, address_of, listen
+
+Ask = Callable[..., tuple[int, http.client.HTTPMessage, bytes]]
+Serve = Callable[..., int]
+
+
+def reach(host: str, port: int) -> None:
+    socket.create_connection((host, port), timeout=5.0).close()
+
+
+def is_open(port: int) -> bool:
+    try:
+        reach("127.0.0.1", port)
+    except ConnectionError:
+        return False
+    return True
+
+
+def port_of(listener: socket.socket) -> int:
+    port: int = listener.getsockname()[1]
+    return port
+
+
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [("127.0.0.1:0", "127.0.0.1"), ("[::1]:0", "::1"), ("localhost:0", "localhost"), (":0", "127.0.0.1")],
+)
+def test_an_address_can_be_reached_where_it_says(address: str, host: str) -> None:
+    with listen(address) as listener:
+        reach(host, port_of(listener))
+
+
+def test_an_address_without_a_host_is_every_interface_over_both_protocols() -> None:
+    with listen(":0") as listener:
+        reach("127.0.0.1", port_of(listener))
+        reach("::1", port_of(listener))
+
+
+def test_an_address_without_a_host_is_ipv4_where_the_machine_has_no_ipv6(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: False)
+    with listen(":0") as listener:
+        assert address_of(listener).startswith("0.0.0.0:")
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:0", "[::1]:0"])
+def test_the_address_of_a_listener_can_be_listened_on_again(address: str) -> None:
+    with listen(address) as first:
+        where = address_of(first)
+    with listen(where) as second:
+        assert address_of(second) == where
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "10054", "localhost", ":", ":http", ":-1", ":65536", "::1:80", "[::1]", "[localhost]:1", ":٣"],
+)
+def test_what_is_no_address_is_refused_with_advice(address: str) -> None:
+    with pytest.raises(ListenError, match=r"is not an address to listen on \(write :10054"):
+        listen(address)
+
+
+@given(st.text())
+def test_no_text_without_a_port_is_listened_on(text: str) -> None:
+    with pytest.raises(ListenError, match="for one"):
+        listen(text + ":x")
+
+
+def test_a_taken_port_is_refused_with_its_reason_and_advice() -> None:
+    with listen("127.0.0.1:0") as taken, pytest.raises(ListenError) as refused:
+        listen(address_of(taken))
+    assert "address already in use (choose another address or port" in str(refused.value)
+
+
+def test_a_host_nobody_knows_is_refused_by_name() -> None:
+    with pytest.raises(ListenError, match=r"no host is called 'nowhere\.invalid'"):
+        listen("nowhere.invalid:0")
+
+
+def test_a_server_answers_on_each_of_its_listeners(hello: ASGIApp, ask: Ask) -> None:
+    listeners = [listen("127.0.0.1:0"), listen(":0")]
+    ports = [port_of(listener) for listener in listeners]
+    server = Server(hello, listeners, name="two")
+    server.start()
+    assert [ask(port)[::2] for port in ports] == [(200, b"hello")] * 2
+    server.stop(5.0)
+
+
+def test_a_server_lives_from_its_start_to_its_stop_in_a_daemon_thread_of_its_name(hello: ASGIApp) -> None:
+    server = Server(hello, [listen("127.0.0.1:0")], name="front door")
+    assert not server.alive
+    server.start()
+    assert server.alive
+    assert [thread.daemon for thread in threading.enumerate() if thread.name == "front door"] == [True]
+    server.stop(5.0)
+    assert not server.alive
+    assert "front door" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_an_answer_is_dated_and_does_not_name_its_server(serve: Serve, ask: Ask, hello: ASGIApp) -> None:
+    _, headers, _ = ask(serve(hello))
+    assert headers["date"].endswith(" GMT")
+    assert "server" not in headers
+
+
+def test_a_server_that_cannot_listen_raises_at_its_start(hello: ASGIApp) -> None:
+    closed = listen("127.0.0.1:0")
+    closed.close()
+    server = Server(hello, [closed], name="closed")
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        server.start()
+    assert not server.alive
+    server.stop(1.0)
+
+
+def test_an_end_that_nobody_asked_for_is_told() -> None:
+    async def collapse(scope: Scope, receive: Receive, send: Send) -> None:
+        asyncio.get_running_loop().call_soon(sys.exit, "the roof fell in")
+
+    told: list[BaseException] = []
+    heard = threading.Event()
+
+    def hear(error: BaseException) -> None:
+        told.append(error)
+        heard.set()
+
+    listener = listen("127.0.0.1:0")
+    port = port_of(listener)
+    server = Server(collapse, [listener], name="shaky", on_error=hear)
+    server.start()
+    with socket.create_connection(("127.0.0.1", port), timeout=5.0) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+        assert heard.wait(5.0)
+    assert str(told[0]) == "the roof fell in"
+    server.stop(5.0)
+    assert not server.alive
+
+
+def test_stopping_twice_or_before_the_start_changes_nothing(hello: ASGIApp) -> None:
+    listener = listen("127.0.0.1:0")
+    Server(hello, [listener], name="never started").stop(1.0)
+    assert listener.fileno() == -1
+    server = Server(hello, [listen("127.0.0.1:0")], name="once")
+    server.start()
+    server.stop(5.0)
+    server.stop(5.0)
+
+
+def test_stopping_lets_the_answer_under_way_finish_and_takes_no_new_request() -> None:
+    arrived, may_answer = threading.Event(), threading.Event()
+
+    async def thoughtful(scope: Scope, receive: Receive, send: Send) -> None:
+        arrived.set()
+        await asyncio.to_thread(may_answer.wait, 10.0)
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"4")]})
+        await send({"type": "http.response.body", "body": b"done"})
+
+    listener = listen("127.0.0.1:0")
+    port = port_of(listener)
+    server = Server(thoughtful, [listener], name="thoughtful")
+    server.start()
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10.0)
+    connection.request("GET", "/")
+    assert arrived.wait(5.0)
+    stopping = threading.Thread(target=server.stop, args=(10.0,))
+    stopping.start()
+    while is_open(port):
+        pass
+    may_answer.set()
+    assert connection.getresponse().read() == b"done"
+    stopping.join(5.0)
+    assert not server.alive
+    connection.close()
+
+
+def test_stopping_does_not_wait_for_idle_or_half_open_connections(hello: ASGIApp) -> None:
+    listener = listen("127.0.0.1:0")
+    port = port_of(listener)
+    server = Server(hello, [listener], name="patient")
+    server.start()
+    idle = http.client.HTTPConnection("127.0.0.1", port, timeout=5.0)
+    idle.request("GET", "/")
+    idle.getresponse().read()
+    with socket.create_connection(("127.0.0.1", port)) as half_open:
+        half_open.sendall(b"GET / HT")
+        begin = monotonic()
+        server.stop(30.0)
+        assert monotonic() - begin < 5.0
+    assert not server.alive
+    idle.close()
+
+
+def test_stopping_cuts_off_an_answer_that_outlasts_the_time() -> None:
+    arrived = threading.Event()
+
+    async def endless(scope: Scope, receive: Receive, send: Send) -> None:
+        arrived.set()
+        await asyncio.Event().wait()
+
+    listener = listen("127.0.0.1:0")
+    connection = http.client.HTTPConnection("127.0.0.1", port_of(listener), timeout=5.0)
+    server = Server(endless, [listener], name="endless")
+    server.start()
+    connection.request("GET", "/")
+    assert arrived.wait(5.0)
+    server.stop(0.4)
+    assert not server.alive
+    with pytest.raises(ConnectionError):
+        connection.getresponse()
+    connection.close()
+
+
+def test_stopping_returns_in_time_even_where_the_event_loop_is_stuck() -> None:
+    arrived, release = threading.Event(), threading.Event()
+
+    async def stuck(scope: Scope, receive: Receive, send: Send) -> None:
+        arrived.set()
+        release.wait(30.0)
+
+    listener = listen("127.0.0.1:0")
+    port = port_of(listener)
+    server = Server(stuck, [listener], name="stuck")
+    server.start()
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+        assert arrived.wait(5.0)
+        begin = monotonic()
+        server.stop(0.3)
+        assert monotonic() - begin < 5.0
+        assert server.alive
+        release.set()
+        server.stop(5.0)
+        assert not server.alive
