@@ -31,8 +31,8 @@ def demo(
     """Show the whole thing against a simulated NativeChat: no account, nothing leaves this machine."""
     set_up(log_level, log_format)
     clock = SystemClock()
-    with simulated("127.0.0.1:0", clock) as (url, bots):
-        environ = {"NATIVECHAT_BOT_ID": bots[0].id, "NATIVECHAT_TOKEN": bots[0].token.reveal()}
+    with simulated("127.0.0.1:0", clock) as (url, [(_, bot_id, token)]):
+        environ = {"NATIVECHAT_BOT_ID": bot_id, "NATIVECHAT_TOKEN": token.reveal()}
         daemon = Daemon(Options(config_file, demo_url=url), environ, clock)
         web = WebOptions(listen_addresses, telemetry_path, web_config_file, enable_lifecycle)
         return 0 if serve(daemon, web) else 1

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields as fields_of
 from signal import SIGINT, SIGTERM, signal
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
 import click
 
@@ -15,10 +15,11 @@ from exporter.cli.flags import flag, logging_flags
 from exporter.clock import Clock, SystemClock
 from exporter.errors import ExporterError
 from exporter.logs import LogFormat, set_up
+from exporter.model import Secret
 from exporter.web.server import Server, address_of, listen
 
-if TYPE_CHECKING:
-    from exporter.simulator.bots import SimulatedBot
+Made: TypeAlias = tuple[str, str, Secret]
+"""A simulated bot: its name, its id and its token."""
 
 
 class NotInstalled(ExporterError):
@@ -28,24 +29,27 @@ class NotInstalled(ExporterError):
 @contextmanager
 def simulated(
     address: str, clock: Clock, *, bots: int = 1, **settings: Any
-) -> Iterator[tuple[str, tuple[SimulatedBot, ...]]]:
+) -> Iterator[tuple[str, list[Made]]]:
     """Serve a simulated NativeChat while the context lasts; give its API's URL and its bots."""
     try:
         from exporter.simulator.api import app
         from exporter.simulator.bots import simulated_bots
-        from exporter.simulator.settings import Settings
+        from exporter.simulator.settings import SettingError, Settings
         from exporter.simulator.simulation import Simulation
     except ModuleNotFoundError as error:
         advice = "pip install 'nativechat-exporter[simulate]'"
         raise NotInstalled(f"the simulator needs {error.name}, which is not installed ({advice})") from error
 
-    chosen = Settings(**settings)
+    try:
+        chosen = Settings(**settings)
+    except SettingError as error:
+        raise click.UsageError(str(error)) from error
     simulation = Simulation(chosen, simulated_bots(bots, chosen.seed), clock)
     listener = listen(address)
     server = Server(app(simulation), [listener], name="simulated-nativechat")
     server.start()
     try:
-        yield f"http://{address_of(listener)}/v1", simulation.bots
+        yield f"http://{address_of(listener)}/v1", [(bot.name, bot.id, bot.token) for bot in simulation.bots]
     finally:
         server.stop(1.0)
 
@@ -65,7 +69,7 @@ def settings_flags(command: Callable[..., Any]) -> Callable[..., Any]:
             switch.name,
             type=kind,
             default=switch.default,
-            help=f"{switch.metadata['help'].capitalize()}.",
+            help=f"{switch.metadata['help'][0].upper()}{switch.metadata['help'][1:]}.",
         )
         command = add(command)
     return command
@@ -88,7 +92,7 @@ def simulate(address: str, bots: int, log_level: str, log_format: LogFormat, **s
         signal(number, lambda *_: ending.set())
     with simulated(address, SystemClock(), bots=bots, **settings) as (url, made):
         click.echo(f"api.url  {url}")
-        for bot in made:
-            click.echo(f"{bot.name}  id {bot.id}  token {bot.token.reveal()}")
+        for name, bot_id, token in made:
+            click.echo(f"{name}  id {bot_id}  token {token.reveal()}")
         ending.wait()
     return 0

@@ -17,7 +17,7 @@ from exporter.language.suggest import did_you_mean
 
 Option = TypeVar("Option", bound=str)
 
-_URL: Final = re.compile(r"https?://[^/?#@]+(?:/[^?#]*)?", re.IGNORECASE)
+_URL: Final = r"^https?://[^/?#@\s]+(/[^?#\s]*)?$"
 _URL_TEXT: Final = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*")
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+|[0-9a-f:.]+")
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,99}")
@@ -100,16 +100,15 @@ def parse_url(text: str) -> str:
         raise ValueError("a URL with a character that does not belong in one (write it percent-encoded)")
     if "?" in text or "#" in text:
         raise ValueError("a URL with a query or a fragment (end it after the path)")
-    if "@" in text.removeprefix("https://").removeprefix("http://").partition("/")[0]:
+    scheme, _, rest = text.partition("://")
+    if "@" in rest.partition("/")[0]:
         raise ValueError("a URL with a user name or password in it (take them out; tokens stand under bots)")
     try:
         parts = urlsplit(text)
-        usable = (
-            parts.scheme in ("http", "https") and _HOST.fullmatch(parts.hostname or "") and parts.port != 0
-        )
+        usable = _HOST.fullmatch(parts.hostname or "") and parts.port != 0
     except ValueError:
         usable = False
-    if not usable:
+    if scheme not in ("http", "https") or not usable:
         raise ValueError("not the URL of an API (write one such as https://api.nativechat.com/v1)")
     return text.rstrip("/")
 
@@ -156,5 +155,5 @@ URL: Final = Words(
     "a URL such as https://api.nativechat.com/v1",
     parse_url,
     _doubt_url,
-    {"format": "uri", "pattern": f"^{_URL.pattern}$"},
+    {"format": "uri", "pattern": _URL},
 )

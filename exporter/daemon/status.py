@@ -21,7 +21,7 @@ def status_page(daemon: Daemon) -> StatusPage:
         config_file=str(daemon.options.config_file),
         reloaded=daemon.loaded_at,
         problems=daemon.problems,
-        shard=f"{shard.ordinal} of {shard.total}" if shard.total > 1 else "",
+        shard=f"{shard.ordinal} of {shard.total}",
         bots=tuple(_bot(view, in_flight.get(view.bot.name, 0)) for view in daemon.store.bots()),
         queries=tuple(
             _query(view, _next_run_in(daemon, view), now) for view in daemon.store.polls(MOST_SERIES)

@@ -38,14 +38,21 @@ class _Busy(Exception):
 class BasicAuth:
     """Ask for a user's password before `app`, except on the `open_paths`.
 
-    `users` maps one or more names to bcrypt hashes. A user that does not exist costs as much work as
-    one that does.
+    `users` maps one or more names to bcrypt hashes; `fits` compares a password with one, and is
+    bcrypt's own by default. A user that does not exist costs as much work as one that does.
     """
 
-    def __init__(self, app: ASGIApp, users: Mapping[str, bytes], *, open_paths: Collection[str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        users: Mapping[str, bytes],
+        *,
+        open_paths: Collection[str],
+        fits: Callable[[bytes, bytes], bool] | None = None,
+    ) -> None:
         self._app = app
         self._open_paths = frozenset(open_paths)
-        self._passwords = _Passwords(users)
+        self._passwords = _Passwords(users, fits or _bcrypt())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] in self._open_paths:
@@ -72,11 +79,8 @@ class BasicAuth:
 class _Passwords:
     """Check passwords one at a time, and remember those that fit."""
 
-    def __init__(self, users: Mapping[str, bytes]) -> None:
-        # Half a megabyte of native code that only a server with users needs.
-        from bcrypt import checkpw
-
-        self._fits: Callable[[bytes, bytes], bool] = checkpw
+    def __init__(self, users: Mapping[str, bytes], fits: Callable[[bytes, bytes], bool]) -> None:
+        self._fits = fits
         self._users = dict(users)
         self._stand_in = next(iter(self._users.values()))
         self._salt = secrets.token_bytes(32)
@@ -109,6 +113,13 @@ class _Passwords:
         self._remembered[memory] = None
         if len(self._remembered) > REMEMBERED:
             del self._remembered[next(iter(self._remembered))]
+
+
+def _bcrypt() -> Callable[[bytes, bytes], bool]:
+    # Native code that only a server with users needs.
+    from bcrypt import checkpw
+
+    return checkpw
 
 
 def _given(header: str) -> tuple[str, bytes] | None:

@@ -98,19 +98,27 @@ class _Certificates:
         if now - self._looked < CHECK_INTERVAL:
             return
         self._looked = now
+        seen = self._fingerprint()
+        if seen == self._print:
+            return
+        self._print = seen
         try:
-            seen = self._fingerprint()
-            if seen == self._print:
-                return
-            self._print = seen
             self._context = self._make()
         except (OSError, ValueError) as error:
             _log.warning("new certificate not used", extra={"error": _unusable(self._files, error)})
         else:
             _log.info("new certificate in use")
 
-    def _fingerprint(self) -> bytes:
-        return b"".join(hashlib.sha256(file.read_bytes()).digest() for file in self._files)
+    def _fingerprint(self) -> tuple[bytes, ...]:
+        return tuple(map(_digest, self._files))
+
+
+def _digest(file: Path) -> bytes:
+    # A file that is gone for a while is a change as well, told once by whoever loads it.
+    try:
+        return hashlib.sha256(file.read_bytes()).digest()
+    except OSError:
+        return b""
 
 
 def _no_password() -> str:

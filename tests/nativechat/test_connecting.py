@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     Serve = Callable[..., Server]
     Ask = Callable[..., Asker]
+    Link = Callable[..., tuple[Server, Asker]]
 
 TOKEN = "s3cr3t-t0ken"
 BOTS = "/v1/bots/5bfd1c9d8f2a4e0012345678"
@@ -84,7 +85,7 @@ def test_a_budget_that_is_spent_asks_nothing(serve: Serve, ask: Ask) -> None:
 def test_a_closed_client_is_unreachable(serve: Serve, ask: Ask) -> None:
     client = ask(serve().url)
     assert client.count() == 7
-    client.close()
+    client.client.close()
     assert "this client is closed" in str(client.failure())
 
 
@@ -104,7 +105,7 @@ def test_closing_lets_an_attempt_in_flight_end(
     with ThreadPoolExecutor(1) as threads:
         pending = threads.submit(client.count)
         assert asked.wait(AMPLE)
-        client.close()
+        client.client.close()
         closed.set()
         assert pending.result() == 7
     server.stop()
@@ -186,7 +187,7 @@ def test_a_handshake_is_within_the_budget(
     server = serve(greeting=script, tls=tls)
     client = ask(server.url)
     assert type(client.failure(SHORT if kind is TimedOut else AMPLE)) is kind
-    client.close()
+    client.client.close()
     server.stop()
     assert descriptors() == before
 

@@ -113,12 +113,13 @@ def test_no_fault_leaves_a_descriptor_open(
     client = ask(server.url)
     for _ in range(3):
         client.failure(0.1 if kind is TimedOut else AMPLE)
-    client.close()
+    client.client.close()
     server.stop()
     assert descriptors() == before
 
 
-STATUSES: list[tuple[int, tuple[str, ...], tuple[type[ApiError], float | None]]] = [
+Expected = tuple[type[ApiError], float | None]
+STATUSES: list[tuple[int, tuple[str, ...], Expected]] = [
     (300, (), (Rejected, None)),
     (301, ("Location: /v1/elsewhere",), (Rejected, None)),
     (302, ("Location: http://localhost/",), (Rejected, None)),
@@ -149,7 +150,7 @@ def test_a_status_alone_tells_the_error(
     ask: Ask,
     status: int,
     headers: tuple[str, ...],
-    expected: tuple[type[ApiError], float | None],
+    expected: Expected,
 ) -> None:
     statuses: list[int | None] = []
     server = serve(lambda wire: wire.answer(b'{"count":7}', status, *headers))

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from exporter.config.load import Loaded
+from exporter.model import Api, Bot, TokenSource
+
+ID = "5990b7b5d57ae86c1b2dfd6e"
+OTHER = "6990b7b5d57ae86c1b2dfd6e"
+QUERIES = "queries: [{name: conversations, collection: conversations}]\n"
+ENVIRON = {"A": "a", "B": "b"}
+
+Problems = Callable[..., list[str]]
+
+
+class Read(Protocol):
+    def __call__(self, text: str, environ: Mapping[str, str]) -> Loaded: ...
+
+
+def test_a_bot_takes_its_own_keys_of_api_then_the_shared_ones_then_the_defaults(
+    read: Read, tmp_path: Path
+) -> None:
+    (tmp_path / "ca.pem").write_text("")
+    (tmp_path / "own.pem").write_text("")
+    text = f"""
+api: {{rate: 2/s, retries: 0, ca_file: ca.pem}}
+bots:
+  - {{name: a, id: {ID}, token: {{env: A}}, labels: {{team: care}}}}
+  - {{name: b, id: {OTHER}, token: {{env: B}}, api: {{rate: none, timeout: 1s, ca_file: own.pem}}}}
+{QUERIES}"""
+    assert read(text, ENVIRON).config.bots == (
+        Bot(
+            "a",
+            ID,
+            TokenSource(env="A"),
+            (("team", "care"),),
+            Api(rate=2.0, retries=0, ca_file=tmp_path / "ca.pem"),
+        ),
+        Bot(
+            "b",
+            OTHER,
+            TokenSource(env="B"),
+            (),
+            Api(rate=None, retries=0, timeout=1.0, ca_file=tmp_path / "own.pem"),
+        ),
+    )
+
+
+def test_a_name_stands_once_and_a_missing_one_is_no_name(problems: Problems) -> None:
+    text = f"""bots:
+  - {{name: a, id: {ID}, token: {{env: A}}}}
+  - {{id: {OTHER}, token: {{env: A}}}}
+  - {{id: {OTHER}, token: {{env: A}}}}
+  - {{name: a, id: {OTHER}, token: {{env: A}}}}
+{QUERIES}"""
+    assert [problem.split(" (")[0] for problem in problems(text, ENVIRON)] == [
+        "3:5: bots[1].name: missing",
+        "4:5: bots[2].name: missing",
+        '5:12: bots[3].name: the name "a" again',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("second", "warnings"),
+    [
+        (f"id: {ID}, token: {{env: B}}", ['3:18: bots[1].id: warning: the same bot as "a"']),
+        (f"id: {OTHER}, token: {{env: B}}", []),
+        (f"id: {ID}, token: {{env: B}}, api: {{url: https://other.test}}", []),
+    ],
+)
+def test_the_same_bot_twice_is_doubted(problems: Problems, second: str, warnings: list[str]) -> None:
+    text = f"""bots:
+  - {{name: a, id: {ID}, token: {{env: A}}}}
+  - {{name: b, {second}}}
+{QUERIES}"""
+    assert [problem.split(" (")[0] for problem in problems(text, ENVIRON)] == warnings
+
+
+def test_bots_whose_ids_are_not_known_are_not_the_same(problems: Problems) -> None:
+    text = f"""bots:
+  - {{name: a, id: {{env: NONE}}, token: {{env: A}}}}
+  - {{name: b, id: {{env: NONE}}, token: {{env: B}}}}
+{QUERIES}"""
+    assert [problem.split(": ")[1] for problem in problems(text, ENVIRON, "optional")] == [
+        "bots[0].id",
+        "bots[1].id",
+    ]
+
+
+def test_a_token_in_clear_text_is_doubted(problems: Problems) -> None:
+    text = f"""api: {{url: http://nativechat.test/v1}}
+bots: [{{name: a, id: {ID}, token: {{env: A}}}}]
+{QUERIES}"""
+    assert problems(text, ENVIRON) == [
+        "1:12: api.url: warning: the token goes over the network in clear text (write https://)"
+    ]

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from exporter.model import Config, Predicate, Variant
+
+Load = Callable[..., Config]
+Problems = Callable[..., list[str]]
+
+
+def variants(config: Config) -> list[tuple[dict[str, str], str]]:
+    return [(dict(variant.labels), variant.predicate.text) for variant in config.queries[0].variants]
+
+
+def test_a_query_without_a_predicate_counts_all(query: Load) -> None:
+    assert query().queries[0].variants == (Variant((), Predicate("", ())),)
+    assert query("query: {}").queries[0].variants == (Variant((), Predicate("", ())),)
+
+
+def test_a_listed_value_fills_its_placeholder_with_its_type(query: Load) -> None:
+    config = query("labels: {errors: [0, 1.5, true, x]}", 'query: {Errors: "{errors}"}')
+    assert variants(config) == [
+        ({"errors": "0"}, '{"Errors":0}'),
+        ({"errors": "1.5"}, '{"Errors":1.5}'),
+        ({"errors": "true"}, '{"Errors":true}'),
+        ({"errors": "x"}, '{"Errors":"x"}'),
+    ]
+
+
+def test_a_mapped_value_brings_a_predicate_that_is_anded_with_the_query(query: Load) -> None:
+    config = query("labels: {outcome: {good: {Status: success}, any: {}}}", "query: {Errors: 0}")
+    assert variants(config) == [
+        ({"outcome": "good"}, '{"$and":[{"Errors":0},{"Status":"success"}]}'),
+        ({"outcome": "any"}, '{"Errors":0}'),
+    ]
+
+
+def test_several_labels_multiply_and_the_file_s_order_stays(query: Load) -> None:
+    config = query("labels: {b: [1, 2], a: {x: {X: '{b}'}, y: {Y: '{b}'}}}")
+    assert config.queries[0].label_names == ("b", "a")
+    assert [variant.labels for variant in config.queries[0].variants] == [
+        (("a", "x"), ("b", "1")),
+        (("a", "y"), ("b", "1")),
+        (("a", "x"), ("b", "2")),
+        (("a", "y"), ("b", "2")),
+    ]
+    assert variants(config)[3][1] == '{"Y":2}'
+
+
+def test_a_placeholder_in_a_mapped_predicate_may_name_its_own_label(query: Load) -> None:
+    config = query("labels: {status: {success: {Status: '{status}'}}}")
+    assert variants(config) == [({"status": "success"}, '{"Status":"success"}')]
+
+
+def test_a_date_is_left_for_the_run(query: Load) -> None:
+    (variant,) = query("query: {StartedAt: {$gte: {$date: 2026-01-01}}}").queries[0].variants
+    assert variant.predicate == Predicate('{"StartedAt":{"$gte":{"$date":"2026-01-01"}}}', ("StartedAt",))
+
+
+def test_no_variable_is_expanded_and_only_a_whole_text_is_a_placeholder(query: Load) -> None:
+    config = query("labels: {a: [b]}", 'query: {x: "{a}", y: "{a} ", "{a}": $HOME}')
+    assert variants(config) == [({"a": "b"}, '{"x":"b","y":"{a} ","{a}":"$HOME"}')]
+
+
+def test_a_listed_label_must_count_in_every_variant(query_problems: Problems) -> None:
+    labels = "labels: {a: [1, 2], b: {x: {X: '{a}'}, y: {Y: 1}}}"
+    (problem,) = query_problems(labels)
+    assert problem.startswith("8:14: queries[0].labels.a: a label that is never used")
+    assert query_problems(labels.replace("Y: 1", "Y: '{a}'")) == []
+    assert query_problems(labels, "query: {Z: '{a}'}") == []
+
+
+def test_a_placeholder_without_its_label_is_told_at_each_place(query_problems: Problems) -> None:
+    lines = ["labels: {channel: [1], b: {x: {X: '{chanel}'}}}", 'query: {A: "{channel}", $or: [{X: "{zz}"}]}']
+    assert query_problems(*lines) == [
+        '8:42: queries[0].labels.b.x.X: the placeholder "{chanel}" has no label (did you mean "channel"?)',
+        '9:39: queries[0].query.$or[0].X: the placeholder "{zz}" has no label'
+        " (add the label to the query's `labels`)",
+    ]
+
+
+def test_a_placeholder_without_quotes_is_told(query_problems: Problems) -> None:
+    (problem,) = query_problems("labels: {a: [1]}", "query: {A: {$in: ['{a}', {a}]}, B: {b}}")
+    assert problem == (
+        '9:30: queries[0].query.A.$in[1]: {a} without quotes is a mapping, not a placeholder (write "{a}")'
+    )
+    (problem,) = query_problems("labels: {a: [1]}", "query: {A: {a}}")
+    assert "without quotes" in problem
+
+
+def test_a_predicate_is_inspected_as_each_value_fills_it(query_problems: Problems) -> None:
+    lines = ["labels: {n: [1, two, -3], m: [1, 2]}", 'query: {A: {$size: "{n}"}, B: "{m}"}']
+    problems = query_problems(*lines)
+    assert problems
+    assert all(problem.startswith("9:17: queries[0].query.A.$size: ") for problem in problems)
+
+
+def test_warnings_of_a_predicate_pass_through(query_problems: Problems) -> None:
+    (problem,) = query_problems("query: {Errors: {$exists: true}}")
+    assert problem.startswith("8:22: queries[0].query.Errors.$exists: warning: ")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["labels: nonsense", 'query: {A: "{a}"}'],
+        ["labels: {a: nonsense}", 'query: {A: "{a}"}'],
+        ["labels: {a: [[]]}", "query: {A: 1}"],
+        ["labels: {a: [1]}", "query: nonsense"],
+        ["labels: {a: [1]}", "query: {A: no}"],
+    ],
+)
+def test_a_fault_is_told_without_what_follows_from_it(query_problems: Problems, lines: list[str]) -> None:
+    assert len(query_problems(*lines)) == 1

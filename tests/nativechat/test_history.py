@@ -1,0 +1,219 @@
+"""A download gets every row once, at the bot's pace, whatever the server makes of `limit`."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.errors import ApiError, BadAnswer, Rejected, ServerError, Throttled, TimedOut, Unreachable
+from exporter.model import Collection, Json
+from exporter.nativechat.history import download
+from exporter.pace import RETRY_AFTER_CAP, Pace
+
+if TYPE_CHECKING:
+    from tests.nativechat.conftest import Asker, Server, Wire
+
+Row = dict[str, Json]
+
+
+class FakeClock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def wall(self) -> float:
+        return self.now
+
+    def steady(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += max(0.0, seconds)
+
+
+class Shelf:
+    """Holds rows, gives at most `most` at once, and fails as it is told before it does."""
+
+    def __init__(self, total: int, *, most: int = 1000, clock: FakeClock | None = None) -> None:
+        self.rows_held: list[Row] = [{"_id": str(number)} for number in range(total)]
+        self.most = most
+        self.clock = clock or FakeClock()
+        self.failures: list[ApiError] = []
+        self.takes = 0.0
+        self.asked: list[tuple[int | None, int | None]] = []
+        self.times: list[float] = []
+        self.budgets: list[float] = []
+
+    def rows(
+        self,
+        collection: Collection,
+        *,
+        query: str = "",
+        sort: str = "",
+        limit: int | None = None,
+        skip: int | None = None,
+        budget: float,
+    ) -> list[Row]:
+        self.asked.append((limit, skip))
+        self.times.append(self.clock.now)
+        self.budgets.append(budget)
+        self.clock.now += self.takes
+        if self.failures:
+            raise self.failures.pop(0)
+        start = skip or 0
+        return self.rows_held[start : start + min(limit or self.most, self.most)]
+
+    def download(self, *, rate: float | None = None, retries: int = 2, **options: Any) -> Iterator[Row]:
+        return download(
+            self,
+            "messages",
+            pace=Pace(rate),
+            retries=retries,
+            timeout=10.0,
+            clock=self.clock,
+            jitter=lambda: 0.0,
+            **options,
+        )
+
+
+@given(
+    total=st.integers(0, 60),
+    most=st.integers(1, 30),
+    page=st.integers(1, 30),
+    limit=st.none() | st.integers(0, 70),
+    skip=st.none() | st.integers(0, 70),
+)
+def test_every_row_comes_once_whatever_the_server_gives_at_a_time(
+    total: int, most: int, page: int, limit: int | None, skip: int | None
+) -> None:
+    shelf = Shelf(total, most=most)
+    start, stop = skip or 0, None if limit is None else (skip or 0) + limit
+    assert list(shelf.download(page=page, limit=limit, skip=skip)) == shelf.rows_held[start:stop]
+
+
+def test_only_an_empty_page_ends_a_download() -> None:
+    shelf = Shelf(5, most=2)
+    assert len(list(shelf.download(page=3))) == 5
+    assert shelf.asked == [(3, 0), (3, 2), (3, 4), (3, 5)]
+
+
+def test_a_limit_that_is_reached_asks_no_further() -> None:
+    shelf = Shelf(500)
+    assert len(list(shelf.download(limit=150))) == 150
+    assert shelf.asked == [(100, 0), (50, 100)]
+
+
+def test_a_server_that_ignores_limit_gives_no_more_than_wanted() -> None:
+    shelf = Shelf(50)
+    shelf.rows = lambda *_, **__: shelf.rows_held  # type: ignore[method-assign]
+    assert list(shelf.download(limit=7)) == shelf.rows_held[:7]
+
+
+def test_a_page_is_yielded_before_the_next_is_asked_for() -> None:
+    shelf = Shelf(5)
+    rows = shelf.download(page=2)
+    assert shelf.asked == []
+    assert [row["_id"] for row in itertools.islice(rows, 2)] == ["0", "1"]
+    assert len(shelf.asked) == 1
+
+
+def test_the_same_page_twice_is_a_bad_answer() -> None:
+    shelf = Shelf(3)
+    shelf.rows = lambda *_, **__: shelf.rows_held  # type: ignore[method-assign]
+    rows = shelf.download()
+    assert list(itertools.islice(rows, 3)) == shelf.rows_held
+    with pytest.raises(BadAnswer, match="ignore `skip`"):
+        next(rows)
+
+
+def test_pages_keep_to_the_rate() -> None:
+    shelf = Shelf(3)
+    assert len(list(shelf.download(page=1, rate=0.5))) == 3
+    assert [later - earlier for earlier, later in itertools.pairwise(shelf.times)] == pytest.approx(
+        [2.0] * 3, abs=0.06
+    )
+
+
+@pytest.mark.parametrize("error", [Unreachable("x"), ServerError("x"), Throttled("x")])
+def test_a_passing_failure_is_retried_with_growing_waits(error: ApiError) -> None:
+    shelf = Shelf(1)
+    shelf.failures = [error, error]
+    assert len(list(shelf.download(limit=1))) == 1
+    assert shelf.times == [1000.0, 1000.125, 1000.375]
+    assert shelf.budgets == [10.0, 9.875, 9.625]
+
+
+@pytest.mark.parametrize("error", [Rejected("x"), BadAnswer("x"), TimedOut("x")])
+def test_a_lasting_failure_is_not_retried(error: ApiError) -> None:
+    shelf = Shelf(1)
+    shelf.failures = [error]
+    with pytest.raises(type(error)):
+        list(shelf.download())
+    assert len(shelf.asked) == 1
+
+
+def test_the_last_attempt_ends_it_and_the_rows_before_have_come() -> None:
+    shelf = Shelf(4)
+    rows = shelf.download(page=2)
+    assert len(list(itertools.islice(rows, 2))) == 2
+    shelf.failures = [ServerError("x")] * 3
+    with pytest.raises(ServerError):
+        next(rows)
+    assert shelf.asked[1:] == [(2, 2)] * 3
+
+
+def test_attempts_share_one_timeout() -> None:
+    shelf = Shelf(1)
+    shelf.takes = 6.0
+    shelf.failures = [ServerError("x")] * 9
+    with pytest.raises(ServerError):
+        list(shelf.download(retries=9))
+    assert len(shelf.asked) == 2
+    assert shelf.budgets[1] == pytest.approx(10.0 - 6.125)
+
+
+def test_a_pace_that_leaves_no_time_ends_the_retries() -> None:
+    shelf = Shelf(1)
+    shelf.failures = [ServerError("x")]
+    with pytest.raises(ServerError):
+        list(shelf.download(rate=1 / 60))
+    assert len(shelf.asked) == 1
+
+
+def test_a_retry_after_is_waited_for_and_gives_new_time() -> None:
+    shelf = Shelf(1)
+    shelf.failures = [Throttled("x", retry_after=60.0), Throttled("x", retry_after=1e9)]
+    assert len(list(shelf.download(limit=1))) == 1
+    assert shelf.times == [1000.0, 1060.0, 1060.0 + RETRY_AFTER_CAP]
+    assert shelf.budgets == [10.0, 10.0, 10.0]
+
+
+def test_a_download_through_the_real_client_asks_as_documented(
+    serve: Callable[..., Server], ask: Callable[..., Asker]
+) -> None:
+    def page(wire: Wire) -> None:
+        target = server.request_lines()[-1].split(" ")[1]
+        given = parse_qs(urlsplit(target).query)
+        assert (given["sort"], given["query"], given["limit"]) == (["-StartedAt"], ['{"Errors":0}'], ["2"])
+        wire.answer(b'[{"_id":%b}]' % given["skip"][0].encode() if given["skip"] < ["5"] else b"[]")
+
+    server = serve(page)
+    clock = FakeClock()
+    rows = download(
+        ask(server.url).client,
+        "conversations",
+        query='{"Errors":0}',
+        sort="-StartedAt",
+        skip=1,
+        pace=Pace(None),
+        retries=0,
+        timeout=20.0,
+        clock=clock,
+        page=2,
+    )
+    assert [row["_id"] for row in rows] == [1, 2, 3, 4]
