@@ -16,11 +16,16 @@ LogFormat = Literal["logfmt", "json"]
 
 
 def set_up(level: str, log_format: LogFormat) -> None:
-    """Send every logger's lines at `level` or above to standard error."""
+    """Send every logger's lines at `level` or above to standard error.
+
+    Libraries speak only where everything is asked for: what of theirs matters is logged by us, once.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if log_format == "json" else _Logfmt())
     logging.basicConfig(handlers=[handler], level=LEVELS[level], force=True)
     logging.captureWarnings(capture=True)
+    for library in ("asyncio", "schedule", "urllib3"):
+        logging.getLogger(library).setLevel(logging.DEBUG if level == "debug" else logging.CRITICAL)
 
 
 def fields(**values: object) -> dict[str, Any]:
@@ -35,7 +40,7 @@ class _Logfmt(logging.Formatter):
 
 class _Json(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return json.dumps(_event(self, record), ensure_ascii=False, default=str)
+        return _json(_event(self, record))
 
 
 def _event(formatter: logging.Formatter, record: logging.LogRecord) -> dict[str, object]:
@@ -55,4 +60,10 @@ def _quote(value: object) -> str:
     text = f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
     if text and not any(mark in text for mark in ' "=\\') and text.isprintable():
         return text
-    return json.dumps(text, ensure_ascii=False)
+    return _json(text)
+
+
+def _json(value: object) -> str:
+    """Return JSON that is one line to every reader: U+2028 and the like do not print, so they are escaped."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if text.isprintable() else json.dumps(value, default=str)

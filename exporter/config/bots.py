@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from exporter.config.notes import Given, Notes, either
+from exporter.config.notes import Given, Notes, either, once
 from exporter.config.outside import UNKNOWN_ID, Outside
 from exporter.config.schema import ApiSection, BotSection
 from exporter.model import Api, Bot
@@ -22,17 +22,6 @@ def bots(
     made = tuple(_bot(section.value, shared, outside) for section in sections)
     _warn_of_twins(sections, made, notes)
     return made
-
-
-def once(names: Sequence[Given[str]], notes: Notes) -> None:
-    """Note every name that was given before; the empty one stands for a name that is missing."""
-    first: dict[str, Given[str]] = {}
-    for name in names:
-        if name.value and (earlier := first.setdefault(name.value, name)) is not name:
-            advice = (
-                f"first on line {earlier.place.line}, column {earlier.place.column}; each name stands once"
-            )
-            notes.error(name.place, name.path, f'the name "{name.value}" again', advice)
 
 
 def _bot(section: BotSection, shared: ApiSection, outside: Outside) -> Bot:

@@ -132,11 +132,11 @@ def locate(node: Node, path: str, steps: Iterable[str | int]) -> Spot:
     """Find what the steps, keys and indexes, lead to from a node at `path`."""
     spot = Spot(node.place, node.place, path)
     for step in steps:
-        key_place = None
         if isinstance(node, Mapping):
             entry = next(entry for entry in node.entries if entry.key == step)
             node, key_place = entry.value, entry.key_place
-        elif isinstance(node, Sequence):
-            node = node.items[int(step)]
-        spot = Spot(node.place, key_place or node.place, below(spot.path, step))
+        else:
+            node = node.items[int(step)] if isinstance(node, Sequence) else node
+            key_place = node.place
+        spot = Spot(node.place, key_place, below(spot.path, step))
     return spot

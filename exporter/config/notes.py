@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, Literal, TypeVar
 
@@ -60,6 +60,17 @@ class Notes:
         if problem.severity == "error":
             self._faulty |= {"", problem.path}
             self._faulty |= {problem.path[: step.start()] for step in re.finditer(r"[.\[]", problem.path)}
+
+
+def once(names: Sequence[Given[str]], notes: Notes) -> None:
+    """Note every name that was given before; the empty one stands for a name that is missing."""
+    first: dict[str, Given[str]] = {}
+    for name in names:
+        if name.value and (earlier := first.setdefault(name.value, name)) is not name:
+            advice = (
+                f"first on line {earlier.place.line}, column {earlier.place.column}; each name stands once"
+            )
+            notes.error(name.place, name.path, f'the name "{name.value}" again', advice)
 
 
 def _line(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from exporter.config.notes import Given, Notes
 from exporter.config.references import Reference, id_doubt, id_problem
@@ -13,7 +13,7 @@ from exporter.config.secrets import SecretError, TokenReader
 from exporter.errors import Place
 from exporter.model import TokenSource
 
-UNKNOWN_ID = "unknown"
+UNKNOWN_ID: Final = "unknown"
 """Stands for a bot's id that cannot be read where secrets are optional."""
 
 

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from exporter.config.bots import once
-from exporter.config.notes import Given, Notes, either
+from exporter.config.notes import Given, Notes, either, once
 from exporter.config.schema import DEFAULT_EVERY, BotSection, DefaultsSection, QuerySection
 from exporter.config.variants import inspect, variants
 from exporter.language import durations, labels
@@ -62,20 +61,25 @@ def _query(given: Given[QuerySection], around: Around, notes: Notes) -> Query:
 
 
 def _times(given: Given[QuerySection], defaults: DefaultsSection, notes: Notes) -> tuple[float, float]:
-    """Return `every` and `stale_after` in seconds."""
+    """Return `every` and `stale_after` in seconds.
+
+    A default that is shorter than this query's `every` is not for it: its values would be gone for most
+    of each interval, as those of a daily query beside a default of five minutes.
+    """
     section = given.value
     every = either(section.every or defaults.every, DEFAULT_EVERY)
-    stale = section.stale_after or defaults.stale_after
+    stale = section.stale_after
+    if stale is None and either(defaults.stale_after, 0.0) >= every:
+        stale = defaults.stale_after
     sure = notes.clean(f"{given.path}.every") and notes.clean("defaults")
     if section.at and every % _DAY and sure:
         what = f"`at` with `every` of {durations.write(every)}"
         notes.error(section.at.place, section.at.path, what, "`at` goes with whole days, such as every: 1d")
     if stale and stale.value < every and sure:
-        where = section.stale_after or section.every or section.name
         what = (
             f"its values are gone {durations.write(stale.value)} after a run every {durations.write(every)}"
         )
-        notes.warning(where.place, where.path, what, "write a stale_after longer than every")
+        notes.warning(stale.place, stale.path, what, "write a stale_after longer than every")
     return every, either(stale, _STALE_RUNS * every)
 
 
@@ -86,7 +90,7 @@ def _bots(section: QuerySection, around: Around, notes: Notes) -> tuple[BotSecti
     known = {bot.name.value: bot for bot in around.bots}
     once(section.bots.value, notes)
     for name in section.bots.value:
-        if name.value not in known and all(known):
+        if name.value not in known and known and all(known):
             advice = did_you_mean(name.value, known) or f"known are {', '.join(known)}"
             notes.error(name.place, name.path, f'no bot has the name "{name.value}"', advice)
     names = dict.fromkeys(name.value for name in section.bots.value)

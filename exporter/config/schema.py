@@ -1,7 +1,5 @@
 """The sections of a configuration, each declared once: how it is read, and what its JSON Schema says."""
 
-# ruff: noqa: RUF009 — `required` and `optional` are this module's field(): called once, on purpose
-
 from __future__ import annotations
 
 from dataclasses import dataclass

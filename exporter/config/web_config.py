@@ -4,8 +4,6 @@ Its keys mean what they mean there (https://github.com/prometheus/exporter-toolk
 A key we do not know is refused rather than passed over, since each of them guards something.
 """
 
-# ruff: noqa: RUF009 — `required` and `optional` are a field(): called once, on purpose
-
 from __future__ import annotations
 
 import re

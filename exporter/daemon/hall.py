@@ -67,7 +67,7 @@ class Daemon:
         )
         self.problems: tuple[str, ...] = ()
         self.started_at = self.loaded_at = clock.wall()
-        self._environ = environ
+        self.environ = environ
         self.clock = clock
         self._plan = Plan(polls=(), zone=ZoneInfo("UTC"), workers=1)
         self._content = b""
@@ -142,7 +142,7 @@ class Daemon:
 
     def _load(self) -> None:
         self._content = source.content(self.options.config_file)
-        self._use(parse(self._content, self.options.config_file, self._environ))
+        self._use(parse(self._content, self.options.config_file, self.environ))
 
     def _use(self, loaded: Loaded) -> None:
         """Put a configuration into effect, whole: plan, store and metrics page change in one moment."""
@@ -169,7 +169,7 @@ class Daemon:
         )
 
     def _make_client(self, bot: Bot) -> Client:
-        token = TokenReader(bot.token, self._environ)
+        token = TokenReader(bot.token, self.environ)
         return Client(bot, token, self.clock, partial(self.telemetry.attempted, bot.name))
 
 

@@ -15,6 +15,7 @@ from typing import Final
 
 from exporter.config import web_config
 from exporter.daemon.hall import Daemon
+from exporter.daemon.heart import Heart
 from exporter.daemon.status import status_page
 from exporter.logs import fields
 from exporter.web.app import Doors, build
@@ -51,12 +52,17 @@ def serve(daemon: Daemon, options: WebOptions) -> bool:
         failures.append(error)
         ending.set()
 
+    heart = Heart(daemon.environ)
+    if heart.interval is not None:
+        daemon.poller.timetable.add_chore(heart.interval, partial(heart.beat, daemon.healthy))
     with _signals(ending.set, daemon):
         server = _server(daemon, options, on_end=fail)
         server.start()
         daemon.start()
+        heart.ready()
         ending.wait()
         log.info("ending")
+        heart.stopping()
         daemon.stop()
         server.stop(DRAIN)
         log.info("ended")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import ssl
 import threading
@@ -27,7 +26,7 @@ from exporter.errors import ApiError, BadAnswer, Unreachable
 from exporter.model import Bot, Collection, Json, Secret
 from exporter.nativechat.attempt import Attempt, TooMuch
 from exporter.nativechat.endpoints import COUNT, ROWS, Endpoint
-from exporter.nativechat.failures import by_cause, by_status, read_retry_after
+from exporter.nativechat.failures import bad_answer, by_cause, by_status, read_retry_after
 from exporter.nativechat.headers import request_headers
 from exporter.nativechat.sockets import dial, tls_context
 
@@ -40,10 +39,6 @@ _FOREIGN: Final = (requests.RequestException, HTTPError, HTTPException, OSError,
 Answer = TypeVar("Answer")
 
 
-def _unobserved(_collection: Collection, _status: int | None, _seconds: float) -> None:
-    """Take no note of an attempt."""
-
-
 class Client:
     """Ask the API for one bot, over connections that stay open; any number of threads may call.
 
@@ -52,8 +47,7 @@ class Client:
     nothing is sent, and that is no attempt. HTTP_PROXY, HTTPS_PROXY, NO_PROXY, REQUESTS_CA_BUNDLE and
     CURL_CA_BUNDLE are honoured; a netrc file never is, redirects are not followed, cookies not kept.
 
-    Errors are made anew where they leave, without cause, context or inner frames: those hold the
-    request's headers.
+    Errors are made anew where they leave, without cause or inner frames: those hold the token.
     """
 
     def __init__(
@@ -61,7 +55,7 @@ class Client:
         bot: Bot,
         token: Callable[[], Secret],
         clock: Clock,
-        on_attempt: Callable[[Collection, int | None, float], None] = _unobserved,
+        on_attempt: Callable[[Collection, int | None, float], None] = lambda *_: None,
     ) -> None:
         url = urlsplit(bot.api.url)
         self._bot = bot
@@ -78,10 +72,7 @@ class Client:
         return COUNT.url(self._bot, collection, query=predicate_text)
 
     def count(self, url: str, collection: Collection, budget: float) -> int:
-        """Return the count at a URL of `count_url`, in one attempt of at most `budget` seconds.
-
-        Raises ApiError.
-        """
+        """Return the count at a URL of `count_url`, in one attempt of `budget` seconds; raises ApiError."""
         return self._ask(COUNT, url, collection, budget)
 
     def rows(
@@ -113,7 +104,7 @@ class Client:
         try:
             return self._answer(endpoint, url, collection)
         except (BadAnswer, TooMuch) as error:
-            failure = BadAnswer(f"{what} answered {attempt.status} with {error}")
+            failure = bad_answer(what, attempt.status, str(error))
         except ApiError as error:
             failure = type(error)(str(error), retry_after=error.retry_after)
         except _FOREIGN as exc:
@@ -126,9 +117,7 @@ class Client:
         try:
             response = self._send(request)
             self._attempt.status = response.status
-            failure = self._failure_by_status(response, f"GET {endpoint.path(collection)}")
-            if failure:
-                raise failure
+            self._judge_status(response, f"GET {endpoint.path(collection)}")
             headers, marked = response.headers, response.chunked or response.length_remaining is not None
             body = _receive(response, endpoint.largest)
         finally:
@@ -140,8 +129,7 @@ class Client:
         request.method = "GET"
         request.url = url
         # A plain dict is enough for urllib3, which copies it, and costs a fraction of requests' own.
-        headers = request_headers(self._token, accept_encoding)
-        request.headers = cast("CaseInsensitiveDict[str]", headers)
+        request.headers = cast("CaseInsensitiveDict[str]", request_headers(self._token, accept_encoding))
         return request
 
     def _send(self, request: requests.PreparedRequest) -> HTTPResponse:
@@ -157,14 +145,14 @@ class Client:
                 if attempt.dialled or attempt.answered or not broken:
                     raise
 
-    def _failure_by_status(self, response: HTTPResponse, what: str) -> ApiError | None:
+    def _judge_status(self, response: HTTPResponse, what: str) -> None:
         retry_after = read_retry_after(response.headers.get("Retry-After"), self._clock.wall())
         failure = by_status(what, response.status, retry_after)
         if failure:
             # The status alone tells the failure; its body is read for the connection's sake only.
             with suppress(*_FOREIGN):
                 _receive(response, _LARGEST_ERROR)
-        return failure
+            raise failure
 
     def _failure(self, exc: BaseException, what: str, budget: float) -> ApiError:
         cause, peer = _cause(exc), self._attempt.peer or self._peer
@@ -215,7 +203,8 @@ class _Adapter(HTTPAdapter):
         with self._lock:
             if self._pool is None:
                 pool = super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
-                self._pool = _bounded(cast("HTTPConnectionPool", pool), self._bounds)
+                self._pool = cast("HTTPConnectionPool", pool)
+                _bound(self._pool, self._bounds)
             return self._pool
 
     def build_connection_pool_key_attributes(
@@ -243,12 +232,10 @@ class _Adapter(HTTPAdapter):
                 self._pool.close()
 
     def _context(self) -> ssl.SSLContext:
-        environ = os.environ
-        ca = self._ca_file or environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE")
-        return tls_context(self._bounds, Path(ca or DEFAULT_CA_BUNDLE_PATH))
+        return tls_context(self._bounds, self._ca_file, default=DEFAULT_CA_BUNDLE_PATH)
 
 
-def _bounded(pool: HTTPConnectionPool, attempt: Attempt) -> HTTPConnectionPool:
+def _bound(pool: HTTPConnectionPool, attempt: Attempt) -> None:
     def connect(self: HTTPConnection) -> socket.socket:
         return dial(attempt, self.host, self.port, self.socket_options or ())
 
@@ -259,4 +246,3 @@ def _bounded(pool: HTTPConnectionPool, attempt: Attempt) -> HTTPConnectionPool:
         _new_conn = connect
 
     pool.ConnectionCls = Tls if isinstance(pool, HTTPSConnectionPool) else Plain
-    return pool

@@ -21,6 +21,13 @@ from exporter.errors import (
 from exporter.nativechat.attempt import Attempt
 
 
+def bad_answer(what: str, status: int | None, why: str) -> BadAnswer:
+    """Return the error for an answer that is none, its `why` in words that follow "with"."""
+    return BadAnswer(
+        f"{what} answered with {why}" if status is None else f"{what} answered {status} with {why}"
+    )
+
+
 def by_status(what: str, status: int, retry_after: float | None) -> ApiError | None:
     """Return the error that an HTTP status alone means, None for a success.
 
@@ -62,7 +69,7 @@ def by_cause(cause: OSError | None, attempt: Attempt, *, what: str, peer: str, b
     if cause is not None:
         return Unreachable(f"{_trouble(cause, attempt)} {peer}: {_reason(cause)}")
     if attempt.answered:
-        return BadAnswer(f"{what} answered with HTTP that is broken or cut off")
+        return bad_answer(what, attempt.status, "HTTP that is broken or cut off")
     return Unreachable(f"no connection to {peer}: api.url, or a proxy in the environment, is unusable")
 
 

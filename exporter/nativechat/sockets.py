@@ -7,6 +7,7 @@ and body together take no longer. Only name resolution keeps the limits of the s
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 from collections.abc import Iterable
@@ -52,11 +53,14 @@ def dial(
     raise failures.pop()
 
 
-def tls_context(attempt: Attempt, ca: Path) -> ssl.SSLContext:
-    """Return a context that verifies against the certificates in `ca`, a file or a directory.
+def tls_context(attempt: Attempt, ca_file: Path | None, *, default: str) -> ssl.SSLContext:
+    """Return a context that verifies, against the certificates in a file or a directory.
 
-    Raises Unreachable where they cannot be read.
+    They are those of `ca_file` alone; without it, those that REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE
+    name; without them, `default`. Raises Unreachable where they cannot be read.
     """
+    named = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+    ca = ca_file or Path(named or default)
 
     class BoundedTlsSocket(_BoundedTlsSocket):
         """Belongs to this attempt: a context makes its sockets itself, and passes nothing on."""

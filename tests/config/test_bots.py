@@ -67,7 +67,7 @@ def test_a_name_stands_once_and_a_missing_one_is_no_name(problems: Problems) -> 
 @pytest.mark.parametrize(
     ("second", "warnings"),
     [
-        (f"id: {ID}, token: {{env: B}}", ['3:18: bots[1].id: warning: the same bot as "a"']),
+        (f"id: {ID}, token: {{env: B}}", ['3:19: bots[1].id: warning: the same bot as "a"']),
         (f"id: {OTHER}, token: {{env: B}}", []),
         (f"id: {ID}, token: {{env: B}}, api: {{url: https://other.test}}", []),
     ],

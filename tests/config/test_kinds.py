@@ -1,5 +1,3 @@
-# ruff: noqa: RUF009 — `required` and `optional` are field specifiers
-
 from __future__ import annotations
 
 from dataclasses import dataclass

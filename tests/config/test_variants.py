@@ -75,9 +75,11 @@ def test_a_listed_label_must_count_in_every_variant(query_problems: Problems) ->
 def test_a_placeholder_without_its_label_is_told_at_each_place(query_problems: Problems) -> None:
     lines = ["labels: {channel: [1], b: {x: {X: '{chanel}'}}}", 'query: {A: "{channel}", $or: [{X: "{zz}"}]}']
     assert query_problems(*lines) == [
-        '8:42: queries[0].labels.b.x.X: the placeholder "{chanel}" has no label (did you mean "channel"?)',
-        '9:39: queries[0].query.$or[0].X: the placeholder "{zz}" has no label'
-        " (add the label to the query's `labels`)",
+        '8:39: queries[0].labels.b.x.X: the placeholder "{chanel}" has no label (did you mean "channel"?)',
+        (
+            '9:39: queries[0].query.$or[0].X: the placeholder "{zz}" has no label'
+            " (add the label to the query's `labels`)"
+        ),
     ]
 
 

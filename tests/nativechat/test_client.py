@@ -199,12 +199,9 @@ def test_rows_come_compressed_and_may_be_large(serve: Serve, ask: Ask) -> None:
 
 
 def test_a_page_of_rows_decodes_to_64_mib_at_most(serve: Serve, ask: Ask) -> None:
-    bomb = b" " * (64 * 1024 * 1024 - 1) + b"[]"
-    server = serve(lambda wire: wire.gzipped(bomb[1:]), lambda wire: wire.gzipped(bomb))
-    client = ask(server.url)
-    assert client.client.rows("messages", budget=AMPLE) == []
+    server = serve(lambda wire: wire.gzipped(b" " * (64 * 1024 * 1024 - 1) + b"[]"))
     with pytest.raises(BadAnswer, match="more than 65536 KiB"):
-        client.client.rows("messages", budget=AMPLE)
+        ask(server.url).client.rows("messages", budget=AMPLE)
 
 
 def test_each_attempt_is_told_once_with_its_status_and_seconds(serve: Serve, ask: Ask) -> None:

@@ -15,7 +15,7 @@ NOW = 1_700_000_000.0
 
 @given(st.integers(0, 10**18 - 1))
 def test_a_number_is_seconds(seconds: int) -> None:
-    assert read_retry_after(f" {seconds} ", NOW) == seconds
+    assert read_retry_after(f" {seconds} ", NOW) == float(seconds)
 
 
 @given(st.integers(-(10**9), 10**9))

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 TOKEN = "s3cr3t-t0ken"
 AMPLE = 20.0
 SHORT = 0.3
+UNHURRIED = 1.0
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n"
 GOOD = HEAD + b'{"count":7}'
@@ -63,9 +64,9 @@ GARBLED: dict[str, Script] = {
     "sends chunks without end": lambda wire: wire.chunks(end=b"").flood(b"8\r\n        \r\n"),
     "sends trailers without end": lambda wire: wire.chunks(b"7", end=b"0\r\n").flood(b"A: b\r\n"),
     "sends a body too large": lambda wire: wire.answer(b"7".rjust(64 * 1024 + 1)),
-    "sends a gzip bomb": lambda wire: wire.gzipped(b" " * 30_000_000),
+    "sends a gzip bomb": lambda wire: wire.gzipped(b" " * 3_000_000),
     "cuts gzip off": lambda wire: wire.gzipped(b'{"count":7}', cut=-9),
-    "claims gzip": lambda wire: wire.answer(b"7", 200, "Content-Encoding: gzip"),
+    "claims gzip": lambda wire: wire.answer(b'{"count":7}', 200, "Content-Encoding: gzip"),
     "sends an encoding we did not offer": lambda wire: wire.answer(b"\x0b7\x03", 200, "Content-Encoding: br"),
     "sends no content": lambda wire: wire.send(b"HTTP/1.1 204 No Content\r\n\r\n"),
     "sends an empty body": lambda wire: wire.answer(b""),
@@ -172,15 +173,15 @@ def test_the_body_of_an_error_changes_nothing(serve: Serve, ask: Ask, body: Scri
         lambda wire: (wire.send(b"HTTP/1.1 500 No\r\n\r\n"), body(wire)), lambda wire: wire.answer()
     )
     client = ask(server.url)
-    assert type(client.failure(SHORT)) is ServerError
+    assert type(client.failure(UNHURRIED)) is ServerError
     assert client.count() == 7
 
 
 def test_an_answer_that_breaks_off_keeps_its_status(serve: Serve, ask: Ask) -> None:
     server = serve(lambda wire: wire.send(GOOD[:-4]).hang())
-    error = ask(server.url).failure(SHORT)
+    error = ask(server.url).failure(UNHURRIED)
     assert error.status == 200
-    assert str(error) == "GET conversations/_count took longer than 0.3s: the answer is unfinished"
+    assert str(error) == "GET conversations/_count took longer than 1s: the answer is unfinished"
 
 
 def test_a_bad_answer_says_what_came(serve: Serve, ask: Ask) -> None:

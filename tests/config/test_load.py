@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from datetime import time
+from pathlib import Path
+
+import pytest
+
+from exporter.config.load import load
+from exporter.errors import ConfigError
+from exporter.model import Api, Bot, Config, Predicate, Query, TokenSource, Variant
+
+Problems = Callable[..., list[str]]
+
+HERE = Path(__file__).parent
+TOP = HERE.parent.parent
+ENVIRON = {"NATIVECHAT_BOT_ID": "5990b7b5d57ae86c1b2dfd6e", "NATIVECHAT_TOKEN": "made-up-token"}
+
+
+def test_the_shipped_configuration_needs_two_variables_and_nothing_else() -> None:
+    loaded = load(TOP / "config.yaml", ENVIRON)
+    assert loaded.warnings == ()
+    assert [bot.name for bot in loaded.config.bots] == ["main"]
+    assert {query.name: len(query.variants) for query in loaded.config.queries} == {
+        "conversations": 1,
+        "conversations_by_channel": 3,
+        "conversations_by_outcome": 2,
+        "conversations_with_errors": 1,
+        "messages": 1,
+        "conversations_engaged": 1,
+    }
+    assert not any(variant.predicate.dated for query in loaded.config.queries for variant in query.variants)
+
+
+def test_without_the_two_variables_each_is_told_or_only_doubted() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(TOP / "config.yaml", {})
+    assert [problem.path for problem in caught.value.problems] == ["bots[0].id", "bots[0].token"]
+    loaded = load(TOP / "config.yaml", {}, secrets="optional")
+    assert [problem.path for problem in loaded.warnings] == ["bots[0].id", "bots[0].token"]
+    assert loaded.config.bots[0].id == "unknown"
+
+
+@pytest.mark.parametrize("path", sorted((HERE / "good").glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_good_file_loads(path: Path) -> None:
+    assert load(path, ENVIRON).config.queries
+
+
+def test_the_example_of_the_documentation_means_what_it_says() -> None:
+    config = load(HERE / "good" / "design.yaml", ENVIRON).config
+    assert config == Config(
+        bots=(
+            Bot(
+                "support",
+                "5990b7b5d57ae86c1b2dfd6e",
+                TokenSource(env="NATIVECHAT_TOKEN"),
+                (("team", "care"),),
+                Api(rate=2.0),
+            ),
+        ),
+        queries=(
+            Query(
+                name="conversations_with_errors",
+                help="Conversations in which the bot reported at least one error.",
+                collection="conversations",
+                every=30.0,
+                stale_after=600.0,
+                bots=("support",),
+                variants=(Variant((), Predicate('{"Errors":{"$gt":0}}')),),
+            ),
+            Query(
+                name="conversations_by_channel",
+                help="Conversations by the channel they came through.",
+                collection="conversations",
+                every=60.0,
+                stale_after=300.0,
+                bots=("support",),
+                label_names=("channel",),
+                variants=tuple(
+                    Variant((("channel", name),), Predicate(f'{{"Data.channel.ProviderName":"{name}"}}'))
+                    for name in ("facebook", "viber", "darvin")
+                ),
+            ),
+            Query(
+                name="conversations_by_outcome",
+                help="Conversations by outcome.",
+                collection="conversations",
+                every=60.0,
+                stale_after=300.0,
+                bots=("support",),
+                label_names=("outcome",),
+                variants=(
+                    Variant((("outcome", "success"),), Predicate('{"Status":"success"}')),
+                    Variant((("outcome", "error"),), Predicate('{"Errors":{"$gt":0}}')),
+                ),
+            ),
+            Query(
+                name="conversations_last_hour",
+                help="Conversations started in the last hour.",
+                collection="conversations",
+                every=60.0,
+                stale_after=300.0,
+                bots=("support",),
+                variants=(
+                    Variant((), Predicate('{"StartedAt":{"$gte":{"$date":"now-1h"}}}', ("StartedAt",))),
+                ),
+            ),
+            Query(
+                name="conversations_yesterday",
+                help="Conversations started yesterday.",
+                collection="conversations",
+                every=86400.0,
+                stale_after=432_000.0,
+                bots=("support",),
+                at=time(0, 5),
+                variants=(
+                    Variant(
+                        (),
+                        Predicate(
+                            '{"StartedAt":{"$gte":{"$date":"now-1d/d"},"$lt":{"$date":"now/d"}}}',
+                            ("StartedAt",),
+                        ),
+                    ),
+                ),
+            ),
+        ),
+    )
+
+
+def test_the_fingerprint_is_that_of_the_content_alone(tmp_path: Path) -> None:
+    content = (TOP / "config.yaml").read_bytes()
+    copy = tmp_path / "copy.yaml"
+    copy.write_bytes(content)
+    other = {"NATIVECHAT_BOT_ID": "x", "NATIVECHAT_TOKEN": "y"}
+    assert load(copy, other).fingerprint == hashlib.sha256(content).hexdigest()
+    assert load(copy, other).fingerprint == load(TOP / "config.yaml", ENVIRON).fingerprint
+
+
+def test_a_file_that_is_not_there_is_one_problem(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path / "none.yaml", {})
+    assert str(caught.value).startswith(f"{tmp_path}/none.yaml:1:1: cannot be read: no such file")
+
+
+def test_problems_come_in_the_file_s_order_and_errors_hide_warnings(problems: Problems) -> None:
+    text = "queries: [{name: A, collection: x}]\nbots: [{name: B, id: x, token: x}]\nzone: x\n"
+    assert [problem.split(": ")[:2] for problem in problems(text)] == [
+        ["1:18", "queries[0].name"],
+        ["1:33", "queries[0].collection"],
+        ["2:15", "bots[0].name"],
+        ["2:32", "bots[0].token"],
+        ["3:1", "zone"],
+    ]
+
+
+@pytest.mark.parametrize(
+    "wrong", ["token: hunter2", "token: {env: hunter2-}", "token: {hunter2: x}", "workers: hunter2"]
+)
+def test_no_token_shows_in_any_problem(problems: Problems, wrong: str) -> None:
+    text = f"bots:\n  - name: main\n    id: x\n    {wrong}\nqueries: hunter2\napi: hunter2\n"
+    told = problems(text)
+    assert told
+    assert not any("hunter2" in problem for problem in told)

@@ -1,0 +1,152 @@
+"""Laws of the web configuration file: exporter-toolkit's meaning, every fault told with its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from exporter.config import nodes, source, web_config
+from exporter.config.web_config import TlsConfig, WebConfig
+from exporter.errors import ConfigError
+
+HASH = "$2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi"
+
+WHOLE = f"""\
+tls_server_config:
+  cert_file: tls/cert.pem
+  key_file: /etc/tls/key.pem
+  client_ca_file: ca.pem
+  client_auth_type: RequireAndVerifyClientCert
+  min_version: TLS13
+  max_version: TLS13
+http_server_config:
+  http2: false
+  headers:
+    Strict-Transport-Security: max-age=31536000
+    X-Frame-Options: SAMEORIGIN
+basic_auth_users:
+  prometheus: {HASH}
+  "bärbel": {HASH}
+"""
+
+TLS = "tls_server_config: {{cert_file: c, key_file: k, {}}}"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "web.yaml"
+
+
+def problems(file: Path, text: str) -> list[str]:
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as refused:
+        web_config.load(file)
+    return [str(problem).removeprefix(f"{file}:") for problem in refused.value.problems]
+
+
+def test_every_key_is_read_and_paths_start_at_the_files_folder(file: Path) -> None:
+    file.write_text(WHOLE, encoding="utf-8")
+    assert web_config.load(file) == WebConfig(
+        tls=TlsConfig(
+            cert_file=file.parent / "tls/cert.pem",
+            key_file=Path("/etc/tls/key.pem"),
+            client_ca_file=file.parent / "ca.pem",
+            client_auth_type="RequireAndVerifyClientCert",
+            min_version="TLS13",
+            max_version="TLS13",
+        ),
+        users=(("prometheus", HASH.encode()), ("bärbel", HASH.encode())),
+        headers=(("Strict-Transport-Security", "max-age=31536000"), ("X-Frame-Options", "SAMEORIGIN")),
+    )
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "{}", "---\n"])
+def test_an_empty_file_asks_for_nothing(file: Path, text: str) -> None:
+    file.write_text(text)
+    assert web_config.load(file) == WebConfig()
+
+
+def test_what_is_left_out_means_what_it_means_to_the_toolkit(file: Path) -> None:
+    file.write_text("tls_server_config: {cert_file: c.pem, key_file: k.pem}")
+    tls = web_config.load(file).tls
+    assert tls == TlsConfig(file.parent / "c.pem", file.parent / "k.pem")
+    assert (tls.client_auth_type, tls.min_version, tls.max_version) == ("NoClientCert", "TLS12", "TLS13")
+
+
+def test_hashes_are_not_in_a_configurations_repr(file: Path) -> None:
+    file.write_text(WHOLE, encoding="utf-8")
+    assert "$2y$" not in repr(web_config.load(file))
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("tls_config: {}", '1:1: tls_config: unknown key (did you mean "tls_server_config"?)'),
+        (TLS.format("cipher_suites: []"), "cipher_suites: unknown key"),
+        (TLS.format("client_allowed_sans: [a]"), "client_allowed_sans: unknown key"),
+        ("tls_server_config: {cert_file: c}", "1:20: tls_server_config.key_file: missing"),
+        ("tls_server_config: true", "expected a mapping with cert_file and key_file, found true or false"),
+        (TLS.format("min_version: TLS1.2"), '"TLS1.2" is none of TLS10, TLS11, TLS12, TLS13'),
+        (
+            TLS.format("min_version: TLS13, max_version: TLS12"),
+            "min_version: TLS13 is newer than max_version",
+        ),
+        (TLS.format("max_version: TLS11"), "max_version: TLS12 is newer than max_version"),
+        (TLS.format("client_auth_type: RequestClientCert"), "would take any certificate unverified"),
+        (TLS.format("client_auth_type: RequireAnyClientCert"), "would take any certificate unverified"),
+        (TLS.format("client_auth_type: Always"), "Always"),
+        (TLS.format("client_auth_type: VerifyClientCertIfGiven"), "nothing to verify clients with"),
+        (TLS.format("client_ca_file: ca.pem"), "no client is asked for a certificate"),
+        ("http_server_config: {http2: maybe}", "http2: expected true or false, found text"),
+        ("http_server_config: {headers: []}", "expected a mapping of headers to their values, found a list"),
+        ("http_server_config: {headers: {Server: x}}", "headers.Server"),
+        ('http_server_config: {headers: {X-Frame-Options: "a\\r\\nb"}}', "not the value of a header"),
+        ("basic_auth_users: [a]", "expected a mapping of users to bcrypt hashes, found a list"),
+        (f"basic_auth_users: {{'a:b': {HASH}}}", "not the name of a user"),
+        (f"basic_auth_users: {{'': {HASH}}}", "not the name of a user"),
+        ("basic_auth_users: {me: secret}", "1:24: basic_auth_users.me: not a bcrypt hash"),
+        ("basic_auth_users: {me: 12}", "expected a bcrypt hash, found a number"),
+        ("[]", "found a list"),
+        ("a: [", "not YAML"),
+    ],
+)
+def test_each_fault_is_told_with_its_place(file: Path, text: str, problem: str) -> None:
+    (told,) = problems(file, text)
+    assert problem in told
+
+
+def test_all_faults_are_told_at_once(file: Path) -> None:
+    text = "tls_server_config: {cert_file: c}\nbasic_auth_users: {me: x}\nnope: 1\n"
+    assert [told.split(":")[0] for told in problems(file, text)] == ["1", "2", "3"]
+
+
+def test_what_may_be_a_password_is_never_repeated(file: Path) -> None:
+    assert "hunter2" not in "".join(problems(file, "basic_auth_users: {me: hunter2}"))
+
+
+def test_a_missing_file_is_told(file: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read: no such file"):
+        web_config.load(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "valid"),
+    [
+        (WHOLE, True),
+        ("http_server_config: {http2: 1}", False),
+        ("basic_auth_users: {me: secret}", False),
+        ("http_server_config: {headers: {Server: x}}", False),
+        ("tls_server_config: {cert_file: c}", False),
+    ],
+)
+def test_the_schema_of_the_format_agrees_with_its_reader(file: Path, text: str, valid: bool) -> None:
+    schema = web_config.FORMAT.schema()
+    written = nodes.plain(source.compose(text.encode(), "web.yaml").root)
+    assert Draft202012Validator(schema).is_valid(written) is valid
+    file.write_text(text, encoding="utf-8")
+    try:
+        web_config.load(file)
+    except ConfigError:
+        assert not valid
