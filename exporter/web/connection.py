@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -23,10 +23,12 @@ _RESET: Final = struct.pack("ii", 1, 0)
 class Limits:
     """What clients may take; times in seconds, sizes in bytes.
 
-    `idle` outlasts the usual scrape intervals, so that each Prometheus keeps its one connection.
+    `idle_time` outlasts the usual scrape intervals, so that each Prometheus keeps its one connection.
+    TLS connections are fewer, as asyncio spends 256 KiB on each.
     """
 
     connections: int = 512
+    tls_connections: int = 128
     unread_answers: int = 32
     header_size: int = 16 * 1024
     header_time: float = 10.0
@@ -42,8 +44,9 @@ class Door:
     only until another wants it. Belongs to one event loop.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, *, tls: bool) -> None:
         self.limits = limits
+        self._places = limits.tls_connections if tls else limits.connections
         self.inside: set[Connection] = set()
         # Dictionaries, as sets in the order of arrival: the first has waited longest.
         self._asking: dict[Connection, None] = {}
@@ -54,7 +57,7 @@ class Door:
         """Let a connection in, at the cost of another one where there is no place left."""
         if self._when_empty:
             newcomer.abort()
-        elif len(self.inside) >= self.limits.connections:
+        elif len(self.inside) >= self._places:
             next(iter(self._asking or self._reading or (newcomer,))).abort()
         self.inside.add(newcomer)
         self.asks(newcomer)
@@ -136,6 +139,8 @@ class Connection(H11Protocol):
 
     async def _secure(self, tls: ssl.SSLContext) -> None:
         limits = self._door.limits
+        if self._wire.is_closing():
+            return
         try:
             upgraded = await self.loop.start_tls(
                 self._wire,
@@ -148,12 +153,11 @@ class Connection(H11Protocol):
         except OSError:
             self.abort()
             return
-        transport = cast("asyncio.Transport", upgraded)
-        if self._wire.is_closing():
-            transport.abort()
+        if upgraded is None or self._wire.is_closing():
+            (upgraded or self._wire).abort()
             self._gone()
             return
-        super().connection_made(transport)
+        super().connection_made(upgraded)
         if self._early:
             self.data_received(bytes(self._early))
 

@@ -29,6 +29,9 @@ START_TIME: Final = 10.0
 _GRACE: Final = 0.75
 """The share of the time to stop that open requests get; the rest is for dropping those left."""
 
+_ROUNDS: Final = 3
+"""Rounds of the event loop from taking a connection to having made it."""
+
 _EVERY_IPV4: Final = "0.0.0.0"  # noqa: S104 - what an address without a host asks for
 
 _log = logging.getLogger(__name__)
@@ -154,7 +157,8 @@ class Server:
 
     async def _serve(self) -> None:
         config = _configuration(self._app, self._limits)
-        state, door, loop = ServerState(), Door(self._limits), asyncio.get_running_loop()
+        state, loop = ServerState(), asyncio.get_running_loop()
+        door = Door(self._limits, tls=self._tls is not None)
         self._stop = loop.create_future()
         servers = [
             await loop.create_server(
@@ -167,6 +171,7 @@ class Server:
         self._settled.set()
         try:
             grace = await self._stop
+            await _take_no_more(self._listeners)
             for server in servers:
                 server.close()
             await _until_empty(door, grace)
@@ -182,6 +187,14 @@ async def _date_answers(state: ServerState) -> None:
     while True:
         state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
         await asyncio.sleep(1.0)
+
+
+async def _take_no_more(listeners: Sequence[socket.socket]) -> None:
+    # asyncio leaks a connection that is taken, but not yet made, when its server closes.
+    for listener in listeners:
+        asyncio.get_running_loop().remove_reader(listener)
+    for _ in range(_ROUNDS):
+        await asyncio.sleep(0)
 
 
 async def _until_empty(door: Door, grace: float) -> None:

@@ -7,7 +7,7 @@ import base64
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import bcrypt
 import pytest

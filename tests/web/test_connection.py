@@ -100,7 +100,7 @@ def test_half_open_and_silent_tls_clients_do_not_delay_a_scrape(
     crowd: Callable[..., list[socket.socket]],
     tls: Tls,
 ) -> None:
-    port = serve(hello, tls=tls[0], limits=Limits(connections=200))
+    port = serve(hello, tls=tls[0], limits=Limits(tls_connections=200))
     crowd(port, 500, b"\x16\x03\x01")
     crowd(port, 50, b"")
     assert all_prompt(ask, port, tls[1])
@@ -233,7 +233,7 @@ def test_plain_http_on_a_tls_port_is_cut_off_at_once(
 def test_a_client_that_leaves_amid_its_handshake_leaves_nothing_behind(
     serve: Serve, ask: Ask, hello: ASGIApp, tls: Tls
 ) -> None:
-    port = serve(hello, tls=tls[0], limits=Limits(connections=2))
+    port = serve(hello, tls=tls[0], limits=Limits(tls_connections=2))
     for _ in range(20):
         socket.create_connection(("127.0.0.1", port)).close()
     assert all_prompt(ask, port, tls[1])

@@ -118,9 +118,7 @@ def test_a_bot_says_its_last_error_and_when() -> None:
     assert "1 min 15 s ago" in text
 
 
-@pytest.mark.parametrize(
-    ("up", "words"), [(True, "✓ up"), (False, "✕ failing"), (None, "… first run to come")]
-)
+@pytest.mark.parametrize(("up", "words"), [(True, "✓ up"), (False, "✕ failing"), (None, "… waiting")])
 def test_a_query_says_in_words_whether_it_is_up(up: bool | None, words: str) -> None:
     assert words in read_query(replace(QUERY, up=up))
 

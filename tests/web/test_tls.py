@@ -16,7 +16,6 @@ from starlette.types import ASGIApp
 from exporter.web.tls import CHECK_INTERVAL, ClientAuth, TlsError, TlsVersion, tls_context
 
 Ask = Callable[..., tuple[int, http.client.HTTPMessage, bytes]]
-Serve = Callable[..., int]
 
 
 class Hands:
@@ -30,10 +29,13 @@ class Hands:
 
 @dataclass
 class Files:
-    """A certificate, its key and the clients' authority, in a folder."""
+    """A certificate and its key in a folder, two authorities to sign it, and a server that uses it."""
 
     folder: Path
     clock: Hands
+    old: trustme.CA
+    new: trustme.CA
+    serve: Callable[[ssl.SSLContext], int]
 
     def write(self, authority: trustme.CA) -> None:
         leaf = authority.issue_cert("127.0.0.1")
@@ -60,19 +62,16 @@ class Files:
 
 
 @pytest.fixture(scope="module")
-def old() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture(scope="module")
-def new() -> trustme.CA:
-    return trustme.CA()
+def authorities() -> tuple[trustme.CA, trustme.CA]:
+    return trustme.CA(), trustme.CA()
 
 
 @pytest.fixture
-def files(tmp_path: Path, old: trustme.CA) -> Files:
-    files = Files(tmp_path, Hands())
-    files.write(old)
+def files(
+    tmp_path: Path, authorities: tuple[trustme.CA, trustme.CA], serve: Callable[..., int], hello: ASGIApp
+) -> Files:
+    files = Files(tmp_path, Hands(), *authorities, lambda context: serve(hello, tls=context))
+    files.write(files.old)
     return files
 
 
@@ -83,21 +82,17 @@ def trusting(*authorities: trustme.CA) -> ssl.SSLContext:
     return context
 
 
-def test_a_client_that_trusts_the_authority_is_answered_over_tls(
-    serve: Serve, ask: Ask, hello: ASGIApp, files: Files, old: trustme.CA
-) -> None:
-    assert ask(serve(hello, tls=files.context()), tls=trusting(old))[2] == b"hello"
+def test_a_client_that_trusts_the_authority_is_answered_over_tls(ask: Ask, files: Files) -> None:
+    assert ask(files.serve(files.context()), tls=trusting(files.old))[2] == b"hello"
 
 
-def test_versions_outside_the_bounds_are_refused(
-    serve: Serve, ask: Ask, hello: ASGIApp, files: Files, old: trustme.CA
-) -> None:
+def test_versions_outside_the_bounds_are_refused(ask: Ask, files: Files) -> None:
     only = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
     for bound, allowed in (("min", "TLS13"), ("max", "TLS12")):
         context = files.context(min_version="TLS13") if bound == "min" else files.context(max_version="TLS12")
-        port = serve(hello, tls=context)
+        port = files.serve(context)
         for name, version in only.items():
-            client = trusting(old)
+            client = trusting(files.old)
             client.minimum_version = client.maximum_version = version
             if name == allowed:
                 assert ask(port, tls=client)[0] == 200
@@ -107,30 +102,21 @@ def test_versions_outside_the_bounds_are_refused(
 
 
 @pytest.mark.parametrize(
-    ("auth", "with_none", "with_own", "with_foreign"),
+    ("auth", "with_none_own_foreign"),
     [
-        ("VerifyClientCertIfGiven", True, True, False),
-        ("RequireAndVerifyClientCert", False, True, False),
+        ("VerifyClientCertIfGiven", [True, True, False]),
+        ("RequireAndVerifyClientCert", [False, True, False]),
     ],
 )
 def test_clients_certificates_are_verified_as_asked(
-    serve: Serve,
-    ask: Ask,
-    hello: ASGIApp,
-    files: Files,
-    old: trustme.CA,
-    new: trustme.CA,
-    auth: ClientAuth,
-    with_none: bool,
-    with_own: bool,
-    with_foreign: bool,
+    ask: Ask, files: Files, auth: ClientAuth, with_none_own_foreign: list[bool]
 ) -> None:
     ca = files.folder / "ca.pem"
-    old.cert_pem.write_to_path(ca)
-    port = serve(hello, tls=files.context(auth, ca=ca))
+    files.old.cert_pem.write_to_path(ca)
+    port = files.serve(files.context(auth, ca=ca))
 
     def let_in(authority: trustme.CA | None) -> bool:
-        client = trusting(old)
+        client = trusting(files.old)
         if authority:
             authority.issue_cert("prometheus.example").configure_cert(client)
         try:
@@ -138,77 +124,68 @@ def test_clients_certificates_are_verified_as_asked(
         except (ssl.SSLError, ConnectionError):
             return False
 
-    assert [let_in(None), let_in(old), let_in(new)] == [with_none, with_own, with_foreign]
+    assert [let_in(None), let_in(files.old), let_in(files.new)] == with_none_own_foreign
 
 
 def test_a_renewed_certificate_is_in_use_after_a_second_and_not_looked_for_before(
-    serve: Serve, ask: Ask, hello: ASGIApp, files: Files, old: trustme.CA, new: trustme.CA
+    ask: Ask, files: Files
 ) -> None:
-    port = serve(hello, tls=files.context())
-    files.write(new)
-    assert ask(port, tls=trusting(old))[0] == 200
+    port = files.serve(files.context())
+    files.write(files.new)
+    assert ask(port, tls=trusting(files.old))[0] == 200
     files.clock.now = CHECK_INTERVAL
-    assert ask(port, tls=trusting(new))[0] == 200
+    assert ask(port, tls=trusting(files.new))[0] == 200
     with pytest.raises(ssl.SSLCertVerificationError):
-        ask(port, tls=trusting(old))
+        ask(port, tls=trusting(files.old))
 
 
-def test_a_changed_authority_of_clients_is_in_use_after_a_second(
-    serve: Serve, ask: Ask, hello: ASGIApp, files: Files, old: trustme.CA, new: trustme.CA
-) -> None:
+def test_a_changed_authority_of_clients_is_in_use_after_a_second(ask: Ask, files: Files) -> None:
     ca = files.folder / "ca.pem"
-    old.cert_pem.write_to_path(ca)
-    port = serve(hello, tls=files.context("RequireAndVerifyClientCert", ca=ca))
-    client = trusting(old)
-    new.issue_cert("prometheus.example").configure_cert(client)
+    files.old.cert_pem.write_to_path(ca)
+    port = files.serve(files.context("RequireAndVerifyClientCert", ca=ca))
+    client = trusting(files.old)
+    files.new.issue_cert("prometheus.example").configure_cert(client)
     with pytest.raises((ssl.SSLError, ConnectionError)):
         ask(port, tls=client)
-    new.cert_pem.write_to_path(ca)
+    files.new.cert_pem.write_to_path(ca)
     files.clock.now = CHECK_INTERVAL
     assert ask(port, tls=client)[0] == 200
 
 
 @pytest.mark.parametrize("broken", ["cert.pem", "key.pem"])
 def test_a_renewal_gone_wrong_leaves_the_former_certificate_and_is_logged_once(
-    serve: Serve,
     ask: Ask,
-    hello: ASGIApp,
     files: Files,
-    old: trustme.CA,
     caplog: pytest.LogCaptureFixture,
     broken: str,
 ) -> None:
-    port = serve(hello, tls=files.context())
+    port = files.serve(files.context())
     (files.folder / broken).write_text("half of a fil")
     for second in (1.0, 2.0, 3.0):
         files.clock.now = second
-        assert ask(port, tls=trusting(old))[0] == 200
+        assert ask(port, tls=trusting(files.old))[0] == 200
     assert [record.getMessage() for record in caplog.records].count("new certificate not used") == 1
 
 
 def test_certificates_that_vanish_for_a_while_are_missed_once_and_then_used_again(
-    serve: Serve,
     ask: Ask,
-    hello: ASGIApp,
     files: Files,
-    old: trustme.CA,
-    new: trustme.CA,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    port = serve(hello, tls=files.context())
+    port = files.serve(files.context())
     (files.folder / "cert.pem").unlink()
     for second in (1.0, 2.0, 3.0):
         files.clock.now = second
-        assert ask(port, tls=trusting(old))[0] == 200
+        assert ask(port, tls=trusting(files.old))[0] == 200
     assert [record.getMessage() for record in caplog.records].count("new certificate not used") == 1
-    files.write(new)
+    files.write(files.new)
     files.clock.now = 4.0
-    assert ask(port, tls=trusting(new))[0] == 200
+    assert ask(port, tls=trusting(files.new))[0] == 200
 
 
-def test_files_that_cannot_be_used_are_named_at_the_start(files: Files, new: trustme.CA) -> None:
+def test_files_that_cannot_be_used_are_named_at_the_start(files: Files) -> None:
     key = files.folder / "key.pem"
-    new.issue_cert("127.0.0.1").private_key_pem.write_to_path(key)
+    files.new.issue_cert("127.0.0.1").private_key_pem.write_to_path(key)
     with pytest.raises(TlsError, match="mismatch"):
         files.context()
     key.unlink()
