@@ -12,7 +12,8 @@
         ├── BadAnswer          bad_answer        2xx without what was asked for
         └── DatesUnverified    dates_unverified  the wire format of dates is not proven
 
-Foreign errors are translated into this tree once, where they enter, with `from`.
+Foreign errors are translated into this tree once, where they enter, with `from`. A room may grow a leaf
+of its own on ExporterError, for what only its direct caller catches.
 """
 
 from __future__ import annotations

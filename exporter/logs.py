@@ -57,7 +57,11 @@ def _event(formatter: logging.Formatter, record: logging.LogRecord) -> dict[str,
 
 
 def _quote(value: object) -> str:
-    text = f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+    text = str(value)
+    if isinstance(value, bool):
+        text = text.lower()
+    elif isinstance(value, float):
+        text = f"{value:.3f}".rstrip("0").rstrip(".")
     if text and not any(mark in text for mark in ' "=\\') and text.isprintable():
         return text
     return _json(text)

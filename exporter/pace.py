@@ -39,6 +39,12 @@ class Pace:
         """Note that a request starts now."""
         self._free_at = max(self._free_at, now - min(CATCH_UP, self._interval)) + self._interval
 
+    def change_rate(self, rate: float | None) -> None:
+        """Space the requests from the last one on by another rate; a pause stays."""
+        interval = 1.0 / rate if rate else 0.0
+        self._free_at += interval - self._interval
+        self._interval = interval
+
     def pause(self, until: float) -> None:
         """Let nothing start before `until`; an earlier pause is never shortened."""
         self._paused_until = max(self._paused_until, until)

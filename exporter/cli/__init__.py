@@ -10,7 +10,9 @@ from typing import Final
 import click
 
 from exporter import __version__
+from exporter.cli.output import abandon_output, reason
 from exporter.errors import ConfigError, ExporterError
+from exporter.language.suggest import did_you_mean
 
 COMMANDS: Final = {
     "run": "run",
@@ -29,9 +31,10 @@ class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click gives it
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
         if cmd_name not in COMMANDS:
-            return None
+            advice = did_you_mean(cmd_name, COMMANDS) or f"there are {', '.join(COMMANDS)}"
+            raise click.UsageError(f"no command is called {cmd_name!r} ({advice})", ctx)
         module = import_module(f"exporter.cli.{COMMANDS[cmd_name]}")
         command: click.Command = getattr(module, cmd_name)
         return command
@@ -57,6 +60,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         click.echo(f"nativechat-exporter: {error}", err=True)
         return 1
     except click.Abort:
+        click.echo("nativechat-exporter: interrupted", err=True)
+        return 1
+    except OSError as error:
+        abandon_output()
+        click.echo(f"nativechat-exporter: cannot print: {reason(error)}", err=True)
         return 1
     return result if isinstance(result, int) else 0
 

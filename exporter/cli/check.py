@@ -19,7 +19,10 @@ from exporter.plan import make_plan
 @click.command()
 @config_file
 def check(config_file: Path) -> int:
-    """Read the configuration and print every problem, or a summary of its plan; contacts nobody."""
+    """Print what is wrong with a configuration, or its plan.
+
+    Contacts nobody. Ids and tokens that are not there are warnings: they may be elsewhere.
+    """
     try:
         loaded = load(config_file, os.environ, secrets="optional")
     except ConfigError as error:

@@ -39,13 +39,18 @@ from exporter.polling.poller import Poller
 def count(
     *, names: tuple[str, ...], config_file: Path, output: str, log_level: str, log_format: LogFormat
 ) -> int:
-    """Ask the queries NAME…, or all of them, once, and print the counts; exit with 1 if any failed."""
+    """Ask the queries NAME…, or all, once, and print the counts.
+
+    Exits with 1 if any request failed; what the others counted is printed all the same.
+    """
     set_up(log_level, log_format)
     plan = _only(make_plan(load(config_file, os.environ).config), names)
     tally = Tally()
     _ask(plan, tally)
     printers = {"table": _table, "json": _json, "prometheus": _prometheus}
     click.echo(printers[output](plan, tally), nl=output != "prometheus")
+    if output == "prometheus":
+        click.echo(_failures(tally), nl=False, err=True)
     return 1 if tally.errors else 0
 
 
@@ -112,7 +117,7 @@ def _table(plan: Plan, tally: Tally) -> str:
                 labels,
                 "" if counted is None else f"{counted:,}",
                 f"{tally.durations[poll.key]:.3f}s",
-                f"{error.reason}: {error} ({error.advice})" if error else "",
+                _told(error) if error else "",
             )
         )
     return columns(("BOT", "QUERY", "LABELS", "COUNT", "TOOK", "ERROR"), lines, right=(3, 4))
@@ -141,3 +146,13 @@ def _prometheus(plan: Plan, tally: Tally) -> str:
         for row in range(len(poll.series)):
             counts.set(position, row, tally.counts.get((poll.key, row)))
     return b"".join(family.text(openmetrics=False) for family in counts.families).decode()
+
+
+def _failures(tally: Tally) -> str:
+    """Say what failed where the counts' own format has no place for it: each error of a query once."""
+    lines = (f"{bot}/{query}: {_told(error)}\n" for ((bot, query), _), error in tally.errors.items())
+    return "".join(dict.fromkeys(lines))
+
+
+def _told(error: ApiError) -> str:
+    return f"{error.reason}: {error} ({error.advice})"

@@ -28,7 +28,10 @@ def demo(
     web_config_file: Path | None,
     enable_lifecycle: bool,
 ) -> int:
-    """Show the whole thing against a simulated NativeChat: no account, nothing leaves this machine."""
+    """Run against a simulated NativeChat: no account needed.
+
+    Nothing leaves this machine. Every query is asked at least each five seconds, so that values move.
+    """
     set_up(log_level, log_format)
     clock = SystemClock()
     with simulated("127.0.0.1:0", clock) as (url, [(_, bot_id, token)]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,9 +14,12 @@ from exporter.language import durations
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def flag(name: str, parameter: str, **settings: Any) -> Callable[[Command], Command]:
-    """Add the flag `--NAME`, also read from NATIVECHAT_EXPORTER_NAME, as `parameter`."""
-    variable = "NATIVECHAT_EXPORTER_" + name.upper().replace(".", "_").replace("-", "_")
+def flag(name: str, parameter: str, *, scope: str = "", **settings: Any) -> Callable[[Command], Command]:
+    """Add the flag `--NAME`, also read from NATIVECHAT_EXPORTER_NAME, as `parameter`.
+
+    `scope` stands before the name of the variable, for what must not be taken for the exporter's own.
+    """
+    variable = re.sub(r"[.-]", "_", f"NATIVECHAT_EXPORTER_{scope}{name}").upper()
     return click.option(
         f"--{name}", parameter, envvar=variable, show_envvar=True, show_default=True, **settings
     )
@@ -27,8 +31,6 @@ class Duration(click.ParamType[float]):
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        if isinstance(value, float):
-            return value
         try:
             seconds = durations.parse(value)
         except ValueError as error:
@@ -36,6 +38,17 @@ class Duration(click.ParamType[float]):
         if seconds < 1:
             self.fail(f"{value!r} is shorter than a second", param, ctx)
         return seconds
+
+
+class TelemetryPath(click.ParamType[str]):
+    """The path of a URL that no other page of ours has."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not re.fullmatch(r"/(?!-/)[^?#{}\s]*", value):
+            self.fail(f"{value!r} must start with /, and not with /-/, as /metrics does", param, ctx)
+        return str(value)
 
 
 config_file = flag(
@@ -77,6 +90,7 @@ def web_flags(command: Command) -> Command:
         flag(
             "web.telemetry-path",
             "telemetry_path",
+            type=TelemetryPath(),
             default="/metrics",
             help="Where the metrics are served.",
         ),

@@ -10,6 +10,7 @@ from typing import Final
 import click
 
 from exporter.cli.flags import flag
+from exporter.cli.output import reason
 
 PATIENCE: Final = 5.0
 """Seconds the daemon has to answer."""
@@ -30,8 +31,13 @@ PATIENCE: Final = 5.0
     help="The daemon's web configuration, which says whether it serves TLS.",
 )
 def healthcheck(listen_addresses: tuple[str, ...], web_config_file: Path | None) -> int:
-    """Ask a running daemon's /-/healthy; exit with 0 if it is healthy, else with 1."""
+    """Ask a running daemon whether it is healthy.
+
+    Exits with 0 if its /-/healthy says so, else with 1.
+    """
     host, _, port = listen_addresses[0].rpartition(":")
+    if not port.isdecimal():
+        raise click.UsageError(f"{listen_addresses[0]!r} is no address (write :10054 or 127.0.0.1:10054)")
     own = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "::1"}  # noqa: S104 - where it listens, not we
     address = own.get(host, host.strip("[]"))
     connection = _connection(address, int(port), web_config_file)
@@ -40,7 +46,9 @@ def healthcheck(listen_addresses: tuple[str, ...], web_config_file: Path | None)
         answer = connection.getresponse()
         text = answer.read(1000).decode(errors="replace").strip()
     except (OSError, http.client.HTTPException) as error:
-        click.echo(f"{listen_addresses[0]}: no answer: {error}", err=True)
+        why = reason(error) if isinstance(error, OSError) else f"not HTTP: {error!r}"
+        advice = "is it running, and does it listen there?"
+        click.echo(f"{listen_addresses[0]}: no answer: {why} ({advice})", err=True)
         return 1
     finally:
         connection.close()

@@ -6,13 +6,14 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from exporter.cli.flags import config_file, logging_flags
+from exporter.cli.output import abandon_output, put_line, reason
 from exporter.clock import Clock, SystemClock
 from exporter.config.load import load
 from exporter.config.secrets import TokenReader
@@ -24,13 +25,15 @@ from exporter.nativechat.client import Client
 from exporter.nativechat.history import download
 from exporter.pace import Pace
 
+_HELP: Final = """\
+Page by page, until there are no more: as much as --limit says, or all. Without --sort the order is the
+API's own, of which it promises nothing. If it stops before its end, it says how far it came."""
+
 
 def _command(collection: Collection) -> click.Command:
     """Make the command that downloads one collection."""
 
-    @click.command(
-        collection, help=f"Download {collection} as JSON lines, page by page, until there are no more."
-    )
+    @click.command(collection, help=f"Download {collection} as JSON lines.\n\n{_HELP}")
     @config_file
     @click.option("--bot", "bot_name", help="Whose; may be left out where there is one bot.")
     @click.option("--query", default="", callback=_predicate, help="A MongoDB predicate, as JSON.")
@@ -73,23 +76,30 @@ def _print(
             rows, lambda: _expected(client, collection, bot, query=query, limit=limit, skip=skip)
         ) as shown:
             for row in shown:
-                sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+                put_line(json.dumps(row, ensure_ascii=False))
                 done += 1
-            sys.stdout.flush()
     except ApiError as error:
         why = f"{error.reason}: {error} ({error.advice})"
     except KeyboardInterrupt:
         why = "interrupted"
     except BrokenPipeError:
-        # The reader has enough; nothing can be written to it, not even at the interpreter's end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        why = "nobody reads on"
+        # The reader has enough, as head does: how much it took is not known, and it need not be told.
+        abandon_output()
+        return 1
+    except OSError as error:
+        abandon_output()
+        why = f"cannot print: {reason(error)}"
     else:
         return 0
-    with contextlib.suppress(BrokenPipeError):
-        sys.stdout.flush()
-    click.echo(f"stopped after {done:,} {collection}: {why}; go on with --skip {skip + done}", err=True)
+    click.echo(f"stopped after {done:,} {collection}: {why}{_rest(done, limit, skip)}", err=True)
     return 1
+
+
+def _rest(done: int, limit: int | None, skip: int) -> str:
+    """Say with which flags the rest would come, once there is a part that need not come again."""
+    if not done:
+        return ""
+    return f"; go on with --skip {skip + done}" + (f" --limit {limit - done}" if limit is not None else "")
 
 
 @contextlib.contextmanager
@@ -101,7 +111,14 @@ def _progress(
         yield rows
         return
     with click.progressbar(rows, length=expected(), file=sys.stderr, show_pos=True) as bar:
-        yield iter(bar)
+        yield _above(bar) if sys.stdout.isatty() else iter(bar)
+
+
+def _above(bar: Iterable[dict[str, Json]]) -> Iterator[dict[str, Json]]:
+    """Give the rows of a bar that shares its terminal with them: its line is cleared for each row."""
+    for row in bar:
+        click.echo("\r\x1b[K", nl=False, err=True)
+        yield row
 
 
 def _expected(

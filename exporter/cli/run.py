@@ -49,7 +49,7 @@ def run(
     web_config_file: Path | None,
     enable_lifecycle: bool,
 ) -> int:
-    """Ask NativeChat on a schedule, and serve the counts to Prometheus."""
+    """Ask NativeChat on a schedule, and serve what it counts."""
     if shard_ordinal >= shard_total:
         raise click.UsageError(f"--shard.ordinal={shard_ordinal} must be below --shard.total={shard_total}")
     set_up(log_level, log_format)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields as fields_of
 from signal import SIGINT, SIGTERM, signal
-from typing import Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
 import click
 
@@ -24,6 +24,19 @@ Made: TypeAlias = tuple[str, str, Secret]
 
 class NotInstalled(ExporterError):
     """What only the simulator needs was not installed."""
+
+
+class NumberOrNone(click.ParamType[float | None]):
+    """A number, or the word none."""
+
+    name = "number or none"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | None:
+        return None if value == "none" else click.FLOAT.convert(value, param, ctx)
+
+
+SCOPE: Final = "simulate."
+"""Before the names of the variables: a rate or an address of the simulation is not the exporter's."""
 
 
 @contextmanager
@@ -64,9 +77,12 @@ def settings_flags(command: Callable[..., Any]) -> Callable[..., Any]:
         kind: Any = int if hint is int else float
         if get_origin(hint) is Literal:
             kind = click.Choice(get_args(hint))
+        elif type(None) in get_args(hint):
+            kind = NumberOrNone()
         add = flag(
             switch.name.replace("_", "-"),
             switch.name,
+            scope=SCOPE,
             type=kind,
             default=switch.default,
             help=f"{switch.metadata['help'][0].upper()}{switch.metadata['help'][1:]}.",
@@ -76,15 +92,16 @@ def settings_flags(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command()
-@flag("web.listen-address", "address", default="127.0.0.1:10055", help="Where to listen.")
-@flag("bots", "bots", type=click.IntRange(1, 10_000), default=2, help="How many bots there are.")
+@flag("web.listen-address", "address", scope=SCOPE, default="127.0.0.1:10055", help="Where to listen.")
+@flag("bots", "bots", scope=SCOPE, type=click.IntRange(1, 10_000), default=2, help="How many bots there are.")
 @settings_flags
 @logging_flags
 def simulate(address: str, bots: int, log_level: str, log_format: LogFormat, **settings: Any) -> int:
-    """Serve a simulated NativeChat: believable bots whose conversations grow, made up from a seed.
+    """Serve a simulated NativeChat to try things against.
 
-    What the API's documentation leaves open is assumed, and can be switched. With PUT /-/faults it
-    can be told to misbehave, with POST /-/burst and /-/forget its data grows and shrinks at once.
+    Its bots are believable, made up from a seed, and their conversations grow. What the API's
+    documentation leaves open is assumed, and can be switched. With PUT /-/faults it can be told to
+    misbehave, with POST /-/burst and /-/forget its data grows and shrinks at once.
     """
     set_up(log_level, log_format)
     ending = threading.Event()

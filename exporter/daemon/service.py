@@ -57,8 +57,9 @@ def serve(daemon: Daemon, options: WebOptions) -> bool:
         daemon.poller.timetable.add_chore(heart.interval, partial(heart.beat, daemon.healthy))
     with _signals(ending.set, daemon):
         server = _server(daemon, options, on_end=fail)
-        server.start()
+        # First the timetable: whoever is let in may ask whether it is alive.
         daemon.start()
+        server.start()
         heart.ready()
         ending.wait()
         log.info("ending")

@@ -61,7 +61,9 @@ FAILURES_HELP: Final = "Failed requests of the query for the bot, by reason, eac
 INTERVAL: Final = "nativechat_exporter_query_interval_seconds"
 INTERVAL_HELP: Final = "How often the query is asked: its `every`."
 UP: Final = "nativechat_up"
-UP_HELP: Final = "1 if the bot's most recent request to NativeChat got an answer, else 0."
+UP_HELP: Final = (
+    "1 if the bot's most recent request to NativeChat got an answer, a refused predicate included, else 0."
+)
 SERIES: Final = "nativechat_exporter_series"
 SERIES_HELP: Final = "Series of queries that are exposed now."
 

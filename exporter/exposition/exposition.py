@@ -8,9 +8,15 @@ from threading import Lock
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from prometheus_client.exposition import choose_encoder, gzip_accepted
+from prometheus_client.exposition import (
+    CONTENT_TYPE_PLAIN_0_0_4,
+    choose_encoder,
+    generate_latest,
+    gzip_accepted,
+)
 
 from exporter.exposition.board import Board
+from exporter.exposition.family import write_openmetrics
 from exporter.exposition.telemetry import Telemetry
 from exporter.model import Changes, Plan
 
@@ -43,8 +49,11 @@ class Exposition:
 
     def scrape(self, accept: str, accept_encoding: str) -> tuple[bytes, list[tuple[str, str]]]:
         """Return the page and its headers for a request with these two headers."""
-        write, content_type = choose_encoder(accept)
+        content_type = _content_type(accept)
         openmetrics = content_type.startswith("application/openmetrics-text")
+        # Not the encoder chosen with the content type: all our names are plain, so no escaping scheme
+        # changes them, but prometheus-client's `dots` doubles every underscore.
+        write = write_openmetrics if openmetrics else generate_latest
         with self._lock:
             self._board.take(self._take_changes())
             parts = self._board.text(openmetrics=openmetrics)
@@ -54,3 +63,10 @@ class Exposition:
             headers.append(("Content-Encoding", "gzip"))
             body = gzip.compress(body, _GZIP_LEVEL)
         return body, headers
+
+
+def _content_type(accept: str) -> str:
+    try:
+        return choose_encoder(accept)[1]
+    except TypeError:  # it compares a version such as 1.x with numbers
+        return CONTENT_TYPE_PLAIN_0_0_4

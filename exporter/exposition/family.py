@@ -18,7 +18,7 @@ from exporter.model import Labels
 
 Kind = Literal["gauge", "counter"]
 # prometheus-client leaves these two untyped
-_write_openmetrics = cast("Callable[[Any], bytes]", prometheus_client.openmetrics.exposition.generate_latest)
+write_openmetrics = cast("Callable[[Any], bytes]", prometheus_client.openmetrics.exposition.generate_latest)
 _write_value = cast("Callable[[float], str]", prometheus_client.utils.floatToGoString)
 
 _ZERO: Final = " 0.0"
@@ -37,7 +37,7 @@ class Family:
     def __init__(self, name: str, help_text: str, kind: Kind, rows: Sequence[Labels]) -> None:
         sample = f"{name}_total" if kind == "counter" else name
         metric = Metric(name, help_text, kind)
-        self._openmetrics_head = _write_openmetrics(_Single(metric)).removesuffix(_EOF)
+        self._openmetrics_head = write_openmetrics(_Single(metric)).removesuffix(_EOF)
         self._head = generate_latest(_Single(metric))
         for labels in rows:
             metric.add_sample(sample, dict(labels), 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from threading import Lock
 from typing import Final
 
 from prometheus_client import (
@@ -24,7 +25,10 @@ NO_ANSWER: Final = "none"
 
 
 class Telemetry:
-    """The metrics that do not belong to a poll; each exists from the first second."""
+    """The metrics that do not belong to a poll; each exists from the first second.
+
+    Safe to use from every thread.
+    """
 
     def __init__(self, shard_ordinal: int, shard_total: int) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus-client leaves it untyped
@@ -70,32 +74,35 @@ class Telemetry:
         ProcessCollector(registry=registry)
         GCCollector(registry=registry)
         PlatformCollector(registry=registry)
+        self._lock = Lock()
         self._shown: set[tuple[str, str]] = set()
         self._codes: set[tuple[str, str, str]] = set()
 
     def apply(self, plan: Plan) -> None:
         """Show the requests of the plan's bots from 0 on, and those of no other."""
         shown = {(poll.bot.name, str(poll.query.collection)) for poll in plan.polls}
-        for bot, collection, code in [key for key in self._codes if key[:2] not in shown]:
-            self._requests.remove(bot, collection, code)
-            self._codes.discard((bot, collection, code))
-        for bot, collection in self._shown - shown:
-            self._durations.remove(bot, collection)
-        for bot, collection in shown - self._shown:
-            self._durations.labels(bot, collection)
-            for code in ("200", NO_ANSWER):
-                self._requests.labels(bot, collection, code)
-                self._codes.add((bot, collection, code))
-        self._shown = shown
+        with self._lock:
+            for gone in [key for key in self._codes if key[:2] not in shown]:
+                self._requests.remove(*gone)
+                self._codes.discard(gone)
+            for bot, collection in self._shown - shown:
+                self._durations.remove(bot, collection)
+            for bot, collection in shown - self._shown:
+                self._durations.labels(bot, collection)
+                for code in ("200", NO_ANSWER):
+                    self._requests.labels(bot, collection, code)
+                    self._codes.add((bot, collection, code))
+            self._shown = shown
 
     def attempted(self, bot: str, collection: Collection, status: int | None, seconds: float) -> None:
         """Count one attempt of a request."""
-        if (bot, collection) not in self._shown:
-            return  # a reload took the bot away while this was in flight
         code = NO_ANSWER if status is None else str(status)
-        self._codes.add((bot, collection, code))
-        self._requests.labels(bot, collection, code).inc()
-        self._durations.labels(bot, collection).observe(seconds)
+        with self._lock:
+            if (bot, collection) not in self._shown:
+                return  # a reload took the bot away while this was in flight
+            self._codes.add((bot, collection, code))
+            self._requests.labels(bot, collection, code).inc()
+            self._durations.labels(bot, collection).observe(seconds)
 
     def lagged(self, seconds: float) -> None:
         """Note how late a run started."""

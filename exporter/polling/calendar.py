@@ -16,7 +16,10 @@ def next_beat(origin: float, every: float, due: float, now: float) -> float:
     Well after is half an interval: a first run, which is off the grid, is not followed at once by
     a second. Points that were missed (a suspended machine) are not made up for.
     """
-    return origin + math.ceil((max(now, due + every / 2) - origin) / every) * every
+    after = max(now, due + every / 2)
+    steps = math.floor((after - origin) / every) + 1
+    point = origin + steps * every
+    return point if point > after else origin + (steps + 1) * every  # the division rounds, at times down
 
 
 def next_call(last: float, at: time, days: int, zone: ZoneInfo) -> float:

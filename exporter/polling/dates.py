@@ -26,11 +26,11 @@ def prove(
 ) -> None:
     """Find one format that works for all `fields` of a collection, and tell `then`."""
     formats = DATE_FORMATS if setting == "auto" else (setting,)
-    _Proof(formats, collection, tuple(fields), ask, then).next_field()
+    _Proof(formats, collection, tuple(fields), ask, then).begin()
 
 
 class _Proof:
-    """Field by field: does any element have it, and if so, which of the formats left matches some?"""
+    """First, does any element have each field? Then, which format matches some element in every field?"""
 
     def __init__(
         self,
@@ -42,40 +42,51 @@ class _Proof:
     ) -> None:
         self._formats = list(formats)
         self._collection = collection
-        self._fields = list(fields)
+        self._fields = fields
         self._ask = ask
         self._then = then
+        self._at = 0
 
-    def next_field(self) -> None:
-        if not self._fields:
-            self._then(self._formats[0], None)
-            return
-        self._ask(predicate.exists_probe(self._fields[0]), self._existing)
+    def begin(self) -> None:
+        self._ask(predicate.exists_probe(self._fields[self._at]), self._existing)
 
     def _existing(self, count: int | None, error: ApiError | None) -> None:
         if error is not None:
             self._then(None, error)
         elif not count:
-            what = f"none of the {self._collection} has the field {self._fields[0]} yet"
+            what = f"none of the {self._collection} has the field {self._fields[self._at]} yet"
             self._then(None, DatesUnverified(f"{what}: how its dates are written cannot be proven"))
+        elif self._to_next_field():
+            self.begin()
         else:
-            self._next_format()
+            self._try_format()
 
-    def _next_format(self) -> None:
-        if not self._formats:
-            field = self._fields[0]
-            what = f"{self._collection} have the field {field}, but no date format tried matches any"
-            self._then(None, DatesUnverified(what))
-            return
-        probe = predicate.since_epoch_probe(self._fields[0], self._formats[0])
+    def _try_format(self) -> None:
+        probe = predicate.since_epoch_probe(self._fields[self._at], self._formats[0])
         self._ask(probe, self._matching)
 
     def _matching(self, count: int | None, error: ApiError | None) -> None:
         if error is not None and not isinstance(error, Rejected):
             self._then(None, error)
-        elif count:
-            self._fields.pop(0)
-            self.next_field()
+        elif not count:
+            self._refute()
+        elif self._to_next_field():
+            self._try_format()
         else:
-            self._formats.pop(0)
-            self._next_format()
+            self._then(self._formats[0], None)
+
+    def _refute(self) -> None:
+        """Drop a format that a field does not know; the next one has to work for every field anew."""
+        self._formats.pop(0)
+        if self._formats:
+            self._at = 0
+            self._try_format()
+        else:
+            field = self._fields[self._at]
+            what = f"{self._collection} have the field {field}, but no date format tried matches any"
+            self._then(None, DatesUnverified(what))
+
+    def _to_next_field(self) -> bool:
+        """Move on to the next field; after the last, return False and start over."""
+        self._at = (self._at + 1) % len(self._fields)
+        return self._at > 0

@@ -35,6 +35,7 @@ class Recorder(Protocol):
 class Flight:
     """One run of one poll. Not locked: the poller's lock is held around every call.
 
+    It is `over` once the last answer is in, or once nobody wants one: what comes then is dropped.
     Series without dates are asked for at once. Those with dates wait until the lane knows a format
     that is proven for their fields.
     """
@@ -43,7 +44,7 @@ class Flight:
         self, poll: Poll, lane: Lane, recorder: Recorder, clock: Clock, landed: Callable[[Flight], None]
     ) -> None:
         self.poll = poll
-        self.abandoned = False
+        self.over = False
         self._lane = lane
         self._recorder = recorder
         self._clock = clock
@@ -68,10 +69,14 @@ class Flight:
             else:
                 ask_all(known, None)
 
-    def abandon(self) -> None:
-        """Wait for nothing more: the poll is no longer in the plan."""
-        self.abandoned = True
-        self._lane.forget(self)
+    def give_up(self, error: ApiError) -> None:
+        """End this run at once, all of it failed; nothing happens to one that is over."""
+        if self.over:
+            return
+        self._land()
+        self._lane.drop_orphans()
+        self._recorder.failed(self.poll, range(len(self.poll.series)), error)
+        self._finish(error)
 
     def _prove(self, fields: tuple[str, ...], then: Proven) -> None:
         prove(self.poll.bot.api.dates, self.poll.query.collection, fields, self._ask, then)
@@ -103,7 +108,7 @@ class Flight:
 
     def _put(self, url: str, done: Done) -> None:
         def tell(count: int | None, error: ApiError | None) -> None:
-            if not self.abandoned:
+            if not self.over:
                 self._recorder.asked(self.poll.bot.name, error)
                 done(count, error)
 
@@ -124,5 +129,12 @@ class Flight:
     def _close(self) -> None:
         self._open -= 1
         if self._open == 0:
-            self._landed(self)
-            self._recorder.finished(self.poll, self._clock.steady() - self._started_at, self._error)
+            self._land()
+            self._finish(self._error)
+
+    def _land(self) -> None:
+        self.over = True
+        self._landed(self)
+
+    def _finish(self, error: ApiError | None) -> None:
+        self._recorder.finished(self.poll, self._clock.steady() - self._started_at, error)

@@ -26,6 +26,14 @@ class Asker(Protocol):
     def close(self) -> None: ...
 
 
+class Owner(Protocol):
+    """Who waits for a question. Once it is `over`, nobody does."""
+
+    over: bool
+
+    def give_up(self, error: ApiError) -> None: ...
+
+
 class Question:
     """One request: a URL to be asked for a count, in one attempt or several.
 
@@ -34,7 +42,7 @@ class Question:
 
     __slots__ = ("attempts", "collection", "deadline", "done", "error", "is_probe", "owner", "url")
 
-    def __init__(self, url: str, collection: Collection, done: Done, owner: object) -> None:
+    def __init__(self, url: str, collection: Collection, done: Done, owner: Owner) -> None:
         self.url = url
         self.collection = collection
         self.done = done
@@ -49,10 +57,13 @@ class Lane:
     """One bot's queue. Not locked: the poller's lock is held around every call but the attempt itself.
 
     A bot that does not answer (none has yet, at the start) is asked by one request at a time, so
-    that it holds one worker and not all of them.
+    that it holds one worker and not all of them. `before` is the lane of the bot under other settings:
+    where they name the same bot of the same API, they free it neither of its pace nor of a pause.
     """
 
-    def __init__(self, bot: Bot, asker: Asker, jitter: Callable[[], float]) -> None:
+    def __init__(
+        self, bot: Bot, asker: Asker, jitter: Callable[[], float], before: Lane | None = None
+    ) -> None:
         self.bot = bot
         self.asker = asker
         self.in_flight = 0
@@ -61,15 +72,25 @@ class Lane:
         self.proven: dict[tuple[Collection, tuple[str, ...]], DateFormat] = {}
         self._urls: dict[tuple[Collection, str], str] = {}
         self._pace = Pace(bot.api.rate)
+        if before and (before.bot.id, before.bot.api.url) == (bot.id, bot.api.url):
+            self._pace = before._pace  # noqa: SLF001 - a lane's own kind
+            self._pace.change_rate(bot.api.rate)
         self._jitter = jitter
         self._ready: deque[Question] = deque()
         self._again: list[tuple[float, int, Question]] = []
         self._ties = itertools.count()
 
     def renew(self) -> None:
-        """Forget what a reload may have changed: URLs prepared, and proofs of date formats."""
+        """Forget what a reload may have changed: URLs prepared, proofs of date formats, orphans."""
         self.proven.clear()
         self._urls.clear()
+        self.drop_orphans()
+
+    def drop_orphans(self) -> None:
+        """Drop the questions that nobody waits for any more."""
+        self._ready = deque(question for question in self._ready if not question.owner.over)
+        self._again = [entry for entry in self._again if not entry[2].owner.over]
+        heapq.heapify(self._again)
 
     def url(self, collection: Collection, text: str) -> str:
         """Return the URL that counts an undated predicate, prepared once."""
@@ -81,12 +102,6 @@ class Lane:
     def add(self, question: Question) -> None:
         """Queue a question for its first attempt."""
         self._ready.append(question)
-
-    def forget(self, owner: object) -> None:
-        """Drop the questions of an owner that waits for them no more."""
-        self._ready = deque(question for question in self._ready if question.owner is not owner)
-        self._again = [entry for entry in self._again if entry[2].owner is not owner]
-        heapq.heapify(self._again)
 
     def limit(self, *, crowded: bool) -> int:
         """Return how many requests may be in flight; `crowded` when workers are scarce."""
@@ -123,7 +138,7 @@ class Lane:
         if error.retry_after is not None:
             self._pace.pause(now + asked_pause(error))
         wait = retry_wait(error, question.attempts, self._jitter())
-        if wait is None or question.attempts > self.bot.api.retries:
+        if wait is None or question.owner.over or question.attempts > self.bot.api.retries:
             return True
         if self._pace.next_at(now + wait) >= question.deadline:
             return True

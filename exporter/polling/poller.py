@@ -17,7 +17,8 @@ from exporter.clock import Clock
 from exporter.errors import ApiError, BadAnswer
 from exporter.model import Bot, Plan, Poll
 from exporter.polling.flight import Flight, Recorder
-from exporter.polling.lane import Asker, Lane, Question
+from exporter.polling.lane import Asker, Lane, Owner, Question
+from exporter.polling.shares import Shares
 from exporter.polling.timetable import Timetable
 from exporter.polling.workers import Workers
 
@@ -25,6 +26,9 @@ log = logging.getLogger(__name__)
 
 LONGEST_SLEEP: Final = 15.0
 """Seconds the timetable sleeps at most, so that its heart beats and a wall clock set anew is noticed."""
+
+AFTER_A_DEFECT: Final = 1.0
+"""Seconds the timetable rests after an internal error, so that one that repeats does not flood the log."""
 
 
 class Poller:
@@ -51,14 +55,12 @@ class Poller:
         self._on_defect = on_defect
         self._on_lag = on_lag
         self._workers = Workers(1, on_defect)
+        self._shares = Shares(self._workers)
         self._changed = threading.Condition()
         self._errands: deque[Callable[[], None]] = deque()
         self._lanes: dict[str, Lane] = {}
         self._flights: dict[tuple[str, str], Flight] = {}
         self._zone = ZoneInfo("UTC")
-        self._busy = 0
-        self._probing = 0
-        self._waiting: dict[bool, deque[Lane]] = {True: deque(), False: deque()}
         self._wakes: list[tuple[float, int, Lane]] = []
         self._ties = itertools.count()
         self._sleeps_until = float("inf")
@@ -89,16 +91,11 @@ class Poller:
             for key, flight in list(self._flights.items()):
                 if id(flight.poll) not in kept:
                     del self._flights[key]
-                    flight.abandon()
-            old, self._lanes = self._lanes, {}
-            for bot in plan.bots:
-                lane = old.get(bot.name)
-                same = lane is not None and lane.bot == bot
-                self._lanes[bot.name] = (
-                    old.pop(bot.name) if same else Lane(bot, self._make_asker(bot), random.random)
-                )
-                self._lanes[bot.name].renew()
-            for gone in old.values():
+                    flight.over = True
+            old, self._lanes = self._lanes, {bot.name: self._lane_of(bot) for bot in plan.bots}
+            for lane in {*old.values(), *self._lanes.values()}:
+                lane.renew()
+            for gone in set(old.values()) - set(self._lanes.values()):
                 gone.asker.close()
             self._zone = plan.zone
             self._workers.limit = plan.workers
@@ -111,7 +108,8 @@ class Poller:
             self._start(poll, self._clock.steady())
         with self._changed:
             while self._flights:
-                self._changed.wait(self._wake_due() - self._clock.steady())
+                self._changed.wait(min(LONGEST_SLEEP, self._wake_due() - self._clock.steady()))
+        self.stop()
 
     def stop(self) -> None:
         """Start nothing more; what is in flight is left to end with the process."""
@@ -129,6 +127,12 @@ class Poller:
         """Return how many requests of each bot are in flight."""
         return {name: lane.in_flight for name, lane in self._lanes.items()}
 
+    def _lane_of(self, bot: Bot) -> Lane:
+        before = self._lanes.get(bot.name)
+        if before and before.bot == bot:
+            return before
+        return Lane(bot, self._make_asker(bot), random.random, before)
+
     # On the timetable's thread
 
     def _run(self) -> None:
@@ -138,7 +142,8 @@ class Poller:
             except Exception:
                 log.exception("internal error in the timetable; please report it")
                 self._on_defect()
-                self._clock.sleep(1.0)
+                with self._changed:
+                    self._changed.wait_for(lambda: self._stopping, AFTER_A_DEFECT)
 
     def _tick(self) -> None:
         while self._errands:
@@ -160,7 +165,7 @@ class Poller:
             lane = self._lanes[poll.bot.name]
             flight = Flight(poll, lane, self._recorder, self._clock, self._landed)
             self._flights[poll.key] = flight
-            flight.start(self._zone)
+            self._proceed(flight, partial(flight.start, self._zone))
             self._pump(lane)
 
     def _wake_due(self) -> float:
@@ -178,26 +183,16 @@ class Poller:
         """Start whatever the lane may start now, and see to it that it is looked at again."""
         now = self._clock.steady()
         for late in lane.take_overdue(now):
-            late.done(None, late.error)
-        while (at := lane.next_at(now)) <= now and lane.in_flight < lane.limit(crowded=self._crowded()):
-            if not self._room_for(lane):
-                self._waiting[lane.answering].append(lane)
+            self._proceed(late.owner, partial(late.done, None, late.error))
+        while (at := lane.next_at(now)) <= now and lane.in_flight < lane.limit(crowded=self._shares.crowded):
+            if self._stopping:
                 return
+            if not self._shares.has_room(answering=lane.answering):
+                self._shares.wait(lane)
+                break
             question = lane.take(now)
-            self._busy += 1
-            self._probing += question.is_probe
-            self._workers.run(partial(self._attempt, lane, question))
-        if now < at < float("inf"):
-            self._wake(lane, min(at, lane.first_deadline()))
-
-    def _crowded(self) -> bool:
-        return self._busy * 2 >= self._workers.limit
-
-    def _room_for(self, lane: Lane) -> bool:
-        """Bots that do not answer get at most half of the workers, whatever their number."""
-        if lane.answering:
-            return self._busy < self._workers.limit
-        return self._busy < self._workers.limit and self._probing * 2 < max(2, self._workers.limit)
+            self._shares.take(question, partial(self._attempt, lane, question))
+        self._wake(lane, min(at if at > now else float("inf"), lane.first_deadline()))
 
     def _wake(self, lane: Lane, when: float) -> None:
         if when < lane.wakes_at:
@@ -207,15 +202,24 @@ class Poller:
                 self._changed.notify()
 
     def _settle(self, lane: Lane, question: Question, count: int | None, error: ApiError | None) -> None:
-        self._busy -= 1
-        self._probing -= question.is_probe
+        self._shares.give_back(question)
         if lane.settle(question, error, self._clock.steady()):
-            question.done(count, error)
-        for answering in (True, False):
-            waiting = self._waiting[answering]
-            while waiting and self._room_for(waiting[0]):
-                self._pump(waiting.popleft())
+            self._proceed(question.owner, partial(question.done, count, error))
+        while waiting := self._shares.next_waiting():
+            self._pump(waiting)
         self._pump(lane)
+
+    def _proceed(self, flight: Owner, step: Callable[[], None]) -> None:
+        """Take a flight one step on; a defect there ends that flight, is told, and stops nothing else."""
+        try:
+            try:
+                step()
+            except Exception:
+                flight.give_up(_internal_error())
+                raise
+        except Exception:
+            log.exception("internal error in a run; please report it")
+            self._on_defect()
 
     def _landed(self, flight: Flight) -> None:
         del self._flights[flight.poll.key]
@@ -235,6 +239,10 @@ class Poller:
         except Exception:
             log.exception("internal error while asking bot %s; please report it", lane.bot.name)
             self._on_defect()
-            error = BadAnswer("internal error of the exporter, see its log")
+            error = _internal_error()
         with self._changed:
             self._settle(lane, question, count, error)
+
+
+def _internal_error() -> BadAnswer:
+    return BadAnswer("internal error of the exporter, see its log")

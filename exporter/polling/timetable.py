@@ -44,7 +44,7 @@ class _Beat:
         self.job.next_run = _ORIGIN + timedelta(seconds=due)
 
     def advance(self, clock: Clock) -> None:
-        """Set the next due time, once it has run."""
+        """Set the next due time."""
         self.set(clock.steady() + self.every)
 
 
@@ -60,29 +60,29 @@ class _Interval(_Beat):
 
 
 class _Daily(_Beat):
-    """Due at a time of day, on the wall clock; `last_call` is the wall time it was last due at."""
+    """Due at a time of day, on the wall clock, but for the first run.
 
-    def __init__(
-        self, job: schedule.Job, due: float, *, every: float, at: time, zone: ZoneInfo, now: float
-    ) -> None:
+    `last_call` is the wall time it was last due at, or that of the first run.
+    """
+
+    def __init__(self, job: schedule.Job, due: float, every: float, at: time, zone: ZoneInfo) -> None:
         super().__init__(job, due, every)
         self.at = at
         self.zone = zone
-        self.last_call = now
-        self.ran = False
+        self.last_call: float | None = None
 
     def advance(self, clock: Clock) -> None:
         now = clock.wall()
-        if self.ran:
-            while (call := self._call_after(self.last_call)) <= now:
-                self.last_call = call
-        self.ran = True
+        if self.last_call is None:
+            self.last_call = now
+        while (call := self._call_after(self.last_call)) <= now:
+            self.last_call = call
         self.follow(clock)
 
     def follow(self, clock: Clock) -> None:
         """Set the due time anew from the wall clock, which may have been set since."""
         now = clock.wall()
-        if not self.ran:
+        if self.last_call is None:
             return
         if self.last_call - now > self.every:  # the clock was far ahead, and is right now
             self.last_call = now
@@ -106,6 +106,7 @@ class Timetable:
         self._chores: list[_Beat] = []
         self._heap: list[tuple[float, int, _Beat]] = []
         self._ties = itertools.count()
+        self._due = math.nan
         self._wall_ahead = clock.wall() - clock.steady()
 
     def add_chore(self, every: float, chore: Callable[[], None]) -> None:
@@ -116,11 +117,12 @@ class Timetable:
 
     def apply(self, plan: Plan) -> None:
         """Take a new plan: a poll that the old one shares keeps its beat, any other starts soon."""
-        before, self._plan = self._plan, {}
+        entries = {}
         for poll in plan.polls:
-            same = before.get(poll.key)
+            same = self._plan.get(poll.key)
             keeps = same and same[0] is poll and (same[1] == plan.zone or poll.query.at is None)
-            self._plan[poll.key] = same if same and keeps else (poll, plan.zone, self._make(poll, plan.zone))
+            entries[poll.key] = same if same and keeps else (poll, plan.zone, self._make(poll, plan.zone))
+        self._plan = entries
         beats = [*self._chores, *(beat for _, _, beat in self._plan.values())]
         self._scheduler.jobs[:] = [beat.job for beat in beats]
         self._heap = []
@@ -131,12 +133,12 @@ class Timetable:
         """Start whatever is due; return the steady time at which something will be due next."""
         self._follow_the_wall_clock()
         while self._heap and self._heap[0][0] <= self._clock.steady():
-            beat = heapq.heappop(self._heap)[2]
-            try:
-                beat.job.run()  # type: ignore[no-untyped-call]  # schedule leaves it untyped
-            finally:
-                beat.advance(self._clock)
-                self._push(beat)
+            self._due, _, beat = heapq.heappop(self._heap)
+            # What runs may raise, or apply another plan: so its next turn is settled before.
+            beat.advance(self._clock)
+            self._push(beat)
+            beat.job.run()  # type: ignore[no-untyped-call]  # schedule leaves it untyped
+            beat.set(beat.due)  # schedule wrote a next_run of its own
         return self._heap[0][0] if self._heap else math.inf
 
     def next_run(self, key: tuple[str, str]) -> float | None:
@@ -148,13 +150,10 @@ class Timetable:
         every, now = poll.query.every, self._clock.steady()
         phase = zlib.crc32("/".join(poll.key).encode()) / 2**32
         first = now + phase * min(every, FIRST_RUNS_WITHIN)
-        job = self._scheduler.every().second.do(lambda: self._start(poll, beat.due))
-        beat: _Beat
+        job = self._scheduler.every().second.do(lambda: self._start(poll, self._due))
         if poll.query.at is None:
-            beat = _Interval(job, first, every, now + phase * every)
-        else:
-            beat = _Daily(job, first, every=every, at=poll.query.at, zone=zone, now=self._clock.wall())
-        return beat
+            return _Interval(job, first, every, now + phase * every)
+        return _Daily(job, first, every, poll.query.at, zone)
 
     def _push(self, beat: _Beat) -> None:
         heapq.heappush(self._heap, (beat.due, next(self._ties), beat))

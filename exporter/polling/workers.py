@@ -7,11 +7,16 @@ import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 
+from exporter.logs import fields
+
 log = logging.getLogger(__name__)
 
 
 class Workers:
     """At most `limit` daemon threads that run what they are handed, in order.
+
+    Where the system refuses a thread, `limit` falls to the number there are: a container may not make
+    as many as it likes.
 
     They are daemons: at the end of the process nothing waits for an answer that may never come.
     What they are handed does not raise; a defect that makes it raise all the same is logged, told to
@@ -24,18 +29,15 @@ class Workers:
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._threads = 0
-        self._idle = 0
+        self._unfinished = 0
 
     def run(self, job: Callable[[], None]) -> None:
         """Have `job` run soon, on a new thread if no other is idle and the limit allows one."""
-        with self._lock:
-            if self._idle > 0:
-                self._idle -= 1
-            elif self._threads < self.limit:
-                self._threads += 1
-                name = f"worker-{self._threads}"
-                threading.Thread(target=self._work, name=name, daemon=True).start()
         self._jobs.put(job)
+        with self._lock:
+            self._unfinished += 1
+            if self._threads < min(self._unfinished, self.limit):
+                self._add_thread()
 
     def stop(self) -> None:
         """Let each thread end once it is idle."""
@@ -50,4 +52,13 @@ class Workers:
                 log.exception("internal error in a worker; please report it")
                 self._on_defect()
             with self._lock:
-                self._idle += 1
+                self._unfinished -= 1
+
+    def _add_thread(self) -> None:
+        name = f"worker-{self._threads + 1}"
+        try:
+            threading.Thread(target=self._work, name=name, daemon=True).start()
+            self._threads += 1
+        except RuntimeError:
+            self.limit = max(1, self._threads)
+            log.warning("the system allows no more threads", extra=fields(workers=self.limit))

@@ -18,6 +18,7 @@ _OUTLIVES_A_CHANGE: Final = [
     "last_success",
     "last_run",
     "duration",
+    "ended",
     "runs",
     "skipped",
     "failures",
@@ -35,7 +36,7 @@ class Record:
     since `spell_since`, run after run; None while it works.
     """
 
-    __slots__ = (*_OUTLIVES_A_CHANGE, "changed", "counts", "in_flight", "poll", "row", "seen", "watched")
+    __slots__ = (*_OUTLIVES_A_CHANGE, "changed", "counts", "poll", "row", "seen", "watched")
 
     def __init__(self, poll: Poll, row: int) -> None:
         self.poll = poll
@@ -44,7 +45,7 @@ class Record:
         self.seen = [0.0] * len(poll.series)
         self.changed: set[int] = set()
         self.watched = False
-        self.in_flight = False
+        self.ended = False
         self.up = False
         self.last_success = 0.0
         self.last_run = 0.0
@@ -70,7 +71,7 @@ class Record:
     @property
     def attempted(self) -> bool:
         """Whether any request of it has ended, well or badly."""
-        return self.runs > self.in_flight or any(self.failures) or any(self.seen)
+        return self.ended or any(self.failures) or any(self.seen)
 
     def keep(self, row: int, count: int, now: float) -> None:
         """Keep a count that the API gave at steady time `now`."""
@@ -127,7 +128,7 @@ class Record:
         return PollView(
             poll=self.poll,
             state=self.state(),
-            ended=self.runs > self.in_flight,
+            ended=self.ended,
             last_error=self.latest_error,
             error_age=None if self.latest_error is None else now - self.latest_error_at,
             failing_for=None if self.spell is None else now - self.spell_since,

@@ -36,6 +36,7 @@ class Store:
     def apply(self, plan: Plan) -> None:
         """Take a new plan; what the old one held alike keeps its counts, their age and its history."""
         with self._lock:
+            self._expire()  # by the old plan's stale_after: a longer one revives nothing
             old, self._records = self._records, {}
             for row, poll in enumerate(plan.polls):
                 self._records[poll.key] = _carry_over(poll, row, old.get(poll.key))
@@ -56,7 +57,6 @@ class Store:
         with self._lock:
             if record := self._touch(poll):
                 record.runs += 1
-                record.in_flight = True
                 record.last_run = self._clock.wall()
 
     def skipped(self, poll: Poll) -> None:
@@ -84,7 +84,7 @@ class Store:
             record = self._touch(poll)
             if record is None:
                 return None
-            record.in_flight = False
+            record.ended = True
             record.duration = duration
             record.up = error is None
             if error is None:

@@ -1,0 +1,175 @@
+"""Laws of `count`: asked once, everything told, in three forms."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess, Popen
+from threading import Event
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from exporter.simulator.faults import Fault
+from exporter.simulator.simulation import Simulation
+
+Typed = Callable[..., CompletedProcess[str]]
+Made = Callable[..., tuple[Simulation, Path]]
+
+CHANNELS = ("facebook", "viber", "darvin")
+
+
+def counted(simulation: Simulation, bot: str) -> dict[tuple[str, str], int]:
+    """What the simulation itself counts, by query and channel."""
+    by_channel = {
+        ("by_channel", channel): simulation.count(
+            bot, "conversations", {"Data.channel.ProviderName": channel}
+        )
+        for channel in CHANNELS
+    }
+    whole = {
+        ("conversations", ""): simulation.count(bot, "conversations"),
+        ("messages", ""): simulation.count(bot, "messages"),
+    }
+    return by_channel | whole
+
+
+def in_json(text: str) -> dict[tuple[str, str, str], int | None]:
+    return {
+        (one["labels"]["bot"], one["query"], one["labels"].get("channel", "")): one["count"]
+        for one in json.loads(text)
+    }
+
+
+def test_json_holds_every_count(typed: Typed, nativechat: Made) -> None:
+    simulation, config = nativechat(bots=2)
+    done = typed("count", "--config.file", config, "--output", "json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert in_json(done.stdout) == {
+        (bot.name, *key): count
+        for bot in simulation.bots
+        for key, count in counted(simulation, bot.name).items()
+    }
+    assert all(one["error"] is None and one["seconds"] > 0 for one in json.loads(done.stdout))
+
+
+def test_a_table_has_a_line_for_every_series(typed: Typed, nativechat: Made) -> None:
+    simulation, config = nativechat()
+    done = typed("count", "--config.file", config)
+    head, *lines = done.stdout.splitlines()
+    assert head.split() == ["BOT", "QUERY", "LABELS", "COUNT", "TOOK", "ERROR"]
+    cells = [line.split() for line in lines]
+    assert [line[:3] for line in cells[1:4]] == [
+        ["support", "by_channel", f"channel={channel}"] for channel in CHANNELS
+    ]
+    assert [line[-2] for line in cells] == [
+        f"{count:,}" for _, count in sorted(counted(simulation, "support").items(), key=_in_file_order)
+    ]
+    assert all(line[-1].endswith("s") for line in cells)
+
+
+def _in_file_order(item: tuple[tuple[str, str], int]) -> tuple[int, int]:
+    query, channel = item[0]
+    return ("conversations", "by_channel", "messages").index(query), ("", *CHANNELS).index(channel)
+
+
+def test_the_prometheus_form_can_be_parsed(typed: Typed, nativechat: Made) -> None:
+    simulation, config = nativechat(bots=2)
+    done = typed("count", "--config.file", config, "--output", "prometheus")
+    found = {
+        (
+            sample.labels["bot"],
+            family.name.removeprefix("nativechat_"),
+            sample.labels.get("channel", ""),
+        ): int(sample.value)
+        for family in text_string_to_metric_families(done.stdout)
+        for sample in family.samples
+    }
+    assert found == {
+        (bot.name, *key): count
+        for bot in simulation.bots
+        for key, count in counted(simulation, bot.name).items()
+    }
+    assert done.stdout.endswith("\n")
+    assert not done.stdout.endswith("\n\n")
+
+
+def test_only_the_queries_that_are_named_are_asked(typed: Typed, nativechat: Made) -> None:
+    simulation, config = nativechat()
+    done = typed("count", "messages", "conversations", "--config.file", config, "--output=json")
+    assert [one["query"] for one in json.loads(done.stdout)] == ["conversations", "messages"]
+    assert simulation.requests("support") == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("conversatons", 'did you mean "conversations"?'),
+        ("x", "there are conversations, by_channel, messages"),
+    ],
+)
+def test_a_query_nobody_knows_is_wrong_usage(typed: Typed, nativechat: Made, name: str, advice: str) -> None:
+    simulation, config = nativechat()
+    done = typed("count", name, "--config.file", config)
+    assert done.returncode == 2
+    assert f"no query is called '{name}' ({advice})" in done.stderr
+    assert simulation.requests("support") == 0
+
+
+def test_a_bot_that_fails_costs_the_other_nothing(typed: Typed, nativechat: Made) -> None:
+    simulation, config = nativechat(bots=2)
+    simulation.faults.set(Fault("status", status=503), "sales")
+    done = typed("count", "--config.file", config, "--output=json")
+    assert done.returncode == 1
+    found = in_json(done.stdout)
+    for key, count in counted(simulation, "support").items():
+        assert found["support", *key] == count
+        assert found["sales", *key] is None
+    failed = [one["error"] for one in json.loads(done.stdout) if one["labels"]["bot"] == "sales"]
+    assert failed[0] == {
+        "reason": "server_error",
+        "status": 503,
+        "message": "GET conversations/_count answered 503",
+    }
+
+
+def test_an_error_stands_beside_its_series_in_the_table(
+    typed: Typed, nativechat: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, config = nativechat()
+    monkeypatch.setenv("TOKEN_SUPPORT", "another")
+    done = typed("count", "conversations", "--config.file", config)
+    assert done.returncode == 1
+    [line] = done.stdout.splitlines()[1:]
+    assert "unauthorized: GET conversations/_count answered 401 (check the bot's token and id" in line
+    assert "another" not in done.stdout
+
+
+def test_the_prometheus_form_tells_failures_on_standard_error(typed: Typed, nativechat: Made) -> None:
+    simulation, config = nativechat()
+    simulation.faults.set(Fault("count-negative"))
+    done = typed("count", "by_channel", "--config.file", config, "--output=prometheus")
+    assert (done.returncode, done.stdout) == (1, "")
+    [line] = done.stderr.splitlines()
+    assert line.startswith("support/by_channel: bad_answer: ")
+
+
+@pytest.mark.parametrize("rate", ["none", "50/s"])
+def test_a_rate_delays_and_loses_nothing(typed: Typed, nativechat: Made, rate: str) -> None:
+    simulation, config = nativechat()
+    config.write_text(config.read_text("utf-8").replace("rate: none", f"rate: {rate}"), "utf-8")
+    done = typed("count", "--config.file", config, "--output=json")
+    assert {key[1:]: count for key, count in in_json(done.stdout).items()} == counted(simulation, "support")
+
+
+def test_an_interrupt_ends_it_without_a_traceback(
+    started: Callable[..., Popen[str]], paged: Callable[..., tuple[Event, Event, Path]]
+) -> None:
+    kept_back, _, config = paged(0, keep_back="count")
+    process = started("count", "--config.file", config)
+    assert kept_back.wait(30.0)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30.0)
+    assert (process.returncode, out, err.strip()) == (1, "", "nativechat-exporter: interrupted")

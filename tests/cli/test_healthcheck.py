@@ -1,0 +1,113 @@
+"""Laws of `healthcheck`: 0 for a daemon that says it is healthy, 1 for every other answer and for none."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+import trustme
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from exporter.web.server import Server, listen
+
+Typed = Callable[..., CompletedProcess[str]]
+
+
+def health(status: int, text: str) -> ASGIApp:
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        here = scope["path"] == "/-/healthy"
+        await PlainTextResponse(text if here else "", status if here else 404)(scope, receive, send)
+
+    return answer
+
+
+@pytest.fixture
+def daemon() -> Iterator[Callable[..., str]]:
+    """Serve an answer about health; gives the address."""
+    with ExitStack() as stack:
+
+        def start(
+            status: int, text: str, *, at: str = "127.0.0.1:0", tls: ssl.SSLContext | None = None
+        ) -> str:
+            listener = listen(at)
+            server = Server(health(status, text), [listener], name="daemon", tls=tls)
+            server.start()
+            stack.callback(server.stop, 2.0)
+            return f"{at.rpartition(':')[0]}:{listener.getsockname()[1]}"
+
+        yield start
+
+
+@pytest.mark.parametrize("at", ["127.0.0.1:0", "localhost:0", ":0", "0.0.0.0:0"])
+def test_a_healthy_daemon_is_found_where_it_listens(
+    typed: Typed, daemon: Callable[..., str], at: str
+) -> None:
+    done = typed("healthcheck", "--web.listen-address", daemon(200, "healthy", at=at))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "healthy\n", "")
+
+
+def test_the_first_of_several_addresses_is_asked(
+    typed: Typed, daemon: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NATIVECHAT_EXPORTER_WEB_LISTEN_ADDRESS", f"{daemon(200, 'healthy')} 127.0.0.1:1")
+    assert typed("healthcheck").returncode == 0
+
+
+def test_a_daemon_that_is_not_healthy_says_why(typed: Typed, daemon: Callable[..., str]) -> None:
+    done = typed("healthcheck", "--web.listen-address", daemon(503, "the timetable has not moved"))
+    assert (done.returncode, done.stdout) == (1, "the timetable has not moved\n")
+
+
+def test_no_answer_is_told_with_advice(typed: Typed) -> None:
+    listener = listen("127.0.0.1:0")
+    address = f"127.0.0.1:{listener.getsockname()[1]}"
+    listener.close()
+    done = typed("healthcheck", "--web.listen-address", address)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"{address}: no answer: connection refused (is it running, and does it listen there?)\n"
+    )
+
+
+def test_what_is_no_address_is_wrong_usage(typed: Typed) -> None:
+    done = typed("healthcheck", "--web.listen-address=localhost")
+    assert done.returncode == 2
+    assert "'localhost' is no address (write :10054 or 127.0.0.1:10054)" in done.stderr
+
+
+@pytest.fixture
+def web_config(tmp_path: Path) -> tuple[Path, ssl.SSLContext]:
+    """A web configuration with TLS, and its server's side."""
+    certificate = trustme.CA().issue_cert("metrics.example.org")
+    certificate.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
+    certificate.cert_chain_pems[0].write_to_path(str(tmp_path / "cert.pem"))
+    path = tmp_path / "web.yaml"
+    path.write_text("tls_server_config: {cert_file: cert.pem, key_file: key.pem}\n", "utf-8")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(context)
+    return path, context
+
+
+def test_a_daemon_with_tls_is_asked_over_tls(
+    typed: Typed, daemon: Callable[..., str], web_config: tuple[Path, ssl.SSLContext]
+) -> None:
+    path, tls = web_config
+    address = daemon(200, "healthy", tls=tls)
+    assert typed("healthcheck", "--web.listen-address", address, "--web.config.file", path).returncode == 0
+    plain = typed("healthcheck", "--web.listen-address", address)
+    assert plain.returncode == 1
+    assert plain.stderr.startswith(f"{address}: no answer: ")
+
+
+def test_a_web_configuration_without_tls_is_asked_plainly(
+    typed: Typed, daemon: Callable[..., str], tmp_path: Path
+) -> None:
+    path = tmp_path / "web.yaml"
+    path.write_text("basic_auth_users: {}\n", "utf-8")
+    address = daemon(200, "healthy")
+    assert typed("healthcheck", "--web.listen-address", address, "--web.config.file", path).returncode == 0

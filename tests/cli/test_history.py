@@ -1,0 +1,146 @@
+"""Laws of `conversations` and `messages`: every row once, in the order asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any, cast
+
+import pytest
+
+from exporter.model import Collection
+from exporter.simulator.faults import Fault
+from exporter.simulator.simulation import Simulation
+
+Typed = Callable[..., CompletedProcess[str]]
+Made = Callable[..., tuple[Simulation, Path]]
+
+
+def rows(done: CompletedProcess[str]) -> list[dict[str, Any]]:
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def everything(simulation: Simulation, collection: str, bot: str = "support") -> list[dict[str, Any]]:
+    return simulation.page(bot, cast("Collection", collection), limit=10**9)
+
+
+@pytest.mark.parametrize("collection", ["conversations", "messages"])
+def test_every_row_comes_once_as_a_line_of_json(typed: Typed, nativechat: Made, collection: str) -> None:
+    simulation, config = nativechat()
+    found = rows(typed(collection, "--config.file", config))
+    assert len(found) > 200
+    assert found == everything(simulation, collection)
+
+
+def test_a_server_with_shorter_pages_gives_no_fewer_rows(typed: Typed, nativechat: Made) -> None:
+    simulation, config = nativechat(max_limit=7)
+    assert rows(typed("conversations", "--config.file", config)) == everything(simulation, "conversations")
+
+
+@pytest.mark.parametrize(
+    ("flags", "part"),
+    [
+        (["--limit", "3"], slice(0, 3)),
+        (["--limit", "130"], slice(0, 130)),
+        (["--skip", "230"], slice(230, None)),
+        (["--skip", "90", "--limit", "20"], slice(90, 110)),
+        (["--skip", "100000"], slice(0, 0)),
+        (["--limit", "0"], slice(0, 0)),
+    ],
+)
+def test_limit_and_skip_cut_a_part_out(typed: Typed, nativechat: Made, flags: list[str], part: slice) -> None:
+    simulation, config = nativechat()
+    found = rows(typed("conversations", "--config.file", config, *flags))
+    assert found == everything(simulation, "conversations")[part]
+
+
+@pytest.mark.parametrize(
+    ("sort", "falling"),
+    [("StartedAt", False), ("-StartedAt", True), ('{"StartedAt": 1}', False), (' {"StartedAt":-1}', True)],
+)
+def test_sort_takes_a_field_or_json(typed: Typed, nativechat: Made, sort: str, falling: bool) -> None:
+    simulation, config = nativechat()
+    found = [
+        row["StartedAt"] for row in rows(typed("conversations", "--config.file", config, "--sort", sort))
+    ]
+    known = (row["StartedAt"] for row in everything(simulation, "conversations"))
+    assert found == sorted(known, reverse=falling)
+
+
+def test_sort_by_several_fields_keeps_their_order(typed: Typed, nativechat: Made) -> None:
+    _, config = nativechat()
+    sort = '{"Data.user.LastName": -1, "Data.user.FirstName": 1}'
+    found = [
+        (row["Data"]["user"]["LastName"], row["Data"]["user"]["FirstName"])
+        for row in rows(typed("conversations", "--config.file", config, "--sort", sort))
+        if "user" in row["Data"]
+    ]
+    by_first = sorted(found, key=lambda name: name[1])
+    assert found == sorted(by_first, key=lambda name: name[0], reverse=True)
+
+
+def test_query_is_a_predicate(typed: Typed, nativechat: Made) -> None:
+    simulation, config = nativechat()
+    query = '{"$or": [{"Data.channel.ProviderName": "facebook"}, {"Messages.user": {"$gt": 3}}]}'
+    found = rows(typed("conversations", "--config.file", config, "--query", query))
+    assert found == [
+        row
+        for row in everything(simulation, "conversations")
+        if row["Data"].get("channel", {}).get("ProviderName") == "facebook" or row["Messages"]["user"] > 3
+    ]
+
+
+def test_text_of_every_script_comes_as_it_is(typed: Typed, paged: Callable[..., Any]) -> None:
+    _, _, config = paged(1, text="Грешка “✓”\u2028")
+    done = typed("messages", "--config.file", config, "--limit", "1")
+    assert done.stdout == '{"_id": 0, "Text": "Грешка “✓”\u2028"}\n'
+
+
+def test_with_several_bots_one_is_named(typed: Typed, nativechat: Made) -> None:
+    simulation, config = nativechat(bots=2)
+    found = rows(typed("messages", "--config.file", config, "--bot", "sales"))
+    assert found == everything(simulation, "messages", bot="sales")
+    assert simulation.requests("support") == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "complaint"),
+    [
+        ([], "there are several bots (--bot takes one of support, sales)"),
+        (["--bot", "suport"], "no bot is called 'suport' (did you mean \"support\"?)"),
+        (["--bot", "x"], "no bot is called 'x' (--bot takes one of support, sales)"),
+        (["--query", "{Status: success}"], "--query': not JSON: "),
+        (["--query", '["Status"]'], '--query\': not a JSON object (as {"Status": "success"})'),
+        (["--sort", '{"StartedAt": "down"}'], "each field is sorted by 1 or -1"),
+        (["--sort", '{"StartedAt": true}'], "each field is sorted by 1 or -1"),
+        (["--sort", '{"StartedAt"'], "--sort': not JSON: "),
+    ],
+)
+def test_what_makes_no_sense_is_told_before_anything_is_asked(
+    typed: Typed, nativechat: Made, flags: list[str], complaint: str
+) -> None:
+    simulation, config = nativechat(bots=2)
+    done = typed("conversations", "--config.file", config, *flags)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert complaint in done.stderr
+    assert simulation.requests("support") == 0
+
+
+def test_a_download_that_never_began_names_no_place_to_go_on_from(typed: Typed, nativechat: Made) -> None:
+    simulation, config = nativechat()
+    simulation.faults.set(Fault("status", status=404))
+    done = typed("conversations", "--config.file", config)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "stopped after 0 conversations: rejected: GET conversations answered 404 "
+        "(check the bot's id, api.url and this query's predicate)\n"
+    )
+
+
+def test_an_allowance_that_is_spent_is_waited_for(typed: Typed, nativechat: Made) -> None:
+    simulation, config = nativechat(rate=2, max_limit=60)
+    config.write_text(config.read_text("utf-8").replace("retries: 0", "retries: 3"), "utf-8")
+    assert rows(typed("conversations", "--config.file", config)) == everything(simulation, "conversations")

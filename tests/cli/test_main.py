@@ -1,0 +1,152 @@
+"""Laws of the command line as a whole: its words, its flags, its exit codes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from subprocess import PIPE, CompletedProcess, Popen
+
+import click
+import pytest
+
+from exporter import __version__
+from exporter.cli import COMMANDS
+
+CONFIG = Path(__file__).parents[2] / "config.yaml"
+
+Typed = Callable[..., CompletedProcess[str]]
+
+LOGGING = {"--log.level", "--log.format"}
+WEB = {"--web.listen-address", "--web.telemetry-path", "--web.config.file", "--web.enable-lifecycle"}
+HISTORY = {"--config.file", "--bot", "--query", "--sort", "--limit", "--skip", *LOGGING}
+FLAGS = {
+    "run": {"--config.file", "--config.watch-interval", "--shard.ordinal", "--shard.total", *WEB, *LOGGING},
+    "check": {"--config.file"},
+    "count": {"--config.file", "--output", *LOGGING},
+    "conversations": HISTORY,
+    "messages": HISTORY,
+    "demo": {"--config.file", *WEB, *LOGGING},
+    "healthcheck": {"--web.listen-address", "--web.config.file"},
+}
+
+
+def options(command: str) -> dict[str, click.Option]:
+    found = getattr(import_module(f"exporter.cli.{COMMANDS[command]}"), command)
+    return {option.opts[0]: option for option in found.params if isinstance(option, click.Option)}
+
+
+@pytest.mark.parametrize(("command", "flags"), FLAGS.items())
+def test_a_command_has_the_flags_it_promises(command: str, flags: set[str]) -> None:
+    assert flags <= options(command).keys()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_dotted_flag_has_its_environment_variable(command: str) -> None:
+    for name, option in options(command).items():
+        if "." in name:
+            words = name.removeprefix("--").replace(".", "_").replace("-", "_").upper()
+            assert option.envvar == f"NATIVECHAT_EXPORTER_{words}"
+            assert option.show_envvar
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_flag_says_what_it_does(command: str, typed: Typed) -> None:
+    done = typed(command, "--help")
+    assert done.returncode == 0
+    for name, option in options(command).items():
+        assert name in done.stdout
+        assert option.help
+        assert option.help.endswith(".")
+
+
+def test_the_list_of_commands_cuts_no_sentence_off(typed: Typed) -> None:
+    done = typed("--help")
+    assert all(f"  {command} " in done.stdout for command in COMMANDS)
+    assert "..." not in done.stdout.partition("Commands:")[2]
+
+
+def test_version_is_the_package_s(typed: Typed) -> None:
+    assert typed("--version").stdout == f"nativechat-exporter, version {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["chek"], "no command is called 'chek' (did you mean \"check\"?)"),
+        (["frobnicate"], "there are run, check, count"),
+        (["check", "--confg.file=x"], "--confg.file"),
+        (["check", "surplus"], "surplus"),
+        (["run", "--shard.ordinal=3"], "--shard.ordinal=3 must be below --shard.total=1"),
+        (["run", "--shard.total=0"], "--shard.total"),
+        (["run", "--config.watch-interval=5"], '"5" has no unit (for seconds write 5s)'),
+        (["run", "--config.watch-interval=10ms"], "shorter than a second"),
+        (["run", "--log.level=loud"], "'loud' is not one of 'debug', 'info', 'warn', 'error'"),
+        (["run", "--log.format=xml"], "'xml' is not one of 'logfmt', 'json'"),
+        (["run", "--web.telemetry-path=metrics"], "must start with /"),
+        (["run", "--web.telemetry-path=/-/healthy"], "not with /-/"),
+        (["count", "--output=csv"], "'csv' is not one of 'table', 'json', 'prometheus'"),
+        (["messages", "--limit=-1"], "--limit"),
+    ],
+)
+def test_wrong_usage_is_told_and_ends_with_2(words: list[str], complaint: str, typed: Typed) -> None:
+    done = typed(*words)
+    assert done.returncode == 2
+    assert complaint in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("command", ["run", "count", "messages", "demo"])
+def test_every_problem_of_a_configuration_is_told_and_ends_with_2(
+    command: str, typed: Typed, tmp_path: Path
+) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("bots: []\nqueris: []\n", "utf-8")
+    done = typed(command, "--config.file", wrong)
+    assert done.returncode == 2
+    assert f"{wrong}:1:7: bots:" in done.stderr
+    assert 'did you mean "queries"?' in done.stderr
+
+
+def test_a_configuration_that_is_not_there_is_named(typed: Typed, tmp_path: Path) -> None:
+    done = typed("run", "--config.file", tmp_path / "nothing.yaml")
+    assert done.returncode == 2
+    assert "nothing.yaml:1:1: cannot be read: no such file or directory" in done.stderr
+
+
+def test_a_flag_s_environment_variable_stands_in_for_it(
+    typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NATIVECHAT_EXPORTER_CONFIG_FILE", str(tmp_path / "elsewhere.yaml"))
+    assert "elsewhere.yaml" in typed("check").stdout
+    assert "config.yaml: bots: 1" in typed("check", "--config.file", CONFIG).stdout
+
+
+def test_an_address_that_cannot_be_had_ends_a_run_with_1(
+    typed: Typed, nativechat: Callable[..., tuple[object, Path]]
+) -> None:
+    _, config = nativechat()
+    done = typed("run", "--config.file", config, "--web.listen-address=localhost")
+    assert done.returncode == 1
+    assert "nativechat-exporter: 'localhost' is not an address to listen on" in done.stderr
+
+
+def test_an_output_that_is_full_is_told_without_a_traceback(started: Callable[..., Popen[str]]) -> None:
+    full = os.open("/dev/full", os.O_WRONLY)
+    try:
+        process = started("check", "--config.file", CONFIG, stdout=full)
+        _, told = process.communicate()
+    finally:
+        os.close(full)
+    assert process.returncode == 1
+    assert told.splitlines()[-1] == "nativechat-exporter: cannot print: no space left on device"
+
+
+def test_a_reader_that_is_gone_is_no_traceback(started: Callable[..., Popen[str]]) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    process = started("--help", stdout=write, stderr=PIPE)
+    os.close(write)
+    assert process.communicate()[1] == ""
+    assert process.returncode == 1

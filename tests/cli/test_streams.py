@@ -1,0 +1,157 @@
+"""Laws of a download in progress: it streams, it may end at any moment, and it says how far it came."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from subprocess import Popen
+from threading import Event
+
+from exporter.simulator.faults import Fault
+from exporter.simulator.simulation import Simulation
+
+PATIENCE = 30.0
+
+Started = Callable[..., Popen[str]]
+Paged = Callable[..., tuple[Event, Event, Path]]
+
+
+def line(process: Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline()
+
+
+def test_rows_come_before_the_next_page_does(started: Started, paged: Paged) -> None:
+    kept_back, go_on, config = paged(2, keep_back=1)
+    process = started("messages", "--config.file", config)
+    first = [json.loads(line(process))["_id"] for _ in range(100)]
+    assert kept_back.wait(PATIENCE)
+    go_on.set()
+    rest, told = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0
+    assert first + [json.loads(row)["_id"] for row in rest.splitlines()] == list(range(200))
+    assert told == ""
+
+
+def test_an_interrupt_says_how_far_it_came(started: Started, paged: Paged) -> None:
+    kept_back, _, config = paged(9, keep_back=2)
+    process = started("conversations", "--config.file", config, "--skip", "50", "--limit", "500")
+    rows = [line(process) for _ in range(200)]
+    assert kept_back.wait(PATIENCE)
+    process.send_signal(signal.SIGINT)
+    rest, told = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    assert len([*rows, *rest.splitlines()]) == 200
+    assert told == "stopped after 200 conversations: interrupted; go on with --skip 250 --limit 300\n"
+
+
+def test_a_failure_in_the_middle_keeps_what_came(started: Started, paged: Paged) -> None:
+    kept_back, _, config = paged(9, keep_back=1)
+    config.write_text(config.read_text("utf-8").replace("timeout: 30s", "timeout: 1s, retries: 0"), "utf-8")
+    process = started("conversations", "--config.file", config)
+    rows, told = process.communicate(timeout=PATIENCE)
+    assert kept_back.is_set()
+    assert process.returncode == 1
+    assert [json.loads(row)["_id"] for row in rows.splitlines()] == list(range(100))
+    assert told.startswith("stopped after 100 conversations: timeout: ")
+    assert told.endswith("; go on with --skip 100\n")
+
+
+def test_a_reader_that_has_enough_hears_nothing_of_it(started: Started, paged: Paged) -> None:
+    kept_back, go_on, config = paged(3, keep_back=1)
+    process = started("conversations", "--config.file", config)
+    assert json.loads(line(process)) == {"_id": 0, "Text": ""}
+    assert kept_back.wait(PATIENCE)
+    assert process.stdout is not None
+    process.stdout.close()
+    go_on.set()
+    assert process.stderr is not None
+    assert process.stderr.read() == ""
+    assert process.wait(PATIENCE) == 1
+
+
+def test_a_full_disk_says_how_far_it_came(started: Started, paged: Paged) -> None:
+    _, _, config = paged(3)
+    full = os.open("/dev/full", os.O_WRONLY)
+    process = started("conversations", "--config.file", config, stdout=full)
+    os.close(full)
+    _, told = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    assert told == "stopped after 0 conversations: cannot print: no space left on device\n"
+
+
+def test_history_is_not_held_in_memory(started: Started, paged: Paged) -> None:
+    text = "x" * 2000
+    peaks = []
+    for pages in (2, 150):
+        _, _, config = paged(pages, text=text)
+        null = os.open(os.devnull, os.O_WRONLY)
+        process = started("messages", "--config.file", config, stdout=null)
+        os.close(null)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0
+        peaks.append(usage.ru_maxrss * 1024)
+    few, many = peaks
+    assert many - few < 148 * 100 * len(text) / 4
+
+
+def shown_on_a_terminal(started: Started, *words: str | Path, stdout: int | None = None) -> str:
+    """Run a command on a terminal, its results there too or to a file; return what one sees."""
+    ours, theirs = pty.openpty()
+    process = started(*words, stdout=theirs if stdout is None else stdout, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    # Linux says with an error that the other end of a terminal is closed.
+    with suppress(OSError):
+        while part := os.read(ours, 1 << 16):
+            shown += part
+    os.close(ours)
+    assert process.wait(PATIENCE) == 0
+    return shown.decode()
+
+
+def test_a_terminal_shows_how_far_it_has_come(
+    started: Started, nativechat: Callable[..., tuple[Simulation, Path]], tmp_path: Path
+) -> None:
+    simulation, config = nativechat()
+    number = simulation.count("support", "conversations")
+    results = tmp_path / "rows.jsonl"
+    with results.open("w") as file:
+        shown = shown_on_a_terminal(
+            started, "conversations", "--config.file", config, "--skip", "20", stdout=file.fileno()
+        )
+    assert f"] {number - 20}/{number - 20}" in " ".join(shown.split())
+    assert "{" not in shown
+    assert len(results.read_text("utf-8").splitlines()) == number - 20
+
+
+def test_where_the_api_does_not_count_the_bar_ends_at_the_limit(
+    started: Started, nativechat: Callable[..., tuple[Simulation, Path]], tmp_path: Path
+) -> None:
+    simulation, config = nativechat()
+    simulation.faults.set(Fault("count-html", times=1))
+    with (tmp_path / "rows.jsonl").open("w") as file:
+        shown = shown_on_a_terminal(
+            started, "messages", "--config.file", config, "--limit", "30", stdout=file.fileno()
+        )
+    assert "] 30/30" in " ".join(shown.split())
+
+
+def test_rows_on_the_same_terminal_stand_on_lines_of_their_own(started: Started, paged: Paged) -> None:
+    _, _, config = paged(1)
+    shown = shown_on_a_terminal(started, "messages", "--config.file", config)
+    lines = [line.rpartition("\x1b[K")[2] for line in shown.split("\r\n")]
+    assert [json.loads(line)["_id"] for line in lines if line.startswith("{")] == list(range(100))
+    assert "100/100" in lines[-2]
+
+
+def test_without_a_terminal_there_is_no_bar(started: Started, paged: Paged) -> None:
+    _, _, config = paged(1)
+    _, told = started("messages", "--config.file", config).communicate(timeout=PATIENCE)
+    assert told == ""

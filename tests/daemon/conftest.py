@@ -1,0 +1,113 @@
+"""A daemon whose clock is moved by hand, and whose bots are never reached."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from exporter.daemon.hall import Daemon, Options
+
+ENVIRON = {"NATIVECHAT_BOT_ID": "5990b7b5d57ae86c1b2dfd6e", "NATIVECHAT_TOKEN": "s3cr3t-t0ken"}
+
+CONFIG = """\
+api: {url: "http://127.0.0.1:9"}
+bots:
+  - name: main
+    id: {env: NATIVECHAT_BOT_ID}
+    token: {env: NATIVECHAT_TOKEN}
+    labels: {team: care}
+queries:
+  - name: conversations
+    collection: conversations
+    every: 1m
+    stale_after: 5m
+  - name: by_channel
+    collection: conversations
+    every: 1m
+    labels: {channel: [facebook, viber]}
+    query: {Data.channel.ProviderName: "{channel}"}
+"""
+
+
+class HandClock:
+    """A clock that moves when it is told to; `on_sleep` happens while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 1_750_000_000.0
+        self.on_sleep: Callable[[], object] = lambda: None
+
+    def wall(self) -> float:
+        return self.now
+
+    def steady(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.on_sleep()
+        self.now += seconds
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def config_file(tmp_path: Path) -> Path:
+    path = tmp_path / "config.yaml"
+    path.write_text(CONFIG, "utf-8")
+    return path
+
+
+@pytest.fixture
+def make_daemon(config_file: Path, clock: HandClock) -> Iterator[Callable[..., Daemon]]:
+    """Build a daemon, which is stopped at the test's end."""
+    with ExitStack() as stack:
+
+        def made(watch_interval: float = 1e-3, demo_url: str | None = None) -> Daemon:
+            options = Options(config_file, watch_interval, demo_url=demo_url)
+            daemon = Daemon(options, ENVIRON, clock)
+            stack.callback(daemon.stop)
+            return daemon
+
+        yield made
+
+
+@pytest.fixture
+def daemon(make_daemon: Callable[..., Daemon]) -> Daemon:
+    return make_daemon()
+
+
+@pytest.fixture(autouse=True)
+def every_event(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+
+
+@pytest.fixture
+def events(caplog: pytest.LogCaptureFixture) -> Callable[[], list[dict[str, object]]]:
+    """Return what was logged since the last call: level, phrase and fields of each line."""
+
+    def logged() -> list[dict[str, object]]:
+        lines = [
+            {"level": record.levelname, "msg": record.getMessage(), **getattr(record, "fields", {})}
+            for record in caplog.records
+        ]
+        caplog.clear()
+        return lines
+
+    return logged
+
+
+@pytest.fixture
+def look(daemon: Daemon, clock: HandClock) -> Callable[[], None]:
+    """Let the daemon compare its file once."""
+
+    def once() -> None:
+        clock.now += daemon.options.watch_interval
+        daemon.poller.timetable.run_due()
+
+    return once

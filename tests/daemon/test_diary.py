@@ -1,0 +1,93 @@
+"""Laws of the diary: one line when a query begins to fail, fails otherwise, and works again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from exporter.daemon.hall import Daemon
+from exporter.errors import ServerError, TimedOut, Unauthorized
+from exporter.model import Poll
+
+Events = Callable[[], list[dict[str, object]]]
+
+DENIED = Unauthorized("GET conversations/_count answered 401", status=401)
+WHO = {"bot": "main", "query": "conversations"}
+FAILS = {
+    "level": "WARNING",
+    "msg": "query fails",
+    **WHO,
+    "reason": "unauthorized",
+    "status": 401,
+    "error": DENIED,
+    "advice": "check the bot's token and id in its Settings on NativeChat",
+}
+
+
+def first(daemon: Daemon) -> Poll:
+    return daemon.store.polls(0)[0].poll
+
+
+def test_a_spell_of_failures_is_a_line_at_each_of_its_turns(
+    daemon: Daemon, clock: Any, events: Events
+) -> None:
+    poll, late = first(daemon), TimedOut("GET conversations/_count: no answer within 10 s")
+    events()
+    daemon.store.finished(poll, 0.1, DENIED)
+    assert events() == [FAILS]
+    clock.now += 90.0
+    daemon.store.finished(poll, 0.1, late)
+    assert events() == [
+        {
+            "level": "WARNING",
+            "msg": "query fails for another reason",
+            **WHO,
+            "reason": "timeout",
+            "error": late,
+            "failing_for": "1m30s",
+            "advice": "the API is slow or hangs; api.timeout bounds one request",
+        }
+    ]
+    clock.now += 3600.0
+    daemon.store.finished(poll, 0.1, None)
+    assert events() == [
+        {
+            "level": "INFO",
+            "msg": "query works again",
+            **WHO,
+            "reason": "timeout",
+            "failing_for": "1h1m30s",
+        }
+    ]
+
+
+def test_a_failure_that_repeats_is_one_line(daemon: Daemon, events: Events) -> None:
+    events()
+    for _ in range(5):
+        daemon.store.finished(first(daemon), 0.1, DENIED)
+    assert events() == [FAILS]
+
+
+def test_the_same_reason_with_another_status_is_another_reason(daemon: Daemon, events: Events) -> None:
+    events()
+    for status in (500, 500, 502):
+        daemon.store.finished(first(daemon), 0.1, ServerError("it failed", status=status))
+    assert [(line["msg"], line["status"]) for line in events()] == [
+        ("query fails", 500),
+        ("query fails for another reason", 502),
+    ]
+
+
+def test_a_query_that_works_is_not_worth_a_line(daemon: Daemon, events: Events) -> None:
+    events()
+    for _ in range(3):
+        daemon.store.finished(first(daemon), 0.1, None)
+    assert events() == []
+
+
+def test_a_spell_shorter_than_a_second_has_a_length(daemon: Daemon, clock: Any, events: Events) -> None:
+    events()
+    daemon.store.finished(first(daemon), 0.1, DENIED)
+    clock.now += 0.2
+    daemon.store.finished(first(daemon), 0.1, None)
+    assert events()[-1]["failing_for"] == "0s"

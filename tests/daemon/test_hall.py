@@ -1,0 +1,234 @@
+"""Laws of the hall: a good configuration takes effect whole, a bad one not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from exporter.clock import Clock
+from exporter.daemon.hall import DEMO_EVERY, MISSED_BEATS, Daemon
+from exporter.errors import ConfigError, Unreachable
+from exporter.model import Poll
+from exporter.polling.poller import LONGEST_SLEEP
+
+Events = Callable[[], list[dict[str, object]]]
+Look = Callable[[], None]
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    text = file.read_text("utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), "utf-8")
+
+
+def polls(daemon: Daemon) -> dict[str, Poll]:
+    return {view.poll.query.name: view.poll for view in daemon.store.polls(0)}
+
+
+def samples(daemon: Daemon) -> dict[tuple[str, str], float]:
+    """Every sample by name and by the value of its most telling label."""
+    body, _ = daemon.exposition.scrape("text/plain", "")
+    return {
+        (sample.name, sample.labels.get("channel") or sample.labels.get("query", "")): sample.value
+        for family in text_string_to_metric_families(body.decode())
+        for sample in family.samples
+    }
+
+
+def test_a_configuration_in_use_says_what_it_amounts_to(
+    make_daemon: Callable[[], Daemon], events: Events
+) -> None:
+    daemon = make_daemon()
+    assert events() == [
+        {
+            "level": "INFO",
+            "msg": "configuration in use",
+            "file": daemon.options.config_file,
+            "bots": 1,
+            "queries": 2,
+            "series": 3,
+            "requests_per_minute": 3.0,
+        }
+    ]
+
+
+def test_a_daemon_is_not_built_on_a_wrong_configuration(
+    make_daemon: Callable[[], Daemon], config_file: Path
+) -> None:
+    edit(config_file, "every: 1m", "every: 1x")
+    with pytest.raises(ConfigError, match=r"config\.yaml:10:12: queries"):
+        make_daemon()
+
+
+def test_a_doubt_is_logged_and_keeps_nothing_from_running(
+    make_daemon: Callable[[], Daemon], config_file: Path, events: Events
+) -> None:
+    idle = "  - {name: idle, id: a0b1c2d3e4f5a6b7c8d9e0f1, token: {env: NATIVECHAT_TOKEN}}"
+    edit(config_file, "queries:", f"{idle}\nqueries:")
+    edit(config_file, "stale_after: 5m", "bots: [main]")
+    edit(config_file, "    labels: {channel", "    bots: [main]\n    labels: {channel")
+    daemon = make_daemon()
+    doubt, in_use = events()
+    assert (doubt["level"], doubt["msg"]) == ("WARNING", "configuration is doubtful")
+    assert "bots[1]" in str(doubt["problem"])
+    assert in_use["msg"] == "configuration in use"
+    assert daemon.problems == ()
+
+
+def test_a_reload_keeps_what_it_leaves_alone(daemon: Daemon, config_file: Path, look: Look) -> None:
+    before = polls(daemon)
+    daemon.store.counted(before["conversations"], 0, 41)
+    daemon.store.counted(before["by_channel"], 1, 7)
+    edit(config_file, "[facebook, viber]", "[darvin, viber]")
+    look()
+    after = polls(daemon)
+    assert after["conversations"] is before["conversations"]
+    assert after["by_channel"] is not before["by_channel"]
+    shown = samples(daemon)
+    assert shown["nativechat_conversations", ""] == 41
+    assert shown["nativechat_by_channel", "viber"] == 7
+    assert ("nativechat_by_channel", "darvin") not in shown
+
+
+def test_an_answer_to_the_old_predicate_fills_no_new_series(
+    daemon: Daemon, config_file: Path, look: Look
+) -> None:
+    old = polls(daemon)["conversations"]
+    edit(config_file, "    stale_after: 5m", "    query: {Status: success}")
+    look()
+    daemon.store.counted(old, 0, 41)
+    assert ("nativechat_conversations", "") not in samples(daemon)
+
+
+def test_what_is_gone_from_the_file_is_gone_from_the_page(
+    daemon: Daemon, config_file: Path, look: Look
+) -> None:
+    daemon.store.counted(polls(daemon)["by_channel"], 0, 7)
+    text = config_file.read_text("utf-8")
+    config_file.write_text(text[: text.index("  - name: by_channel")], "utf-8")
+    look()
+    shown = samples(daemon)
+    assert not [key for key in shown if "by_channel" in key or key[0] == "nativechat_by_channel"]
+    assert shown["nativechat_exporter_query_up", "conversations"] == 0
+
+
+def test_a_wrong_configuration_leaves_the_old_one_and_tells_every_problem(
+    daemon: Daemon, config_file: Path, look: Look, events: Events, clock: Clock
+) -> None:
+    events()
+    before, loaded_at = polls(daemon), daemon.loaded_at
+    edit(config_file, "every: 1m", "evry: 1m")
+    look()
+    assert polls(daemon) == before
+    assert daemon.loaded_at == loaded_at
+    assert len(daemon.problems) == 2
+    assert [(line["level"], line["msg"], line["problem"]) for line in events()] == [
+        ("ERROR", "configuration refused, the old one stays", problem) for problem in daemon.problems
+    ]
+    shown = samples(daemon)
+    assert shown["nativechat_exporter_config_last_reload_successful", ""] == 0
+    assert shown["nativechat_exporter_config_last_reload_success_timestamp_seconds", ""] == loaded_at
+
+
+def test_a_wrong_configuration_is_told_once_and_forgotten_once_it_is_right(
+    daemon: Daemon, config_file: Path, look: Look, events: Events
+) -> None:
+    edit(config_file, "stale_after", "stale_afte")
+    look()
+    events()
+    look()
+    assert events() == []
+    edit(config_file, "stale_afte", "stale_after")
+    look()
+    assert [line["msg"] for line in events()] == ["configuration in use"]
+    assert daemon.problems == ()
+    assert samples(daemon)["nativechat_exporter_config_last_reload_successful", ""] == 1
+
+
+def test_a_file_that_stays_the_same_is_not_loaded_again(daemon: Daemon, look: Look, events: Events) -> None:
+    events()
+    daemon.options.config_file.touch()
+    look()
+    assert events() == []
+
+
+def test_a_half_written_file_is_left_until_it_has_settled(
+    daemon: Daemon, config_file: Path, look: Look, events: Events, clock: Any
+) -> None:
+    events()
+    whole = config_file.read_text("utf-8").replace("every: 1m", "every: 2m")
+    config_file.write_text(whole[:150], "utf-8")
+    clock.on_sleep = lambda: config_file.write_text(whole, "utf-8")
+    look()
+    assert [line["msg"] for line in events()] == ["configuration in use"]
+    assert polls(daemon)["conversations"].query.every == 120
+
+
+def test_a_file_that_is_gone_changes_nothing_until_it_is_back(
+    daemon: Daemon, config_file: Path, look: Look, events: Events
+) -> None:
+    events()
+    before, text = polls(daemon), config_file.read_text("utf-8")
+    config_file.unlink()
+    look()
+    assert events() == []
+    assert polls(daemon) == before
+    config_file.write_text(text.replace("5m", "9m"), "utf-8")
+    look()
+    assert polls(daemon)["conversations"].query.stale_after == 540
+
+
+def test_a_reload_that_is_asked_for_tells_its_problems(daemon: Daemon, config_file: Path) -> None:
+    daemon.start()
+    assert daemon.reload() == ()
+    config_file.unlink()
+    [problem] = daemon.reload()
+    assert "config.yaml:1:1: cannot be read: no such file or directory" in problem
+
+
+def test_reloads_from_many_threads_at_once_all_end(daemon: Daemon) -> None:
+    daemon.start()
+    told: list[tuple[str, ...]] = []
+    threads = [Thread(target=lambda: told.append(daemon.reload())) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert told == [()] * 8
+
+
+def test_a_daemon_is_ready_once_every_poll_has_had_an_outcome_and_stays_so(
+    daemon: Daemon, config_file: Path, look: Look
+) -> None:
+    whole, channels = polls(daemon).values()
+    assert daemon.ready() == (False, "not every query has been attempted yet")
+    daemon.store.counted(whole, 0, 5)
+    assert not daemon.ready()[0]
+    daemon.store.failed(channels, [0], Unreachable("no connection to it"))
+    assert daemon.ready() == (True, "ready")
+    edit(config_file, "[facebook, viber]", "[darvin]")
+    look()
+    assert daemon.ready() == (True, "ready")
+
+
+def test_a_daemon_is_healthy_while_its_timetable_moves(daemon: Daemon, clock: Any) -> None:
+    assert not daemon.healthy()[0]
+    daemon.start()
+    assert daemon.reload() == ()
+    assert daemon.healthy() == (True, "healthy")
+    clock.now += MISSED_BEATS * LONGEST_SLEEP + 1
+    well, why = daemon.healthy()
+    assert not well
+    assert why.startswith("the timetable has not moved for 46 s")
+
+
+def test_a_demonstration_asks_its_own_api_and_often(make_daemon: Callable[..., Daemon]) -> None:
+    daemon = make_daemon(demo_url="http://127.0.0.1:1/v1")
+    for poll in polls(daemon).values():
+        assert poll.query.every == DEMO_EVERY
+        assert {series.url for series in poll.series} == {"http://127.0.0.1:1/v1"}

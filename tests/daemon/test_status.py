@@ -1,0 +1,101 @@
+"""Laws of the status page's facts: what the store, the timetable and the hall know, at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from exporter import __version__
+from exporter.daemon.hall import Daemon
+from exporter.daemon.status import status_page
+from exporter.errors import Rejected
+from exporter.web.page import MOST_SERIES
+
+REFUSED = Rejected("GET conversations/_count answered 400", status=400)
+TOLD = f"rejected: {REFUSED} ({REFUSED.advice})"
+
+
+def test_a_daemon_that_has_just_started_knows_no_ages(daemon: Daemon, clock: Any) -> None:
+    clock.now += 2.0
+    page = status_page(daemon)
+    assert page.version == __version__
+    assert (page.started, page.reloaded, page.now) == (clock.now - 2, clock.now - 2, clock.now)
+    assert page.config_file == str(daemon.options.config_file)
+    assert page.shard == "0 of 1"
+    assert page.problems == ()
+    [bot] = page.bots
+    assert (bot.name, bot.up, bot.last_request_age, bot.last_error) == ("main", None, None, None)
+    assert bot.labels == (("team", "care"),)
+    for query in page.queries:
+        assert (query.up, query.last_run_age, query.last_success_age, query.duration) == (None,) * 4
+        assert query.next_run_in is not None
+        assert 0 <= query.next_run_in <= 10
+        assert all((one.value, one.age) == (None, None) for one in query.series)
+
+
+def test_a_query_shows_its_values_and_how_its_last_run_went(daemon: Daemon, clock: Any) -> None:
+    poll = daemon.store.polls(0)[1].poll
+    daemon.store.started(poll)
+    clock.now += 1.0
+    daemon.store.counted(poll, 1, 12_345)
+    daemon.store.failed(poll, [0], REFUSED)
+    daemon.store.asked("main", REFUSED)
+    daemon.store.finished(poll, 1.5, REFUSED)
+    clock.now += 30.0
+    page = status_page(daemon)
+    query = page.queries[1]
+    assert (query.query, query.metric) == ("by_channel", "nativechat_by_channel")
+    assert (query.every, query.stale_after) == (60.0, 300.0)
+    assert (query.up, query.duration, query.last_run_age) == (False, 1.5, 31.0)
+    assert (query.last_error, query.failing_since_age) == (TOLD, 30.0)
+    assert [(one.labels, one.value, one.age) for one in query.series] == [
+        ((("channel", "facebook"),), None, None),
+        ((("channel", "viber"),), 12_345, 30.0),
+    ]
+    [bot] = page.bots
+    assert (bot.up, bot.last_request_age) == (True, 30.0)
+    assert (bot.last_error, bot.last_error_age) == (TOLD, 30.0)
+
+
+def test_a_query_that_works_again_keeps_its_last_error_and_ends_its_spell(daemon: Daemon, clock: Any) -> None:
+    poll = daemon.store.polls(0)[0].poll
+    daemon.store.failed(poll, [0], REFUSED)
+    daemon.store.finished(poll, 0.1, REFUSED)
+    daemon.store.started(poll)
+    daemon.store.counted(poll, 0, 3)
+    daemon.store.finished(poll, 0.2, None)
+    clock.now += 4.0
+    query = status_page(daemon).queries[0]
+    assert (query.up, query.last_success_age) == (True, 4.0)
+    assert (query.last_error, query.failing_since_age) == (TOLD, None)
+
+
+def test_a_count_that_is_stale_is_not_shown(daemon: Daemon, clock: Any) -> None:
+    poll = daemon.store.polls(0)[0].poll
+    daemon.store.counted(poll, 0, 3)
+    clock.now += poll.query.stale_after + 1
+    assert status_page(daemon).queries[0].series[0].value is None
+
+
+def test_problems_of_the_last_reload_are_shown(
+    daemon: Daemon, config_file: Path, look: Callable[[], None]
+) -> None:
+    config_file.write_text("bots: 1\n", "utf-8")
+    look()
+    assert status_page(daemon).problems == daemon.problems != ()
+
+
+def test_a_query_of_many_series_shows_the_first_and_says_how_many_more(
+    make_daemon: Callable[[], Daemon], config_file: Path
+) -> None:
+    values = ", ".join(f"v{number}" for number in range(MOST_SERIES + 5))
+    text = config_file.read_text("utf-8").replace("facebook, viber", values)
+    config_file.write_text(text, "utf-8")
+    query = status_page(make_daemon()).queries[1]
+    assert (len(query.series), query.more) == (MOST_SERIES, 5)
+
+
+def test_no_token_and_no_bot_id_is_among_the_facts(daemon: Daemon) -> None:
+    told = repr(status_page(daemon))
+    assert not any(secret in told for secret in daemon.environ.values())

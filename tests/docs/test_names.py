@@ -1,0 +1,133 @@
+"""What the manual names exists in the program, and what the program has is named in the manual."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from exporter.cli import COMMANDS
+from exporter.config import schema
+from exporter.config.kinds import Section
+from exporter.errors import REASONS, ApiError
+from exporter.language import predicate
+from exporter.model import DATE_FORMATS
+from exporter.simulator.faults import KINDS
+from exporter.web.app import HEALTHY, READY, RELOAD
+
+if TYPE_CHECKING:
+    from tests.docs.conftest import Flag, Manual
+
+
+def code(cell: str) -> list[str]:
+    """Return what stands in backticks."""
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def first(rows: list[list[str]]) -> list[str]:
+    """Return what the first cells name."""
+    return [name for cell, *_ in rows for name in code(cell)]
+
+
+def test_every_metric_is_documented_with_its_type_and_labels(
+    manual: Manual, live_metrics: str, root: Path
+) -> None:
+    live = {}
+    for family in text_string_to_metric_families(live_metrics):
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        labels = {label for sample in family.samples for label in sample.labels} - {"le"}
+        live[name] = (family.type, labels)
+    for query in re.findall(r"- name: (\w+)\n    help", (root / "config.yaml").read_text("utf-8")):
+        del live[f"nativechat_{query}"]
+    told = manual.rows("metrics.md", "What the exporter tells about itself")
+    assert {code(name)[0]: (kind, set(code(labels))) for name, kind, labels, _ in told} == live
+
+
+def test_every_metric_that_is_named_exists(manual: Manual, live_metrics: str) -> None:
+    examples = "".join(example.text for example in manual.of("configuration"))
+    known = set(re.findall(r"^(?:# TYPE )?(\w+)", live_metrics, re.MULTILINE))
+    known |= {f"nativechat_{name}" for name in re.findall(r"- {?name: (\w+)", examples)}
+    for page, text in manual.pages.items():
+        assert set(re.findall(r"\b(?:nativechat|process|python)_[a-z]\w+", text)) <= known, page
+
+
+def test_the_table_of_flags_is_that_of_the_program(manual: Manual, flags: list[Flag]) -> None:
+    def row(flag: Flag) -> str:
+        codes = (text and f"`{text}`" for text in flag[:3])
+        return f"| {' | '.join(codes)} | {flag.commands} | {flag.meaning} |"
+
+    head = ("| flag | environment variable | default | of | meaning |", "| --- | --- | --- | --- | --- |")
+    table = "\n".join((*head, *map(row, flags)))
+    assert table in manual.section("operations.md", "Flags"), f"should be:\n{table}"
+
+
+def test_every_flag_and_variable_that_is_named_exists(manual: Manual, flags: list[Flag]) -> None:
+    known = {*(flag.flag for flag in flags), "--version", "--help"}
+    variables = {flag.variable for flag in flags}
+    for page, text in manual.pages.items():
+        ours = re.sub(r"^```sh\n.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+        assert set(re.findall(r"(?<![\w-])--[a-z](?:[\w.-]*\w)?", ours)) <= known, page
+        assert set(re.findall(r"\bNATIVECHAT_EXPORTER_\w+", text)) <= variables, page
+
+
+def test_the_readme_lists_the_commands(manual: Manual) -> None:
+    assert first(manual.rows("README.md", "Commands")) == list(COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("heading", "section"),
+    [
+        ("The file", schema.CONFIG),
+        ("api", Section(schema.ApiSection, "")),
+        ("bots", Section(schema.BotSection, "")),
+        ("defaults", Section(schema.DefaultsSection, "")),
+        ("queries", Section(schema.QuerySection, "")),
+    ],
+)
+def test_every_key_of_a_configuration_is_documented_with_its_default(
+    manual: Manual, heading: str, section: Section[Any]
+) -> None:
+    rows = manual.rows("configuration.md", heading)
+    assert first(rows) == list(section.keys())
+    for (_, _, told, _), key in zip(rows, section.keys().values(), strict=True):
+        if key.default is not None:
+            assert told == f"`{key.default}`"
+        else:
+            assert (told == "required") == key.required
+
+
+@pytest.mark.parametrize("dates", DATE_FORMATS)
+def test_dates_are_written_as_the_table_says(manual: Manual, dates: str) -> None:
+    rows = manual.rows("configuration.md", "Dates on the wire")
+    asked = predicate.compile({"StartedAt": {"$gte": {"$date": "2026-11-22T15:30:00Z"}}})
+    sent = {
+        name: predicate.write(asked, datetime(2000, 1, 1, tzinfo=UTC), ZoneInfo("UTC"), name)
+        for name in DATE_FORMATS
+    }
+    told = {code(name)[0]: code(wire)[0] for name, wire in rows if code(wire)}
+    assert told[dates] == {str(name): text for name, text in sent.items()}[dates]
+
+
+@pytest.mark.parametrize("kind", ApiError.__subclasses__(), ids=lambda kind: kind.reason)
+def test_a_reason_has_its_log_line_and_what_to_do(manual: Manual, kind: type[ApiError]) -> None:
+    section = manual.section("operations.md", kind.reason)
+    assert f" reason={kind.reason} " in section
+    assert f' advice="{kind.advice}"' in section
+
+
+def test_metrics_name_every_reason(manual: Manual) -> None:
+    assert set(REASONS) <= set(code(manual.section("metrics.md", "What the exporter tells about itself")))
+
+
+def test_every_path_of_the_web_server_is_listed(manual: Manual) -> None:
+    assert first(manual.rows("operations.md", "HTTP")) == ["/", "/metrics", HEALTHY, READY, RELOAD]
+
+
+def test_every_fault_of_the_simulator_is_listed(manual: Manual) -> None:
+    rows = [cells for cells in manual.rows("simulator.md", "Faults") if len(cells) == 3]
+    assert sorted(first(rows)) == sorted(KINDS)

@@ -1,0 +1,132 @@
+"""The metrics page over a real store, on a clock that moves when it is told to, and readers of the page."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import prometheus_client.openmetrics.parser
+import prometheus_client.parser
+import pytest
+
+from exporter.exposition.exposition import Exposition
+from exporter.exposition.telemetry import Telemetry
+from exporter.model import Bot, Config, Plan, Predicate, Query, TokenSource, Variant
+from exporter.plan import make_plan
+from exporter.store.store import Store
+
+TEXT = "text/plain; version=0.0.4"
+OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+
+_PARSERS = {
+    TEXT: prometheus_client.parser.text_string_to_metric_families,
+    # prometheus-client leaves this one untyped
+    OPENMETRICS: cast("Any", prometheus_client.openmetrics.parser.text_string_to_metric_families),
+}
+
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+class HandClock:
+    """A clock that moves when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def wall(self) -> float:
+        return self.now + 1_750_000_000.0
+
+    def steady(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class Page:
+    """A metrics page, the store behind it, and how the page reads."""
+
+    def __init__(self) -> None:
+        self.clock = HandClock()
+        self.store = Store(self.clock)
+        self.telemetry = Telemetry(0, 1)
+        self.exposition = Exposition(self.telemetry, self.store.take_changes)
+
+    def apply(self, plan: Plan) -> None:
+        self.exposition.apply(plan, with_it=lambda: self.store.apply(plan))
+
+    def text(self, accept: str = TEXT) -> str:
+        body, _ = self.exposition.scrape(accept, "identity")
+        return body.decode()
+
+    def families(self, accept: str = TEXT) -> list[Any]:
+        return list(_PARSERS[accept](self.text(accept)))
+
+    def samples(self, accept: str = TEXT) -> Samples:
+        """Return every sample; no two have the same name and labels."""
+        listed = [sample for family in self.families(accept) for sample in family.samples]
+        read = {(sample.name, frozenset(sample.labels.items())): sample.value for sample in listed}
+        assert len(read) == len(listed)
+        return read
+
+    def lines(self, accept: str = TEXT) -> list[str]:
+        """Return the page's own lines: not what prometheus-client says of the process."""
+        return [line for line in self.text(accept).split("\n") if not _of_the_process(line)]
+
+
+def _of_the_process(line: str) -> bool:
+    return line.removeprefix("# HELP ").removeprefix("# TYPE ").startswith(("process_", "python_"))
+
+
+@pytest.fixture
+def restless() -> Iterator[None]:
+    """Have threads take turns as often as they can, so that what is not locked shows."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+@pytest.fixture
+def page() -> Page:
+    return Page()
+
+
+@pytest.fixture
+def make() -> Callable[..., Query]:
+    """Make a query, with a variant for each value of its label `value` if any are given."""
+
+    def made(name: str, *values: str, bots: tuple[str, ...] = ("main",), **changes: Any) -> Query:
+        return Query(
+            **{
+                "name": name,
+                "help": f"What {name} counts.",
+                "collection": "conversations",
+                "every": 60.0,
+                "stale_after": 300.0,
+                "bots": bots,
+                "label_names": ("value",) if values else (),
+                "variants": tuple(
+                    Variant((("value", value),), Predicate(f'{{"A":{number}}}'))
+                    for number, value in enumerate(values)
+                )
+                or (Variant(),),
+                **changes,
+            }
+        )
+
+    return made
+
+
+@pytest.fixture
+def plan_of() -> Callable[..., Plan]:
+    """Make a plan of queries, with every bot that they name."""
+
+    def made(*queries: Query, **labels: str) -> Plan:
+        names = dict.fromkeys(name for query in queries for name in query.bots)
+        shared = tuple(sorted(labels.items()))
+        bots = tuple(Bot(name, f"id of {name}", TokenSource(env="TOKEN"), shared) for name in names)
+        return make_plan(Config(bots, queries))
+
+    return made

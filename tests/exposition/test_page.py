@@ -1,0 +1,361 @@
+"""Laws of the metrics page: all of it from the first second, and nothing that is not so."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from prometheus_client.exposition import choose_encoder
+
+from exporter.errors import REASONS, ServerError
+from exporter.exposition.exposition import Exposition
+from exporter.exposition.telemetry import Telemetry
+from exporter.model import Changes, Plan, Query
+
+Page = Any
+MakeQuery = Callable[..., Query]
+PlanOf = Callable[..., Plan]
+
+TEXT = "text/plain; version=0.0.4"
+OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+PROMETHEUS_3 = (
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+    "application/openmetrics-text;version=0.0.1;q=0.5,"
+    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+)
+EMPTY = Exposition(Telemetry(0, 1), lambda: Changes((), ()))
+HARD = ('"quoted"', "back\\slash", "two\nlines", "line\u2028separator", "Зелен 漢 😀", "a=b,c}", " ")
+
+
+@pytest.fixture
+def plan(make: MakeQuery, plan_of: PlanOf) -> Plan:
+    return plan_of(
+        make("conversations", bots=("main", "support")),
+        make("conversations_by_channel", *HARD, bots=("main", "support"), every=30.0),
+        make("messages", bots=("support",), collection="messages"),
+        make("conversations_never", bots=("main",)),
+        area='the "north"\\\n',
+    )
+
+
+@pytest.fixture
+def busy(page: Page, plan: Plan) -> Page:
+    """Return the page of a plan in full swing: every query but the last was counted."""
+    page.apply(plan)
+    for poll in plan.polls[:-1]:
+        page.store.started(poll)
+        for row in range(len(poll.series)):
+            page.store.counted(poll, row, 2**53 - row)
+            page.telemetry.attempted(poll.bot.name, poll.query.collection, 200, 0.25)
+        page.store.finished(poll, 0.5, None)
+        page.store.asked(poll.bot.name, None)
+    error = ServerError("down", status=500)
+    page.store.failed(plan.polls[-1], [0], error)
+    page.store.finished(plan.polls[-1], 1.5, error)
+    page.telemetry.attempted("main", "conversations", None, 1.5)
+    page.telemetry.lagged(0.125)
+    page.telemetry.reloaded(1_750_000_000.0)
+    return page
+
+
+def labels_of(page: Page, name: str) -> list[dict[str, str]]:
+    found = [dict(labels) for shown, labels in page.samples() if shown == name]
+    return sorted(found, key=lambda labels: sorted(labels.items()))
+
+
+POLLS = [
+    {"bot": "main", "query": "conversations"},
+    {"bot": "main", "query": "conversations_by_channel"},
+    {"bot": "main", "query": "conversations_never"},
+    {"bot": "support", "query": "conversations"},
+    {"bot": "support", "query": "conversations_by_channel"},
+    {"bot": "support", "query": "messages"},
+]
+ASKED = [
+    {"bot": "main", "collection": "conversations"},
+    {"bot": "support", "collection": "conversations"},
+    {"bot": "support", "collection": "messages"},
+]
+OURS: dict[str, list[dict[str, str]]] = {
+    "nativechat_up": [{"bot": "main"}, {"bot": "support"}],
+    "nativechat_exporter_query_up": POLLS,
+    "nativechat_exporter_query_last_success_timestamp_seconds": POLLS,
+    "nativechat_exporter_query_last_run_timestamp_seconds": POLLS,
+    "nativechat_exporter_query_duration_seconds": POLLS,
+    "nativechat_exporter_query_interval_seconds": [
+        {"query": "conversations"},
+        {"query": "conversations_by_channel"},
+        {"query": "conversations_never"},
+        {"query": "messages"},
+    ],
+    "nativechat_exporter_query_runs_total": POLLS,
+    "nativechat_exporter_query_failures_total": [
+        {**poll, "reason": reason} for poll in POLLS for reason in sorted(REASONS)
+    ],
+    "nativechat_exporter_query_skipped_total": POLLS,
+    "nativechat_exporter_api_requests_total": [
+        {**asked, "code": code} for asked in ASKED for code in ("200", "none")
+    ],
+    "nativechat_exporter_api_request_duration_seconds_count": ASKED,
+    "nativechat_exporter_api_request_duration_seconds_sum": ASKED,
+    "nativechat_exporter_series": [{}],
+    "nativechat_exporter_schedule_lag_seconds": [{}],
+    "nativechat_exporter_config_last_reload_successful": [{}],
+    "nativechat_exporter_config_last_reload_success_timestamp_seconds": [{}],
+    "nativechat_exporter_shard_ordinal": [{}],
+    "nativechat_exporter_shard_total": [{}],
+}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_metric_of_ours_is_there_from_the_first_second_with_every_label_set(
+    page: Page, plan: Plan, name: str
+) -> None:
+    page.apply(plan)
+    wanted = sorted(OURS[name], key=lambda labels: sorted(labels.items()))
+    assert labels_of(page, name) == wanted
+
+
+def test_ours_is_all_there_is_before_the_first_count_beside_the_process(page: Page, plan: Plan) -> None:
+    page.apply(plan)
+    buckets, build = (
+        "nativechat_exporter_api_request_duration_seconds_bucket",
+        "nativechat_exporter_build_info",
+    )
+    beside = {buckets, build, "nativechat_exporter_internal_errors_total"}
+    shown = {name for name, _ in page.samples() if not name.startswith(("process_", "python_"))}
+    assert shown == {*OURS, *beside}
+
+
+def test_the_build_the_process_and_python_are_told_of(page: Page) -> None:
+    [build] = labels_of(page, "nativechat_exporter_build_info")
+    assert set(build) == {"version", "python"}
+    names = {name for name, _ in page.samples()}
+    assert {"process_resident_memory_bytes", "process_cpu_seconds_total", "python_info"} <= names
+
+
+def test_before_the_first_run_everything_of_a_poll_is_0(page: Page, plan: Plan) -> None:
+    page.apply(plan)
+    values = {
+        value for (name, _), value in page.samples().items() if name.startswith("nativechat_exporter_query_")
+    }
+    assert values == {0.0, 30.0, 60.0}, "0 but for the intervals"
+
+
+def test_a_query_is_absent_until_it_was_counted_head_and_all(busy: Page) -> None:
+    for accept in (TEXT, OPENMETRICS):
+        assert "nativechat_conversations " in busy.text(accept)
+        assert "nativechat_conversations_never" not in busy.text(accept)
+
+
+def test_a_count_reads_back_exactly_under_every_label(busy: Page, plan: Plan) -> None:
+    for accept in (TEXT, OPENMETRICS):
+        samples = busy.samples(accept)
+        for poll in plan.polls[:-1]:
+            for row, series in enumerate(poll.series):
+                assert samples[series.metric, frozenset(series.labels)] == 2**53 - row
+
+
+def test_what_happened_is_told(busy: Page) -> None:
+    samples = busy.samples()
+
+    def of(name: str, **labels: str) -> float:
+        value = samples[f"nativechat_{name}", frozenset(labels.items())]
+        assert isinstance(value, float)
+        return value
+
+    never = {"bot": "main", "query": "conversations_never"}
+    assert (of("up", bot="main"), of("up", bot="support")) == (1.0, 1.0)
+    assert of("exporter_query_failures_total", **never, reason="server_error") == 1.0
+    assert of("exporter_query_duration_seconds", **never) == 1.5
+    assert of("exporter_query_runs_total", bot="main", query="conversations") == 1.0
+    assert of("exporter_query_last_run_timestamp_seconds", bot="main", query="conversations") == 1_750_001_000
+    assert of("exporter_series") == 2 * len(HARD) + 3
+    assert of("exporter_api_requests_total", bot="main", collection="conversations", code="none") == 1.0
+    assert of("exporter_schedule_lag_seconds") == 0.125
+
+
+def test_both_formats_say_the_same(busy: Page) -> None:
+    text, openmetrics = busy.samples(TEXT), busy.samples(OPENMETRICS)
+    assert text.keys() == openmetrics.keys()
+    moving = ("process_", "python_")
+    assert {key: text[key] for key in text if not key[0].startswith(moving)} == {
+        key: openmetrics[key] for key in openmetrics if not key[0].startswith(moving)
+    }
+
+
+@pytest.mark.parametrize("accept", [TEXT, OPENMETRICS])
+def test_nothing_carries_a_timestamp(busy: Page, accept: str) -> None:
+    samples = [sample for family in busy.families(accept) for sample in family.samples]
+    assert samples
+    assert [sample for sample in samples if sample.timestamp is not None] == []
+    assert not [sample for sample in samples if sample.name.endswith("_created")]
+
+
+def test_openmetrics_ends_once(busy: Page) -> None:
+    assert busy.text(OPENMETRICS).endswith("\n# EOF\n")
+    assert busy.text(OPENMETRICS).count("# EOF") == 1
+    assert "# EOF" not in busy.text(TEXT)
+
+
+@pytest.mark.parametrize("accept", [TEXT, OPENMETRICS])
+def test_every_family_is_told_of_once(busy: Page, accept: str) -> None:
+    heads = [line for line in busy.text(accept).split("\n") if line.startswith("# TYPE ")]
+    assert len(set(heads)) == len(heads)
+
+
+def test_promtool_has_nothing_to_say_but_of_the_one_name_that_is_promised(busy: Page) -> None:
+    promtool = shutil.which("promtool")
+    assert promtool, "promtool is missing: install Debian's package prometheus (make test does)"
+    page, _ = busy.exposition.scrape(TEXT, "identity")
+    checked = subprocess.run(
+        [promtool, "check", "metrics"], input=page, capture_output=True, timeout=60, check=False
+    )
+    said = (checked.stdout + checked.stderr).decode().splitlines()
+    assert said == ['nativechat_exporter_shard_total non-counter metrics should not have "_total" suffix']
+
+
+def test_a_value_that_changes_changes_its_line_only(busy: Page, plan: Plan) -> None:
+    before = busy.lines()
+    busy.store.counted(plan.polls[2], 3, 1)
+    after = busy.lines()
+    assert len(after) == len(before)
+    [(old, new)] = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
+    assert old.rpartition(" ")[0] == new.rpartition(" ")[0]
+    assert new.endswith(" 1.0")
+
+
+def test_a_series_that_gets_stale_leaves_the_page_and_is_counted_out(busy: Page) -> None:
+    busy.clock.now += 301.0
+    assert labels_of(busy, "nativechat_conversations") == []
+    assert busy.samples()["nativechat_exporter_series", frozenset()] == 0.0
+
+
+def test_help_says_how_old_a_value_can_be(busy: Page) -> None:
+    help_text = "What conversations counts. Asked every 1m; absent once older than 5m."
+    assert f"# HELP nativechat_conversations {help_text}\n" in busy.text(TEXT)
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "",
+        "*/*",
+        "text/html",
+        TEXT,
+        OPENMETRICS,
+        PROMETHEUS_3,
+        "text/plain;version=1.0.0",
+        "application/openmetrics-text",
+        "application/openmetrics-text;version=0.0.1,text/plain",
+    ],
+)
+def test_the_content_type_is_the_librarys_and_the_page_is_of_that_type(busy: Page, accept: str) -> None:
+    body, headers = busy.exposition.scrape(accept, "")
+    told = dict(headers)
+    assert told["Content-Type"] == choose_encoder(accept)[1]
+    assert told["Vary"] == "Accept, Accept-Encoding"
+    assert body.endswith(b"# EOF\n") == told["Content-Type"].startswith("application/openmetrics-text")
+
+
+@pytest.mark.parametrize("escaping", ["allow-utf-8", "underscores", "dots", "values", "another"])
+@pytest.mark.parametrize("kind", ["application/openmetrics-text", "text/plain"])
+def test_no_escaping_scheme_changes_a_name(busy: Page, kind: str, escaping: str) -> None:
+    accept = TEXT if kind == "text/plain" else OPENMETRICS
+    body, _ = busy.exposition.scrape(f"{kind};version=1.0.0;escaping={escaping}", "")
+    names = {line.split("{")[0].split(" ")[0] for line in body.decode().split("\n") if line[:1] != "#"}
+    plain = {line.split("{")[0].split(" ")[0] for line in busy.text(accept).split("\n") if line[:1] != "#"}
+    assert names == plain
+
+
+accepts = st.lists(
+    st.sampled_from(
+        ["application/openmetrics-text", "text/plain", ";", ",", "version=", "1.0.0", "1.x", "é", "q=", "*/*"]
+    )
+).map("".join)
+
+
+@given(accepts | st.text())
+@example("text/plain;version=1.x")
+def test_any_accept_header_gets_a_page(accept: str) -> None:
+    body, headers = EMPTY.scrape(accept, accept)
+    assert body
+    assert dict(headers)["Content-Type"].startswith(("text/plain", "application/openmetrics-text"))
+
+
+@pytest.mark.parametrize(
+    ("accepted", "encoding"),
+    [("gzip", "gzip"), ("deflate, GZIP;q=0.5", "gzip"), ("identity", None), ("", None), ("br", None)],
+)
+def test_a_page_is_compressed_for_who_takes_it(busy: Page, accepted: str, encoding: str | None) -> None:
+    body, headers = busy.exposition.scrape(TEXT, accepted)
+    assert dict(headers).get("Content-Encoding") == encoding
+    page = gzip.decompress(body) if encoding else body
+    assert page.startswith(b"# HELP nativechat_conversations ")
+
+
+def test_a_reload_shows_the_new_plan_only(busy: Page, make: MakeQuery, plan_of: PlanOf) -> None:
+    busy.apply(plan_of(make("conversations", bots=("sales",))))
+    page = busy.text()
+    assert 'bot="sales"' in page
+    assert 'bot="main"' not in page
+    assert 'bot="support"' not in page
+
+
+def test_a_reload_keeps_what_stays_the_same(busy: Page, plan: Plan) -> None:
+    before = busy.lines()
+    busy.apply(plan)
+    assert busy.lines() == before
+
+
+@pytest.mark.usefixtures("restless")
+def test_no_scrape_shows_values_of_one_plan_under_labels_of_another(
+    page: Page, make: MakeQuery, plan_of: PlanOf
+) -> None:
+    """Each plan's bot has counts of its own; a longer plan and a shorter one take turns."""
+    plans = [
+        plan_of(make("conversations", "x", "y", bots=("one",)), make("messages", bots=("one",))),
+        plan_of(make("conversations", "x", bots=("two",))),
+    ]
+    counts = {"one": 1.0, "two": 2.0}
+    seen: set[tuple[str, float]] = set()
+    failures: list[BaseException] = []
+    ended = threading.Event()
+
+    def apply(plan: Plan) -> None:
+        page.store.apply(plan)
+        for poll in plan.polls:
+            for row in range(len(poll.series)):
+                page.store.counted(poll, row, int(counts[poll.bot.name]))
+
+    def scrape() -> None:
+        try:
+            while not ended.is_set():
+                shown = {
+                    (dict(labels)["bot"], value)
+                    for (name, labels), value in page.samples().items()
+                    if name in ("nativechat_conversations", "nativechat_messages")
+                }
+                assert len({bot for bot, _ in shown}) <= 1
+                seen.update(shown)
+        except BaseException as failure:  # noqa: BLE001 - the test's own thread reports it
+            failures.append(failure)
+
+    threads = [threading.Thread(target=scrape, name=f"scraper {number}") for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for turn in range(300):
+        plan = plans[turn % 2]
+        page.exposition.apply(plan, with_it=lambda plan=plan: apply(plan))
+    ended.set()
+    for thread in threads:
+        thread.join(30.0)
+    assert failures == []
+    assert seen <= set(counts.items())

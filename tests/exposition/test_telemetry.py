@@ -1,0 +1,148 @@
+"""Laws of what the process tells of itself."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from exporter.exposition.telemetry import Telemetry
+from exporter.model import Plan, Query
+
+MakeQuery = Callable[..., Query]
+PlanOf = Callable[..., Plan]
+
+OF_BOTS = "nativechat_exporter_api_request"
+
+
+@pytest.fixture
+def telemetry() -> Telemetry:
+    return Telemetry(2, 5)
+
+
+def value(telemetry: Telemetry, name: str, **labels: str) -> float | None:
+    return telemetry.registry.get_sample_value(f"nativechat_exporter_{name}", labels)
+
+
+def bots_shown(registry: CollectorRegistry) -> set[str]:
+    return {sample.labels["bot"] for sample in samples_of_bots(registry)}
+
+
+def samples_of_bots(registry: CollectorRegistry) -> list[Any]:
+    families = [family for family in registry.collect() if family.name.startswith(OF_BOTS)]
+    return [sample for family in families for sample in family.samples]
+
+
+def test_the_shard_is_told(telemetry: Telemetry) -> None:
+    assert (value(telemetry, "shard_ordinal"), value(telemetry, "shard_total")) == (2.0, 5.0)
+
+
+def test_two_processes_parts_share_no_registry() -> None:
+    one, other = Telemetry(0, 1), Telemetry(0, 1)
+    one.defect()
+    assert (value(one, "internal_errors_total"), value(other, "internal_errors_total")) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(0.5, 0.5), (0.0, 0.0), (-0.25, 0.0)])
+def test_a_run_is_never_early(telemetry: Telemetry, seconds: float, shown: float) -> None:
+    telemetry.lagged(seconds)
+    assert value(telemetry, "schedule_lag_seconds") == shown
+
+
+def test_a_failed_reload_keeps_the_time_of_the_last_good_one(telemetry: Telemetry) -> None:
+    successful, when = "config_last_reload_successful", "config_last_reload_success_timestamp_seconds"
+    telemetry.reloaded(1_750_000_000.0)
+    assert (value(telemetry, successful), value(telemetry, when)) == (1.0, 1_750_000_000.0)
+    telemetry.reloaded(None)
+    assert (value(telemetry, successful), value(telemetry, when)) == (0.0, 1_750_000_000.0)
+
+
+def test_attempts_count_by_status_and_are_timed(
+    telemetry: Telemetry, make: MakeQuery, plan_of: PlanOf
+) -> None:
+    telemetry.apply(plan_of(make("conversations")))
+    of_main = {"bot": "main", "collection": "conversations"}
+    for status in (200, 200, 503, None):
+        telemetry.attempted("main", "conversations", status, 0.25)
+    counted = {
+        code: value(telemetry, "api_requests_total", **of_main, code=code) for code in ("200", "503", "none")
+    }
+    assert counted == {"200": 2.0, "503": 1.0, "none": 1.0}
+    assert value(telemetry, "api_request_duration_seconds_count", **of_main) == 4.0
+    assert value(telemetry, "api_request_duration_seconds_sum", **of_main) == 1.0
+
+
+def test_a_reload_keeps_the_counts_of_a_bot_that_stays(
+    telemetry: Telemetry, make: MakeQuery, plan_of: PlanOf
+) -> None:
+    telemetry.apply(plan_of(make("conversations")))
+    telemetry.attempted("main", "conversations", 200, 0.25)
+    telemetry.apply(plan_of(make("conversations", every=30.0), make("messages", collection="messages")))
+    of_main = {"bot": "main", "code": "200"}
+    assert value(telemetry, "api_requests_total", **of_main, collection="conversations") == 1.0
+    assert value(telemetry, "api_requests_total", **of_main, collection="messages") == 0.0
+
+
+def test_every_label_set_of_a_bot_that_is_gone_vanishes(
+    telemetry: Telemetry, make: MakeQuery, plan_of: PlanOf
+) -> None:
+    telemetry.apply(plan_of(make("conversations", bots=("main", "support"))))
+    for status in (200, 418, None):
+        telemetry.attempted("support", "conversations", status, 0.25)
+    telemetry.apply(plan_of(make("conversations")))
+    assert bots_shown(telemetry.registry) == {"main"}
+
+
+def test_an_attempt_for_a_bot_that_is_gone_brings_it_not_back(
+    telemetry: Telemetry, make: MakeQuery, plan_of: PlanOf
+) -> None:
+    telemetry.apply(plan_of(make("conversations")))
+    telemetry.attempted("gone", "conversations", 200, 0.25)
+    telemetry.attempted("main", "messages", 200, 0.25)
+    assert {sample.labels["collection"] for sample in samples_of_bots(telemetry.registry)} == {
+        "conversations"
+    }
+    assert bots_shown(telemetry.registry) == {"main"}
+
+
+def test_a_bot_that_came_back_starts_from_0(telemetry: Telemetry, make: MakeQuery, plan_of: PlanOf) -> None:
+    plan = plan_of(make("conversations"))
+    telemetry.apply(plan)
+    telemetry.attempted("main", "conversations", 200, 0.25)
+    telemetry.apply(plan_of())
+    telemetry.apply(plan)
+    assert {sample.value for sample in samples_of_bots(telemetry.registry)} == {0.0}
+
+
+@pytest.mark.usefixtures("restless")
+def test_attempts_in_flight_over_reloads_leave_nothing_of_a_bot_that_is_gone(
+    telemetry: Telemetry, make: MakeQuery, plan_of: PlanOf
+) -> None:
+    both, one = plan_of(make("messages", bots=("main", "gone"))), plan_of(make("messages"))
+    collection = both.queries[0].collection
+    failures: list[BaseException] = []
+    ended = threading.Event()
+
+    def attempt() -> None:
+        try:
+            status = 200
+            while not ended.is_set():
+                status += 1
+                telemetry.attempted("gone", collection, status, 0.25)
+        except BaseException as failure:  # noqa: BLE001 - the test's own thread reports it
+            failures.append(failure)
+
+    threads = [threading.Thread(target=attempt, name=f"worker {number}") for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for _ in range(100):
+        telemetry.apply(both)
+        telemetry.apply(one)
+        assert bots_shown(telemetry.registry) == {"main"}
+    ended.set()
+    for thread in threads:
+        thread.join(30.0)
+    assert failures == []

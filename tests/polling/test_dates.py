@@ -1,0 +1,104 @@
+"""Laws of proving how dates are written: nothing is believed that has not matched something."""
+
+from __future__ import annotations
+
+import json
+from typing import TypeAlias
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.errors import ApiError, DatesUnverified, Rejected, ServerError
+from exporter.language.predicate import exists_probe, since_epoch_probe
+from exporter.model import DATE_FORMATS, DateFormat, DateSetting
+from exporter.polling.dates import prove
+from exporter.polling.lane import Done
+
+Kept: TypeAlias = "dict[str, frozenset[DateFormat] | None]"
+"""For each field, the formats that match its dates; None where no element has the field."""
+
+settings = st.sampled_from([*DATE_FORMATS, "auto"])
+fields = st.dictionaries(
+    st.sampled_from(["StartedAt", "EndedAt", "Data.at"]),
+    st.one_of(st.none(), st.frozensets(st.sampled_from(DATE_FORMATS))),
+    min_size=1,
+)
+
+
+class Api:
+    """Answers probes about fields, and refuses some formats."""
+
+    def __init__(self, kept: Kept, refused: frozenset[DateFormat] = frozenset()) -> None:
+        self.asked: list[str] = []
+        self.ended: list[tuple[DateFormat | None, ApiError | None]] = []
+        self._answers: dict[str, int | ApiError] = {}
+        for name, formats in kept.items():
+            self._answers[exists_probe(name)] = 0 if formats is None else 3
+            for way in DATE_FORMATS:
+                found: int | ApiError = 3 if way in (formats or ()) else 0
+                found = Rejected("no", status=400) if way in refused else found
+                self._answers[since_epoch_probe(name, way)] = found
+
+    def fail(self, probe: str, error: ApiError) -> None:
+        self._answers[probe] = error
+
+    def ask(self, text: str, done: Done) -> None:
+        self.asked.append(text)
+        answer = self._answers[text]
+        if isinstance(answer, ApiError):
+            done(None, answer)
+        else:
+            done(answer, None)
+
+    def prove(self, setting: DateSetting, *names: str) -> tuple[DateFormat | None, ApiError | None]:
+        prove(setting, "conversations", names, self.ask, lambda *outcome: self.ended.append(outcome))
+        assert len(self.ended) == 1
+        return self.ended[0]
+
+
+@given(fields, settings, st.frozensets(st.sampled_from(DATE_FORMATS)))
+def test_a_format_is_proven_if_and_only_if_it_matches_in_every_field(
+    kept: Kept, setting: DateSetting, refused: frozenset[DateFormat]
+) -> None:
+    tried = DATE_FORMATS if setting == "auto" else (setting,)
+    good = [way for way in tried if way not in refused and all(way in (f or ()) for f in kept.values())]
+    proven, error = Api(kept, refused).prove(setting, *kept)
+    assert proven == (good[0] if good else None)
+    assert isinstance(error, DatesUnverified) == (not good)
+
+
+def test_a_proof_asks_for_the_field_and_then_for_dates_since_1970() -> None:
+    api = Api({"StartedAt": frozenset({"iso"})})
+    assert api.prove("iso", "StartedAt") == ("iso", None)
+    assert [json.loads(text) for text in api.asked] == [
+        {"StartedAt": {"$exists": True}},
+        {"StartedAt": {"$gte": "1970-01-01T00:00:00.000Z"}},
+    ]
+
+
+def test_a_field_that_no_element_has_proves_nothing_and_is_not_asked_for_dates() -> None:
+    api = Api({"StartedAt": None})
+    _, error = api.prove("auto", "StartedAt")
+    assert str(error) == (
+        "none of the conversations has the field StartedAt yet: how its dates are written cannot be proven"
+    )
+    assert len(api.asked) == 1
+
+
+def test_a_refuted_setting_names_the_field() -> None:
+    _, error = Api({"StartedAt": frozenset({"epoch-ms"})}).prove("iso", "StartedAt")
+    assert str(error) == "conversations have the field StartedAt, but no date format tried matches any"
+
+
+@pytest.mark.parametrize("probe", [exists_probe("StartedAt"), since_epoch_probe("StartedAt", "iso")])
+def test_an_api_that_fails_during_the_proof_is_told_as_such(probe: str) -> None:
+    api, failure = Api({"StartedAt": frozenset({"iso"})}), ServerError("ill", status=500)
+    api.fail(probe, failure)
+    assert api.prove("auto", "StartedAt") == (None, failure)
+
+
+def test_an_api_that_refuses_the_question_for_the_field_is_told_as_such() -> None:
+    api, failure = Api({"StartedAt": frozenset({"iso"})}), Rejected("no", status=400)
+    api.fail(exists_probe("StartedAt"), failure)
+    assert api.prove("iso", "StartedAt") == (None, failure)

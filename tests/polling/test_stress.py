@@ -1,0 +1,86 @@
+"""The whole under stress: nothing that is due is forgotten, nothing is asked more often than due."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exporter.errors import BadAnswer, Rejected, ServerError, Throttled, TimedOut, Unreachable
+
+if TYPE_CHECKING:
+    from tests.polling.conftest import Behave, Call, Kit, Outcome, World
+
+    MakeWorld = Callable[[Behave], World]
+
+BOTS = tuple(f"bot_{n}" for n in range(5))
+
+
+def weather(seed: int) -> Behave:
+    """Answers of random kinds after random times."""
+    chance = random.Random(seed)
+    failures = (
+        Unreachable("gone"),
+        ServerError("ill", status=500),
+        Throttled("slow down", status=429),
+        Throttled("slow down", status=503, retry_after=2.0),
+        Rejected("no", status=400),
+        BadAnswer("odd", status=200),
+    )
+
+    def behave(call: Call) -> Outcome:
+        kind = chance.random()
+        if kind < 0.75:
+            return chance.choice([0.001, 0.05, 0.4]), 7
+        return (0.1, chance.choice(failures)) if kind < 0.98 else (call.budget, TimedOut("no answer"))
+
+    return behave
+
+
+@pytest.mark.parametrize("workers", [3, 64])
+def test_two_hundred_polls_in_bad_weather_are_each_run_exactly_as_often_as_due(
+    kit: Kit, world: MakeWorld, workers: int
+) -> None:
+    run = world(weather(workers))
+    rates = (None, 30.0, 15.0, 8.0, 20.0)
+    bots = [kit.bot(name, rate=rate, timeout=5.0) for name, rate in zip(BOTS, rates, strict=True)]
+    queries = [kit.query(f"query_{n}", every=10.0 + n % 7, bots=BOTS) for n in range(40)]
+    plan = kit.plan(bots, queries, workers=workers)
+    run.poller.apply(plan)
+    run.run(300.0)
+    due = {poll.key: int(300.0 // poll.query.every) for poll in plan.polls}
+    for poll in plan.polls:
+        key = poll.key
+        assert run.notes.runs[key] + run.notes.skips[key] in range(due[key] - 1, due[key] + 3)
+    run.behave = lambda _: (0.01, 7)
+    run.run(60.0)
+    for poll in plan.polls:
+        key = poll.key
+        in_flight = run.notes.runs[key] - len(run.notes.ends[key])
+        assert in_flight in (0, 1)
+        assert len(run.notes.counts[key]) + len(run.notes.failures[key]) == len(run.notes.ends[key])
+        assert run.notes.ends[key][-1][1] is None
+    asked = Counter(bot for bot, _ in (key for key, ends in run.notes.ends.items() for _ in ends))
+    assert run.notes.requests == asked
+    assert run.most[""] <= workers
+    assert run.defects == 0
+
+
+def test_nothing_is_left_behind_once_all_is_answered(kit: Kit, world: MakeWorld) -> None:
+    run = world(weather(1))
+    queries = [kit.query(f"query_{n}", every=10.0, bots=BOTS) for n in range(40)]
+    for n in range(20):
+        bots = [kit.bot(name, labels=(("release", str(n % 3)),), timeout=5.0) for name in BOTS]
+        run.poller.apply(kit.plan(bots, queries[: 10 + n], workers=8))
+        run.run(12.0)
+    run.poller.apply(kit.plan([], []))
+    run.run(400.0)
+    poller = run.poller
+    assert run.open() == poller._shares.busy == poller._shares._probing == 0
+    assert not poller._flights
+    assert not poller._wakes
+    assert poller.timetable.run_due() == float("inf")
+    assert all(asker.closed for asker in run.askers)

@@ -1,0 +1,125 @@
+"""Laws of the workers: bounded, made as needed, lost to no defect."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exporter.polling.workers import Workers
+
+PATIENCE = 20.0
+
+
+class Jobs:
+    """Jobs that block until they are let go."""
+
+    def __init__(self) -> None:
+        self.started = threading.Semaphore(0)
+        self.go = threading.Event()
+        self.threads: set[str] = set()
+
+    def __call__(self) -> None:
+        self.threads.add(threading.current_thread().name)
+        self.started.release()
+        assert self.go.wait(PATIENCE)
+
+    def wait_for(self, jobs: int) -> None:
+        for _ in range(jobs):
+            assert self.started.acquire(timeout=PATIENCE)
+
+
+def nothing() -> None:
+    """Take note of nothing."""
+
+
+def run_and_wait(workers: Workers, times: int = 1) -> None:
+    """Have quick jobs done, one after the other."""
+    for _ in range(times):
+        done = threading.Event()
+        workers.run(done.set)
+        assert done.wait(PATIENCE)
+
+
+@settings(max_examples=20)
+@given(st.integers(1, 10), st.integers(1, 20))
+def test_as_many_jobs_run_at_once_as_the_limit_allows(limit: int, jobs: int) -> None:
+    workers, blocked = Workers(limit, nothing), Jobs()
+    for _ in range(jobs):
+        workers.run(blocked)
+    blocked.wait_for(min(limit, jobs))
+    assert len(blocked.threads) == min(limit, jobs)
+    blocked.go.set()
+    blocked.wait_for(jobs - min(limit, jobs))
+    assert len(blocked.threads) <= limit
+    workers.stop()
+
+
+def test_a_limit_that_is_raised_gives_a_job_a_thread_whatever_ran_before() -> None:
+    workers, blocked = Workers(1, nothing), Jobs()
+    for _ in range(5):
+        relayed = threading.Event()
+        workers.run(lambda relayed=relayed: workers.run(relayed.set))  # type: ignore[misc]
+        assert relayed.wait(PATIENCE)
+    workers.limit = 3
+    for _ in range(3):
+        workers.run(blocked)
+    blocked.wait_for(3)
+    blocked.go.set()
+    workers.stop()
+
+
+def test_a_job_that_raises_is_logged_told_and_costs_no_thread(caplog: pytest.LogCaptureFixture) -> None:
+    told = threading.Semaphore(0)
+    workers = Workers(1, told.release)
+
+    def defective() -> None:
+        raise RuntimeError("a defect")
+
+    for _ in range(3):
+        workers.run(defective)
+        assert told.acquire(timeout=PATIENCE)
+    run_and_wait(workers)
+    assert [str(record.exc_info[1]) for record in caplog.records if record.exc_info] == ["a defect"] * 3
+    workers.stop()
+
+
+def test_threads_end_once_they_are_idle_after_a_stop() -> None:
+    before = set(threading.enumerate())
+    workers, blocked = Workers(4, nothing), Jobs()
+    for _ in range(4):
+        workers.run(blocked)
+    blocked.wait_for(4)
+    made = set(threading.enumerate()) - before
+    workers.stop()
+    blocked.go.set()
+    for thread in made:
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+
+
+def test_a_system_that_refuses_threads_lowers_the_limit_and_loses_no_job() -> None:
+    script = """
+import threading
+from exporter.polling.workers import Workers
+workers, go, done = Workers(8, lambda: None), threading.Event(), threading.Semaphore(0)
+def job():
+    go.wait(10.0)
+    done.release()
+workers.run(job)
+threading.stack_size(1 << 48)
+for _ in range(4):
+    workers.run(job)
+go.set()
+assert all(done.acquire(timeout=10.0) for _ in range(5))
+print(workers.limit)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ended.stdout, ended.returncode) == ("1\n", 0), ended.stderr
+    assert "the system allows no more threads" in ended.stderr

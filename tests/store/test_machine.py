@@ -1,0 +1,307 @@
+"""Whatever is told in whatever order, the store gives out the last fresh count of each series, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from exporter.errors import (
+    REASONS,
+    ApiError,
+    BadAnswer,
+    Rejected,
+    ServerError,
+    Throttled,
+    TimedOut,
+    Unreachable,
+)
+from exporter.model import Bot, Config, Plan, Poll, PollState, Predicate, Query, Series, TokenSource, Variant
+from exporter.plan import keep_same, make_plan
+from exporter.store.store import Store
+from exporter.store.views import PollView, Turn
+
+ALL = 1000
+NEVER = PollState(False, 0.0, 0.0, 0.0, 0, 0, (0,) * len(REASONS))
+NOTHING = Plan((), ZoneInfo("UTC"), 1)
+ERRORS = (
+    Unreachable("refused"),
+    TimedOut("too slow"),
+    Throttled("patience", status=429, retry_after=1.0),
+    ServerError("down", status=500),
+    ServerError("down", status=502),
+    Rejected("bad predicate", status=400),
+    Rejected("unknown bot", status=404),
+    BadAnswer("no count", status=200),
+)
+
+errors = st.sampled_from(ERRORS)
+stale_afters = st.sampled_from([3.0, 10.0, 30.0])
+outcomes = st.none() | errors
+predicates = st.sampled_from([Predicate('{"A":1}'), Predicate('{"A":2}'), Predicate('{"B":1}', ("B",))])
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> Plan:
+    """Give plans that are often alike: few names, few predicates, few times."""
+    bots = tuple(
+        Bot(name, f"id of {name}", TokenSource(env=draw(st.sampled_from(["ONE", "TWO"]))))
+        for name in draw(st.lists(st.sampled_from("ab"), unique=True, min_size=1))
+    )
+    names = tuple(bot.name for bot in bots)
+    queries = []
+    for name in draw(st.lists(st.sampled_from(["q", "r"]), unique=True, min_size=1)):
+        values = draw(st.lists(st.sampled_from("xyz"), unique=True, min_size=1))
+        variants = tuple(Variant((("value", value),), draw(predicates)) for value in values)
+        stale_after = draw(stale_afters)
+        queries.append(Query(name, "Help.", "messages", 5.0, stale_after, names, variants=variants))
+    return make_plan(Config(bots, tuple(draw(st.permutations(queries)))))
+
+
+@dataclass
+class Known:
+    """What the model holds of one poll: plain, and without a thought for speed."""
+
+    poll: Poll
+    told: dict[Series, tuple[int, float]] = field(default_factory=dict)
+    state: PollState = NEVER
+    ended: bool = False
+    attempted: bool = False
+    failed: tuple[ApiError, float] | None = None
+    spell: tuple[ApiError, float] | None = None
+
+    def forget_stale(self, now: float) -> None:
+        limit = self.poll.query.stale_after
+        self.told = {series: told for series, told in self.told.items() if now - told[1] <= limit}
+
+    def counts(self) -> list[int | None]:
+        return [self.told[series][0] if series in self.told else None for series in self.poll.series]
+
+
+def told_of_a_poll(method: Callable[[Any, st.DataObject], None]) -> Callable[[Any, st.DataObject], None]:
+    """Make a rule of what polling tells, once there was a poll to tell of."""
+    return precondition(lambda machine: bool(machine.every_poll))(rule(data=st.data())(method))
+
+
+class StoreMachine(RuleBasedStateMachine):
+    """Tells a store and a model the same, and compares what they give out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 1000.0
+        self.store = Store(self)
+        self.plan = NOTHING
+        self.known: dict[tuple[str, str], Known] = {}
+        self.up: dict[str, tuple[Bot, bool | None, tuple[ApiError, float] | None, float]] = {}
+        self.every_poll: list[Poll] = []
+        self.replayed: dict[tuple[int, int], int] = {}
+        self.states: dict[int, PollState] = {}
+
+    # The machine is the clock, too
+
+    def steady(self) -> float:
+        return self.now
+
+    def wall(self) -> float:
+        return self.now * 2
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    @rule(seconds=st.sampled_from([1.0, 2.0, 3.0, 7.0, 10.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.sleep(seconds)
+        for known in self.known.values():
+            known.forget_stale(self.now)
+
+    # What the hall tells
+
+    @initialize(plan=plans())
+    def first_plan(self, plan: Plan) -> None:
+        self.load(plan)
+
+    @rule(data=st.data())
+    def reload(self, data: st.DataObject) -> None:
+        match data.draw(
+            st.sampled_from(["another plan", "stale_after", "one poll less", "order", "nothing"])
+        ):
+            case "another plan":
+                plan = data.draw(plans())
+            case "stale_after":
+                plan = self.with_stale_after(data.draw(stale_afters))
+            case "one poll less":
+                plan = replace(self.plan, polls=self.plan.polls[:-1])
+            case "order":
+                plan = replace(self.plan, polls=self.plan.polls[::-1])
+            case _:
+                plan = self.plan
+        self.load(plan)
+
+    def with_stale_after(self, stale_after: float) -> Plan:
+        changed = [replace(p, query=replace(p.query, stale_after=stale_after)) for p in self.plan.polls]
+        return replace(self.plan, polls=tuple(changed))
+
+    def load(self, plan: Plan) -> None:
+        self.plan = keep_same(plan, self.plan)
+        self.every_poll.extend(poll for poll in self.plan.polls if not self.is_known(poll))
+        self.store.apply(self.plan)
+        before, self.known = self.known, {}
+        for poll in self.plan.polls:
+            known = replace(before[poll.key], poll=poll) if poll.key in before else Known(poll)
+            known.told = {series: told for series, told in known.told.items() if series in poll.series}
+            known.forget_stale(self.now)
+            self.known[poll.key] = known
+        same = {bot.name: bot for bot in self.plan.bots}
+        self.up = {
+            name: self.up[name] if name in self.up and self.up[name][0] == bot else (bot, None, None, 0.0)
+            for name, bot in same.items()
+        }
+        self.replayed, self.states = {}, {}
+
+    def is_known(self, poll: Poll) -> bool:
+        return any(poll is one for one in self.every_poll)
+
+    # What polling tells, of polls that are gone too
+
+    def pick(self, data: st.DataObject) -> tuple[Poll, Known | None]:
+        in_use = st.sampled_from(self.plan.polls or self.every_poll)
+        poll = data.draw(in_use | in_use | st.sampled_from(self.every_poll))
+        known = self.known.get(poll.key)
+        return poll, known if known is not None and known.poll is poll else None
+
+    @told_of_a_poll
+    def started(self, data: st.DataObject) -> None:
+        poll, known = self.pick(data)
+        self.store.started(poll)
+        if known:
+            known.state = replace(known.state, runs=known.state.runs + 1, last_run=self.wall())
+
+    @told_of_a_poll
+    def skipped(self, data: st.DataObject) -> None:
+        poll, known = self.pick(data)
+        self.store.skipped(poll)
+        if known:
+            known.state = replace(known.state, skipped=known.state.skipped + 1)
+
+    @told_of_a_poll
+    def counted(self, data: st.DataObject) -> None:
+        poll, known = self.pick(data)
+        rows = st.integers(0, len(poll.series) - 1)
+        for row in data.draw(st.lists(rows, unique=True, min_size=1)):
+            count = data.draw(st.integers(0, 3) | st.integers(0, 2**53))
+            self.store.counted(poll, row, count)
+            if known:
+                known.attempted = True
+                known.told[poll.series[row]] = (count, self.now)
+
+    @told_of_a_poll
+    def failed(self, data: st.DataObject) -> None:
+        poll, known = self.pick(data)
+        error = data.draw(errors)
+        self.store.failed(poll, range(len(poll.series)), error)
+        if known:
+            known.attempted = True
+            known.failed = (error, self.now)
+            failures = tuple(
+                number + (reason == error.reason)
+                for number, reason in zip(known.state.failures, REASONS, strict=True)
+            )
+            known.state = replace(known.state, failures=failures)
+
+    @told_of_a_poll
+    def finished(self, data: st.DataObject) -> None:
+        poll, known = self.pick(data)
+        error = data.draw(outcomes)
+        duration = data.draw(st.floats(0.0, 10.0))
+        turn = self.store.finished(poll, duration, error)
+        if known is None:
+            assert turn is None
+            return
+        known.attempted = known.ended = True
+        success = known.state.last_success if error else self.wall()
+        known.state = replace(known.state, up=not error, duration=duration, last_success=success)
+        assert turn == self.turn(known, error)
+
+    def turn(self, known: Known, error: ApiError | None) -> Turn | None:
+        before = known.spell
+        known.spell = (error, before[1] if before else self.now) if error else None
+        match before, error:
+            case (None, None):
+                return None
+            case (None, ApiError() as begun):
+                return Turn("began", begun, self.now)
+            case ((old, since), None):
+                return Turn("ended", old, since)
+            case ((old, since), ApiError() as new):
+                alike = (old.reason, old.status) == (new.reason, new.status)
+                return None if alike else Turn("changed", new, since)
+        raise AssertionError(before, error)
+
+    @rule(name=st.sampled_from("abz"), error=outcomes)
+    def asked(self, name: str, error: ApiError | None) -> None:
+        self.store.asked(name, error)
+        if name in self.up:
+            bot, _, last, _ = self.up[name]
+            answers = error is None or error.status in (400, 422)
+            self.up[name] = (bot, answers, (error, self.now) if error else last, self.now)
+
+    # What is given out
+
+    @rule()
+    def scrape(self) -> None:
+        changes = self.store.take_changes()
+        assert len({change.poll for change in changes.polls}) == len(changes.polls)
+        for change in changes.polls:
+            self.states[change.poll] = change.state
+            for row, count in change.counts:
+                self.replayed.pop((change.poll, row), None)
+                if count is not None:
+                    self.replayed[change.poll, row] = count
+        known = list(self.known.values())
+        assert self.replayed == {
+            (number, row): count
+            for number, one in enumerate(known)
+            for row, count in enumerate(one.counts())
+            if count is not None
+        }
+        assert self.states == {number: one.state for number, one in enumerate(known)}
+        assert dict(changes.bots_up) == {name: bool(up) for name, (_, up, _, _) in self.up.items()}
+
+    @rule(most_series=st.sampled_from([1, 2, ALL]))
+    def look(self, most_series: int) -> None:
+        assert self.store.all_attempted() == all(known.attempted for known in self.known.values())
+        self.look_at_bots()
+        views = self.store.polls(most_series)
+        assert [view.poll for view in views] == list(self.plan.polls)
+        for view, known in zip(views, self.known.values(), strict=True):
+            self.compare(view, known, known.poll.series[:most_series])
+
+    def compare(self, view: PollView, known: Known, series: Sequence[Series]) -> None:
+        assert (view.state, view.ended) == (known.state, known.ended)
+        assert (view.last_error, view.error_age) == self.aged(known.failed)
+        assert view.failing_for == self.aged(known.spell)[1]
+        shown = [(one.series, one.count, one.age) for one in view.series]
+        assert shown == [(one, *self.aged(known.told.get(one))) for one in series]
+
+    def aged(self, at: tuple[object, float] | None) -> tuple[object, float | None]:
+        return (at[0], self.now - at[1]) if at else (None, None)
+
+    def look_at_bots(self) -> None:
+        shown = [(v.bot, v.up, v.asked_age, v.last_error, v.error_age) for v in self.store.bots()]
+        assert shown == [
+            (bot, up, None if up is None else self.now - at, *self.aged(last))
+            for bot, up, last, at in self.up.values()
+        ]
+
+    def teardown(self) -> None:
+        self.scrape()
+        self.look(ALL)
+
+
+TestStore = StoreMachine.TestCase
+TestStore.settings = settings(max_examples=150, stateful_step_count=50)

@@ -1,0 +1,185 @@
+"""The store's laws one by one, as a reader would put them; test_machine.py holds them all at once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Protocol
+
+import pytest
+
+from exporter.clock import Clock
+from exporter.errors import ServerError
+from exporter.model import Bot, Config, Plan, Predicate, Query, TokenSource, Variant
+from exporter.plan import keep_same, make_plan
+from exporter.store.store import Store
+
+ERROR = ServerError("down", status=500)
+BOT = Bot("main", "1", TokenSource(env="TOKEN"))
+QUERY = Query(
+    name="by_channel",
+    help="Help.",
+    collection="conversations",
+    every=60.0,
+    stale_after=300.0,
+    bots=("main",),
+    variants=tuple(
+        Variant((("channel", name),), Predicate(f'{{"Channel":"{name}"}}')) for name in ("viber", "darvin")
+    ),
+)
+
+
+class MovingClock(Clock, Protocol):
+    now: float
+
+
+def plan_of(*queries: Query, bot: Bot = BOT) -> Plan:
+    return make_plan(Config((bot,), queries))
+
+
+def shown(store: Store) -> list[int | None]:
+    """Return every count the store gives out, in the plan's order."""
+    return [series.count for view in store.polls(100) for series in view.series]
+
+
+@pytest.fixture
+def plan(store: Store) -> Plan:
+    """Return the plan that the store holds, of one poll with two series."""
+    plan = plan_of(QUERY)
+    store.apply(plan)
+    return plan
+
+
+def test_a_series_is_absent_until_it_was_counted(store: Store, plan: Plan) -> None:
+    store.counted(plan.polls[0], 1, 7)
+    assert shown(store) == [None, 7]
+
+
+def test_a_count_of_zero_is_a_count(store: Store, plan: Plan) -> None:
+    store.counted(plan.polls[0], 0, 0)
+    assert shown(store) == [0, None]
+
+
+def test_a_count_is_given_out_until_it_is_stale_and_not_a_moment_longer(
+    store: Store, plan: Plan, clock: MovingClock
+) -> None:
+    store.counted(plan.polls[0], 0, 7)
+    clock.now += QUERY.stale_after
+    assert shown(store) == [7, None]
+    clock.now += 0.001
+    assert shown(store) == [None, None]
+
+
+def test_a_failure_takes_no_count_away(store: Store, plan: Plan) -> None:
+    store.counted(plan.polls[0], 0, 7)
+    store.failed(plan.polls[0], [0], ERROR)
+    assert shown(store) == [7, None]
+
+
+def test_a_longer_stale_after_revives_nothing(store: Store, plan: Plan, clock: MovingClock) -> None:
+    store.counted(plan.polls[0], 0, 7)
+    clock.now += QUERY.stale_after + 1.0
+    store.apply(plan_of(replace(QUERY, stale_after=3600.0)))
+    assert shown(store) == [None, None]
+
+
+def test_a_shorter_stale_after_holds_for_counts_that_are_there(
+    store: Store, plan: Plan, clock: MovingClock
+) -> None:
+    store.counted(plan.polls[0], 0, 7)
+    clock.now += 10.0
+    store.apply(plan_of(replace(QUERY, stale_after=5.0)))
+    assert shown(store) == [None, None]
+
+
+def test_a_series_with_a_changed_predicate_starts_absent_and_its_neighbour_stays(
+    store: Store, plan: Plan
+) -> None:
+    store.counted(plan.polls[0], 0, 7)
+    store.counted(plan.polls[0], 1, 8)
+    viber, darvin = QUERY.variants
+    changed = replace(QUERY, variants=(replace(viber, predicate=Predicate('{"Channel":"VIBER"}')), darvin))
+    store.apply(plan_of(changed))
+    assert shown(store) == [None, 8]
+
+
+@pytest.mark.parametrize("another", [replace(BOT, id="2"), replace(BOT, labels=(("team", "care"),))])
+def test_another_bot_under_the_same_name_starts_absent(store: Store, plan: Plan, another: Bot) -> None:
+    store.counted(plan.polls[0], 0, 7)
+    store.apply(plan_of(QUERY, bot=another))
+    assert shown(store) == [None, None]
+
+
+def test_another_token_for_the_same_bot_keeps_its_counts_and_forgets_whether_it_is_up(
+    store: Store, plan: Plan
+) -> None:
+    store.counted(plan.polls[0], 0, 7)
+    store.asked("main", None)
+    store.apply(plan_of(QUERY, bot=replace(BOT, token=TokenSource(env="ANOTHER"))))
+    assert shown(store) == [7, None]
+    assert [bot.up for bot in store.bots()] == [None]
+
+
+def test_what_is_told_of_a_poll_of_an_older_plan_is_dropped(store: Store, plan: Plan) -> None:
+    store.apply(plan_of(replace(QUERY, every=30.0)))
+    store.counted(plan.polls[0], 0, 7)
+    store.failed(plan.polls[0], [1], ERROR)
+    assert store.finished(plan.polls[0], 1.0, ERROR) is None
+    [view] = store.polls(100)
+    assert (shown(store), view.state.failures, view.ended) == ([None, None], (0,) * 8, False)
+
+
+def test_an_equal_poll_that_was_kept_is_the_same_poll(store: Store, plan: Plan) -> None:
+    store.apply(keep_same(plan_of(QUERY), plan))
+    store.counted(plan.polls[0], 0, 7)
+    assert shown(store) == [7, None]
+
+
+def test_a_poll_that_went_and_came_back_starts_anew(store: Store, plan: Plan) -> None:
+    store.started(plan.polls[0])
+    store.counted(plan.polls[0], 0, 7)
+    store.apply(plan_of())
+    store.apply(plan)
+    [view] = store.polls(100)
+    assert (shown(store), view.state.runs) == ([None, None], 0)
+
+
+def test_a_run_that_a_reload_cut_off_is_no_attempt(store: Store, plan: Plan) -> None:
+    store.started(plan.polls[0])
+    store.apply(plan_of(replace(QUERY, every=30.0)))
+    [view] = store.polls(100)
+    assert (store.all_attempted(), view.ended, view.state.runs) == (False, False, 1)
+
+
+def test_a_store_without_polls_has_attempted_everything(store: Store) -> None:
+    assert store.all_attempted()
+
+
+@pytest.mark.parametrize(("status", "up"), [(None, False), (400, True), (422, True), (404, False)])
+def test_a_bot_that_refuses_one_predicate_is_up_all_the_same(
+    store: Store, plan: Plan, status: int | None, up: bool
+) -> None:
+    store.asked("main", ServerError("made up", status=status))
+    assert store.take_changes().bots_up == (("main", up),)
+
+
+def test_an_unchanged_store_has_no_changes(store: Store, plan: Plan) -> None:
+    assert len(store.take_changes().polls) == 1
+    assert store.take_changes().polls == ()
+
+
+def test_a_count_told_again_is_no_change_of_the_series(store: Store, plan: Plan) -> None:
+    store.counted(plan.polls[0], 0, 7)
+    store.take_changes()
+    store.counted(plan.polls[0], 0, 7)
+    [change] = store.take_changes().polls
+    assert change.counts == ()
+
+
+def test_a_count_that_gets_stale_is_a_change_though_nothing_was_told(
+    store: Store, plan: Plan, clock: MovingClock
+) -> None:
+    store.counted(plan.polls[0], 0, 7)
+    store.take_changes()
+    clock.now += QUERY.stale_after + 1.0
+    [change] = store.take_changes().polls
+    assert change.counts == ((0, None),)

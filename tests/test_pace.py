@@ -1,0 +1,136 @@
+"""Laws of how fast, and how soon again, a bot is asked."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.errors import (
+    ApiError,
+    BadAnswer,
+    DatesUnverified,
+    Rejected,
+    ServerError,
+    Throttled,
+    TimedOut,
+    Unauthorized,
+    Unreachable,
+)
+from exporter.pace import CATCH_UP, FIRST_WAIT, RETRY_AFTER_CAP, Pace, asked_pause, retry_wait
+
+SLACK = 1e-6
+
+moments = st.floats(0.0, 1e6)
+rates = st.floats(0.01, 1000.0)
+retried = st.sampled_from([Unreachable, ServerError, Throttled])
+
+
+def starts(pace: Pace, lateness: list[float], now: float = 0.0) -> list[float]:
+    """Start a request as soon as the pace allows, each so many seconds later than that."""
+    taken = []
+    for late in lateness:
+        now = pace.next_at(now) + late
+        pace.take(now)
+        taken.append(now)
+    return taken
+
+
+@given(rates, st.lists(st.floats(0.0, 100.0), max_size=20), moments)
+def test_requests_are_never_closer_than_the_rate_allows(
+    rate: float, lateness: list[float], now: float
+) -> None:
+    made_good = min(CATCH_UP, 1.0 / rate)
+    for (i, first), (j, second) in itertools.combinations(enumerate(starts(Pace(rate), lateness, now)), 2):
+        assert second - first >= (j - i) / rate - made_good - SLACK
+
+
+@given(rates, st.lists(st.floats(0.0, 1.0), min_size=2, max_size=20))
+def test_waking_a_little_late_does_not_lower_the_rate(rate: float, parts: list[float]) -> None:
+    made_good = min(CATCH_UP, 1.0 / rate)
+    taken = starts(Pace(rate), [part * made_good for part in parts])
+    assert taken[-1] <= (len(parts) - 1) / rate + 2 * made_good + SLACK
+
+
+@given(moments, st.lists(st.floats(0.0, 100.0), max_size=10))
+def test_without_a_rate_nothing_waits(now: float, lateness: list[float]) -> None:
+    pace = Pace(None)
+    for moment in starts(pace, lateness, now):
+        assert pace.next_at(moment) >= moment
+    last = now + sum(lateness)
+    assert pace.next_at(last) == pytest.approx(last)
+
+
+@given(st.none() | rates, moments)
+def test_the_first_request_starts_at_once(rate: float | None, now: float) -> None:
+    assert Pace(rate).next_at(now) == now
+
+
+@given(st.none() | rates, st.lists(moments, min_size=1), moments)
+def test_nothing_starts_before_the_longest_pause_is_over(
+    rate: float | None, pauses: list[float], now: float
+) -> None:
+    pace = Pace(rate)
+    for until in pauses:
+        pace.pause(until)
+    assert pace.next_at(now) == max(now, *pauses)
+
+
+@given(st.none() | rates, st.none() | rates, st.lists(st.floats(0.0, 100.0), min_size=1), moments)
+def test_another_rate_holds_from_the_last_request_on(
+    before: float | None, after: float | None, lateness: list[float], now: float
+) -> None:
+    pace = Pace(before)
+    last = starts(pace, lateness, now)[-1]
+    pace.change_rate(after)
+    apart = pace.next_at(last) - last
+    longest = 1.0 / after if after else 0.0
+    made_good = min(CATCH_UP, 1.0 / before) if before else 0.0
+    assert longest - made_good - SLACK <= apart <= longest + SLACK
+
+
+@given(st.none() | rates, st.none() | rates, moments, moments)
+def test_another_rate_ends_no_pause(
+    before: float | None, after: float | None, until: float, now: float
+) -> None:
+    pace = Pace(before)
+    pace.pause(until)
+    pace.change_rate(after)
+    assert pace.next_at(now) == max(now, until)
+
+
+@given(retried, st.integers(1, 10), st.floats(0.0, 1.0))
+def test_waits_double_and_are_spread_over_their_upper_half(
+    kind: type[ApiError], attempt: int, jitter: float
+) -> None:
+    wait = retry_wait(kind("made up"), attempt, jitter)
+    assert wait is not None
+    longest = FIRST_WAIT * 2.0 ** (attempt - 1)
+    assert longest / 2 <= wait <= longest
+
+
+@given(retried, st.integers(1, 10), st.floats(0.0, 1.0), st.floats(-1e9, 1e9))
+def test_a_wait_is_never_shorter_than_what_the_server_asked_for(
+    kind: type[ApiError], attempt: int, jitter: float, asked: float
+) -> None:
+    error = kind("made up", retry_after=asked)
+    unasked = retry_wait(kind("made up"), attempt, jitter)
+    wait = retry_wait(error, attempt, jitter)
+    assert wait is not None
+    assert unasked is not None
+    assert wait == max(unasked, asked_pause(error))
+
+
+@pytest.mark.parametrize("kind", [TimedOut, Unauthorized, Rejected, BadAnswer, DatesUnverified])
+def test_what_asking_again_cannot_mend_is_not_asked_again(kind: type[ApiError]) -> None:
+    assert retry_wait(kind("made up", retry_after=1.0), 1, 0.5) is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "pause"),
+    [(None, 0.0), (-5.0, 0.0), (0.0, 0.0), (7.0, 7.0), (RETRY_AFTER_CAP, RETRY_AFTER_CAP), (1e9, 300.0)],
+)
+def test_a_retry_after_is_obeyed_up_to_five_minutes(asked: float | None, pause: float) -> None:
+    assert asked_pause(Throttled("made up", status=429, retry_after=asked)) == pause

@@ -1,0 +1,181 @@
+"""Laws of the plan: everything once, in the file's order, and each shard its share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.model import Api, Bot, Config, Plan, Poll, Predicate, Query, TokenSource, Variant
+from exporter.plan import Shard, keep_same, make_plan
+
+TOKEN = TokenSource(env="NATIVECHAT_TOKEN")
+values = st.text(min_size=1, max_size=4)
+
+
+@st.composite
+def bots(draw: st.DrawFn, name: str) -> Bot:
+    labels = draw(st.dictionaries(st.sampled_from(["area", "team"]), values))
+    api = Api(
+        url=draw(st.sampled_from(["https://a/v1", "https://b/v1"])),
+        dates=draw(st.sampled_from(["auto", "iso"])),
+    )
+    # Two bots may well be one to NativeChat, asked with two tokens.
+    return Bot(name, draw(st.sampled_from(["1", "2"])), TOKEN, tuple(sorted(labels.items())), api)
+
+
+@st.composite
+def queries(draw: st.DrawFn, name: str, bot_names: list[str]) -> Query:
+    names = draw(st.lists(st.sampled_from(["channel", "outcome"]), unique=True))
+    combinations = draw(st.lists(st.tuples(*(values for _ in names)), unique=True, min_size=1, max_size=4))
+    predicates = st.sampled_from([Predicate(), Predicate('{"A":1}'), Predicate('{"B":2}', ("B",))])
+    return Query(
+        name=name,
+        help="Help.",
+        collection=draw(st.sampled_from(["conversations", "messages"])),
+        every=60.0,
+        stale_after=300.0,
+        bots=tuple(draw(st.lists(st.sampled_from(bot_names), unique=True))),
+        label_names=tuple(names),
+        variants=tuple(
+            Variant(tuple(sorted(zip(names, each, strict=True))), draw(predicates)) for each in combinations
+        ),
+    )
+
+
+@st.composite
+def configs(draw: st.DrawFn) -> Config:
+    """Give any configuration: names are unique, and so are the label values within a query."""
+    names = st.sampled_from(["a", "b", "c", "main", "support"])
+    bot_names = draw(st.lists(names, unique=True, min_size=1))
+    query_names = draw(st.lists(names, unique=True))
+    return Config(
+        bots=tuple(draw(bots(name)) for name in bot_names),
+        queries=tuple(draw(queries(name, bot_names)) for name in query_names),
+        zone=ZoneInfo(draw(st.sampled_from(["UTC", "Europe/Sofia"]))),
+        workers=draw(st.integers(1, 64)),
+    )
+
+
+def owner(key: str, total: int) -> int:
+    [found] = [ordinal for ordinal in range(total) if Shard(ordinal, total).holds(key)]
+    return found
+
+
+@given(configs())
+def test_every_series_is_unique(config: Config) -> None:
+    shown = [(s.metric, s.labels) for poll in make_plan(config).polls for s in poll.series]
+    assert len(set(shown)) == len(shown)
+
+
+@given(configs())
+def test_there_is_one_poll_for_each_bot_of_each_query_in_the_files_order(config: Config) -> None:
+    wanted = [(bot, query.name) for query in config.queries for bot in query.bots]
+    assert [poll.key for poll in make_plan(config).polls] == wanted
+
+
+@given(configs())
+def test_a_poll_has_one_series_for_each_variant_in_the_files_order(config: Config) -> None:
+    for poll in make_plan(config).polls:
+        assert [series.predicate for series in poll.series] == [v.predicate for v in poll.query.variants]
+        for series, variant in zip(poll.series, poll.query.variants, strict=True):
+            everything = {"bot": poll.bot.name, **dict(poll.bot.labels), **dict(variant.labels)}
+            assert series.labels == tuple(sorted(everything.items()))
+
+
+@given(configs())
+def test_a_series_says_all_that_decides_what_is_counted(config: Config) -> None:
+    for poll in make_plan(config).polls:
+        for series in poll.series:
+            assert (series.metric, series.collection) == (poll.query.metric, poll.query.collection)
+            assert (series.bot_id, series.url) == (poll.bot.id, poll.bot.api.url)
+            assert series.dates == (poll.bot.api.dates if series.predicate.dated else None)
+
+
+@given(configs())
+def test_zone_and_workers_are_the_configurations(config: Config) -> None:
+    plan = make_plan(config)
+    assert (plan.zone, plan.workers) == (config.zone, config.workers)
+
+
+@given(configs(), st.sampled_from([1, 2, 3, 8, 64]))
+def test_shards_share_a_plan_out_without_loss_or_overlap(config: Config, total: int) -> None:
+    whole = make_plan(config)
+    shards = [make_plan(config, Shard(ordinal, total)) for ordinal in range(total)]
+    shared_out = [poll for shard in shards for poll in shard.polls]
+    assert len(shared_out) == len(whole.polls)
+    assert all(poll in shared_out for poll in whole.polls)
+
+
+@given(configs(), st.sampled_from([1, 2, 3, 8, 64]))
+def test_a_bots_polls_stay_together_in_order(config: Config, total: int) -> None:
+    whole = make_plan(config)
+    for ordinal in range(total):
+        shard = make_plan(config, Shard(ordinal, total))
+        names = {bot.name for bot in shard.bots}
+        assert shard.polls == tuple(poll for poll in whole.polls if poll.bot.name in names)
+
+
+@given(st.text(), st.integers(1, 64))
+def test_any_name_belongs_to_exactly_one_shard(key: str, total: int) -> None:
+    assert 0 <= owner(key, total) < total
+
+
+@pytest.mark.parametrize("total", [1, 2, 3, 7, 15])
+def test_one_more_shard_takes_its_share_of_the_names_and_no_other_name_moves(total: int) -> None:
+    keys = [f"bot_{number}" for number in range(1000)]
+    moved = [key for key in keys if owner(key, total) != owner(key, total + 1)]
+    assert {owner(key, total + 1) for key in moved} == {total}
+    assert len(moved) == pytest.approx(len(keys) / (total + 1), rel=0.25)
+
+
+@pytest.mark.parametrize("total", [2, 3, 8])
+def test_shards_hold_about_alike(total: int) -> None:
+    owners = [owner(f"bot_{number}", total) for number in range(1000)]
+    for ordinal in range(total):
+        assert owners.count(ordinal) == pytest.approx(1000 / total, rel=0.25)
+
+
+def test_who_holds_a_name_is_the_same_in_every_release() -> None:
+    assert [owner(name, 8) for name in ("main", "support", "sales", "a", "b")] == [4, 4, 4, 0, 2]
+
+
+def fresh(config: Config) -> Plan:
+    """Make the plan of an equal configuration that shares no object with this one."""
+    return make_plan(
+        replace(
+            config,
+            bots=tuple(replace(bot) for bot in config.bots),
+            queries=tuple(replace(query) for query in config.queries),
+        )
+    )
+
+
+def same(one: Poll, polls: tuple[Poll, ...]) -> bool:
+    return any(one is poll for poll in polls)
+
+
+@given(configs(), configs())
+def test_keeping_what_is_the_same_changes_no_plan(before: Config, after: Config) -> None:
+    plan = make_plan(after)
+    assert keep_same(plan, make_plan(before)) == plan
+
+
+@given(configs(), configs())
+def test_a_poll_is_the_one_from_before_exactly_where_it_equals_it(one: Config, other: Config) -> None:
+    before = make_plan(one)
+    # Half of the queries as they were, so that something is kept.
+    mixed = Config(one.bots, one.queries[::2], other.zone, workers=other.workers)
+    for config in (mixed, other):
+        kept = keep_same(fresh(config), before)
+        assert [same(poll, before.polls) for poll in kept.polls] == [p in before.polls for p in kept.polls]
+
+
+@given(configs())
+def test_a_reload_of_the_same_file_keeps_every_poll(config: Config) -> None:
+    before = make_plan(config)
+    kept = keep_same(fresh(config), before)
+    assert all(new is old for new, old in zip(kept.polls, before.polls, strict=True))
