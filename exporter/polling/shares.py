@@ -30,7 +30,7 @@ class Shares:
     def has_room(self, *, answering: bool) -> bool:
         """Tell whether there is a worker for a bot that answers, or for one that does not."""
         limit = self._workers.limit
-        return self.busy < limit and (answering or self._probing * 2 < max(2, limit))
+        return self.busy < limit and (answering or self._probing * 2 + 2 <= max(2, limit))
 
     def take(self, question: Question, job: Callable[[], None]) -> None:
         """Have a worker do a question's job."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Installed = Callable[[str, str], str]
 
-# The name is kept for the sake of who knows it from elsewhere: it is a gauge, and promtool's one complaint.
+# The name is part of what we promised, and its metric is a gauge: promtool's one complaint.
 SHARD_TOTAL = 'nativechat_exporter_shard_total non-counter metrics should not have "_total" suffix'
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 

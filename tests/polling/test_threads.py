@@ -161,19 +161,18 @@ def test_an_errand_that_raises_is_told_and_the_next_one_runs(
     assert poller.alive
 
 
-def test_an_answer_wakes_the_timetable_for_what_may_start_next(
+def test_a_failure_wakes_the_timetable_in_time_for_the_next_attempt(
     kit: Kit, ended: Callable[[Poller], Poller]
 ) -> None:
-    """Each question but the first waits for the rate: a wake-up lost is the timetable's longest sleep."""
-    asked = Bell(20)
+    """A wake-up that is lost would cost the timetable's longest sleep, which no test waits for."""
+    asked = Bell(3)
 
-    def answer(url: str) -> int:
+    def fail(url: str) -> int:
         asked()
-        return 7
+        raise ServerError("ill", status=500)
 
-    poller = ended(make(kit.Notes(), answer))
-    queries = [kit.query("all", *({"n": n} for n in range(10)), every=1.0, bots=("one", "two"))]
-    poller.apply(kit.plan([kit.bot("one", rate=30.0), kit.bot("two", rate=50.0)], queries))
+    poller = ended(make(kit.Notes(), fail))
+    poller.apply(kit.plan([kit.bot(retries=2)], [kit.query(every=3600.0)]))
     poller.start()
     assert asked.heard()
 
