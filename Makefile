@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench schema components constraints
+.PHONY: help demo test check bench soak schema components constraints
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -32,6 +32,10 @@ check: $(VENV)/.dev ## lint, formatting, types, and files that are generated
 
 bench: $(VENV)/.dev ## measure memory, start and speed
 	$(BIN)/python -m bench
+
+SECONDS ?= 300
+soak: $(VENV)/.dev ## a compressed week under faults, reloads and clock steps: no value may be wrong
+	$(BIN)/python -m tools.soak --seconds $(SECONDS)
 
 schema: $(VENV)/.dev ## write config.schema.json anew
 	schema=$$($(BIN)/python -m exporter.config.jsonschema); printf '%s\n' "$$schema" > config.schema.json

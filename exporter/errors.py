@@ -109,10 +109,11 @@ class ServerError(ApiError):
 
 
 class Unauthorized(ApiError):
-    """The API refused the token: 401 or 403."""
+    """The API refused the token: 401 or 403. `token_is_new` once it is another than the one refused."""
 
     reason = "unauthorized"
     advice = "check the bot's token and id in its Settings on NativeChat"
+    token_is_new = False
 
 
 class Rejected(ApiError):

@@ -15,6 +15,12 @@ RETRY_AFTER_CAP: Final = 300.0
 FIRST_WAIT: Final = 0.25
 """The longest wait before the first further attempt, in seconds; it doubles with each one."""
 
+FIRST_REST: Final = 1.0
+"""Seconds that a bot whose token was refused is left alone; it doubles with each refusal."""
+
+LONGEST_REST: Final = 300.0
+"""The longest that is, in seconds: how late an exporter may find out that a token is good again."""
+
 _RETRIED: Final = (Unreachable, ServerError, Throttled)
 
 
@@ -65,3 +71,8 @@ def retry_wait(error: ApiError, attempt: int, jitter: float) -> float | None:
 def asked_pause(error: ApiError) -> float:
     """Return the pause in seconds that the server asked for, capped; 0 where it asked for none."""
     return min(max(error.retry_after or 0.0, 0.0), RETRY_AFTER_CAP)
+
+
+def rest_after(refusals: int) -> float:
+    """Return the seconds to leave a bot alone whose token was refused so many times running."""
+    return min(FIRST_REST * 2.0 ** min(refusals - 1, 30), LONGEST_REST)

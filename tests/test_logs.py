@@ -100,6 +100,7 @@ def test_whatever_is_told_is_one_printable_line_of_json_and_reads_back(
         ("\u2028", r'"\u2028"'),
         ("\x9b31m", r'"\u009b31m"'),
         (429, "429"),
+        (True, "true"),
         (0.25, "0.25"),
         (100.0, "100"),
         (1 / 3, "0.333"),

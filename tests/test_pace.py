@@ -19,7 +19,17 @@ from exporter.errors import (
     Unauthorized,
     Unreachable,
 )
-from exporter.pace import CATCH_UP, FIRST_WAIT, RETRY_AFTER_CAP, Pace, asked_pause, retry_wait
+from exporter.pace import (
+    CATCH_UP,
+    FIRST_REST,
+    FIRST_WAIT,
+    LONGEST_REST,
+    RETRY_AFTER_CAP,
+    Pace,
+    asked_pause,
+    rest_after,
+    retry_wait,
+)
 
 SLACK = 1e-6
 
@@ -134,3 +144,9 @@ def test_what_asking_again_cannot_mend_is_not_asked_again(kind: type[ApiError]) 
 )
 def test_a_retry_after_is_obeyed_up_to_five_minutes(asked: float | None, pause: float) -> None:
     assert asked_pause(Throttled("made up", status=429, retry_after=asked)) == pause
+
+
+@given(st.integers(1, 10_000))
+def test_rests_after_a_refused_token_double_up_to_the_longest(refusals: int) -> None:
+    assert rest_after(1) == FIRST_REST
+    assert rest_after(refusals + 1) == min(2.0 * rest_after(refusals), LONGEST_REST)

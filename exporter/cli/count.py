@@ -15,12 +15,12 @@ from exporter.cli.table import columns
 from exporter.clock import SystemClock
 from exporter.config.load import load
 from exporter.config.secrets import TokenReader
+from exporter.daemon.asker import BotAsker
 from exporter.errors import ApiError
 from exporter.exposition.counts import Counts
 from exporter.language.suggest import did_you_mean
 from exporter.logs import LogFormat, set_up
 from exporter.model import Bot, Plan, Poll, Series
-from exporter.nativechat.client import Client
 from exporter.plan import make_plan
 from exporter.polling.poller import Poller
 
@@ -94,10 +94,10 @@ def _only(plan: Plan, names: Sequence[str]) -> Plan:
 def _ask(plan: Plan, tally: Tally) -> None:
     clock = SystemClock()
 
-    def client(bot: Bot) -> Client:
-        return Client(bot, TokenReader(bot.token, os.environ), clock)
+    def asker(bot: Bot) -> BotAsker:
+        return BotAsker(bot, TokenReader(bot.token, os.environ), clock)
 
-    poller = Poller(clock, recorder=tally, make_asker=client, on_defect=lambda: None, on_lag=lambda _: None)
+    poller = Poller(clock, recorder=tally, make_asker=asker, on_defect=lambda: None, on_lag=lambda _: None)
     poller.run_once(plan)
 
 

@@ -15,13 +15,13 @@ from exporter.clock import Clock
 from exporter.config import source
 from exporter.config.load import Loaded, parse
 from exporter.config.secrets import TokenReader
+from exporter.daemon.asker import BotAsker
 from exporter.daemon.diary import Diary
 from exporter.errors import ConfigError
 from exporter.exposition.exposition import Exposition
 from exporter.exposition.telemetry import Telemetry
 from exporter.logs import fields
 from exporter.model import Bot, Config, Plan
-from exporter.nativechat.client import Client
 from exporter.plan import Shard, keep_same, make_plan
 from exporter.polling.poller import LONGEST_SLEEP, Poller
 
@@ -61,7 +61,7 @@ class Daemon:
         self.poller = Poller(
             clock,
             recorder=self.store,
-            make_asker=self._make_client,
+            make_asker=self._make_asker,
             on_defect=self.telemetry.defect,
             on_lag=self.telemetry.lagged,
         )
@@ -88,8 +88,10 @@ class Daemon:
         done = threading.Event()
 
         def errand() -> None:
-            self._reload()
-            done.set()
+            try:
+                self._reload()
+            finally:
+                done.set()
 
         self.poller.call(errand)
         if not done.wait(MISSED_BEATS * LONGEST_SLEEP):
@@ -168,9 +170,9 @@ class Daemon:
             ),
         )
 
-    def _make_client(self, bot: Bot) -> Client:
+    def _make_asker(self, bot: Bot) -> BotAsker:
         token = TokenReader(bot.token, self.environ)
-        return Client(bot, token, self.clock, partial(self.telemetry.attempted, bot.name))
+        return BotAsker(bot, token, self.clock, partial(self.telemetry.attempted, bot.name))
 
 
 def staged(config: Config, api_url: str) -> Config:

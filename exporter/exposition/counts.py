@@ -34,4 +34,5 @@ class Counts:
 def help_text(query: Query) -> str:
     """Return the HELP of a query's metric: the operator's words, and how old a value can be."""
     every, stale_after = durations.write(query.every), durations.write(query.stale_after)
-    return f"{query.help} Asked every {every}; absent once older than {stale_after}."
+    words = query.help if query.help.endswith((".", "!", "?")) else f"{query.help}."
+    return f"{words} Asked every {every}; absent once older than {stale_after}."

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeAlias, TypeVar, cast
 from urllib.parse import urlsplit
 
 import requests
@@ -39,12 +39,15 @@ _FOREIGN: Final = (requests.RequestException, HTTPError, HTTPException, OSError,
 Answer = TypeVar("Answer")
 
 
+Attempted: TypeAlias = Callable[[Collection, int | None, float], None]
+"""Told of each attempt: its collection, its HTTP status if there was one, its seconds."""
+
+
 class Client:
     """Ask the API for one bot, over connections that stay open; any number of threads may call.
 
-    `token` is called for each attempt, so that a token that changes is followed. `on_attempt` is told
-    of each attempt: the collection, the HTTP status or None, the seconds. Where no token can be read
-    nothing is sent, and that is no attempt. HTTP_PROXY, HTTPS_PROXY, NO_PROXY, REQUESTS_CA_BUNDLE and
+    `token` is called for each attempt, so that a token that changes is followed. Where no token can be
+    read nothing is sent, and that is no attempt. HTTP_PROXY, HTTPS_PROXY, NO_PROXY, REQUESTS_CA_BUNDLE and
     CURL_CA_BUNDLE are honoured; a netrc file never is, redirects are not followed, cookies not kept.
 
     Errors are made anew where they leave, without cause or inner frames: those hold the token.
@@ -55,7 +58,7 @@ class Client:
         bot: Bot,
         token: Callable[[], Secret],
         clock: Clock,
-        on_attempt: Callable[[Collection, int | None, float], None] = lambda *_: None,
+        on_attempt: Attempted = lambda *_: None,
     ) -> None:
         url = urlsplit(bot.api.url)
         self._bot = bot

@@ -8,6 +8,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 DAY: Final = 86_400.0
+_DAY: Final = timedelta(days=1)
 
 
 def next_beat(origin: float, every: float, due: float, now: float) -> float:
@@ -29,11 +30,13 @@ def next_call(last: float, at: time, days: int, zone: ZoneInfo) -> float:
     daylight saving skips is called as much later as the clock moved, one that comes twice the first
     time only: once a day in either case.
     """
-    day = datetime.fromtimestamp(last, zone).date()
-    same_day = _instant(day, at, zone)
-    if same_day > last:
-        return same_day
-    return _instant(day + timedelta(days if same_day == last else 1), at, zone)
+    today = datetime.fromtimestamp(last, zone).date()
+    # A call that was late because its hour was skipped may have come after midnight: yesterday's.
+    for day in (today, today - _DAY):
+        if _instant(day, at, zone) == last:
+            return _instant(day + days * _DAY, at, zone)
+    coming = _instant(today, at, zone)
+    return coming if coming > last else _instant(today + _DAY, at, zone)
 
 
 def _instant(day: date, at: time, zone: ZoneInfo) -> float:

@@ -8,9 +8,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from exporter.errors import ApiError
+from exporter.errors import ApiError, Unauthorized
 from exporter.model import Bot, Collection, DateFormat
-from exporter.pace import Pace, asked_pause, retry_wait
+from exporter.pace import Pace, asked_pause, rest_after, retry_wait
 
 Done = Callable[[int | None, ApiError | None], None]
 """Told once how a question ended: with a count, or with the error of its last attempt."""
@@ -22,6 +22,9 @@ class Asker(Protocol):
     def count_url(self, collection: Collection, predicate_text: str) -> str: ...
 
     def count(self, url: str, collection: Collection, budget: float) -> int: ...
+
+    def has_new_token(self) -> bool:
+        """Tell whether the token is another than the one that was last refused; from any thread."""
 
     def close(self) -> None: ...
 
@@ -38,9 +41,10 @@ class Question:
     """One request: a URL to be asked for a count, in one attempt or several.
 
     `deadline` is set when the first attempt starts: `api.timeout` bounds the request as a whole.
+    `renewed` once it was asked again because the token had been replaced meanwhile.
     """
 
-    __slots__ = ("attempts", "collection", "deadline", "done", "error", "is_probe", "owner", "url")
+    __slots__ = ("attempts", "collection", "deadline", "done", "error", "is_probe", "owner", "renewed", "url")
 
     def __init__(self, url: str, collection: Collection, done: Done, owner: Owner) -> None:
         self.url = url
@@ -49,6 +53,7 @@ class Question:
         self.owner = owner
         self.attempts = 0
         self.is_probe = False
+        self.renewed = False
         self.deadline = float("inf")
         self.error: ApiError | None = None
 
@@ -57,8 +62,10 @@ class Lane:
     """One bot's queue. Not locked: the poller's lock is held around every call but the attempt itself.
 
     A bot that does not answer (none has yet, at the start) is asked by one request at a time, so
-    that it holds one worker and not all of them. `before` is the lane of the bot under other settings:
-    where they name the same bot of the same API, they free it neither of its pace nor of a pause.
+    that it holds one worker and not all of them. One whose token is refused is left alone for a while,
+    longer each time, and its questions get that refusal for an answer. `before` is the lane of the bot
+    under other settings: where they name the same bot of the same API, they free it neither of its
+    pace nor of a pause.
     """
 
     def __init__(
@@ -75,6 +82,9 @@ class Lane:
         if before and (before.bot.id, before.bot.api.url) == (bot.id, bot.api.url):
             self._pace = before._pace  # noqa: SLF001 - a lane's own kind
             self._pace.change_rate(bot.api.rate)
+        self._refusal: Unauthorized | None = None
+        self._refusals = 0
+        self._rests_until = float("-inf")
         self._jitter = jitter
         self._ready: deque[Question] = deque()
         self._again: list[tuple[float, int, Question]] = []
@@ -102,6 +112,14 @@ class Lane:
     def add(self, question: Question) -> None:
         """Queue a question for its first attempt."""
         self._ready.append(question)
+
+    def refusal(self, now: float) -> Unauthorized | None:
+        """Return why the bot is left alone at this time, if it is."""
+        return self._refusal if now < self._rests_until else None
+
+    def forgive(self) -> None:
+        """Ask the bot again as if its token had never been refused."""
+        self._refusal, self._refusals, self._rests_until = None, 0, float("-inf")
 
     def limit(self, *, crowded: bool) -> int:
         """Return how many requests may be in flight; `crowded` when workers are scarce."""
@@ -133,6 +151,10 @@ class Lane:
         self.in_flight -= 1
         self.answering = error is None or error.status is not None
         question.error = error
+        if isinstance(error, Unauthorized):
+            return self._settle_refusal(question, error, now)
+        if self.answering:
+            self.forgive()
         if error is None:
             return True
         if error.retry_after is not None:
@@ -145,14 +167,30 @@ class Lane:
         heapq.heappush(self._again, (now + wait, next(self._ties), question))
         return False
 
-    def take_overdue(self, now: float) -> list[Question]:
-        """Take out the questions whose time ran out while they waited for a further attempt."""
-        late = [entry[2] for entry in self._again if entry[2].deadline <= now]
-        if late:
+    def take_ended(self, now: float) -> list[Question]:
+        """Take out the questions that end without an attempt: too late, or the bot is left alone."""
+        ended = [entry[2] for entry in self._again if entry[2].deadline <= now]
+        if ended:
             self._again = [entry for entry in self._again if entry[2].deadline > now]
             heapq.heapify(self._again)
-        return late
+        if refusal := self.refusal(now):
+            for question in self._ready:
+                question.error = refusal
+            ended += self._ready
+            self._ready.clear()
+        return ended
 
     def first_deadline(self) -> float:
         """Return when the first question that waits for a further attempt is overdue."""
         return min((entry[2].deadline for entry in self._again), default=float("inf"))
+
+    def _settle_refusal(self, question: Question, error: Unauthorized, now: float) -> bool:
+        if error.token_is_new and not question.renewed:
+            question.renewed = True
+            heapq.heappush(self._again, (now, next(self._ties), question))
+            return False
+        if self.refusal(now) is None:  # those in flight beside it are one refusal together
+            self._refusals += 1
+            self._rests_until = now + rest_after(self._refusals)
+        self._refusal = error
+        return True

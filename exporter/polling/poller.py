@@ -157,12 +157,16 @@ class Poller:
             self._sleeps_until = float("inf")
 
     def _start(self, poll: Poll, due: float) -> None:
+        asker = self._lanes[poll.bot.name].asker
+        token_is_new = asker.has_new_token()  # it may look at a file, so not with the lock held
         with self._changed:
             self._on_lag(self._clock.steady() - due)
             if poll.key in self._flights:
                 self._recorder.skipped(poll)
                 return
             lane = self._lanes[poll.bot.name]
+            if token_is_new:
+                lane.forgive()
             flight = Flight(poll, lane, self._recorder, self._clock, self._landed)
             self._flights[poll.key] = flight
             self._proceed(flight, partial(flight.start, self._zone))
@@ -182,8 +186,9 @@ class Poller:
     def _pump(self, lane: Lane) -> None:
         """Start whatever the lane may start now, and see to it that it is looked at again."""
         now = self._clock.steady()
-        for late in lane.take_overdue(now):
-            self._proceed(late.owner, partial(late.done, None, late.error))
+        while ended := lane.take_ended(now):
+            for question in ended:
+                self._proceed(question.owner, partial(question.done, None, question.error))
         while (at := lane.next_at(now)) <= now and lane.in_flight < lane.limit(crowded=self._shares.crowded):
             if self._stopping:
                 return

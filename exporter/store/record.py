@@ -18,6 +18,7 @@ _OUTLIVES_A_CHANGE: Final = [
     "last_success",
     "last_run",
     "duration",
+    "attempted",
     "ended",
     "runs",
     "skipped",
@@ -32,6 +33,7 @@ _OUTLIVES_A_CHANGE: Final = [
 class Record:
     """What is known of one poll; rows are positions in `poll.series`.
 
+    It is `attempted` once any request of it got a count or an error, and `ended` once a whole run did.
     `latest_error` is the last failed request. `spell` is the error for which the poll has failed
     since `spell_since`, run after run; None while it works.
     """
@@ -45,6 +47,7 @@ class Record:
         self.seen = [0.0] * len(poll.series)
         self.changed: set[int] = set()
         self.watched = False
+        self.attempted = False
         self.ended = False
         self.up = False
         self.last_success = 0.0
@@ -68,13 +71,9 @@ class Record:
             if before is not None:
                 self.counts[row], self.seen[row] = old.counts[before], old.seen[before]
 
-    @property
-    def attempted(self) -> bool:
-        """Whether any request of it has ended, well or badly."""
-        return self.ended or any(self.failures) or any(self.seen)
-
     def keep(self, row: int, count: int, now: float) -> None:
         """Keep a count that the API gave at steady time `now`."""
+        self.attempted = True
         self.seen[row] = now
         if self.counts[row] != count:
             self.counts[row] = count
@@ -95,6 +94,7 @@ class Record:
 
     def fail(self, error: ApiError, now: float) -> None:
         """Count a failed request."""
+        self.attempted = True
         self.failures[_REASON_ROW[error.reason]] += 1
         self.latest_error, self.latest_error_at = error, now
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, cast
 
 import prometheus_client.openmetrics.parser
@@ -79,13 +82,36 @@ def _of_the_process(line: str) -> bool:
     return line.removeprefix("# HELP ").removeprefix("# TYPE ").startswith(("process_", "python_"))
 
 
-@pytest.fixture
-def restless() -> Iterator[None]:
-    """Have threads take turns as often as they can, so that what is not locked shows."""
+@contextmanager
+def _meanwhile(work: Callable[[], None]) -> Iterator[None]:
+    ended = threading.Event()
+
+    def repeat() -> None:
+        while not ended.is_set():
+            work()
+
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(interval)
+    try:
+        with ThreadPoolExecutor(4, thread_name_prefix="meanwhile") as threads:
+            repeated = [threads.submit(repeat) for _ in range(4)]
+            try:
+                yield
+            finally:
+                ended.set()
+        for each in repeated:
+            each.result()
+    finally:
+        sys.setswitchinterval(interval)
+
+
+@pytest.fixture
+def meanwhile() -> Callable[[Callable[[], None]], AbstractContextManager[None]]:
+    """Repeat some work on four threads during a block; they take turns as often as they can.
+
+    So what is not locked shows. The block ends with the error of the work, if there was one.
+    """
+    return _meanwhile
 
 
 @pytest.fixture

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import threading
+import itertools
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from exporter.model import Plan, Query
 
 MakeQuery = Callable[..., Query]
 PlanOf = Callable[..., Plan]
+Meanwhile = Callable[[Callable[[], None]], AbstractContextManager[None]]
 
 OF_BOTS = "nativechat_exporter_api_request"
 
@@ -117,32 +119,14 @@ def test_a_bot_that_came_back_starts_from_0(telemetry: Telemetry, make: MakeQuer
     assert {sample.value for sample in samples_of_bots(telemetry.registry)} == {0.0}
 
 
-@pytest.mark.usefixtures("restless")
 def test_attempts_in_flight_over_reloads_leave_nothing_of_a_bot_that_is_gone(
-    telemetry: Telemetry, make: MakeQuery, plan_of: PlanOf
+    telemetry: Telemetry, make: MakeQuery, plan_of: PlanOf, meanwhile: Meanwhile
 ) -> None:
-    both, one = plan_of(make("messages", bots=("main", "gone"))), plan_of(make("messages"))
-    collection = both.queries[0].collection
-    failures: list[BaseException] = []
-    ended = threading.Event()
+    both, one = plan_of(make("conversations", bots=("main", "gone"))), plan_of(make("conversations"))
+    statuses = itertools.count(200)
 
-    def attempt() -> None:
-        try:
-            status = 200
-            while not ended.is_set():
-                status += 1
-                telemetry.attempted("gone", collection, status, 0.25)
-        except BaseException as failure:  # noqa: BLE001 - the test's own thread reports it
-            failures.append(failure)
-
-    threads = [threading.Thread(target=attempt, name=f"worker {number}") for number in range(3)]
-    for thread in threads:
-        thread.start()
-    for _ in range(100):
-        telemetry.apply(both)
-        telemetry.apply(one)
-        assert bots_shown(telemetry.registry) == {"main"}
-    ended.set()
-    for thread in threads:
-        thread.join(30.0)
-    assert failures == []
+    with meanwhile(lambda: telemetry.attempted("gone", "conversations", next(statuses), 0.25)):
+        for _ in range(100):
+            telemetry.apply(both)
+            telemetry.apply(one)
+            assert bots_shown(telemetry.registry) == {"main"}

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     Installed = Callable[[str, str], str]
 
-# The name is part of what we promised, and its metric is a gauge: promtool's one complaint.
-SHARD_TOTAL = 'nativechat_exporter_shard_total non-counter metrics should not have "_total" suffix'
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 
 
@@ -97,7 +95,7 @@ def test_promtool_has_nothing_to_say_about_the_metrics(running: Running, install
         text=True,
         check=False,
     )
-    assert checked.stderr.splitlines() == [SHARD_TOTAL]
+    assert (checked.returncode, checked.stderr) == (0, "")
 
 
 def test_both_formats_say_the_same(running: Running) -> None:

@@ -145,6 +145,7 @@ class Asker:
     def __init__(self, bot: Bot, world: World) -> None:
         self.bot = bot
         self.closed = False
+        self.new_token = False
         self._world = world
 
     def count_url(self, collection: Collection, predicate_text: str) -> str:
@@ -152,6 +153,9 @@ class Asker:
 
     def count(self, url: str, collection: Collection, budget: float) -> int:
         return self._world.attempt(self.bot, url, budget)
+
+    def has_new_token(self) -> bool:
+        return self.new_token
 
     def close(self) -> None:
         self.closed = True

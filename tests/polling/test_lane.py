@@ -37,6 +37,9 @@ class Nobody:
     def count(self, url: str, collection: Collection, budget: float) -> int:
         raise NotImplementedError
 
+    def has_new_token(self) -> bool:
+        raise NotImplementedError
+
     def close(self) -> None:
         raise NotImplementedError
 
@@ -194,9 +197,9 @@ def test_further_attempts_that_can_no_longer_start_in_time_are_overdue(kit: Kit)
     first, second = lane.take(NOW), lane.take(NOW)
     assert not lane.settle(first, Unreachable("gone"), NOW)
     assert lane.first_deadline() == NOW + 2.0
-    assert lane.take_overdue(NOW + 1.9) == []
+    assert lane.take_ended(NOW + 1.9) == []
     lane.settle(second, Throttled("slow", status=429, retry_after=100.0), NOW)
-    assert lane.take_overdue(NOW + 2.0) == [first]
+    assert lane.take_ended(NOW + 2.0) == [first]
     assert lane.first_deadline() == math.inf
     assert lane.next_at(NOW) == math.inf
 

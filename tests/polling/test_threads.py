@@ -33,6 +33,9 @@ class Asker:
     def count(self, url: str, collection: Collection, budget: float) -> int:
         return self._answer(url)
 
+    def has_new_token(self) -> bool:
+        return False
+
     def close(self) -> None:
         """Nothing is open."""
 

@@ -222,7 +222,7 @@ class StoreMachine(RuleBasedStateMachine):
         if known is None:
             assert turn is None
             return
-        known.attempted = known.ended = True
+        known.ended = True
         success = known.state.last_success if error else self.wall()
         known.state = replace(known.state, up=not error, duration=duration, last_success=success)
         assert turn == self.turn(known, error)

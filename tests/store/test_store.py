@@ -150,6 +150,13 @@ def test_a_run_that_a_reload_cut_off_is_no_attempt(store: Store, plan: Plan) -> 
     assert (store.all_attempted(), view.ended, view.state.runs) == (False, False, 1)
 
 
+def test_an_attempt_stays_one_when_its_predicate_changes(store: Store, plan: Plan) -> None:
+    store.counted(plan.polls[0], 0, 7)
+    changed = tuple(replace(each, predicate=Predicate()) for each in QUERY.variants)
+    store.apply(plan_of(replace(QUERY, variants=changed)))
+    assert (store.all_attempted(), shown(store)) == (True, [None, None])
+
+
 def test_a_store_without_polls_has_attempted_everything(store: Store) -> None:
     assert store.all_attempted()
 

@@ -1,0 +1,46 @@
+"""Asks for one bot, whose token may be replaced while it is in use."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from exporter.clock import Clock
+from exporter.config.secrets import SecretError, TokenReader
+from exporter.errors import Unauthorized
+from exporter.model import Bot, Collection, Secret
+from exporter.nativechat.client import Attempted, Client
+
+
+class BotAsker(Client):
+    """A client that notices when a token that was refused is not the one in use any more."""
+
+    def __init__(
+        self, bot: Bot, token: TokenReader, clock: Clock, on_attempt: Attempted = lambda *_: None
+    ) -> None:
+        super().__init__(bot, token, clock, on_attempt)
+        self._reader = token
+        self._refused: Secret | None = None
+
+    def count(self, url: str, collection: Collection, budget: float) -> int:
+        used = self._current()
+        try:
+            return super().count(url, collection, budget)
+        except Unauthorized as error:
+            self._refused = used
+            error.token_is_new = self._read_again() != used
+            raise
+
+    def has_new_token(self) -> bool:
+        return self._refused is not None and self._current() != self._refused
+
+    def _read_again(self) -> Secret | None:
+        """Return the token as it is now, however unchanged its file seems."""
+        with suppress(SecretError):
+            self._reader.refresh()
+        return self._current()
+
+    def _current(self) -> Secret | None:
+        try:
+            return self._reader()
+        except SecretError:
+            return None

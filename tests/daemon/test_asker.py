@@ -1,0 +1,113 @@
+"""Laws of a token that is replaced while the API begins to refuse the old one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from exporter.clock import SystemClock
+from exporter.config.secrets import TokenReader
+from exporter.daemon.asker import BotAsker
+from exporter.errors import Unauthorized
+from exporter.model import Api, Bot, TokenSource
+
+
+class Door(ThreadingHTTPServer):
+    """Counts 5 for whoever comes with the token `good`."""
+
+    good = "first"
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Answer)
+
+
+class _Answer(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        assert isinstance(self.server, Door)
+        right = self.headers["Authorization"] == f"Bot-Server-Access-Token {self.server.good}"
+        self.send_response(200 if right else 401)
+        self.send_header("Content-Length", "1")
+        self.end_headers()
+        self.wfile.write(b"5")
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name it has
+        """Say nothing."""
+
+
+@pytest.fixture
+def door() -> Iterator[Door]:
+    with Door() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def token(tmp_path: Path) -> Path:
+    path = tmp_path / "token"
+    path.write_text("first\n")
+    return path
+
+
+@pytest.fixture
+def asker(door: Door, token: Path) -> Iterator[BotAsker]:
+    source = TokenSource(file=token)
+    url = f"http://127.0.0.1:{door.server_port}/v1"
+    bot = Bot("support", "5bfd1c9d8f2a4e0012345678", source, api=Api(url=url))
+    made = BotAsker(bot, TokenReader(source, {}), SystemClock())
+    yield made
+    made.close()
+
+
+def ask(asker: BotAsker) -> int:
+    return asker.count(asker.count_url("conversations", ""), "conversations", 5.0)
+
+
+def test_a_token_that_is_refused_and_was_not_replaced_is_not_new(asker: BotAsker, door: Door) -> None:
+    assert not asker.has_new_token()
+    door.good = "second"
+    with pytest.raises(Unauthorized) as refused:
+        ask(asker)
+    assert not refused.value.token_is_new
+    assert not asker.has_new_token()
+
+
+def test_a_token_that_replaced_the_refused_one_is_noticed_and_taken(
+    asker: BotAsker, door: Door, token: Path
+) -> None:
+    door.good = "second"
+    with pytest.raises(Unauthorized):
+        ask(asker)
+    token.write_text("second\n")
+    assert asker.has_new_token()
+    assert ask(asker) == 5
+
+
+def test_a_token_replaced_in_place_with_the_old_size_and_time_is_read_again_once_refused(
+    asker: BotAsker, door: Door, token: Path
+) -> None:
+    import os
+
+    assert ask(asker) == 5
+    before = token.stat()
+    door.good = "other"
+    token.write_text("other\n")
+    os.utime(token, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with pytest.raises(Unauthorized) as refused:
+        ask(asker)
+    assert refused.value.token_is_new
+    assert ask(asker) == 5
+
+
+def test_a_token_that_cannot_be_read_is_not_new(asker: BotAsker, token: Path) -> None:
+    token.unlink()
+    with pytest.raises(Unauthorized) as refused:
+        ask(asker)
+    assert not refused.value.token_is_new
+    assert not asker.has_new_token()
