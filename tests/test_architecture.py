@@ -89,7 +89,7 @@ def _between_units(unit: str, other: str, inside_function: bool) -> str:
     if FLOOR[other] == FLOOR[unit]:
         return (
             f"{unit} and {other} are neighbours on floor {FLOOR[unit]}, and neighbours never import each "
-            f"other; let daemon.py hand over a value of model.py or a plain callable"
+            f"other; let daemon/ hand over a value of model.py or a plain callable"
         )
     return ""
 
@@ -143,11 +143,15 @@ def test_imports_keep_to_floors_rooms_and_doors() -> None:
         ("web/planted.py", "import requests", "door to requests is exporter/nativechat/client.py"),
         ("nativechat/planted.py", "from requests.adapters import HTTPAdapter", "door to requests is"),
         ("cli/planted.py", "import yaml as y", "door to yaml is exporter/config/source.py"),
-        ("daemon.py", "from prometheus_client import Gauge", "door to prometheus_client is exporter/expos"),
+        (
+            "daemon/planted.py",
+            "from prometheus_client import Gauge",
+            "door to prometheus_client is exporter/expos",
+        ),
         ("plan.py", "from time import monotonic", "door to time is exporter/clock.py"),
         ("plan.py", "import datetime as d\nd.datetime.now(d.UTC)", "only clock.py tells the time"),
         ("cli/planted.py", "from exporter.simulator import api", "loads the simulator"),
-        ("daemon.py", "def lazy():\n    import exporter.simulator.api", "loads the simulator"),
+        ("daemon/planted.py", "def lazy():\n    import exporter.simulator.api", "loads the simulator"),
         ("helpers.py", "", "stands on no floor"),
     ],
 )

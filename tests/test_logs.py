@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -169,3 +170,44 @@ def test_a_warning_of_a_package_is_a_log_line(lines: Lines) -> None:
     event = read_logfmt(line)
     assert event["level"] == "warn"
     assert "DeprecationWarning: old ways" in event["msg"]
+
+
+class Stuck(logging.Handler):
+    """Writes nothing until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go = threading.Event()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        assert self.go.wait(30)
+        self.lines.append(record.getMessage())
+
+
+@pytest.fixture
+def stuck() -> Iterator[Stuck]:
+    root, handler = logging.getLogger(), Stuck()
+    before, root.handlers[:] = root.handlers[:], [handler]
+    yield handler
+    root.handlers[:] = before
+
+
+def test_a_reader_that_stops_costs_lines_and_blocks_nobody_and_is_told_how_many(stuck: Stuck) -> None:
+    with logs.unblocked() as writer:
+        for number in range(logs.MOST_WAITING + 5):
+            logging.getLogger("x").warning("line %d", number)
+        stuck.go.set()
+    assert writer.leave(3) == 3
+    assert stuck.lines[:2] == ["line 0", "line 1"]
+    assert stuck.lines.count("log lines were lost") == 1
+    assert logs.MOST_WAITING <= len(stuck.lines) - 1 <= logs.MOST_WAITING + 1
+
+
+def test_every_line_is_written_before_the_end(stuck: Stuck) -> None:
+    stuck.go.set()
+    with logs.unblocked():
+        for number in range(100):
+            logging.getLogger("x").warning("line %d", number)
+    assert len(stuck.lines) == 100
+    assert stuck in logging.getLogger().handlers

@@ -11,7 +11,7 @@ from exporter.cli.simulate import simulated
 from exporter.clock import SystemClock
 from exporter.daemon.hall import Daemon, Options
 from exporter.daemon.service import WebOptions, serve
-from exporter.logs import LogFormat, set_up
+from exporter.logs import LogFormat, set_up, unblocked
 
 
 @click.command()
@@ -34,8 +34,8 @@ def demo(
     """
     set_up(log_level, log_format)
     clock = SystemClock()
-    with simulated("127.0.0.1:0", clock) as (url, [(_, bot_id, token)]):
+    web = WebOptions(listen_addresses, telemetry_path, web_config_file, enable_lifecycle)
+    with unblocked() as lines, simulated("127.0.0.1:0", clock) as (url, [(_, bot_id, token)]):
         environ = {"NATIVECHAT_BOT_ID": bot_id, "NATIVECHAT_TOKEN": token.reveal()}
-        daemon = Daemon(Options(config_file, demo_url=url), environ, clock)
-        web = WebOptions(listen_addresses, telemetry_path, web_config_file, enable_lifecycle)
-        return 0 if serve(daemon, web) else 1
+        code = 0 if serve(Daemon(Options(config_file, demo_url=url), environ, clock), web) else 1
+    return lines.leave(code)

@@ -11,7 +11,7 @@ from exporter.cli.flags import Duration, config_file, flag, logging_flags, web_f
 from exporter.clock import SystemClock
 from exporter.daemon.hall import Daemon, Options
 from exporter.daemon.service import WebOptions, serve
-from exporter.logs import LogFormat, set_up
+from exporter.logs import LogFormat, set_up, unblocked
 from exporter.plan import Shard
 
 
@@ -54,6 +54,7 @@ def run(
         raise click.UsageError(f"--shard.ordinal={shard_ordinal} must be below --shard.total={shard_total}")
     set_up(log_level, log_format)
     options = Options(config_file, watch_interval, Shard(shard_ordinal, shard_total))
-    daemon = Daemon(options, os.environ, SystemClock())
     web = WebOptions(listen_addresses, telemetry_path, web_config_file, enable_lifecycle)
-    return 0 if serve(daemon, web) else 1
+    with unblocked() as lines:
+        code = 0 if serve(Daemon(options, os.environ, SystemClock()), web) else 1
+    return lines.leave(code)
