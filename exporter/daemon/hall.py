@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -135,12 +135,16 @@ class Daemon:
         try:
             self._load()
         except ConfigError as error:
-            self.problems = tuple(map(str, error.problems))
-            self.telemetry.reloaded(None)
-            for problem in self.problems:
-                log.error(  # noqa: TRY400 - the operator's mistake, not a traceback's
-                    "configuration refused, the old one stays", extra=fields(problem=problem)
-                )
+            self._refuse(map(str, error.problems))
+        except Exception:
+            self._refuse(["internal error of the exporter, see its log"])
+            raise
+
+    def _refuse(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        self.telemetry.reloaded(None)
+        for problem in self.problems:
+            log.error("configuration refused, the old one stays", extra=fields(problem=problem))
 
     def _load(self) -> None:
         self._content = source.content(self.options.config_file)
