@@ -22,6 +22,9 @@ LogFormat = Literal["logfmt", "json"]
 MOST_WAITING: Final = 10_000
 """Lines that wait for a reader that does not keep up; further ones are lost, and counted."""
 
+MOST_TRACEBACKS: Final = 1000
+"""Different tracebacks that are told; so many defects are one."""
+
 PATIENCE: Final = 1.0
 """Seconds that the last lines get to be written at the end."""
 
@@ -125,27 +128,38 @@ class _Handing(logging.Handler):
         self._writer.take(record)
 
 
-class _Logfmt(logging.Formatter):
+class _Line(logging.Formatter):
+    """Makes a line's fields. A traceback is told once: a defect that repeats would drown the rest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: set[str] = set()
+
+    def event(self, record: logging.LogRecord) -> dict[str, object]:
+        when = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        event: dict[str, object] = {
+            "ts": when.replace("+00:00", "Z"),
+            "level": next((name for name, level in LEVELS.items() if level >= record.levelno), "error"),
+            "msg": record.getMessage(),
+        }
+        event.update(getattr(record, "fields", {}))
+        if record.exc_info and record.exc_info[1]:
+            event["exception"] = repr(record.exc_info[1])
+            traceback = self.formatException(record.exc_info)
+            if traceback not in self._told and len(self._told) < MOST_TRACEBACKS:
+                self._told.add(traceback)
+                event["traceback"] = traceback
+        return event
+
+
+class _Logfmt(_Line):
     def format(self, record: logging.LogRecord) -> str:
-        return " ".join(f"{name}={_quote(value)}" for name, value in _event(self, record).items())
+        return " ".join(f"{name}={_quote(value)}" for name, value in self.event(record).items())
 
 
-class _Json(logging.Formatter):
+class _Json(_Line):
     def format(self, record: logging.LogRecord) -> str:
-        return _json(_event(self, record))
-
-
-def _event(formatter: logging.Formatter, record: logging.LogRecord) -> dict[str, object]:
-    when = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-    event: dict[str, object] = {
-        "ts": when.replace("+00:00", "Z"),
-        "level": next((name for name, level in LEVELS.items() if level >= record.levelno), "error"),
-        "msg": record.getMessage(),
-    }
-    event.update(getattr(record, "fields", {}))
-    if record.exc_info:
-        event["traceback"] = formatter.formatException(record.exc_info)
-    return event
+        return _json(self.event(record))
 
 
 def _quote(value: object) -> str:

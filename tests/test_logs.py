@@ -161,6 +161,21 @@ def test_a_traceback_stays_on_the_line_of_its_event(lines: Lines, log_format: Lo
     assert event["traceback"].endswith("ZeroDivisionError: integer division or modulo by zero")
 
 
+def test_a_defect_that_repeats_is_told_each_time_and_its_traceback_once(lines: Lines) -> None:
+    logs.set_up("info", "json")
+    for _ in range(3):
+        try:
+            _ = 1 // 0
+        except ZeroDivisionError:
+            logging.getLogger("any").exception("internal error")
+    first, *others = map(json.loads, lines())
+    assert "traceback" in first
+    assert ["traceback" in other for other in others] == [False, False]
+    assert {event["exception"] for event in (first, *others)} == {
+        "ZeroDivisionError('integer division or modulo by zero')"
+    }
+
+
 def test_a_warning_of_a_package_is_a_log_line(lines: Lines) -> None:
     logs.set_up("info", "logfmt")
     with warnings.catch_warnings():
