@@ -41,7 +41,7 @@ class Setup:
                     "rate": "none",
                     "concurrency": self.concurrency,
                 },
-                "workers": 12,
+                "workers": 6,
                 "bots": [{"name": f"b{n}", "id": f"{n:024x}", "token": {"env": "T"}} for n in range(BOTS)],
                 "queries": [
                     {
