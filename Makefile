@@ -23,10 +23,12 @@ test: $(VENV)/.dev components ## run every test, and hold coverage to its promis
 	$(BIN)/coverage report --fail-under=92
 	$(BIN)/coverage report --fail-under=100 --include='$(PURE)'
 
-check: $(VENV)/.dev ## lint, formatting, types, and files that are generated
+check: $(VENV)/.dev ## lint, formatting, types, security, and files that are generated
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive exporter
+	$(BIN)/python -m tools.audit constraints/runtime.txt
 	@diff -u config.schema.json <($(BIN)/python -m exporter.config.jsonschema) || \
 		{ echo 'config.schema.json is not what the program prints: run make schema' >&2; exit 1; }
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Sees to what the tests need beside Python: a real Prometheus, Alertmanager and browser, as Debian has them.
+# Sees to what the tests need beside Python: a real Prometheus, Alertmanager and browser,
+# slow clients and a false clock, as Debian has them.
 set -euo pipefail
 
 missing=""
@@ -10,6 +11,8 @@ need prometheus prometheus
 need promtool prometheus
 need prometheus-alertmanager prometheus-alertmanager
 need chromium chromium
+need slowhttptest slowhttptest
+need faketime faketime
 
 if [ -z "$missing" ]; then
     exit 0

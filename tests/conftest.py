@@ -1,11 +1,30 @@
-"""Settle how hypothesis searches, alike for every test: without a clock, without files, repeatable in CI."""
+"""Settle how hypothesis searches, repeatable in CI, and print the fault table at the end of a run."""
 
 from __future__ import annotations
 
 import os
+from typing import Any
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("local", deadline=None, database=None, print_blob=True)
 settings.register_profile("ci", parent=settings.get_profile("local"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the fault table: a row for each fault that was tested, green if all its tests passed."""
+    rows: dict[tuple[Any, ...], list[pytest.TestReport]] = {}
+    for outcome in ("passed", "failed", "error"):
+        for report in terminalreporter.stats.get(outcome, ()):
+            if found := dict(report.user_properties).get("fault"):
+                rows.setdefault(tuple(found), []).append(report)
+    if rows:
+        green = sum(all(report.passed for report in reports) for reports in rows.values())
+        terminalreporter.section(f"fault table: {green} of {len(rows)} rows green")
+    for (_, name, does, *promises), reports in sorted(rows.items()):
+        is_green = all(report.passed for report in reports)
+        back = max(float(str(dict(report.user_properties).get("back", 0))) for report in reports)
+        terminalreporter.write("green  " if is_green else "red    ", green=is_green, red=not is_green)
+        terminalreporter.line(f"{name:<20} {does:<42} | {' | '.join(promises)}, {back:.1f} s")

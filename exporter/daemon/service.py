@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -52,6 +53,7 @@ def serve(daemon: Daemon, options: WebOptions) -> bool:
         failures.append(error)
         ending.set()
 
+    _load_what_the_end_needs()
     heart = Heart(daemon.environ)
     if heart.interval is not None:
         daemon.poller.timetable.add_chore(heart.interval, partial(heart.beat, daemon.healthy))
@@ -68,6 +70,15 @@ def serve(daemon: Daemon, options: WebOptions) -> bool:
         server.stop(DRAIN)
         log.info("ended")
     return not failures
+
+
+def _load_what_the_end_needs() -> None:
+    """Have libgcc at hand: with it glibc ends the threads that are left when the interpreter ends.
+
+    It would load it only then, and abort a process that has no descriptor free. Other systems do without.
+    """
+    with suppress(OSError):
+        ctypes.CDLL("libgcc_s.so.1")
 
 
 def _server(daemon: Daemon, options: WebOptions, on_end: Callable[[BaseException], None]) -> Server:

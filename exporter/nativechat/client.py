@@ -18,7 +18,7 @@ from requests.structures import CaseInsensitiveDict
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ClosedPoolError, HTTPError
+from urllib3.exceptions import ClosedPoolError, HTTPError, NewConnectionError
 from urllib3.response import HTTPResponse
 
 from exporter.clock import Clock
@@ -240,7 +240,11 @@ class _Adapter(HTTPAdapter):
 
 def _bound(pool: HTTPConnectionPool, attempt: Attempt) -> None:
     def connect(self: HTTPConnection) -> socket.socket:
-        return dial(attempt, self.host, self.port, self.socket_options or ())
+        try:
+            return dial(attempt, self.host, self.port, self.socket_options or ())
+        except OSError as exc:
+            # A bare reset urllib3 would take for one after the answer, and go on without a socket.
+            raise NewConnectionError(self, "no connection") from exc
 
     class Plain(HTTPConnection):
         _new_conn = connect

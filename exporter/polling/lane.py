@@ -8,7 +8,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from exporter.errors import ApiError, Unauthorized
+from exporter.clock import Clock
+from exporter.errors import ApiError, TimedOut, Unauthorized
 from exporter.model import Bot, Collection, DateFormat
 from exporter.pace import Pace, asked_pause, rest_after, retry_wait
 
@@ -63,9 +64,9 @@ class Lane:
 
     A bot that does not answer (none has yet, at the start) is asked by one request at a time, so
     that it holds one worker and not all of them. One whose token is refused is left alone for a while,
-    longer each time, and its questions get that refusal for an answer. `before` is the lane of the bot
-    under other settings: where they name the same bot of the same API, they free it neither of its
-    pace nor of a pause.
+    longer each time, then tried with one request; its questions get that refusal for an answer.
+    `before` is the lane of the bot under other settings: where they name the same bot of the same
+    API, they free it neither of its pace nor of a pause.
     """
 
     def __init__(
@@ -123,7 +124,8 @@ class Lane:
 
     def limit(self, *, crowded: bool) -> int:
         """Return how many requests may be in flight; `crowded` when workers are scarce."""
-        return self.bot.api.concurrency if self.answering and not crowded else 1
+        trusted = self.answering and self._refusals == 0
+        return self.bot.api.concurrency if trusted and not crowded else 1
 
     def next_at(self, now: float) -> float:
         """Return when a question could start at the earliest, infinity if none is waiting."""
@@ -145,6 +147,21 @@ class Lane:
         self._pace.take(now)
         self.in_flight += 1
         return question
+
+    def attempt(self, question: Question, clock: Clock) -> int:
+        """Make an attempt of a question that was taken, and return its count; without the lock.
+
+        Raises ApiError: that of the attempt before, where this one comes too late to be made. A count
+        that is read after its deadline, because this machine slept, is as old as that sleep: nobody can
+        say that it is fresh.
+        """
+        budget = question.deadline - clock.steady()
+        if budget <= 0.0 and question.error is not None:
+            raise question.error
+        count = self.asker.count(question.url, question.collection, budget)
+        if clock.steady() > question.deadline:
+            raise TimedOut("the answer was read too late: this process or its machine was asleep")
+        return count
 
     def settle(self, question: Question, error: ApiError | None, now: float) -> bool:
         """Take the outcome of an attempt; return whether the question is at its end."""

@@ -237,8 +237,7 @@ class Poller:
         count: int | None = None
         error: ApiError | None = None
         try:
-            budget = question.deadline - self._clock.steady()
-            count = lane.asker.count(question.url, question.collection, budget)
+            count = lane.attempt(question, self._clock)
         except ApiError as failure:
             error = failure.with_traceback(None)
         except Exception:

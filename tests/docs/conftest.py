@@ -34,6 +34,7 @@ EXAMPLES: Final = {
     "metrics": ("metrics", ("",)),
     "log": ("log", ("",)),
     "script": ("sh", ("",)),
+    "soak": ("text", ("make soak",)),
 }
 """The kinds of examples: their language, and the comment before them. A test takes one by its kind."""
 

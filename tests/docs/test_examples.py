@@ -149,3 +149,9 @@ def test_metrics_that_are_shown_are_those_of_a_demonstration(metrics: Example, l
         }
 
     assert without_values(metrics.text) <= without_values(live_metrics)
+
+
+def test_a_soak_s_result_has_the_lines_that_the_tool_prints(soak: Example, root: Path) -> None:
+    tool = (root / "tools/soak/__main__.py").read_text("utf-8")
+    shown = re.findall(r"^(\S.*?)  ", soak.text, re.MULTILINE)
+    assert shown == re.findall(r'print\(f"(\w.*?)  ', tool)

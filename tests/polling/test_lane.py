@@ -253,3 +253,14 @@ def test_another_api_starts_without_the_pause_of_the_one_before(kit: Kit) -> Non
     lane = make_lane(kit.bot(url="https://elsewhere.example/v1"), before=old)
     ask(lane)
     assert lane.next_at(NOW) == NOW
+
+
+def test_an_attempt_that_comes_too_late_to_be_made_ends_as_the_one_before(kit: Kit) -> None:
+    lane, clock = make_lane(kit.bot(timeout=1.0)), kit.Clock(NOW)
+    ask(lane)
+    question = lane.take(NOW)
+    question.error = before = ServerError("no", status=500)
+    clock.move_to(question.deadline)
+    with pytest.raises(ServerError) as raised:
+        lane.attempt(question, clock)
+    assert raised.value is before

@@ -1,142 +1,117 @@
-"""An API on plain sockets that answers each bot well or badly, as a test tells it."""
+"""The APIs that misbehave, their certificates, and an exporter that lives with all of them."""
 
 from __future__ import annotations
 
-import itertools
-import re
-import socket
-import socketserver
-import struct
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+import ssl
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+import trustme
+
+from tests.flow.faults.peer import Peer, Scene
+from tests.flow.faults.row import Fault, Row
+from tests.flow.faults.story import TOKEN, Story, config
+from tests.flow.faults.table import FAULTS, NO_DESCRIPTORS, ROWS
+
+if TYPE_CHECKING:
+    from tests.flow.conftest import StartExporter
 
 
-class Wire:
-    """The server's end of one connection, when it has read one request."""
+class Peers(NamedTuple):
+    """APIs by the name of the bot that asks them; `well` has no fault, and nobody should ask `elsewhere`."""
 
-    def __init__(self, sock: socket.socket, over: threading.Event, elsewhere: str) -> None:
-        self.send = sock.sendall
-        self.hang = over.wait
-        self.elsewhere = elsewhere
-        self._sock = sock
-        self._over = over
-
-    def answer(self, body: bytes, status: int = 200, *headers: str) -> None:
-        lines = [f"HTTP/1.1 {status} Whatever", f"Content-Length: {len(body)}", *headers, "", ""]
-        self.send("\r\n".join(lines).encode() + body)
-
-    def refuse(self, status: int, *headers: str) -> None:
-        """Answer with a failure whose body looks like a count."""
-        self.answer(b'{"count": 12}', status, *headers)
-
-    def drip(self, data: bytes, head: bytes = b"") -> None:
-        """Send a byte each 50 ms, the last one again and again."""
-        self.send(head)
-        for position in range(1_000):
-            self.send(data[position : position + 1] or data[-1:])
-            if self._over.wait(0.05):
-                break
-
-    def flood(self, data: bytes, head: bytes) -> None:
-        """Send the same data until the other side has enough."""
-        self.send(head)
-        while not self._over.is_set():
-            self.send(data)
-
-    def reset(self) -> None:
-        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._sock.close()
+    by_name: dict[str, Peer]
+    elsewhere: Peer
 
 
-Script = Callable[[Wire], object]
+MakePeers = Callable[[Iterable[Fault]], Peers]
 
 
-def reserved(port: int = 0) -> socket.socket:
-    """Return a socket that holds a port, which refuses connections until somebody listens."""
-    sock = socket.socket()
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.bind(("127.0.0.1", port))
-    return sock
+class Authority(NamedTuple):
+    """Certificates by what is wrong with them, and the file with the authority that is trusted."""
+
+    contexts: dict[str, ssl.SSLContext]
+    file: Path
 
 
-class Api(socketserver.ThreadingTCPServer):
-    """Answers each bot by the name in its path: well, or by its script while `faulty`.
-
-    The bot `well` always gets a count, one more with each answer; the others always the same.
-    """
-
-    GOOD = 4711
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-
-    def __init__(self, scripts: Mapping[str, Script], elsewhere: str) -> None:
-        self.scripts = scripts
-        self.elsewhere = elsewhere
-        self.faulty = False
-        self.over = threading.Event()
-        self.heads: list[bytes] = []
-        self.steps = itertools.count(1)
-        super().__init__(("127.0.0.1", 0), Requests, bind_and_activate=False)
-        self.socket.close()
-        self.socket = reserved()
-        self.port: int = self.socket.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}/v1"
-        self.appear()
-
-    def appear(self) -> None:
-        """Listen, at the start or after it had vanished."""
-        self.server_activate()
-        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
-
-    def vanish(self) -> None:
-        """Refuse connections, and let nobody else have the port."""
-        self.shutdown()
-        self.socket.close()
-        self.socket = reserved(self.port)
-
-    def close(self) -> None:
-        self.over.set()
-        self.shutdown()
-        self.server_close()
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have each report about a fault carry its row, for the table at the end of the run."""
+    for item in items:
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
+            for row in item.callspec.params.values():
+                if isinstance(row, Row):
+                    item.user_properties.append(("fault", (ROWS.index(row), *row.cells)))
 
 
-class Requests(socketserver.StreamRequestHandler):
-    """One connection, for one request."""
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that takes a fault once for each."""
+    if "fault" in metafunc.fixturenames:
+        rows: list[Row] = [NO_DESCRIPTORS] if "crowded" in metafunc.fixturenames else [*FAULTS.values()]
+        metafunc.parametrize("fault", rows, ids=lambda row: row.name)
 
-    server: Api
 
-    def handle(self) -> None:
-        with suppress(OSError):
-            head = b""
-            while (line := self.rfile.readline()) not in {b"\r\n", b""}:
-                head += line
-            self._serve(head)
-
-    def _serve(self, head: bytes) -> None:
-        api = self.server
-        api.heads.append(head)
-        found = re.match(rb"GET /v1/bots/(\w+)/", head)
-        bot = found[1].decode() if found else ""
-        wire = Wire(self.connection, api.over, api.elsewhere)
-        if api.faulty and bot in api.scripts:
-            api.scripts[bot](wire)
-        else:
-            wire.answer(b"%d" % (next(api.steps) if bot == "well" else api.GOOD), 200, "Connection: close")
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """An authority of ours, and one that nobody knows."""
+    ours, theirs = trustme.CA(), trustme.CA()
+    past = datetime(2020, 1, 1, tzinfo=UTC), datetime(2021, 1, 1, tzinfo=UTC)
+    certificates = {
+        "good": ours.issue_cert("127.0.0.1"),
+        "untrusted": theirs.issue_cert("127.0.0.1"),
+        "expired": ours.issue_cert("127.0.0.1", not_before=past[0], not_after=past[1]),
+        "other host": ours.issue_cert("elsewhere.invalid"),
+    }
+    contexts = {}
+    for name, certificate in certificates.items():
+        contexts[name] = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        certificate.configure_cert(contexts[name])
+    file = tmp_path_factory.mktemp("authority") / "ca.pem"
+    ours.cert_pem.write_to_path(str(file))
+    return Authority(contexts, file)
 
 
 @pytest.fixture(scope="module")
-def serve() -> Iterator[Callable[..., Api]]:
-    """Make an API that obeys these scripts, and redirects elsewhere."""
-    apis: list[Api] = []
+def peers(authority: Authority) -> Iterator[MakePeers]:
+    """Make an API for each fault, well for now, and one that is always well."""
+    with ExitStack() as stack:
 
-    def start(scripts: Mapping[str, Script] | None = None, elsewhere: str = "") -> Api:
-        apis.append(Api(scripts or {}, elsewhere))
-        return apis[-1]
+        def make(faults: Iterable[Fault]) -> Peers:
+            elsewhere = Peer(Scene(authority.contexts), None, 0)
+            scene = Scene(authority.contexts, f"{elsewhere.url}/bots/well/")
+            made = {fault.name: Peer(scene, fault, 4_711 + row) for row, fault in enumerate(faults)}
+            made["well"] = Peer(scene, None, 0)
+            stack.callback(scene.over.set)
+            for peer in (elsewhere, *made.values()):
+                stack.callback(peer.close)
+            return Peers(made, elsewhere)
 
-    yield start
-    for api in apis:
-        api.close()
+        yield make
+
+
+@pytest.fixture(scope="module")
+def asked_elsewhere() -> list[bytes]:
+    """What reached the server to which the redirects point."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def story(
+    peers: MakePeers,
+    authority: Authority,
+    exporter: StartExporter,
+    uncovered: dict[str, str],
+    asked_elsewhere: list[bytes],
+) -> Story:
+    """The life of one exporter that asks a bot for each fault, logging all it can."""
+    made, elsewhere = peers(FAULTS.values())
+    for peer in made.values():
+        peer.sicken()
+    running = exporter(config(made, authority.file), "--log.level=debug", env=uncovered | {"TOKEN": TOKEN})
+    told = Story(running, made, authority.file)
+    told.tell()
+    asked_elsewhere += elsewhere.heads
+    return told

@@ -1,0 +1,58 @@
+"""SIGTERM ends it within five seconds, with exit code 0, during every fault."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.flow.faults.network import CONNECTING, HANGS, TLS
+from tests.flow.faults.row import Fault
+from tests.flow.faults.story import TOKEN, config
+from tests.flow.faults.table import FAULTS
+
+if TYPE_CHECKING:
+    from tests.flow.conftest import Running, StartExporter
+    from tests.flow.faults.conftest import Authority, MakePeers
+
+    Begin = Callable[[Iterable[Fault]], Running]
+
+HANGING = [fault for fault in (*CONNECTING, *TLS, *HANGS) if fault.reason == "timeout"]
+STARTED = "nativechat_exporter_query_runs_total"
+
+
+@pytest.fixture
+def begin(
+    exporter: StartExporter, peers: MakePeers, authority: Authority, uncovered: dict[str, str]
+) -> Begin:
+    """Start an exporter, and return once every one of these faults has it; it would wait a minute."""
+
+    def start(faults: Iterable[Fault]) -> Running:
+        sick = {name: peer for name, peer in peers(faults).by_name.items() if peer.fault}
+        for peer in sick.values():
+            peer.sicken()
+        settings = config(sick, authority.file, timeout="60s", retries=10)
+        running = exporter(settings, env=uncovered | {"TOKEN": TOKEN})
+        running.until(lambda metrics: all(metrics.value(STARTED, bot=name) for name in sick))
+        return running
+
+    return start
+
+
+def assert_ends(running: Running, number: signal.Signals) -> None:
+    ended = running.end(number)
+    assert ended.code == 0, running.output
+    assert ended.seconds < 5
+    assert [line["msg"] for line in running.log("ending") + running.log("ended")] == ["ending", "ended"]
+    assert "Traceback" not in running.output
+
+
+def test_a_signal_ends_it_during_all_faults_at_once(begin: Begin) -> None:
+    assert_ends(begin(FAULTS.values()), signal.SIGTERM)
+
+
+@pytest.mark.parametrize("hanging", HANGING, ids=lambda fault: fault.name)
+def test_a_signal_ends_it_while_all_it_does_is_wait(begin: Begin, hanging: Fault) -> None:
+    assert_ends(begin([hanging]), signal.SIGTERM)

@@ -1,0 +1,261 @@
+"""Whatever happens in whatever order, each value on the page is the API's own, fresh, and in its place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from exporter.exposition.exposition import Exposition
+from exporter.exposition.telemetry import Telemetry
+from exporter.language import predicate
+from exporter.model import Api as ApiSettings
+from exporter.model import Bot, Config, Json, Plan, Query, TokenSource, Variant
+from exporter.plan import keep_same, make_plan
+from exporter.polling.poller import Poller
+from exporter.store.store import Store
+from tests.polling.conftest import World
+from tests.truth.oracle import DATES, WEATHERS, Api, Judge, Key
+
+RECOVERY = 700.0
+"""Seconds in which everything comes back: the longest rest, a run after it, and a run of all the others."""
+
+NOTHING = Plan((), ZoneInfo("UTC"), 1)
+PREDICATES: tuple[Json, ...] = (None, {"A": 1}, {"A": {"$gt": 1}}, {"B": "x"})
+IN_THE_LAST_HOUR: Json = {"StartedAt": {"$gte": {"$date": "now-1h"}}}
+
+
+@st.composite
+def bots(draw: st.DrawFn, name: str) -> Bot:
+    made = ApiSettings(
+        timeout=5.0,
+        concurrency=draw(st.integers(1, 3)),
+        rate=draw(st.sampled_from([None, 2.0])),
+        retries=draw(st.integers(0, 2)),
+        dates=draw(st.sampled_from(["iso", "auto", "epoch-ms"])),
+    )
+    labels = draw(st.sampled_from([(), (("team", "care"),)]))
+    return Bot(name, draw(st.sampled_from(sorted(DATES))), TokenSource(env="TOKEN"), labels, made)
+
+
+@st.composite
+def queries(draw: st.DrawFn, name: str, names: tuple[str, ...]) -> Query:
+    predicates = st.just(IN_THE_LAST_HOUR) if name == "recent" else st.sampled_from(PREDICATES)
+    values = draw(st.lists(st.sampled_from("xyz"), unique=True, min_size=1))
+    variants = tuple(Variant((("kind", v),), predicate.compile(draw(predicates))) for v in values)
+    stale_after = draw(st.sampled_from([3.0, 12.0, 60.0]))
+    every = draw(st.sampled_from([4.0, 15.0]))
+    return Query(name, "Help.", "conversations", every, stale_after, names, variants=variants)
+
+
+@st.composite
+def configs(draw: st.DrawFn) -> Config:
+    names = tuple(draw(st.lists(st.sampled_from(["a", "b"]), unique=True, min_size=1)))
+    asked = draw(st.lists(st.sampled_from(["q", "r", "recent"]), unique=True, min_size=1))
+    return Config(
+        tuple(draw(bots(name)) for name in names),
+        tuple(draw(queries(name, names)) for name in asked),
+        workers=draw(st.sampled_from([1, 2, 8])),
+    )
+
+
+@dataclass
+class Changed:
+    """One small change of a configuration, as an operator makes it."""
+
+    config: Config
+    draw: Any
+
+    def one_query(self) -> Config:
+        at = self.draw(st.integers(0, len(self.config.queries) - 1))
+        kept = list(self.config.queries)
+        kept[at] = self.draw(queries(kept[at].name, kept[at].bots))
+        return replace(self.config, queries=tuple(kept))
+
+    def one_bot(self) -> Config:
+        at = self.draw(st.integers(0, len(self.config.bots) - 1))
+        kept = list(self.config.bots)
+        kept[at] = self.draw(bots(kept[at].name))
+        return replace(self.config, bots=tuple(kept))
+
+    def one_predicate(self) -> Config:
+        """Change what a query counts, and nothing that is seen of it."""
+        at = self.draw(st.integers(0, len(self.config.queries) - 1))
+        kept = list(self.config.queries)
+        drawn = self.draw(queries(kept[at].name, kept[at].bots)).variants[0].predicate
+        variants = tuple(replace(variant, predicate=drawn) for variant in kept[at].variants)
+        kept[at] = replace(kept[at], variants=variants)
+        return replace(self.config, queries=tuple(kept))
+
+    def bot_ids(self) -> Config:
+        other = dict(zip(sorted(DATES), sorted(DATES, reverse=True), strict=True))
+        return replace(self.config, bots=tuple(replace(bot, id=other[bot.id]) for bot in self.config.bots))
+
+    def stale_after(self) -> Config:
+        seconds = self.draw(st.sampled_from([3.0, 12.0, 60.0]))
+        kept = tuple(replace(query, stale_after=seconds) for query in self.config.queries)
+        return replace(self.config, queries=kept)
+
+    def fewer_queries(self) -> Config:
+        return replace(self.config, queries=self.config.queries[1:] or self.config.queries)
+
+    def another_order(self) -> Config:
+        return replace(self.config, queries=self.config.queries[::-1])
+
+    def nothing(self) -> Config:
+        return self.config
+
+    def everything(self) -> Config:
+        return self.draw(configs())  # type: ignore[no-any-return]
+
+
+class Whole(World):
+    """The world with the real store and the real page behind its poller; each moment is judged."""
+
+    def __init__(self) -> None:
+        self.api = Api()
+        super().__init__(self.api.behave)
+        self.store = Store(self.clock)
+        self.page = Exposition(Telemetry(0, 1), self.store.take_changes)
+        self.judge = Judge(self.api)
+        self.plan = NOTHING
+        self.poller = Poller(
+            self.clock,
+            recorder=self.store,
+            make_asker=self._make_asker,
+            on_defect=self._defect,
+            on_lag=self.lags.append,
+        )
+
+    def reload(self, config: Config, *, answers_meanwhile: bool) -> None:
+        """Put a configuration into effect as the hall does, with answers that come in between."""
+        self.plan = keep_same(make_plan(config), self.plan)
+        self.page.apply(self.plan, with_it=lambda: self.store.apply(self.plan))
+        self.judge.reloaded(config)
+        if answers_meanwhile:
+            self.answer_all()
+        self.look()
+        self.poller.apply(self.plan)
+        self._settle()
+
+    def answer_all(self) -> None:
+        """Let everything in flight arrive, late as it may be."""
+        while self._open:
+            ends, _, call = self._open.pop(0)
+            self.clock.move_to(ends)
+            call.release.set()
+            super()._settle()
+
+    def run_until_asked(self, seconds: float) -> None:
+        """Let time pass until a request is in flight, or for so long."""
+        until = self.clock.steady() + seconds
+        while not self.open() and self.clock.steady() < until:
+            self.run(0.04)
+
+    def look(self) -> set[Key]:
+        """Scrape once, and judge what is there."""
+        page, _ = self.page.scrape("text/plain", "")
+        return self.judge.judge(page.decode(), self.clock.steady())
+
+    def _settle(self) -> None:
+        super()._settle()
+        self.look()
+
+
+class Truth(RuleBasedStateMachine):
+    """An operator, an API and time, all of them moody; the world judges at every step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = Whole()
+        self.config: Config
+
+    @initialize(config=configs(), seed=st.integers(0, 2**16))
+    def begin(self, config: Config, seed: int) -> None:
+        self.world.api.seed = seed
+        self.world.api.weather = dict.fromkeys(DATES, ("at once", "slow"))
+        self.config = config
+        self.world.reload(config, answers_meanwhile=False)
+
+    @rule(bot_id=st.sampled_from(sorted(DATES)), kinds=st.lists(st.sampled_from(WEATHERS), min_size=1))
+    def the_weather_turns(self, bot_id: str, kinds: list[str]) -> None:
+        self.world.api.weather[bot_id] = tuple(kinds)
+
+    @rule(seconds=st.sampled_from([0.02, 0.5, 3.0, 8.0, 20.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.world.run(seconds)
+        self.world.look()
+
+    @rule(seconds=st.sampled_from([-3600.0, -2.0, 90.0, 3600.0]))
+    def the_wall_clock_is_set(self, seconds: float) -> None:
+        self.world.clock.step_wall(seconds)
+
+    @rule(seconds=st.sampled_from([10.0, 4000.0]))
+    def the_machine_sleeps(self, seconds: float) -> None:
+        self.world.clock.sleep(seconds)
+        self.world.look()
+
+    @rule(
+        data=st.data(),
+        change=st.sampled_from(
+            [
+                Changed.one_query,
+                Changed.one_bot,
+                Changed.one_predicate,
+                Changed.bot_ids,
+                Changed.stale_after,
+                Changed.fewer_queries,
+                Changed.another_order,
+                Changed.nothing,
+                Changed.everything,
+            ]
+        ),
+        answers_meanwhile=st.booleans(),
+    )
+    def the_configuration_changes(self, data: st.DataObject, change: Any, answers_meanwhile: bool) -> None:
+        if answers_meanwhile:
+            self.world.run_until_asked(20.0)
+        self.config = change(Changed(self.config, data.draw))
+        self.world.reload(self.config, answers_meanwhile=answers_meanwhile)
+
+    def teardown(self) -> None:
+        """Let the weather be calm: then everything comes back, and was never told to be a defect."""
+        try:
+            self.world.api.weather.clear()
+            if self.world.plan is not NOTHING:
+                self.everything_comes_back()
+            assert self.world.defects == 0
+        finally:
+            self.world.close()
+
+    def everything_comes_back(self) -> None:
+        missing = {key for key, promise in self.world.judge.promises.items() if promise.is_kept_in_calm()}
+        until = self.world.clock.steady() + RECOVERY
+        while missing and self.world.clock.steady() < until:
+            self.world.run(2.0)
+            missing -= self.world.look()
+        assert not missing, missing
+
+
+TestTruth = Truth.TestCase
+TestTruth.settings = settings(max_examples=80, stateful_step_count=25)
+
+
+def test_an_answer_that_is_read_after_a_sleep_is_not_taken_for_a_fresh_one() -> None:
+    world, bot = Whole(), Bot("a", min(DATES), TokenSource(env="TOKEN"), api=ApiSettings(timeout=5.0))
+    try:
+        query = Query("q", "Help.", "conversations", 60.0, 60.0, ("a",))
+        world.reload(Config((bot,), (query,)), answers_meanwhile=False)
+        world.clock.move_to(world.clock.steady() + 5.0)
+        world.poller.timetable.run_due()
+        world._settle()
+        world.clock.sleep(3600.0)
+        world.answer_all()
+        assert world.look() == set()
+        assert [poll.last_error.reason for poll in world.store.polls(1) if poll.last_error] == ["timeout"]
+    finally:
+        world.close()
