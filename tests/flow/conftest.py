@@ -115,6 +115,15 @@ class Running:
         ]
         return [line for line in lines if line.get("msg") == msg and fields.items() <= line.items()]
 
+    def told(self, msg: str, times: int = 1, **fields: str) -> list[dict[str, str]]:
+        """Return such lines once there are so many: each is written a moment after it happened."""
+
+        def enough() -> list[dict[str, str]] | None:
+            lines = self.log(msg, **fields)
+            return lines if len(lines) >= times else None
+
+        return eventually(enough)
+
     @property
     def address(self) -> str:
         """Where it listens, waited for."""

@@ -53,7 +53,7 @@ def test_dates_in_the_wrong_format_show_no_value_and_say_why(
     assert metrics.value("nativechat_exporter_query_up", query="dated") == 0
     assert metrics.value("nativechat_exporter_query_up", query="undated") == 1
     assert metrics.values("nativechat_undated") == [chat.simulation.counts(chat.names[0])["conversations"]]
-    (line,) = running.log("query fails")
+    (line,) = running.told("query fails")
     assert (line["query"], line["reason"]) == ("dated", "dates_unverified")
     assert "dates: auto" in line["advice"]
 
@@ -73,4 +73,4 @@ def test_dates_are_proven_once_there_is_something_to_prove_them_with(
     assert metrics.values("nativechat_undated") in ([], [0])
     chat.simulation.burst(bot, 3)
     running.until(lambda metrics: metrics.values("nativechat_dated") == [3])
-    assert len(running.log("query works again", query="dated")) == 1
+    assert len(running.told("query works again", query="dated")) == 1

@@ -108,7 +108,7 @@ def test_a_bad_file_is_refused_with_its_problems_and_the_old_one_goes_on(
         "defaults.stale_after",
     ]
     assert all(line.startswith(f"{file}:") for line in answer.text.splitlines())
-    assert len(running.log("configuration refused, the old one stays")) == 2
+    assert len(running.told("configuration refused, the old one stays", 2)) == 2
     assert "defaults.stale_after" in running.ask("/").text
     runs = before.values("nativechat_exporter_query_runs_total")
     later = running.until(
@@ -176,6 +176,6 @@ def test_a_bad_change_is_told_once_and_not_at_each_look(start: Callable[..., Run
     (running.home / "config.yaml").write_text("nonsense: 1\n", "utf-8")
     metrics = running.until(lambda metrics: metrics.value(GOOD) == 0)
     runs = max(metrics.values("nativechat_exporter_query_runs_total"))
-    told = running.log("configuration refused, the old one stays")
+    told = running.told("configuration refused, the old one stays")
     running.until(lambda metrics: min(metrics.values("nativechat_exporter_query_runs_total")) > runs + 2)
     assert running.log("configuration refused, the old one stays") == told

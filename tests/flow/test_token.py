@@ -171,5 +171,5 @@ def test_a_token_that_stays_wrong_is_asked_ever_more_gently_and_a_right_one_at_o
     running.until(
         lambda metrics: len(metrics.values("nativechat_conversations")) == 8, within=CALM_REST - 2.0
     )
-    assert len(running.log("query fails")) == len(running.log("query works again")) == 1
+    assert len(running.told("query works again")) == len(running.log("query fails")) == 1
     assert not running.log("query fails for another reason")

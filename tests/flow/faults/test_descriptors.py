@@ -79,9 +79,9 @@ def test_a_process_without_descriptors_keeps_its_promises(
     shown = [number for number in crowded.shown if number is not None]
     assert shown == sorted(shown)
     assert back.value("nativechat_up", bot="well") == 1
-    [began_line] = crowded.running.log("query fails")
+    [began_line] = crowded.running.told("query fails")
     assert fault.says in began_line["error"]
-    assert crowded.running.log("query works again")
+    assert crowded.running.told("query works again")
     assert "Traceback" not in crowded.running.output
 
 
