@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +22,10 @@ Secrets: TypeAlias = Literal["required", "optional"]
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A configuration, what is probably not meant in it, and the SHA-256 of its content."""
+    """A configuration, and what is probably not meant in it."""
 
     config: Config
     warnings: tuple[Problem, ...]
-    fingerprint: str
 
 
 def load(path: Path, environ: Mapping[str, str], *, secrets: Secrets = "required") -> Loaded:
@@ -48,7 +46,7 @@ def parse(content: bytes, path: Path, environ: Mapping[str, str], *, secrets: Se
     config = _config(given.value, outside, notes) if given is not None else None
     if config is None or not notes.clean(""):
         raise ConfigError(notes.of("error"))
-    return Loaded(config, notes.of("warning"), hashlib.sha256(content).hexdigest())
+    return Loaded(config, notes.of("warning"))
 
 
 def _config(section: ConfigSection, outside: Outside, notes: Notes) -> Config:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from datetime import time
 from pathlib import Path
@@ -126,15 +125,6 @@ def test_the_example_of_the_documentation_means_what_it_says() -> None:
             ),
         ),
     )
-
-
-def test_the_fingerprint_is_that_of_the_content_alone(tmp_path: Path) -> None:
-    content = (TOP / "config.yaml").read_bytes()
-    copy = tmp_path / "copy.yaml"
-    copy.write_bytes(content)
-    other = {"NATIVECHAT_BOT_ID": "x", "NATIVECHAT_TOKEN": "y"}
-    assert load(copy, other).fingerprint == hashlib.sha256(content).hexdigest()
-    assert load(copy, other).fingerprint == load(TOP / "config.yaml", ENVIRON).fingerprint
 
 
 def test_a_file_that_is_not_there_is_one_problem(tmp_path: Path) -> None:
