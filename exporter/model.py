@@ -2,7 +2,8 @@
 
 Config ─┬─ Bot ─┬─ Api               what the operator wrote, parsed and checked (config/)
         │       └─ TokenSource
-        └─ Query ── Variant ── Predicate
+        └─ Query ─┬─ Variant ── Predicate
+                  └─ Alert ── Rise │ Level
 Plan ──── Poll ──── Series           what will be asked, each series unique (plan.py)
 """
 
@@ -112,11 +113,58 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True)
+class Rise:
+    """Fires when a count rose by at least `by` within so many seconds; a falling count never does."""
+
+    by: int
+    within: float
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """Fires while a value is above or below another.
+
+    With `of`, the name of a query, the value is the share of that query's count: 0.05 is 5 %.
+    """
+
+    side: Literal["above", "below"]
+    value: float
+    of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """What stands in `{{ }}` in an alert's text: a label's value, or without a label the alert's own.
+
+    `form` is how Prometheus writes a number, such as `humanize`; empty for plainly.
+    """
+
+    label: str | None = None
+    form: str = ""
+
+
+Template: TypeAlias = tuple[str | Insert, ...]
+"""An alert's text, in pieces."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """When a query's values call for a person; `lasting` is how long it must hold first, in seconds."""
+
+    when: Rise | Level
+    lasting: float = 0.0
+    severity: str = "warning"
+    summary: Template = ()
+    runbook_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """One named query: a metric, how often it is asked, and a variant for each label combination.
 
     `every` and `stale_after` are seconds. `at` is a time of day in the configuration's zone, and
-    goes with an `every` of whole days only. `bots` are names, in the file's order.
+    goes with an `every` of whole days only. `bots` are names, in the file's order. What is asked is the
+    same whatever `alert` says, so two queries that differ in it alone are equal.
     """
 
     name: str
@@ -128,6 +176,7 @@ class Query:
     at: time | None = None
     label_names: tuple[str, ...] = ()
     variants: tuple[Variant, ...] = (Variant(),)
+    alert: Alert | None = field(default=None, compare=False)
 
     @property
     def metric(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from keyword import iskeyword
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from exporter.config import nodes
@@ -144,7 +145,8 @@ def optional(kind: Kind[T], about: str, *, default: Json = None) -> Given[T] | N
 class Section(Generic[T]):
     """A mapping with known keys: the fields of a dataclass, each declared by `required` or `optional`.
 
-    What is wrong or missing is noted, and a `blank` or None stands in for it.
+    What is wrong or missing is noted, and a `blank` or None stands in for it. A field has a `_` behind it
+    where its key is a word of Python.
     """
 
     shape: type[T]
@@ -153,7 +155,7 @@ class Section(Generic[T]):
     def keys(self) -> dict[str, Key[Any]]:
         """Return the keys by name, in the order of their declaration."""
         declared: Iterable[Any] = fields(self.shape)  # type: ignore[arg-type]
-        return {each.name: each.metadata[_KEY] for each in declared}
+        return {each.name.rstrip("_"): each.metadata[_KEY] for each in declared}
 
     def read(self, node: Node, path: str, notes: Notes) -> Given[T] | None:
         if not isinstance(node, nodes.Mapping):
@@ -172,7 +174,8 @@ class Section(Generic[T]):
         for name, key in keys.items():
             if key.required and name not in present and node.whole:
                 notes.error(node.place, below(path, name), "missing", f"write {key.kind.expected}")
-        return Given(self.shape(**found), node.place, path)
+        values = {f"{name}_" if iskeyword(name) else name: given for name, given in found.items()}
+        return Given(self.shape(**values), node.place, path)
 
     def _absent(self, name: str, key: Key[Any], node: nodes.Mapping, path: str) -> Given[Any] | None:
         return Given(key.blank, node.place, below(path, name)) if key.required else None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from exporter.config.alerts import alert, check_labels
 from exporter.config.notes import Given, Notes, either, once
 from exporter.config.schema import DEFAULT_EVERY, BotSection, DefaultsSection, QuerySection
 from exporter.config.variants import inspect, variants
@@ -29,13 +30,33 @@ class Around:
 def queries(sections: Sequence[Given[QuerySection]], around: Around, notes: Notes) -> tuple[Query, ...]:
     """Return a query for each section; what is wrong with them goes to `notes`."""
     once([section.value.name for section in sections], notes)
-    made = tuple(_query(section, around, notes) for section in sections)
+    made = _with_alerts(sections, tuple(_query(each, around, notes) for each in sections), around, notes)
     asked = {name for query in made for name in query.bots}
     for bot in around.bots:
         if bot.name.value and bot.name.value not in asked:
             advice = "add it to a query's `bots`, or take it out"
             notes.warning(bot.name.place, bot.name.path, "no query asks this bot", advice)
     return made
+
+
+def _with_alerts(
+    sections: Sequence[Given[QuerySection]], made: tuple[Query, ...], around: Around, notes: Notes
+) -> tuple[Query, ...]:
+    """Return the queries with their alerts, which may be about the share of another query."""
+    known = {query.name: query for query in made}
+    alerts = []
+    for section, query in zip(sections, made, strict=True):
+        given = section.value.alert
+        alerts.append(alert(given, query, known, notes) if given else None)
+        if given is not None:
+            check_labels(given, _labels(query, around.bots), notes)
+    return tuple(replace(query, alert=each) for query, each in zip(made, alerts, strict=True))
+
+
+def _labels(query: Query, bots: Sequence[BotSection]) -> frozenset[str]:
+    """Return the names of all labels that the query's series may have."""
+    of_bots = {name for bot in bots if bot.name.value in query.bots for name, _ in either(bot.labels, ())}
+    return frozenset({"bot", "job", "instance", *of_bots, *query.label_names})
 
 
 def _query(given: Given[QuerySection], around: Around, notes: Notes) -> Query:

@@ -9,15 +9,28 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from exporter.config import labelling, references, words
+from exporter.config.amounts import AMOUNT, Amount
 from exporter.config.kinds import ListOf, Section, Whole, optional, required
 from exporter.config.labelling import Label, Tree
 from exporter.config.notes import Given
 from exporter.config.references import Reference
 from exporter.language import durations, rates
-from exporter.model import COLLECTIONS, DATE_FORMATS, Api, Collection, Config, DateSetting, Labels
+from exporter.model import (
+    COLLECTIONS,
+    DATE_FORMATS,
+    Alert,
+    Api,
+    Collection,
+    Config,
+    DateSetting,
+    Labels,
+    Rise,
+    Template,
+)
 
 _API: Final = Api()
 _CONFIG: Final = Config(bots=(), queries=())
+_SEVERITY: Final = Alert(Rise(1, 1.0)).severity
 DEFAULT_EVERY: Final = 60.0
 """Seconds between two runs of a query where the file says nothing."""
 
@@ -87,6 +100,29 @@ class DefaultsSection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlertSection:
+    """When a query's values call for a person: one of rises_by, above and below."""
+
+    rises_by: Given[int] | None = optional(
+        Whole(1, 10**12), "Fires when the count rose by at least this much; goes with within."
+    )
+    within: Given[float] | None = optional(words.duration("1s", "1w"), "The time in which it rose.")
+    above: Given[Amount] | None = optional(AMOUNT, "Fires while the value is above this; 5% goes with of.")
+    below: Given[Amount] | None = optional(AMOUNT, "Fires while the value is below this; 5% goes with of.")
+    of: Given[str] | None = optional(words.QUERY_NAME, "The query whose share above or below is about.")
+    for_: Given[float] | None = optional(
+        words.duration("0s", "30d"), "How long it must hold before it fires.", default="0s"
+    )
+    severity: Given[str] | None = optional(words.SEVERITY, "The alert's label severity.", default=_SEVERITY)
+    summary: Given[Template] | None = optional(
+        words.TEMPLATE, "What a person reads first; names bot, query and value if left out."
+    )
+    runbook_url: Given[str] | None = optional(
+        words.LINK, "Where a person reads on; the project's own runbook if left out."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QuerySection:
     """One named query: a metric."""
 
@@ -109,6 +145,10 @@ class QuerySection:
     )
     bots: Given[tuple[Given[str], ...]] | None = optional(
         ListOf(words.BOT_NAME, "a list of bots' names"), "The bots it is asked of; every bot if left out."
+    )
+    alert: Given[AlertSection] | None = optional(
+        Section(AlertSection, "a mapping such as {rises_by: 1, within: 10m}"),
+        "When its values call for a person; for the commands rules and dashboard.",
     )
 
 

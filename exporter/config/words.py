@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from exporter.config.kinds import Words
-from exporter.language import durations, labels, rates
+from exporter.language import durations, labels, rates, templates
 from exporter.language.suggest import did_you_mean
 
 Option = TypeVar("Option", bound=str)
@@ -20,6 +20,8 @@ Option = TypeVar("Option", bound=str)
 _URL: Final = r"^https?://[^/?#@\s]+(/[^?#\s]*)?$"
 _URL_TEXT: Final = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*")
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+|[0-9a-f:.]+")
+_LINK: Final = r"^https?://[^\s/?#@]+([/?#]\S*)?$"
+_SEVERITY: Final = re.compile(r"[a-z][a-z0-9_-]{0,49}")
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,99}")
 _TIME: Final = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?")
 _DURATION: Final = (
@@ -113,6 +115,16 @@ def parse_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _link_problem(text: str) -> str | None:
+    advice = "write one that starts with https:// and has no spaces"
+    return None if re.fullmatch(_LINK, text) else f"not the address of a page ({advice})"
+
+
+def _severity_problem(text: str) -> str | None:
+    advice = "write one such as info, warning or critical"
+    return None if _SEVERITY.fullmatch(text) else f'"{text}" is not a severity ({advice})'
+
+
 def _doubt_url(url: str) -> tuple[str, str] | None:
     parts = urlsplit(url)
     if parts.scheme == "https" or _is_loopback(parts.hostname or ""):
@@ -151,6 +163,19 @@ TIME: Final = Words(
 ZONE: Final = Words("the name of a time zone, such as Europe/Sofia", _parse_zone)
 FILE: Final = Words("the path of a file", _parse_path, details={"minLength": 1})
 TEXT: Final = Words("text", _parse_text, details={"pattern": r"\S"})
+TEMPLATE: Final = Words(
+    "text, with {{ $labels.bot }} and {{ $value }} where they belong",
+    lambda text: templates.parse(_parse_text(text)),
+    details={"pattern": r"\S"},
+)
+SEVERITY: Final = Words(
+    "a word such as warning",
+    _checked(_severity_problem),
+    details={"pattern": f"^{_SEVERITY.pattern}$"},
+)
+LINK: Final = Words(
+    "the address of a page", _checked(_link_problem), details={"format": "uri", "pattern": _LINK}
+)
 URL: Final = Words(
     "a URL such as https://api.nativechat.com/v1",
     parse_url,
