@@ -26,6 +26,9 @@ DateFormat = Literal["iso", "extended-json", "epoch-ms"]
 DATE_FORMATS: Final[tuple[DateFormat, ...]] = ("iso", "extended-json", "epoch-ms")
 DateSetting = Literal["iso", "extended-json", "epoch-ms", "auto"]
 
+ShardBy = Literal["bot", "query"]
+SHARD_BY: Final[tuple[ShardBy, ...]] = ("bot", "query")
+
 
 class Secret:
     """A text that shows itself to nobody: it prints as •••, and only `reveal` gives it away."""
@@ -186,13 +189,17 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A whole configuration, valid: no later code asks again whether a field is right."""
+    """A whole configuration, valid: no later code asks again whether a field is right.
+
+    `shard_by` says what stays together on one shard: all queries of a bot, or each query of a bot alone.
+    """
 
     bots: tuple[Bot, ...]
     queries: tuple[Query, ...]
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     max_series: int = 1000
     workers: int = 64
+    shard_by: ShardBy = "bot"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cache, partial
 
-from exporter.model import Bot, Config, Plan, Poll, Query, Series
+from exporter.model import Bot, Config, Plan, Poll, Query, Series, ShardBy
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,29 +17,44 @@ class Shard:
     total: int = 1
 
     def holds(self, key: str) -> bool:
-        """Tell whether this shard is the one that `key` belongs to.
+        """Tell whether `key` belongs to this shard, its owner; most keys take few looks at other shards."""
+        own = _weight(self.ordinal, key)
+        return all(own >= _weight(other, key) for other in range(self.total))
 
-        Rendezvous hashing: each key belongs to exactly one shard, and one more shard takes only its
-        share of the keys, all of them from the others alike.
-        """
-        return self.ordinal == max(range(self.total), key=lambda shard: _weight(shard, key))
+
+def owner(key: str, total: int) -> int:
+    """Return which of `total` shards `key` belongs to.
+
+    Rendezvous hashing: one more shard takes only its share of the keys, from all others alike.
+    """
+    return max(range(total), key=lambda shard: _weight(shard, key))
 
 
 def make_plan(config: Config, shard: Shard | None = None) -> Plan:
     """Lay out one poll for each bot and query, and one series for each variant of the query.
 
-    A bot's queries stay together on one shard, so that its rate holds. Series are unique because
-    their parts are: names of bots, names of queries, label values within a query.
+    Each poll is on exactly one shard. Sharded by bot, a bot's queries stay together, so that its rate
+    holds; sharded by query, each poll is placed by itself. Series are unique because their parts are:
+    names of bots, names of queries, label values within a query.
     """
-    shard = shard or Shard()
-    held = {bot.name: bot for bot in config.bots if shard.holds(bot.name)}
+    bots = {bot.name: bot for bot in config.bots}
+    holds = cache((shard or Shard()).holds)
     polls = tuple(
-        Poll(held[name], query, _series(held[name], query))
+        Poll(bots[name], query, _series(bots[name], query))
         for query in config.queries
         for name in query.bots
-        if name in held
+        if holds(_kept_together(config.shard_by, name, query.name))
     )
     return Plan(polls, config.zone, config.workers)
+
+
+def share_out(config: Config, total: int) -> tuple[Plan, ...]:
+    """Return the plans of all `total` shards, by ordinal, at the price of one."""
+    owned_by = cache(partial(owner, total=total))
+    shares: list[list[Poll]] = [[] for _ in range(total)]
+    for poll in make_plan(config).polls:
+        shares[owned_by(_kept_together(config.shard_by, *poll.key))].append(poll)
+    return tuple(Plan(tuple(polls), config.zone, config.workers) for polls in shares)
 
 
 def _series(bot: Bot, query: Query) -> tuple[Series, ...]:
@@ -55,6 +71,10 @@ def _series(bot: Bot, query: Query) -> tuple[Series, ...]:
         )
         for variant in query.variants
     )
+
+
+def _kept_together(shard_by: ShardBy, bot: str, query: str) -> str:
+    return bot if shard_by == "bot" else f"{bot}/{query}"
 
 
 def _weight(shard: int, key: str) -> bytes:

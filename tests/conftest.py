@@ -18,7 +18,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     rows: dict[tuple[Any, ...], list[pytest.TestReport]] = {}
     for outcome in ("passed", "failed", "error"):
         for report in terminalreporter.stats.get(outcome, ()):
-            if found := dict(report.user_properties).get("fault"):
+            # A file that cannot be collected has no properties.
+            if found := dict(getattr(report, "user_properties", ())).get("fault"):
                 rows.setdefault(tuple(found), []).append(report)
     if rows:
         green = sum(all(report.passed for report in reports) for reports in rows.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
@@ -9,8 +10,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.model import Api, Bot, Config, Plan, Poll, Predicate, Query, TokenSource, Variant
-from exporter.plan import Shard, keep_same, make_plan
+from exporter.model import (
+    SHARD_BY,
+    Api,
+    Bot,
+    Config,
+    Plan,
+    Poll,
+    Predicate,
+    Query,
+    ShardBy,
+    TokenSource,
+    Variant,
+)
+from exporter.plan import Shard, keep_same, make_plan, owner, share_out
 
 TOKEN = TokenSource(env="NATIVECHAT_TOKEN")
 values = st.text(min_size=1, max_size=4)
@@ -57,12 +70,18 @@ def configs(draw: st.DrawFn) -> Config:
         queries=tuple(draw(queries(name, bot_names)) for name in query_names),
         zone=ZoneInfo(draw(st.sampled_from(["UTC", "Europe/Sofia"]))),
         workers=draw(st.integers(1, 64)),
+        shard_by=draw(st.sampled_from(SHARD_BY)),
     )
 
 
-def owner(key: str, total: int) -> int:
-    [found] = [ordinal for ordinal in range(total) if Shard(ordinal, total).holds(key)]
-    return found
+def large(shard_by: ShardBy) -> Config:
+    """Give a configuration with a thousand polls: a hundred bots, each asked ten queries."""
+    names = tuple(f"bot_{number}" for number in range(100))
+    return Config(
+        bots=tuple(Bot(name, name, TOKEN) for name in names),
+        queries=tuple(Query(f"q_{n}", "Help.", "messages", 60.0, 300.0, names) for n in range(10)),
+        shard_by=shard_by,
+    )
 
 
 @given(configs())
@@ -101,35 +120,65 @@ def test_zone_and_workers_are_the_configurations(config: Config) -> None:
     assert (plan.zone, plan.workers) == (config.zone, config.workers)
 
 
-@given(configs(), st.sampled_from([1, 2, 3, 8, 64]))
-def test_shards_share_a_plan_out_without_loss_or_overlap(config: Config, total: int) -> None:
-    whole = make_plan(config)
-    shards = [make_plan(config, Shard(ordinal, total)) for ordinal in range(total)]
-    shared_out = [poll for shard in shards for poll in shard.polls]
-    assert len(shared_out) == len(whole.polls)
-    assert all(poll in shared_out for poll in whole.polls)
+totals = st.integers(1, 64)
 
 
-@given(configs(), st.sampled_from([1, 2, 3, 8, 64]))
-def test_a_bots_polls_stay_together_in_order(config: Config, total: int) -> None:
-    whole = make_plan(config)
-    for ordinal in range(total):
-        shard = make_plan(config, Shard(ordinal, total))
-        names = {bot.name for bot in shard.bots}
-        assert shard.polls == tuple(poll for poll in whole.polls if poll.bot.name in names)
+@given(configs(), totals)
+def test_shards_share_a_plan_out_without_loss_or_overlap_each_in_the_files_order(
+    config: Config, total: int
+) -> None:
+    whole = make_plan(config).polls
+    shards = [make_plan(config, Shard(ordinal, total)).polls for ordinal in range(total)]
+    assert sum(map(len, shards)) == len(whole)
+    assert [poll for poll in whole if sum(poll in shard for shard in shards) == 1] == list(whole)
+    assert all(shard == tuple(poll for poll in whole if poll in shard) for shard in shards)
 
 
-@given(st.text(), st.integers(1, 64))
+@given(configs(), totals)
+def test_sharing_out_gives_each_shard_s_own_plan(config: Config, total: int) -> None:
+    shares = share_out(config, total)
+    assert shares == tuple(make_plan(config, Shard(ordinal, total)) for ordinal in range(total))
+
+
+@given(configs(), totals)
+def test_sharded_by_bot_the_polls_of_a_bot_stay_together(config: Config, total: int) -> None:
+    shares = share_out(replace(config, shard_by="bot"), total)
+    assert sum(len(share.bots) for share in shares) == len(make_plan(config).bots)
+
+
+@given(configs(), totals)
+def test_from_one_total_to_the_next_a_poll_stays_or_moves_to_the_new_shard(
+    config: Config, total: int
+) -> None:
+    before, after = share_out(config, total), share_out(config, total + 1)
+    for old, new in zip(before, after, strict=False):
+        assert set(new.polls) <= set(old.polls)
+
+
+@pytest.mark.parametrize("shard_by", SHARD_BY)
+@pytest.mark.parametrize("total", [1, 2, 3, 7, 15, 63])
+def test_one_more_shard_takes_its_share_of_a_large_plan(shard_by: ShardBy, total: int) -> None:
+    config = large(shard_by)
+    newest = make_plan(config, Shard(total, total + 1))
+    kept_together = 10 if shard_by == "bot" else 1
+    fair = 1000 / kept_together / (total + 1)
+    assert abs(len(newest.polls) / kept_together - fair) <= 3 * math.sqrt(fair)
+
+
+@given(st.text(), totals)
 def test_any_name_belongs_to_exactly_one_shard(key: str, total: int) -> None:
-    assert 0 <= owner(key, total) < total
+    assert [n for n in range(total) if Shard(n, total).holds(key)] == [owner(key, total)]
 
 
-@pytest.mark.parametrize("total", [1, 2, 3, 7, 15])
-def test_one_more_shard_takes_its_share_of_the_names_and_no_other_name_moves(total: int) -> None:
+def test_for_any_total_up_to_64_no_more_than_the_new_shard_s_share_moves() -> None:
     keys = [f"bot_{number}" for number in range(1000)]
-    moved = [key for key in keys if owner(key, total) != owner(key, total + 1)]
-    assert {owner(key, total + 1) for key in moved} == {total}
-    assert len(moved) == pytest.approx(len(keys) / (total + 1), rel=0.25)
+    owners = dict.fromkeys(keys, 0)
+    for total in range(2, 65):
+        now = {key: owner(key, total) for key in keys}
+        moved = [key for key in keys if now[key] != owners[key]]
+        assert {now[key] for key in moved} == {total - 1}
+        assert len(moved) <= 1000 / total + 3 * math.sqrt(1000 / total)
+        owners = now
 
 
 @pytest.mark.parametrize("total", [2, 3, 8])
@@ -141,6 +190,9 @@ def test_shards_hold_about_alike(total: int) -> None:
 
 def test_who_holds_a_name_is_the_same_in_every_release() -> None:
     assert [owner(name, 8) for name in ("main", "support", "sales", "a", "b")] == [4, 4, 4, 0, 2]
+    shares = share_out(large("query"), 8)
+    placed = {poll.key: ordinal for ordinal, share in enumerate(shares) for poll in share.polls}
+    assert [placed["bot_0", f"q_{number}"] for number in range(5)] == [0, 0, 1, 6, 2]
 
 
 def fresh(config: Config) -> Plan:

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import os
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import click
 
 from exporter.cli.flags import config_file
+from exporter.cli.shards import chosen_shard, shard_flags
 from exporter.cli.table import columns
-from exporter.config.load import Loaded, load
+from exporter.config.load import load
 from exporter.errors import ConfigError
 from exporter.language import durations, rates
-from exporter.model import Bot, Plan
-from exporter.plan import make_plan
+from exporter.model import Config, Plan
+from exporter.plan import Shard, make_plan, share_out
+
+TOO_MANY: Final = " (more than its rate allows: runs will be skipped)"
 
 
 @click.command()
 @config_file
-def check(config_file: Path) -> int:
+@shard_flags
+def check(config_file: Path, shard_ordinal: int | None, shard_total: int) -> int:
     """Print what is wrong with a configuration, or its plan.
 
-    Contacts nobody. Ids and tokens that are not there are warnings: they may be elsewhere.
+    Contacts nobody. Ids and tokens that are not there are warnings: they may be elsewhere. With a
+    shard, the plan is what this shard holds; with a number of shards alone, what each of them holds.
     """
+    shard = None if shard_ordinal is None else chosen_shard(shard_ordinal, shard_total)
     try:
         loaded = load(config_file, os.environ, secrets="optional")
     except ConfigError as error:
@@ -31,19 +40,58 @@ def check(config_file: Path) -> int:
         return 2
     for warning in loaded.warnings:
         click.echo(warning, err=True)
-    click.echo(summary(config_file, loaded))
+    click.echo(summary(config_file, loaded.config, shard, shard_total))
     return 0
 
 
-def summary(file: Path, loaded: Loaded) -> str:
-    """Return what the configuration would do: its bots, its queries, and how many requests that makes."""
-    plan = make_plan(loaded.config)
-    series = sum(len(poll.series) for poll in plan.polls)
-    bots = columns(
-        ("BOT", "REQUESTS", "AT MOST", "API"),
-        [(bot.name, _per_minute(plan, bot), rates.write(bot.api.rate), bot.api.url) for bot in plan.bots],
+def summary(file: Path, config: Config, shard: Shard | None, total: int) -> str:
+    """Return what a configuration does: bots, queries, how many requests that makes.
+
+    That is what `shard` does; without one, what all shards do together, and the share of each.
+    """
+    plan = make_plan(config, shard)
+    shares = share_out(config, total) if shard is None else (plan,)
+    parts = [_bots(plan, shares), _queries(plan)] if plan.polls else ["This shard holds nothing."]
+    if len(shares) > 1:
+        parts.append(_shards(shares))
+    if config.shard_by == "query" and total > 1:
+        parts.append(
+            "shard_by is query: each shard keeps to a bot's rate by itself, "
+            f"so NativeChat may see up to {total} times that rate"
+        )
+    which = f" shard {shard.ordinal} of {total}:" if shard and total > 1 else ""
+    parts.append(
+        f"{file}:{which} bots: {len(plan.bots)}, queries: {len(plan.queries)}, series: {_series(plan)}, "
+        f"requests per minute: {plan.requests_per_minute:.1f}"
     )
-    queries = columns(
+    return "\n\n".join(parts)
+
+
+def _bots(plan: Plan, shares: Sequence[Plan]) -> str:
+    asked = _per_minute(plan)
+    # A rate holds within one process, so it is the busiest shard that may find it too low.
+    most: dict[str, float] = {}
+    for share in shares:
+        for name, per_minute in _per_minute(share).items():
+            most[name] = max(most.get(name, 0), per_minute)
+    return columns(
+        ("BOT", "REQUESTS", "AT MOST", "API"),
+        [
+            (
+                bot.name,
+                f"{asked[bot.name]:.1f}/m"
+                + (TOO_MANY if bot.api.rate is not None and most[bot.name] > bot.api.rate * 60 else ""),
+                rates.write(bot.api.rate),
+                bot.api.url,
+            )
+            for bot in plan.bots
+        ],
+    )
+
+
+def _queries(plan: Plan) -> str:
+    bots = Counter(poll.query.name for poll in plan.polls)
+    return columns(
         ("METRIC", "COLLECTION", "EVERY", "STALE AFTER", "BOTS", "SERIES"),
         [
             (
@@ -51,20 +99,30 @@ def summary(file: Path, loaded: Loaded) -> str:
                 query.collection,
                 durations.write(query.every) + (f" at {query.at:%H:%M}" if query.at else ""),
                 durations.write(query.stale_after),
-                str(len(query.bots)),
-                str(len(query.bots) * len(query.variants)),
+                str(bots[query.name]),
+                str(bots[query.name] * len(query.variants)),
             )
             for query in plan.queries
         ],
     )
-    total = (
-        f"{file}: bots: {len(plan.bots)}, queries: {len(plan.queries)}, series: {series}, "
-        f"requests per minute: {plan.requests_per_minute:.1f}"
+
+
+def _shards(shares: Sequence[Plan]) -> str:
+    return columns(
+        ("SHARD", "BOTS", "SERIES", "REQUESTS"),
+        [
+            (str(ordinal), str(len(plan.bots)), str(_series(plan)), f"{plan.requests_per_minute:.1f}/m")
+            for ordinal, plan in enumerate(shares)
+        ],
     )
-    return f"{bots}\n\n{queries}\n\n{total}"
 
 
-def _per_minute(plan: Plan, bot: Bot) -> str:
-    asked = sum(len(poll.series) * 60 / poll.query.every for poll in plan.polls if poll.bot.name == bot.name)
-    too_many = bot.api.rate is not None and asked > bot.api.rate * 60
-    return f"{asked:.1f}/m" + (" (more than its rate allows: runs will be skipped)" if too_many else "")
+def _series(plan: Plan) -> int:
+    return sum(len(poll.series) for poll in plan.polls)
+
+
+def _per_minute(plan: Plan) -> dict[str, float]:
+    asked: dict[str, float] = defaultdict(float)
+    for poll in plan.polls:
+        asked[poll.bot.name] += len(poll.series) * 60 / poll.query.every
+    return asked

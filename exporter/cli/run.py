@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 
 from exporter.cli.flags import Duration, config_file, flag, logging_flags, web_flags
+from exporter.cli.shards import chosen_shard, shard_flags
 from exporter.clock import SystemClock
 from exporter.daemon.hall import Daemon, Options
 from exporter.daemon.service import WebOptions, serve
 from exporter.logs import LogFormat, set_up, unblocked
-from exporter.plan import Shard
 
 
 @click.command()
@@ -25,22 +25,13 @@ from exporter.plan import Shard
     default="5s",
     help="How often the content of the configuration file is compared.",
 )
-@flag(
-    "shard.ordinal",
-    "shard_ordinal",
-    type=click.IntRange(min=0),
-    default=0,
-    help="Which shard this is, from 0.",
-)
-@flag(
-    "shard.total", "shard_total", type=click.IntRange(1, 1024), default=1, help="How many shards there are."
-)
+@shard_flags
 @logging_flags
 def run(
     *,
     config_file: Path,
     watch_interval: float,
-    shard_ordinal: int,
+    shard_ordinal: int | None,
     shard_total: int,
     log_level: str,
     log_format: LogFormat,
@@ -50,10 +41,9 @@ def run(
     enable_lifecycle: bool,
 ) -> int:
     """Ask NativeChat on a schedule, and serve what it counts."""
-    if shard_ordinal >= shard_total:
-        raise click.UsageError(f"--shard.ordinal={shard_ordinal} must be below --shard.total={shard_total}")
+    shard = chosen_shard(shard_ordinal, shard_total)
     set_up(log_level, log_format)
-    options = Options(config_file, watch_interval, Shard(shard_ordinal, shard_total))
+    options = Options(config_file, watch_interval, shard)
     web = WebOptions(listen_addresses, telemetry_path, web_config_file, enable_lifecycle)
     with unblocked() as lines:
         code = 0 if serve(Daemon(options, os.environ, SystemClock()), web) else 1

@@ -63,4 +63,5 @@ def _config(section: ConfigSection, outside: Outside, notes: Notes) -> Config:
         zone=either(section.timezone, unsaid.zone),
         max_series=around.max_series,
         workers=either(section.workers, unsaid.workers),
+        shard_by=either(section.shard_by, unsaid.shard_by),
     )

@@ -18,6 +18,7 @@ from exporter.language import durations, rates
 from exporter.model import (
     COLLECTIONS,
     DATE_FORMATS,
+    SHARD_BY,
     Alert,
     Api,
     Collection,
@@ -25,6 +26,7 @@ from exporter.model import (
     DateSetting,
     Labels,
     Rise,
+    ShardBy,
     Template,
 )
 
@@ -167,6 +169,11 @@ class ConfigSection:
     )
     workers: Given[int] | None = optional(
         Whole(1, 1024), "Most requests in flight, over all bots.", default=_CONFIG.workers
+    )
+    shard_by: Given[ShardBy] | None = optional(
+        words.choice(SHARD_BY),
+        "What stays together on one shard, where there are several.",
+        default=_CONFIG.shard_by,
     )
     bots: Given[tuple[Given[BotSection], ...]] = required(
         ListOf(Section(BotSection, "a bot with name, id and token"), "a list of bots"),

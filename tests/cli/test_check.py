@@ -78,3 +78,54 @@ def test_five_faults_are_five_lines_of_results(typed: Typed) -> None:
     assert len(done.stdout.splitlines()) == 5
     assert all("five_faults.yaml:" in line for line in done.stdout.splitlines())
     assert done.stderr.endswith("five_faults.yaml: problems: 5\n")
+
+
+SHARES = """\
+SHARD  BOTS  SERIES  REQUESTS
+0      1     3       2.0/m
+1      0     0       0.0/m
+2      1     3       4.0/m
+
+{config}: bots: 2, queries: 3, series: 6, requests per minute: 6.0
+"""
+
+ONE_SHARD = """\
+BOT    REQUESTS  AT MOST  API
+quick  2.0/m     10/s     https://api.nativechat.com/v1
+
+METRIC                  COLLECTION     EVERY        STALE AFTER  BOTS  SERIES
+nativechat_by_channel   conversations  1m           5m           1     2
+nativechat_long_stored  conversations  1d at 00:05  5d           1     1
+
+{config}: shard 0 of 3: bots: 1, queries: 2, series: 3, requests per minute: 2.0
+"""
+
+
+def test_a_total_alone_adds_what_each_shard_holds(typed: Typed, config: Path) -> None:
+    done = typed("check", "--config.file", config, "--shard.total=3")
+    whole = PLAN.partition("{config}")[0]
+    assert (done.returncode, done.stdout) == (0, whole + SHARES.format(config=config))
+
+
+def test_a_shard_s_plan_is_what_it_holds(typed: Typed, config: Path) -> None:
+    done = typed("check", "--config.file", config, "--shard.total=3", "--shard.ordinal=0")
+    assert (done.returncode, done.stdout) == (0, ONE_SHARD.format(config=config))
+
+
+def test_a_shard_that_holds_nothing_says_so(typed: Typed, config: Path) -> None:
+    done = typed("check", "--config.file", config, "--shard.total=3", "--shard.ordinal=1")
+    assert done.returncode == 0
+    assert done.stdout.startswith("This shard holds nothing.\n")
+    assert done.stdout.endswith("shard 1 of 3: bots: 0, queries: 0, series: 0, requests per minute: 0.0\n")
+
+
+def test_sharded_by_query_a_rate_holds_for_each_shard_and_check_says_so(typed: Typed, config: Path) -> None:
+    config.write_text(f"shard_by: query\n{config.read_text('utf-8')}", "utf-8")
+    told = typed("check", "--config.file", config, "--shard.total=3").stdout
+    assert "so NativeChat may see up to 3 times that rate\n" in told
+    assert "that rate" not in typed("check", "--config.file", config).stdout
+    # Of four requests a minute two are on one shard, and two on another: the rate is 1/m.
+    assert "runs will be skipped" in told
+    config.write_text(config.read_text("utf-8").replace("rate: 1/m", "rate: 2/m"), "utf-8")
+    assert "runs will be skipped" in typed("check", "--config.file", config).stdout
+    assert "runs will be skipped" not in typed("check", "--config.file", config, "--shard.total=3").stdout

@@ -18,12 +18,13 @@ CONFIG = Path(__file__).parents[2] / "config.yaml"
 
 Typed = Callable[..., CompletedProcess[str]]
 
+SHARD = {"--shard.ordinal", "--shard.total"}
 LOGGING = {"--log.level", "--log.format"}
 WEB = {"--web.listen-address", "--web.telemetry-path", "--web.config.file", "--web.enable-lifecycle"}
 HISTORY = {"--config.file", "--bot", "--query", "--sort", "--limit", "--skip", *LOGGING}
 FLAGS = {
-    "run": {"--config.file", "--config.watch-interval", "--shard.ordinal", "--shard.total", *WEB, *LOGGING},
-    "check": {"--config.file"},
+    "run": {"--config.file", "--config.watch-interval", *SHARD, *WEB, *LOGGING},
+    "check": {"--config.file", *SHARD},
     "count": {"--config.file", "--output", *LOGGING},
     "conversations": HISTORY,
     "messages": HISTORY,
@@ -82,6 +83,9 @@ def test_version_is_the_package_s(typed: Typed) -> None:
         (["check", "surplus"], "surplus"),
         (["run", "--shard.ordinal=3"], "--shard.ordinal=3 must be below --shard.total=1"),
         (["run", "--shard.total=0"], "--shard.total"),
+        (["run", "--shard.total=3"], "--shard.total=3 needs --shard.ordinal, 0 to 2"),
+        (["run", "--shard.ordinal=x"], "'x' is neither a number from 0 nor 'hostname'"),
+        (["check", "--shard.ordinal=1"], "--shard.ordinal=1 must be below --shard.total=1"),
         (["run", "--config.watch-interval=5"], '"5" has no unit (for seconds write 5s)'),
         (["run", "--config.watch-interval=10ms"], "shorter than a second"),
         (["run", "--log.level=loud"], "'loud' is not one of 'debug', 'info', 'warn', 'error'"),

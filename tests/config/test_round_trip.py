@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from exporter.config.load import parse
 from exporter.language import durations, rates
-from exporter.model import Api, Bot, Config, Predicate, Query, TokenSource, Variant
+from exporter.model import SHARD_BY, Api, Bot, Config, Predicate, Query, TokenSource, Variant
 
 ENVIRON = {"NATIVECHAT_TOKEN": "made-up-token"}
 
@@ -83,6 +83,7 @@ def configurations(draw: st.DrawFn) -> tuple[str, Config]:
     bot_names = draw(st.lists(names, min_size=1, max_size=3, unique=True))
     written_api, api = draw(apis())
     zone = draw(st.sampled_from(["UTC", "Europe/Sofia", "America/New_York"]))
+    shard_by = draw(st.sampled_from(SHARD_BY))
     queries = [
         draw(written_queries(name, bot_names))
         for name in draw(st.lists(names, min_size=1, max_size=3, unique=True))
@@ -91,6 +92,7 @@ def configurations(draw: st.DrawFn) -> tuple[str, Config]:
     written = {
         "api": written_api,
         "timezone": zone,
+        "shard_by": shard_by,
         "bots": [
             {"name": name, "id": bot_id, "token": {"env": "NATIVECHAT_TOKEN"}}
             for name, bot_id in zip(bot_names, ids, strict=True)
@@ -101,7 +103,9 @@ def configurations(draw: st.DrawFn) -> tuple[str, Config]:
         Bot(name, bot_id, TokenSource(env="NATIVECHAT_TOKEN"), (), api)
         for name, bot_id in zip(bot_names, ids, strict=True)
     )
-    config = Config(bots=bots, queries=tuple(query for _, query in queries), zone=ZoneInfo(zone))
+    config = Config(
+        bots=bots, queries=tuple(query for _, query in queries), zone=ZoneInfo(zone), shard_by=shard_by
+    )
     return json.dumps(written, ensure_ascii=False), config
 
 

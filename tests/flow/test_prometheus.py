@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
-from urllib.request import urlopen
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+from tests.flow.prometheus import asked, prometheus
 
 if TYPE_CHECKING:
     from tests.flow.conftest import Chat, Running, StartExporter
@@ -41,49 +39,13 @@ def running(exporter: StartExporter, chat: Chat, query: Callable[..., dict[str, 
 
 
 @pytest.fixture(scope="module")
-def prometheus(
+def address(
     installed: Installed, running: Running, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """A Prometheus that scrapes the exporter each second; gives its address."""
-    home = tmp_path_factory.mktemp("prometheus")
-    config = {
-        "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
-        "scrape_configs": [
-            {"job_name": "nativechat", "static_configs": [{"targets": [running.address]}]},
-        ],
-    }
-    (home / "prometheus.yml").write_text(json.dumps(config), "utf-8")
-    # Held, so that nobody else is given the port; whoever also says SO_REUSEADDR may listen on it.
-    held = socket.socket()
-    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    held.bind(("127.0.0.1", 0))
-    address = f"127.0.0.1:{held.getsockname()[1]}"
-    with held, (home / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [
-                installed("prometheus", "prometheus"),
-                f"--config.file={home / 'prometheus.yml'}",
-                f"--storage.tsdb.path={home / 'data'}",
-                f"--web.listen-address={address}",
-            ],
-            stdout=log,
-            stderr=log,
-        )
+    """Where a Prometheus answers that scrapes the exporter."""
+    program = installed("prometheus", "prometheus")
+    with prometheus(program, {"nativechat": [running.address]}, tmp_path_factory.mktemp("p")) as address:
         yield address
-        process.terminate()
-        process.wait(30)
-
-
-def asked(address: str, expression: str) -> dict[str, float]:
-    """Return the values of an instant query by bot, nothing while there is no answer."""
-    try:
-        with urlopen(
-            f"http://{address}/api/v1/query?{urlencode({'query': expression})}", timeout=5
-        ) as answer:
-            result = json.load(answer)["data"]["result"]
-    except OSError:
-        return {}
-    return {one["metric"].get("bot", ""): float(one["value"][1]) for one in result}
 
 
 def test_promtool_has_nothing_to_say_about_the_metrics(running: Running, installed: Installed) -> None:
@@ -117,17 +79,17 @@ def test_both_formats_say_the_same(running: Running) -> None:
 
 
 def test_prometheus_scrapes_it_and_a_query_returns_the_values(
-    prometheus: str, chat: Chat, eventually: Callable[..., Any]
+    address: str, chat: Chat, eventually: Callable[..., Any]
 ) -> None:
-    counted = {name: float(chat.simulation.counts(name)["conversations"]) for name in chat.names}
-    assert eventually(lambda: asked(prometheus, "nativechat_conversations")) == counted
-    assert asked(prometheus, 'up{job="nativechat"}') == {"": 1}
-    assert asked(prometheus, "min by (bot) (nativechat_exporter_query_up)") == dict.fromkeys(counted, 1)
-    assert asked(prometheus, "count by (bot) (nativechat_by_name)") == dict.fromkeys(counted, 4)
+    counted = {(name,): float(chat.simulation.counts(name)["conversations"]) for name in chat.names}
+    assert eventually(lambda: asked(address, "nativechat_conversations")) == counted
+    assert asked(address, 'up{job="nativechat"}') == {("",): 1}
+    assert asked(address, "min by (bot) (nativechat_exporter_query_up)") == dict.fromkeys(counted, 1)
+    assert asked(address, "count by (bot) (nativechat_by_name)") == dict.fromkeys(counted, 4)
 
 
-def test_prometheus_sees_ages_and_rates(prometheus: str, chat: Chat, eventually: Callable[..., Any]) -> None:
+def test_prometheus_sees_ages_and_rates(address: str, chat: Chat, eventually: Callable[..., Any]) -> None:
     age = "max by (bot) (time() - nativechat_exporter_query_last_success_timestamp_seconds)"
-    assert all(0 <= seconds < 5 for seconds in eventually(lambda: asked(prometheus, age)).values())
+    assert all(0 <= seconds < 5 for seconds in eventually(lambda: asked(address, age)).values())
     runs = "sum by (bot) (rate(nativechat_exporter_query_runs_total[10s]))"
-    assert eventually(lambda: asked(prometheus, runs)).keys() == set(chat.names)
+    assert eventually(lambda: asked(address, runs)).keys() == {(name,) for name in chat.names}
