@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench soak schema components constraints
+.PHONY: help demo test check bench soak pod-check schema components constraints
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 PURE := exporter/language/*,exporter/config/*,exporter/plan.py,exporter/store/*,exporter/nativechat/answers.py
 
 help: ## list these verbs
-	@sed -nE 's/^([a-z]+):.*## (.*)/make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r verb does; do \
+	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r verb does; do \
 		printf '  %-18s %s\n' "$$verb" "$$does"; done
 
 demo: $(VENV)/.demo ## run the whole thing on this machine, against a simulated NativeChat
@@ -38,6 +38,10 @@ bench: $(VENV)/.dev ## measure memory, start and speed
 SECONDS ?= 300
 soak: $(VENV)/.dev ## a compressed week under faults, reloads and clock steps: no value may be wrong
 	$(BIN)/python -m tools.soak --seconds $(SECONDS)
+
+IMAGE ?= nativechat-exporter
+pod-check: $(VENV)/.dev ## run the sidecar's Pod with podman, from IMAGE, and do to it what Kubernetes would
+	$(BIN)/python -m tools.pod --image $(IMAGE)
 
 schema: $(VENV)/.dev ## write config.schema.json anew
 	schema=$$($(BIN)/python -m exporter.config.jsonschema); printf '%s\n' "$$schema" > config.schema.json

@@ -28,6 +28,7 @@ EXAMPLES: Final = {
     "web_configuration": ("yaml", ("web configuration",)),
     "prometheus_configuration": ("yaml", ("for Prometheus",)),
     "container": ("yaml", ("for Kubernetes",)),
+    "kustomization": ("yaml", ("kustomization",)),
     "problems": ("problems", ("",)),
     "console": ("console", ("",)),
     "expression": ("promql", ("",)),
