@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench soak pod-check schema components constraints
+.PHONY: help demo test check bench soak chart-check pod-check schema components constraints
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -39,6 +39,9 @@ SECONDS ?= 300
 soak: $(VENV)/.dev ## a compressed week under faults, reloads and clock steps: no value may be wrong
 	$(BIN)/python -m tools.soak --seconds $(SECONDS)
 
+chart-check: $(VENV)/.dev $(VENV)/.chart ## lint, pack and render the Helm chart, and hold it to Kubernetes' schemas
+	$(BIN)/pytest tests/chart
+
 IMAGE ?= nativechat-exporter
 pod-check: $(VENV)/.dev ## run the sidecar's Pod with podman, from IMAGE, and do to it what Kubernetes would
 	$(BIN)/python -m tools.pod --image $(IMAGE)
@@ -61,8 +64,9 @@ constraints: ## pin the newest versions of everything, with hashes
 	$(COMPILE) -o constraints/runtime.txt
 	$(COMPILE) -o constraints/demo.txt -c constraints/runtime.txt --build-deps-for editable --extra simulate
 	$(COMPILE) -o constraints/dev.txt -c constraints/demo.txt --build-deps-for editable --extra dev
+	$(COMPILE) -o constraints/chart.txt -c constraints/dev.txt --build-deps-for editable --extra chart
 
-# .demo and .dev are stamps: made anew when their constraints or pyproject.toml change.
+# .demo, .dev and .chart are stamps: made anew when their constraints or pyproject.toml change.
 $(VENV)/.%: constraints/%.txt pyproject.toml | $(VENV)/pyvenv.cfg
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .

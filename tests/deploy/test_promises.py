@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import pytest
+import yaml
 
+from exporter import __version__
 from exporter.cli import COMMANDS, cli
 from exporter.cli.shards import Ordinal, chosen_shard
 from exporter.config.load import load
@@ -86,9 +88,15 @@ def test_the_configuration_is_a_folder_that_follows_its_config_map(way: str, bui
     assert volumes["nativechat"]["secret"] == {"secretName": "nativechat"}
 
 
-def test_the_configuration_is_the_one_we_ship() -> None:
-    copy = ROOT / "deploy/components/configuration/config.yaml"
-    assert copy.read_bytes() == (ROOT / "config.yaml").read_bytes(), "cp config.yaml to it"
+@pytest.mark.parametrize("folder", ["components/configuration", "helm/nativechat-exporter"])
+def test_the_configuration_is_the_one_we_ship(folder: str) -> None:
+    copy = ROOT / "deploy" / folder / "config.yaml"
+    assert copy.read_bytes() == (ROOT / "config.yaml").read_bytes(), f"cp config.yaml {copy}"
+
+
+def test_the_chart_s_version_is_the_program_s() -> None:
+    chart = yaml.safe_load((ROOT / "deploy/helm/nativechat-exporter/Chart.yaml").read_text("utf-8"))
+    assert (chart["version"], chart["appVersion"]) == (__version__, __version__)
 
 
 def test_the_example_s_own_configuration_loads_and_its_files_are_where_the_secret_is(build: Build) -> None:
