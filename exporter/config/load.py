@@ -57,6 +57,7 @@ def _config(section: ConfigSection, outside: Outside, notes: Notes) -> Config:
         defaults=either(section.defaults, DefaultsSection()),
         max_series=either(section.max_series, unsaid.max_series),
     )
+    _check_sharding(section, notes)
     return Config(
         bots=made,
         queries=queries(section.queries.value, around, notes),
@@ -65,3 +66,16 @@ def _config(section: ConfigSection, outside: Outside, notes: Notes) -> Config:
         workers=either(section.workers, unsaid.workers),
         shard_by=either(section.shard_by, unsaid.shard_by),
     )
+
+
+def _check_sharding(section: ConfigSection, notes: Notes) -> None:
+    """Refuse an alert that would never fire: its two queries are on two targets of Prometheus."""
+    if either(section.shard_by, "bot") == "bot":
+        return
+    for query in section.queries.value:
+        whole = query.value.alert.value.of if query.value.alert else None
+        if whole is not None:
+            what = (
+                f'with `shard_by: query`, "{whole.value}" may be on another shard, and no share of it is told'
+            )
+            notes.error(whole.place, whole.path, what, "write `shard_by: bot`, or an alert without `of`")
