@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench soak chart-check pod-check schema components constraints
+.PHONY: help demo test check bench soak chart-check pod-check generate components constraints
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -29,8 +29,7 @@ check: $(VENV)/.dev ## lint, formatting, types, security, and files that are gen
 	$(BIN)/mypy
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive exporter
 	$(BIN)/python -m tools.audit constraints/runtime.txt
-	@diff -u config.schema.json <($(BIN)/python -m exporter.config.jsonschema) || \
-		{ echo 'config.schema.json is not what the program prints: run make schema' >&2; exit 1; }
+	@$(BIN)/python -m tools.generate --check
 
 bench: $(VENV)/.dev ## measure memory, start and speed
 	$(BIN)/python -m bench
@@ -46,8 +45,8 @@ IMAGE ?= nativechat-exporter
 pod-check: $(VENV)/.dev ## run the sidecar's Pod with podman, from IMAGE, and do to it what Kubernetes would
 	$(BIN)/python -m tools.pod --image $(IMAGE)
 
-schema: $(VENV)/.dev ## write config.schema.json anew
-	schema=$$($(BIN)/python -m exporter.config.jsonschema); printf '%s\n' "$$schema" > config.schema.json
+generate: $(VENV)/.dev ## write every file anew that the program makes: schema, alert rules
+	$(BIN)/python -m tools.generate
 
 components: ## install what the tests need beside Python, if it is missing
 	@tests/components.sh

@@ -36,13 +36,13 @@ FLOORS = (
 FLOOR = {unit: number for number, units in enumerate(FLOORS) for unit in units} | {"__init__": -1}
 
 DOORS = {
-    "mongomock": "simulator/",
-    "prometheus_client": "exposition/",
-    "requests": "nativechat/client.py",
-    "schedule": "polling/timetable.py",
-    "time": "clock.py",
-    "urllib3": "nativechat/client.py",
-    "yaml": "config/source.py",
+    "mongomock": ("simulator/",),
+    "prometheus_client": ("exposition/",),
+    "requests": ("nativechat/client.py",),
+    "schedule": ("polling/timetable.py",),
+    "time": ("clock.py",),
+    "urllib3": ("nativechat/client.py",),
+    "yaml": ("config/source.py", "language/yaml_text.py"),  # the way in, and the way out
 }
 
 ONLY_WHEN_ASKED_FOR = ("mongomock", "jinja2", "bcrypt", "jsonschema", "exporter.simulator")
@@ -95,10 +95,11 @@ def _between_units(unit: str, other: str, inside_function: bool) -> str:
 
 
 def _at_the_door(package: str, file: str) -> str:
-    door = DOORS.get(package)
-    if door is None or file == door or (door.endswith("/") and file.startswith(door)):
+    doors = DOORS.get(package, ())
+    if not doors or any(file == door or (door.endswith("/") and file.startswith(door)) for door in doors):
         return ""
-    return f"the one door to {package} is exporter/{door}; ask there for what you need"
+    known = " or ".join(f"exporter/{door}" for door in doors)
+    return f"the one door to {package} is {known}; ask there for what you need"
 
 
 def _imports(file: PurePath, tree: ast.Module) -> Iterator[tuple[int, str, bool]]:

@@ -7,10 +7,8 @@ from typing import Final
 from exporter.language import durations
 from exporter.model import Query
 
-BRIDGE: Final = "5m"
-"""How long a value that is gone still counts, so that a restart neither ends an alert nor starts it anew."""
-_BEFORE: Final = "1d"
-"""How long ago a count may have been seen last for a rise to be told after a gap."""
+_BRIDGE: Final = 300.0
+_BEFORE: Final = 86400.0
 
 
 def metric(query: Query, matchers: str = "") -> str:
@@ -19,24 +17,31 @@ def metric(query: Query, matchers: str = "") -> str:
 
 
 def value(query: Query, matchers: str = "") -> str:
-    """Return each series' value, the last one where there is a gap."""
-    return f"last_over_time({metric(query, matchers)}[{BRIDGE}])"
+    """Return each series' value, the last one where there is a gap.
+
+    An exporter that starts asks each query at once and, where that fails, one interval later. For two
+    intervals, and five minutes at least, the last value counts: a restart ends no alert, nor starts it anew.
+    """
+    bridge = durations.write(max(_BRIDGE, 2 * query.every))
+    return f"last_over_time({metric(query, matchers)}[{bridge}])"
 
 
-def rise(query: Query, by: int, within: float, matchers: str = "") -> str:
-    """Return how much each series rose in so many seconds, where that is at least `by`.
+def rise(query: Query, within: float, matchers: str = "") -> str:
+    """Return how much each series rose in so many seconds, in parentheses; 0 where it only fell.
 
-    It rose above the least it was in this time, so that history that is deleted meanwhile hides nothing;
-    and above what it was before, so that what happened in a gap is told when the gap ends.
+    It rose above the least it was in this time, so that history that is deleted meanwhile hides nothing.
+    Where that is more, it is told how much it rose above what it was before this time: so what happened in
+    a gap is told when the gap ends, if the value was seen within a day before it, or two intervals.
     """
     series, window = metric(query, matchers), durations.write(within)
+    before = durations.write(max(_BEFORE, 2 * query.every))
     meanwhile = f"last_over_time({series}[{window}]) - min_over_time({series}[{window}])"
-    since = f"{series} - last_over_time({series}[{_BEFORE}] offset {window})"
-    return f"({meanwhile} >= {by}) or ({since} >= {by})"
+    since = f"{series} - last_over_time({series}[{before}] offset {window})"
+    return f"(\n  {since}\n    > {meanwhile}\n  or {meanwhile}\n)"
 
 
 def share(query: Query, whole: Query, matchers: str = "") -> str:
     """Return the share of each series in the one of `whole` with the same labels, where that is not 0."""
     more = ", ".join(name for name in query.label_names if name not in whole.label_names)
-    matching = f"ignoring({more}) group_left() " if more else ""
-    return f"{value(query, matchers)} / {matching}({value(whole, matchers)} > 0)"
+    matching = f"ignoring ({more}) group_left () " if more else ""
+    return f"{value(query, matchers)}\n  / {matching}({value(whole, matchers)} > 0)"

@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "messages": "history",
     "simulate": "simulate",
     "demo": "demo",
+    "rules": "rules",
     "healthcheck": "healthcheck",
 }
 """Each command, and the module of this package that holds it under the same name."""

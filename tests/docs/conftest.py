@@ -27,6 +27,7 @@ EXAMPLES: Final = {
     "bad_configuration": ("yaml", (f"{PART}, with problems",)),
     "web_configuration": ("yaml", ("web configuration",)),
     "prometheus_configuration": ("yaml", ("for Prometheus",)),
+    "alertmanager_configuration": ("yaml", ("for Alertmanager",)),
     "container": ("yaml", ("for Kubernetes",)),
     "kustomization": ("yaml", ("kustomization",)),
     "problems": ("problems", ("",)),

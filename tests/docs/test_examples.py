@@ -112,13 +112,22 @@ def test_prometheus_accepts_every_expression(manual: Manual, tmp_path: Path) -> 
     promtool("rules", file)
 
 
+def test_alertmanager_accepts_a_configuration(alertmanager_configuration: Example, tmp_path: Path) -> None:
+    file = tmp_path / "alertmanager.yml"
+    file.write_text(alertmanager_configuration.text)
+    judge("amtool", "prometheus-alertmanager", "check-config", file)
+
+
 def promtool(what: str, file: Path) -> None:
     """Have promtool check a file."""
-    program = shutil.which("promtool")
-    assert program, "promtool is missing: install Debian's package prometheus"
-    told = subprocess.run(
-        [program, "check", what, file], capture_output=True, text=True, check=False, timeout=60
-    )
+    judge("promtool", "prometheus", "check", what, file)
+
+
+def judge(name: str, package: str, *words: str | Path) -> None:
+    """Have a program of a Debian package say that all is well."""
+    program = shutil.which(name)
+    assert program, f"{name} is missing: install Debian's package {package}"
+    told = subprocess.run([program, *words], capture_output=True, text=True, check=False, timeout=60)
     assert told.returncode == 0, told.stdout + told.stderr
 
 

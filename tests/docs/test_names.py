@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from exporter.blueprints.links import RUNBOOK, section
 from exporter.cli import COMMANDS
 from exporter.config import schema
 from exporter.config.kinds import Section
@@ -54,6 +55,11 @@ def test_every_metric_that_is_named_exists(manual: Manual, live_metrics: str) ->
     known |= {f"nativechat_{name}" for name in re.findall(r"- {?name: (\w+)", examples)}
     for page, text in manual.pages.items():
         assert set(re.findall(r"\b(?:nativechat|process|python)_[a-z]\w+", text)) <= known, page
+
+
+def test_every_metric_in_the_alert_rules_exists(live_metrics: str, root: Path) -> None:
+    rules = (root / "prometheus/rules.yml").read_text("utf-8")
+    assert set(re.findall(r"\bnativechat_\w+", rules)) <= set(re.findall(r"^\w+", live_metrics, re.MULTILINE))
 
 
 def test_the_table_of_flags_is_that_of_the_program(manual: Manual, flags: list[Flag]) -> None:
@@ -131,3 +137,17 @@ def test_every_path_of_the_web_server_is_listed(manual: Manual) -> None:
 def test_every_fault_of_the_simulator_is_listed(manual: Manual) -> None:
     rows = [cells for cells in manual.rows("simulator.md", "Faults") if len(cells) == 3]
     assert sorted(first(rows)) == sorted(KINDS)
+
+
+def test_every_alert_leads_to_a_section_of_the_runbook(manual: Manual, root: Path) -> None:
+    rules = (root / "prometheus/rules.yml").read_text("utf-8")
+    levels = {f"{RUNBOOK}#{heading}" for heading in ("a-value-is-too-high", "a-value-is-too-low")}
+    led_to = {*re.findall(r"runbook_url: (\S+)", rules), *levels}
+    headings = re.findall(r"^### (.+)$", manual.pages["alerting.md"], re.MULTILINE)
+    assert led_to == {section(RUNBOOK, heading) for heading in headings}
+
+
+def test_every_alert_that_is_named_exists(manual: Manual, root: Path) -> None:
+    known = set(re.findall(r"alert: (\w+)", (root / "prometheus/rules.yml").read_text("utf-8")))
+    for page, text in manual.pages.items():
+        assert set(re.findall(r"\bNativeChat[A-Z]\w+", text)) <= known, page

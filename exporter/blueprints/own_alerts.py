@@ -1,0 +1,238 @@
+"""The alerts on the exporter itself: the same for every configuration.
+
+A query's age is told at the moment of the scrape, by `timestamp`, so that it does not depend on how often
+Prometheus scrapes. Everything is told for each target by itself: `ignoring` what the two sides differ in
+joins them on all labels of the target, whatever Prometheus was told to put there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from exporter.blueprints import links
+from exporter.blueprints.rule import Comparison, Rule
+from exporter.language import templates
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """A rule as it is written below; texts are Prometheus templates."""
+
+    name: str
+    severity: str
+    lasting: float
+    value: str
+    compared: Comparison | None
+    summary: str
+    description: str
+
+
+_MINUTE: Final = 60.0
+
+_INTERVAL: Final = "nativechat_exporter_query_interval_seconds"
+_LAST_SUCCESS: Final = "nativechat_exporter_query_last_success_timestamp_seconds"
+
+# A query that never succeeded is as old as the configuration in use: it may be new in it.
+_SINCE: Final = """\
+(
+    {success} > 0
+    or 0 * nativechat_exporter_query_up
+      + ignoring (bot, query) group_left () nativechat_exporter_config_last_reload_success_timestamp_seconds
+  )"""
+
+# Successes before a restart count, or each restart would end these alerts for some time. Right after it
+# nothing has failed yet, however old the last success is: hence the counter, which is 0 then.
+_LAST_GOOD: Final = _SINCE.format(success=f"max_over_time({_LAST_SUCCESS}[1h])")
+_LAST_GOOD_OF_THIS_PROCESS: Final = _SINCE.format(success=_LAST_SUCCESS)
+
+_DOWN: Final = """\
+(
+  avg_over_time(up[5m]) < 0.5
+  and up
+  and ignoring (version, python) last_over_time(nativechat_exporter_build_info[1d])
+)"""
+
+_BOT_DOWN: Final = f"""\
+(
+  timestamp(nativechat_up) - max without (query) {_LAST_GOOD}
+  > 30 + 2 * min without (query) (
+    0 * nativechat_exporter_query_up + ignoring (bot) group_left () {_INTERVAL}
+  )
+  and nativechat_up == 0
+  and sum without (query, reason) (nativechat_exporter_query_failures_total) > 0
+)"""
+
+_FAILING: Final = f"""\
+(
+  timestamp(nativechat_exporter_query_up) - {_LAST_GOOD}
+  > ignoring (bot) group_left () (30 + 2 * {_INTERVAL})
+  and nativechat_exporter_query_up == 0
+  and sum without (reason) (nativechat_exporter_query_failures_total) > 0
+)"""
+
+_STALE: Final = f"""\
+(
+  timestamp(nativechat_exporter_query_up) - {_LAST_GOOD_OF_THIS_PROCESS}
+  > ignoring (bot) group_left () (60 + 3 * {_INTERVAL})
+  unless (
+    nativechat_exporter_query_up == 0
+    and sum without (reason) (nativechat_exporter_query_failures_total) > 0
+  )
+)"""
+
+_SKIPPED: Final = """\
+(
+  increase(nativechat_exporter_query_skipped_total[1h])
+    / (
+      increase(nativechat_exporter_query_skipped_total[1h])
+        + increase(nativechat_exporter_query_runs_total[1h])
+    )
+  and increase(nativechat_exporter_query_skipped_total[1h]) > 2.5
+)"""
+
+# Shards are told apart by their ordinal, and belong together by their job: not by what else Prometheus
+# knows of them, which may differ. While they restart in turn, each was seen within ten minutes.
+_MISSING: Final = """\
+(
+  max by (cluster, namespace, job) (nativechat_exporter_shard_total)
+    - count by (cluster, namespace, job) (
+      count_values by (cluster, namespace, job) (
+        "ordinal", last_over_time(nativechat_exporter_shard_ordinal[10m])
+      )
+    )
+)"""
+
+_DOUBLED: Final = """\
+count_values by (cluster, namespace, job) (
+  "ordinal", nativechat_exporter_shard_ordinal and nativechat_exporter_shard_total > 1
+)"""
+
+_DISAGREE: Final = """\
+count by (cluster, namespace, job) (
+  count_values by (cluster, namespace, job) ("total", nativechat_exporter_shard_total)
+)"""
+
+_OWN: Final = (
+    _Own(
+        "NativeChatExporterDown",
+        "critical",
+        2 * _MINUTE,
+        _DOWN,
+        None,
+        "{{ $labels.instance }}: the exporter does not answer Prometheus",
+        "Of the last five minutes' scrapes {{ $value | humanizePercentage }} were answered. Nothing is known "
+        "of its bots meanwhile, and no other alert on them fires. See whether the process runs, what its log "
+        "says last, and whether Prometheus reaches its port.",
+    ),
+    _Own(
+        "NativeChatExporterAbsent",
+        "critical",
+        10 * _MINUTE,
+        "absent(nativechat_exporter_build_info)",
+        None,
+        "Prometheus knows no nativechat-exporter",
+        "No exporter was scraped for ten minutes, so no alert on any bot can fire. See whether it is "
+        "deployed, and whether Prometheus's scrape configuration or service discovery finds it.",
+    ),
+    _Own(
+        "NativeChatBotDown",
+        "critical",
+        0.0,
+        _BOT_DOWN,
+        None,
+        "{{ $labels.bot }}: NativeChat has answered nothing for {{ $value | humanizeDuration }}",
+        "The latest request for the bot {{ $labels.bot }} failed, and none of its queries succeeded for more "
+        "than two of its shortest intervals. The exporter's status page shows the error; the log says what "
+        "to do about it.",
+    ),
+    _Own(
+        "NativeChatQueryFailing",
+        "warning",
+        0.0,
+        _FAILING,
+        None,
+        "{{ $labels.bot }}: {{ $labels.query }} has failed for {{ $value | humanizeDuration }}",
+        "The query {{ $labels.query }} of the bot {{ $labels.bot }} has not succeeded for more than two of "
+        "its intervals. Its last value is shown until it is stale, then its series are absent and alerts on "
+        "them do not fire. nativechat_exporter_query_failures_total says the reason.",
+    ),
+    _Own(
+        "NativeChatValueStale",
+        "warning",
+        _MINUTE,
+        _STALE,
+        None,
+        "{{ $labels.bot }}: {{ $labels.query }} is {{ $value | humanizeDuration }} old, and nothing failed",
+        "Runs of the query {{ $labels.query }} of the bot {{ $labels.bot }} do not start or do not end. Look "
+        "at nativechat_exporter_schedule_lag_seconds, at skipped runs, and at what the bot's rate allows.",
+    ),
+    _Own(
+        "NativeChatReloadFailed",
+        "warning",
+        5 * _MINUTE,
+        "nativechat_exporter_config_last_reload_successful",
+        Comparison("<", 1),
+        "{{ $labels.instance }}: the exporter refused its new configuration",
+        "The old configuration is still in use, and a restart would fail. The log and the status page tell "
+        "every problem with its line; `nativechat-exporter check` does, too.",
+    ),
+    _Own(
+        "NativeChatPollsSkipped",
+        "warning",
+        15 * _MINUTE,
+        _SKIPPED,
+        Comparison(">", 0.25),
+        "{{ $labels.bot }}: {{ $value | humanizePercentage }} of {{ $labels.query }} was skipped",
+        "Runs of the query {{ $labels.query }} were due while the one before was still under way, so values "
+        "are older than `every` says. The bot's rate allows too little, answers are slow, or the query has "
+        "too many series.",
+    ),
+    _Own(
+        "NativeChatShardMissing",
+        "critical",
+        5 * _MINUTE,
+        _MISSING,
+        Comparison(">", 0),
+        "{{ $labels.job }}: {{ $value }} of the exporter's shards are missing",
+        "Nobody asks for the bots of a shard that does not run. See which ordinal is missing among "
+        "nativechat_exporter_shard_ordinal, and why that exporter does not run or is not scraped.",
+    ),
+    _Own(
+        "NativeChatShardDoubled",
+        "warning",
+        10 * _MINUTE,
+        _DOUBLED,
+        Comparison(">", 1),
+        "{{ $labels.job }}: {{ $value }} exporters say that they are shard {{ $labels.ordinal }}",
+        "They ask for the same bots, which doubles the requests, and most likely another shard is missing. "
+        "Give each exporter a --shard.ordinal of its own.",
+    ),
+    _Own(
+        "NativeChatShardsDisagree",
+        "warning",
+        15 * _MINUTE,
+        _DISAGREE,
+        Comparison(">", 1),
+        "{{ $labels.job }}: exporters disagree on how many shards there are",
+        "Some bots are asked for twice, others perhaps by nobody. Give every exporter of the job the same "
+        "--shard.total, and see whether a rollout is stuck.",
+    ),
+)
+
+
+def own_rules(runbook: str) -> tuple[Rule, ...]:
+    """Return the rules; `runbook` is the page they lead to."""
+    return tuple(
+        Rule(
+            name=own.name,
+            value=own.value,
+            compared=own.compared,
+            lasting=own.lasting,
+            severity=own.severity,
+            summary=templates.parse(own.summary),
+            description=templates.parse(own.description),
+            runbook_url=links.section(runbook, own.name),
+        )
+        for own in _OWN
+    )

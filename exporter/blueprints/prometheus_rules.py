@@ -1,0 +1,56 @@
+"""Writes alert rules as Prometheus reads them, from a file or from its operator's custom resource."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from exporter.blueprints.alerts import Group
+from exporter.blueprints.rule import Rule
+from exporter.language import durations
+from exporter.model import Insert, Json, Template
+
+
+def rule_file(groups: Sequence[Group]) -> dict[str, Json]:
+    """Return the content of a file for Prometheus's `rule_files`."""
+    return {
+        "groups": [{"name": group.name, "rules": [_rule(rule) for rule in group.rules]} for group in groups]
+    }
+
+
+def custom_resource(groups: Sequence[Group]) -> dict[str, Json]:
+    """Return a PrometheusRule, as the operator takes it."""
+    name = "nativechat-exporter"
+    return {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": {"name": name, "labels": {"app.kubernetes.io/name": name}},
+        "spec": rule_file(groups),
+    }
+
+
+def _rule(rule: Rule) -> Json:
+    lasting: dict[str, Json] = {"for": durations.write(rule.lasting)} if rule.lasting else {}
+    return {
+        "alert": rule.name,
+        "expr": rule.expression,
+        **lasting,
+        "labels": {"severity": rule.severity},
+        "annotations": {
+            "summary": text(rule.summary),
+            "description": text(rule.description),
+            "runbook_url": rule.runbook_url,
+        },
+    }
+
+
+def text(template: Template) -> str:
+    """Return a text as Prometheus's template; braces that were only text stay that."""
+    return "".join(
+        _insert(piece) if isinstance(piece, Insert) else piece.replace("{{", '{{ "{{" }}')
+        for piece in template
+    )
+
+
+def _insert(insert: Insert) -> str:
+    what = f"$labels.{insert.label}" if insert.label else "$value"
+    return f"{{{{ {what} | {insert.form} }}}}" if insert.form else f"{{{{ {what} }}}}"

@@ -1,0 +1,56 @@
+"""`rules`: the alert rules of a configuration, for Prometheus, its operator or Grafana."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from exporter.blueprints import links
+from exporter.blueprints.alerts import groups
+from exporter.blueprints.grafana_rules import provisioning_file
+from exporter.blueprints.prometheus_rules import custom_resource, rule_file
+from exporter.cli.flags import config_file, flag
+from exporter.config.load import load
+from exporter.language import yaml_text
+
+
+@click.command()
+@config_file
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["prometheus", "operator", "grafana"]),
+    default="prometheus",
+    show_default=True,
+    help="For Prometheus's rule_files, as the operator's PrometheusRule, or to provision Grafana.",
+)
+@flag(
+    "grafana.datasource-uid",
+    "datasource",
+    default="prometheus",
+    help="The uid of Grafana's data source for Prometheus.",
+)
+@click.option(
+    "--runbook-url",
+    "runbook",
+    default=links.RUNBOOK,
+    show_default=True,
+    help="The page that alerts lead to; a section of it has the alert's name.",
+)
+def rules(config_file: Path, form: str, datasource: str, runbook: str) -> None:
+    """Print the alert rules of a configuration.
+
+    Those it asks for, and those on the exporter itself. Contacts nobody, and needs no ids or tokens.
+    """
+    made = groups(load(config_file, os.environ, secrets="optional").config, runbook)
+    match form:
+        case "grafana":
+            document = provisioning_file(made, datasource)
+        case "operator":
+            document = custom_resource(made)
+        case _:
+            document = rule_file(made)
+    comment = f"Made by `nativechat-exporter rules --format {form}`: change the configuration, not this file."
+    click.echo(yaml_text.write(document, comment), nl=False)

@@ -1,0 +1,60 @@
+"""Writes every file that the program makes and that we ship, or with `--check` tells which is another."""
+
+from __future__ import annotations
+
+import io
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Final
+
+from exporter.cli import main as nativechat_exporter
+from exporter.config import jsonschema
+
+ROOT: Final = Path(__file__).parents[1]
+SCHEMA: Final = "config.schema.json"
+COMMANDS: Final = {
+    "prometheus/rules.yml": ("rules", "--format=prometheus"),
+    "grafana/provisioning/alerting/nativechat.yaml": ("rules", "--format=grafana"),
+    "deploy/components/prometheus-operator/prometheusrule.yaml": ("rules", "--format=operator"),
+}
+"""The files that a command prints for the configuration we ship."""
+
+
+def contents() -> dict[Path, str]:
+    """Return what each file should hold."""
+    made = {ROOT / SCHEMA: jsonschema.text()}
+    for name, words in COMMANDS.items():
+        with redirect_stdout(io.StringIO()) as printed:
+            code = nativechat_exporter([*words, f"--config.file={ROOT / 'config.yaml'}"])
+        if code:
+            raise SystemExit(code)
+        made[ROOT / name] = printed.getvalue()
+    return made
+
+
+def differing(made: dict[Path, str]) -> list[str]:
+    """Return the names of the files that hold something else, or are not there."""
+    return [
+        str(path.relative_to(ROOT))
+        for path, text in made.items()
+        if not path.is_file() or path.read_text("utf-8") != text
+    ]
+
+
+def main(words: list[str]) -> int:
+    """Write the files; with `--check`, only compare them, and return 1 if one differs."""
+    made = contents()
+    if words == ["--check"]:
+        others = differing(made)
+        for name in others:
+            print(f"{name} is not what the program makes: run make generate", file=sys.stderr)
+        return 1 if others else 0
+    for path, text in made.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
