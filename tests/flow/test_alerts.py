@@ -1,0 +1,185 @@
+"""From a burst of errors at NativeChat to a webhook, through Prometheus and Alertmanager."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+from urllib.request import urlopen
+
+import pytest
+import yaml
+
+from exporter.simulator.faults import Fault
+
+if TYPE_CHECKING:
+    from tests.flow.conftest import Chat, Running, StartExporter
+
+    Installed = Callable[[str, str], str]
+
+ROOT = Path(__file__).parents[2]
+ERRORS, DOWN = "NativeChatConversationsWithErrors", "NativeChatBotDown"
+SETTLED = 90.0
+"""Seconds for what takes half a minute where nothing else runs."""
+
+
+class Webhook:
+    """Keeps what Alertmanager sends: alert, bot and status, and the text a person reads."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str, str]] = []
+        self.summaries: dict[tuple[str, str], str] = {}
+        keep = self._keep
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                keep(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - so do its callers
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+
+    def _keep(self, message: dict[str, Any]) -> None:
+        for alert in message["alerts"]:
+            name, bot = alert["labels"]["alertname"], alert["labels"].get("bot", "")
+            self.summaries[name, bot] = alert["annotations"]["summary"]
+            self.told.append((name, bot, alert["status"]))
+
+
+class Monitoring:
+    """Prometheus, and the webhook behind its Alertmanager."""
+
+    def __init__(self, address: str, webhook: Webhook) -> None:
+        self.webhook = webhook
+        self._address = address
+
+    def ask(self, expression: str) -> dict[str, float]:
+        """Return the values of an instant query by bot, nothing while there is no answer."""
+        url = f"http://{self._address}/api/v1/query?{urlencode({'query': expression})}"
+        try:
+            with urlopen(url, timeout=5) as answer:
+                result = json.load(answer)["data"]["result"]
+        except OSError:
+            return {}
+        return {one["metric"].get("bot", ""): float(one["value"][1]) for one in result}
+
+    def firing(self, alert: str) -> set[str]:
+        """Return the bots for which an alert fires."""
+        return set(self.ask(f'ALERTS{{alertname="{alert}", alertstate="firing"}}'))
+
+
+@contextmanager
+def served(home: Path, program: str, *flags: str) -> Iterator[str]:
+    """Run a program on a free port; give its address."""
+    # Held, so that nobody else is given the port; whoever also says SO_REUSEADDR may listen on it.
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    address = f"127.0.0.1:{held.getsockname()[1]}"
+    with held, (home / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [program, f"--web.listen-address={address}", *flags], stdout=log, stderr=log, cwd=home
+        )
+        try:
+            yield address
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def chat(nativechat: Callable[..., Chat]) -> Chat:
+    return nativechat(bots=2)
+
+
+@pytest.fixture(scope="module")
+def running(exporter: StartExporter, chat: Chat) -> Running:
+    """An exporter with the shipped query and alert on errors; only its times are shorter."""
+    shipped = yaml.safe_load((ROOT / "config.yaml").read_text("utf-8"))["queries"]
+    [errors] = [query for query in shipped if "alert" in query]
+    errors |= {"every": "1s", "alert": errors["alert"] | {"within": "20s"}}
+    running = exporter(chat.config([errors], retries=0), env=chat.environ)
+    running.until(lambda metrics: metrics.value("nativechat_exporter_series") == 2)
+    return running
+
+
+@pytest.fixture(scope="module")
+def monitoring(
+    installed: Installed, running: Running, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Monitoring]:
+    """Prometheus that scrapes and evaluates each second, with the rules generated from that configuration."""
+    home, manager_home = tmp_path_factory.mktemp("prometheus"), tmp_path_factory.mktemp("alertmanager")
+    rules = subprocess.run(
+        [sys.executable, "-m", "exporter", "rules", f"--config.file={running.home / 'config.yaml'}"],
+        capture_output=True,
+        check=True,
+    )
+    (home / "rules.yml").write_bytes(rules.stdout)
+    webhook = Webhook()
+    Thread(target=webhook.server.serve_forever, name="webhook", daemon=True).start()
+    route = {"receiver": "webhook", "group_by": ["..."], "group_wait": "0s", "group_interval": "1s"}
+    url = f"http://127.0.0.1:{webhook.server.server_port}/"
+    receiver = {"name": "webhook", "webhook_configs": [{"url": url, "send_resolved": True}]}
+    (manager_home / "am.yml").write_text(json.dumps({"route": route, "receivers": [receiver]}), "utf-8")
+    manager = installed("prometheus-alertmanager", "prometheus-alertmanager")
+    with served(
+        manager_home, manager, "--config.file=am.yml", "--storage.path=data", "--cluster.listen-address="
+    ) as manager_address:
+        second = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
+        config = {
+            "global": second,
+            "rule_files": ["rules.yml"],
+            "alerting": {"alertmanagers": [{"static_configs": [{"targets": [manager_address]}]}]},
+            "scrape_configs": [
+                {"job_name": "nativechat", "static_configs": [{"targets": [running.address]}]}
+            ],
+        }
+        (home / "prometheus.yml").write_text(json.dumps(config), "utf-8")
+        prometheus = installed("prometheus", "prometheus")
+        with served(home, prometheus, "--config.file=prometheus.yml", "--storage.tsdb.path=data") as address:
+            yield Monitoring(address, webhook)
+    webhook.server.shutdown()
+    webhook.server.server_close()
+
+
+def test_a_burst_of_errors_reaches_a_webhook_and_deleted_history_or_a_dead_api_do_not(
+    monitoring: Monitoring, chat: Chat, eventually: Callable[..., Any]
+) -> None:
+    loud, quiet = chat.names
+    count, told = "nativechat_conversations_with_errors", monitoring.webhook.told
+    before = eventually(lambda: (seen := monitoring.ask(count)).keys() == {loud, quiet} and seen)
+    assert before[quiet] > 0
+
+    chat.simulation.forget(quiet, {"Errors": {"$gt": 0}})
+    eventually(lambda: monitoring.ask(count).get(quiet) == 0)
+
+    chat.simulation.burst(loud, 3, {"Errors": 2})
+    eventually(lambda: (ERRORS, loud, "firing") in told)
+    assert monitoring.webhook.summaries[ERRORS, loud] == (
+        f"{loud}: conversations_with_errors rose by 3 within 20s"
+    )
+
+    chat.simulation.faults.set(Fault("status", status=503), loud)
+    eventually(lambda: monitoring.ask("nativechat_up").get(loud) == 0)
+    assert monitoring.firing(ERRORS) == {loud}, "an error that was told is not hidden by an API that is down"
+
+    eventually(lambda: (DOWN, loud, "firing") in told, SETTLED)
+    eventually(lambda: (ERRORS, loud, "resolved") in told, SETTLED)
+    assert monitoring.ask("nativechat_up")[loud] == 0
+    assert monitoring.firing(ERRORS) == set()
+
+    chat.simulation.faults.clear()
+    eventually(lambda: (DOWN, loud, "resolved") in told, SETTLED)
+    assert [status for name, _, status in told if name == ERRORS] == ["firing", "resolved"]
+    assert {bot for _, bot, _ in told} == {loud}, told
