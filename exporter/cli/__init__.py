@@ -10,6 +10,7 @@ from typing import Final
 import click
 
 from exporter import __version__
+from exporter.cli.absent import absent, stand_in
 from exporter.cli.output import abandon_output, reason
 from exporter.errors import ConfigError, ExporterError
 from exporter.language.suggest import did_you_mean
@@ -36,6 +37,8 @@ class _Commands(click.Group):
         if cmd_name not in COMMANDS:
             advice = did_you_mean(cmd_name, COMMANDS) or f"there are {', '.join(COMMANDS)}"
             raise click.UsageError(f"no command is called {cmd_name!r} ({advice})", ctx)
+        if missing := absent(cmd_name):
+            return stand_in(cmd_name, missing)
         module = import_module(f"exporter.cli.{COMMANDS[cmd_name]}")
         command: click.Command = getattr(module, cmd_name)
         return command

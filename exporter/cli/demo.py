@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from exporter.cli.flags import config_file, logging_flags, web_flags
+from exporter.cli.flags import config_file_or_shipped, logging_flags, web_flags
 from exporter.cli.simulate import simulated
 from exporter.clock import SystemClock
 from exporter.daemon.hall import Daemon, Options
@@ -15,7 +15,7 @@ from exporter.logs import LogFormat, set_up, unblocked
 
 
 @click.command()
-@config_file
+@config_file_or_shipped
 @web_flags
 @logging_flags
 def demo(
@@ -31,6 +31,7 @@ def demo(
     """Run against a simulated NativeChat: no account needed.
 
     Nothing leaves this machine. Every query is asked at least each five seconds, so that values move.
+    Without a config.yaml here, the shipped one is taken.
     """
     set_up(log_level, log_format)
     clock = SystemClock()

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
+import exporter
+from exporter.errors import ConfigError, Place, Problem
 from exporter.language import durations
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -51,13 +55,40 @@ class TelemetryPath(click.ParamType[str]):
         return str(value)
 
 
-config_file = flag(
+def shipped() -> Path:
+    """Return where the shipped config.yaml is: in the installed package, or beside that of a checkout."""
+    package = Path(exporter.__file__).parent
+    installed = package / "config.yaml"
+    return installed if installed.exists() else package.parent / "config.yaml"
+
+
+def _is_missing(ctx: click.Context, param: click.Parameter, file: Path) -> bool:
+    """Return whether nobody named a configuration, and there is none where we look for it."""
+    unsaid = ctx.get_parameter_source(param.name or "") is ParameterSource.DEFAULT
+    return unsaid and not file.exists()
+
+
+def _here(ctx: click.Context, param: click.Parameter, file: Path) -> Path:
+    if _is_missing(ctx, param, file):
+        advice = f"name one with --config.file, or begin with a copy of the shipped one: {shipped()}"
+        raise ConfigError([Problem(Place(str(file)), "", f"there is no such file in {Path.cwd()}", advice)])
+    return file
+
+
+def _here_or_shipped(ctx: click.Context, param: click.Parameter, file: Path) -> Path:
+    return shipped() if _is_missing(ctx, param, file) else file
+
+
+_config_file = partial(
+    flag,
     "config.file",
     "config_file",
     type=click.Path(path_type=Path),
     default="config.yaml",
     help="The configuration.",
 )
+config_file = _config_file(callback=_here)
+config_file_or_shipped = _config_file(callback=_here_or_shipped)
 
 
 def logging_flags(command: Command) -> Command:

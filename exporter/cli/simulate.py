@@ -13,17 +13,12 @@ import click
 
 from exporter.cli.flags import flag, logging_flags
 from exporter.clock import Clock, SystemClock
-from exporter.errors import ExporterError
 from exporter.logs import LogFormat, set_up
 from exporter.model import Secret
 from exporter.web.server import Server, address_of, listen
 
 Made: TypeAlias = tuple[str, str, Secret]
 """A simulated bot: its name, its id and its token."""
-
-
-class NotInstalled(ExporterError):
-    """What only the simulator needs was not installed."""
 
 
 class NumberOrNone(click.ParamType[float | None]):
@@ -44,14 +39,10 @@ def simulated(
     address: str, clock: Clock, *, bots: int = 1, **settings: Any
 ) -> Iterator[tuple[str, list[Made]]]:
     """Serve a simulated NativeChat while the context lasts; give its API's URL and its bots."""
-    try:
-        from exporter.simulator.api import app
-        from exporter.simulator.bots import simulated_bots
-        from exporter.simulator.settings import SettingError, Settings
-        from exporter.simulator.simulation import Simulation
-    except ModuleNotFoundError as error:
-        advice = "pip install 'nativechat-exporter[simulate]'"
-        raise NotInstalled(f"the simulator needs {error.name}, which is not installed ({advice})") from error
+    from exporter.simulator.api import app
+    from exporter.simulator.bots import simulated_bots
+    from exporter.simulator.settings import SettingError, Settings
+    from exporter.simulator.simulation import Simulation
 
     try:
         chosen = Settings(**settings)

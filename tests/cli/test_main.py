@@ -121,6 +121,27 @@ def test_a_configuration_that_is_not_there_is_named(typed: Typed, tmp_path: Path
     assert "nothing.yaml:1:1: cannot be read: no such file or directory" in done.stderr
 
 
+def test_without_a_configuration_the_shipped_one_is_named(
+    typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = typed("count")
+    assert done.returncode == 2
+    assert f"config.yaml:1:1: there is no such file in {tmp_path} (" in done.stderr
+    assert f"a copy of the shipped one: {CONFIG})" in done.stderr
+
+
+def test_a_demo_without_a_configuration_takes_the_shipped_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demo = import_module("exporter.cli.demo").demo
+    monkeypatch.chdir(tmp_path)
+    assert demo.make_context("demo", []).params["config_file"] == CONFIG
+    (tmp_path / "config.yaml").touch()
+    assert demo.make_context("demo", []).params["config_file"] == Path("config.yaml")
+    assert demo.make_context("demo", ["--config.file=x"]).params["config_file"] == Path("x")
+
+
 def test_a_flag_s_environment_variable_stands_in_for_it(
     typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,114 @@
+"""What is installed from the wheel, as a process of its own in an empty folder."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import PIPE, CompletedProcess, Popen
+from typing import Final
+
+import pytest
+
+from exporter.cli.simulate import simulated
+from exporter.clock import SystemClock
+
+ROOT: Final = Path(__file__).parents[2]
+PATIENCE: Final = 60.0
+
+# sys.modules says of it what the import system says of a module that was never installed.
+_WITHOUT_MONGOMOCK: Final = "import sys\nsys.modules['mongomock'] = None\n"
+
+
+@dataclass(frozen=True)
+class Installed:
+    """An installation of the wheel: its interpreter, and the environment that leads there."""
+
+    python: str
+    environ: Mapping[str, str]
+    home: Path
+
+    def start(self, *words: str, env: Mapping[str, str] | None = None) -> Popen[str]:
+        """Start a command, in a folder without a configuration."""
+        command = [self.python, "-m", "exporter", *words]
+        environ = {**self.environ, **(env or {})}
+        return Popen(command, cwd=self.home, env=environ, stdout=PIPE, stderr=PIPE, text=True)
+
+    def run(self, *words: str, env: Mapping[str, str] | None = None) -> CompletedProcess[str]:
+        """Run a command to its end."""
+        with self.start(*words, env=env) as process:
+            out, err = process.communicate(timeout=PATIENCE)
+        return CompletedProcess(words, process.returncode, out, err)
+
+    @property
+    def shipped(self) -> Path:
+        """Where the shipped configuration is installed."""
+        script = "import exporter, pathlib; print(pathlib.Path(exporter.__file__).with_name('config.yaml'))"
+        command = [self.python, "-c", script]
+        told = subprocess.run(
+            command, cwd=self.home, env=self.environ, capture_output=True, text=True, check=True
+        )
+        return Path(told.stdout.strip())
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from this checkout."""
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture
+def unpacked(wheel: Path, tmp_path: Path) -> Path:
+    """A folder in which the wheel is unpacked, which is all that installing it does to the package."""
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")
+    return tmp_path / "site"
+
+
+def environ(*paths: Path) -> dict[str, str]:
+    """Return this process's environment with these paths to import from, and nothing of ours in it."""
+    ours = ("NATIVECHAT", "COV", "PYTHON")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return {**kept, "PYTHONPATH": os.pathsep.join(map(str, paths)), "NO_PROXY": "127.0.0.1"}
+
+
+@pytest.fixture
+def with_simulator(unpacked: Path, tmp_path: Path) -> Installed:
+    """An installation with the extra `simulate`."""
+    home = tmp_path / "home"
+    home.mkdir()
+    return Installed(sys.executable, environ(unpacked), home)
+
+
+@pytest.fixture
+def plain(unpacked: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Installed:
+    """An installation without extras: in $WHEEL_PYTHON where that is set, as `make release-check` does."""
+    home = tmp_path / "plain"
+    home.mkdir()
+    if clean := os.environ.get("WHEEL_PYTHON"):
+        return Installed(clean, environ(), home)
+    (unpacked / "sitecustomize.py").write_text(_WITHOUT_MONGOMOCK, "utf-8")
+    return Installed(sys.executable, environ(unpacked), home)
+
+
+@pytest.fixture
+def nativechat() -> Iterator[Callable[[Installed], dict[str, str]]]:
+    """Serve a simulated NativeChat, and have the shipped configuration ask it."""
+    with ExitStack() as stack:
+
+        def serve(installed: Installed) -> dict[str, str]:
+            url, [(_, bot_id, token)] = stack.enter_context(simulated("127.0.0.1:0", SystemClock()))
+            text = installed.shipped.read_text("utf-8")
+            (installed.home / "config.yaml").write_text(f"{text}\napi: {{url: '{url}'}}\n", "utf-8")
+            return {"NATIVECHAT_BOT_ID": bot_id, "NATIVECHAT_TOKEN": token.reveal()}
+
+        yield serve
