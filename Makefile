@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench soak chart-check pod-check generate components constraints
+.PHONY: help demo test check bench soak image image-check image-debian chart-check pod-check generate components constraints
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -28,6 +28,7 @@ check: $(VENV)/.dev ## lint, formatting, types, security, and files that are gen
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive exporter
+	$(BIN)/hadolint Dockerfile
 	$(BIN)/python -m tools.audit constraints/runtime.txt
 	@$(BIN)/python -m tools.generate --check
 
@@ -41,7 +42,24 @@ soak: $(VENV)/.dev ## a compressed week under faults, reloads and clock steps: n
 chart-check: $(VENV)/.dev $(VENV)/.chart ## lint, pack and render the Helm chart, and hold it to Kubernetes' schemas
 	$(BIN)/pytest tests/chart
 
+# docker or podman. Podman's own format of an image has no place for a HEALTHCHECK.
+ENGINE ?= $(notdir $(firstword $(shell command -v docker podman)))
+BUILD ?= $(ENGINE) build $(if $(filter podman,$(ENGINE)),--format docker)
+BUILD_FLAGS ?=
 IMAGE ?= nativechat-exporter
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' exporter/__init__.py)
+REVISION = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+
+image: ## build the image, with docker or podman
+	@[ -n '$(ENGINE)' ] || { echo 'an image needs docker or podman: neither is installed' >&2; exit 1; }
+	$(BUILD) $(BUILD_FLAGS) --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) --tag $(IMAGE) .
+
+image-check: $(VENV)/.dev image ## build the image, and hold a container of it to its promises
+	ENGINE=$(ENGINE) IMAGE=$(IMAGE) $(BIN)/pytest tests/image
+
+image-debian: ## the same where no registry can be reached, on a base made of Debian's packages; for root
+	tools/image-debian.sh
+
 pod-check: $(VENV)/.dev ## run the sidecar's Pod with podman, from IMAGE, and do to it what Kubernetes would
 	$(BIN)/python -m tools.pod --image $(IMAGE)
 
@@ -61,7 +79,8 @@ constraints: ## pin the newest versions of everything, with hashes
 	python3.11 -m venv build/pip-tools
 	build/pip-tools/bin/python -m pip install --quiet pip-tools
 	$(COMPILE) -o constraints/runtime.txt
-	$(COMPILE) -o constraints/demo.txt -c constraints/runtime.txt --build-deps-for editable --extra simulate
+	$(COMPILE) -o constraints/build.txt --only-build-deps --build-deps-for wheel
+	$(COMPILE) -o constraints/demo.txt -c constraints/build.txt -c constraints/runtime.txt --build-deps-for editable --extra simulate
 	$(COMPILE) -o constraints/dev.txt -c constraints/demo.txt --build-deps-for editable --extra dev
 	$(COMPILE) -o constraints/chart.txt -c constraints/dev.txt --build-deps-for editable --extra chart
 
