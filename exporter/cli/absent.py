@@ -7,12 +7,13 @@ from typing import Final
 
 import click
 
-_SIMULATION: Final = ("exporter.simulator", "mongomock")
-_NEEDS: Final = {"simulate": _SIMULATION, "demo": _SIMULATION}
+_ADVICE: Final = {
+    "exporter.simulator": "the image leaves it out; an installation of the package has it",
+    "mongomock": "the package's extra `simulate` brings it, and so does: pip install mongomock",
+}
+"""What simulating needs, and where it is to be had."""
 
-_ADVICE: Final = (
-    "the image has none of it; elsewhere it is installed with: pip install 'nativechat-exporter[simulate]'"
-)
+_NEEDS: Final = {"simulate": tuple(_ADVICE), "demo": tuple(_ADVICE)}
 
 
 class Absent(click.ClickException):
@@ -30,7 +31,7 @@ def stand_in(name: str, module: str) -> click.Command:
     """Return a command that takes whatever it is told, and ends with what to do."""
 
     def say() -> None:
-        raise Absent(f"{name} needs {module}, which is not installed here ({_ADVICE})")
+        raise Absent(f"{name} needs {module}, which is not installed here ({_ADVICE[module]})")
 
     return click.Command(
         name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -66,12 +67,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return next(folder.glob("*.whl"))
 
 
-@pytest.fixture
-def unpacked(wheel: Path, tmp_path: Path) -> Path:
+@pytest.fixture(scope="session")
+def unpacked(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the wheel is unpacked, which is all that installing it does to the package."""
+    folder = tmp_path_factory.mktemp("site")
     with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(tmp_path / "site")
-    return tmp_path / "site"
+        archive.extractall(folder)
+    return folder
 
 
 def environ(*paths: Path) -> dict[str, str]:
@@ -84,20 +86,25 @@ def environ(*paths: Path) -> dict[str, str]:
 @pytest.fixture
 def with_simulator(unpacked: Path, tmp_path: Path) -> Installed:
     """An installation with the extra `simulate`."""
-    home = tmp_path / "home"
-    home.mkdir()
-    return Installed(sys.executable, environ(unpacked), home)
+    return Installed(sys.executable, environ(unpacked), tmp_path)
 
 
 @pytest.fixture
-def plain(unpacked: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Installed:
-    """An installation without extras: in $WHEEL_PYTHON where that is set, as `make release-check` does."""
-    home = tmp_path / "plain"
-    home.mkdir()
+def without_simulator(unpacked: Path, tmp_path: Path) -> Installed:
+    """An installation from which the simulator was removed, as from the image."""
+    site = tmp_path / "site"
+    shutil.copytree(unpacked, site, ignore=shutil.ignore_patterns("simulator"))
+    return Installed(sys.executable, environ(site), tmp_path)
+
+
+@pytest.fixture
+def plain(unpacked: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """An installation without extras: that of $WHEEL_PYTHON where it is set, as `make release-check` does."""
     if clean := os.environ.get("WHEEL_PYTHON"):
-        return Installed(clean, environ(), home)
-    (unpacked / "sitecustomize.py").write_text(_WITHOUT_MONGOMOCK, "utf-8")
-    return Installed(sys.executable, environ(unpacked), home)
+        return Installed(clean, environ(), tmp_path)
+    custom = tmp_path_factory.mktemp("custom")
+    (custom / "sitecustomize.py").write_text(_WITHOUT_MONGOMOCK, "utf-8")
+    return Installed(sys.executable, environ(unpacked, custom), tmp_path)
 
 
 @pytest.fixture
