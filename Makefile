@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench soak image image-check image-debian chart-check pod-check generate components constraints
+.PHONY: help demo test check bench soak image image-check image-debian release-check chart-check pod-check generate components constraints
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -62,6 +62,9 @@ image-debian: ## the same where no registry can be reached, on a base made of De
 
 pod-check: $(VENV)/.dev ## run the sidecar's Pod with podman, from IMAGE, and do to it what Kubernetes would
 	$(BIN)/python -m tools.pod --image $(IMAGE)
+TAG ?=
+release-check: check ## everything a release needs: version, changelog, archives, a clean installation
+	$(BIN)/python -m tools.release $(if $(TAG),--tag=$(TAG))
 
 generate: $(VENV)/.dev ## write every file anew that the program makes: schema, alert rules
 	$(BIN)/python -m tools.generate

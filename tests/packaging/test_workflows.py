@@ -1,0 +1,64 @@
+"""Laws of the workflows: they are valid, call our own verbs, and trust no name that can be moved."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+import yaml
+
+ROOT: Final = Path(__file__).parents[2]
+FOLDER: Final = ROOT / ".github/workflows"
+PINNED: Final = re.compile(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
+
+each_workflow = pytest.mark.parametrize("file", sorted(FOLDER.glob("*.yml")), ids=lambda file: file.stem)
+
+
+def judged(schema: str, file: Path) -> str:
+    """Return what a schema has against a file."""
+    command = [sys.executable, "-m", "check_jsonschema", f"--builtin-schema={schema}", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    return done.stdout if done.returncode else ""
+
+
+@each_workflow
+@pytest.mark.parametrize("schema", ["vendor.github-workflows", "custom.github-workflows-require-timeout"])
+def test_a_workflow_is_valid(schema: str, file: Path) -> None:
+    assert judged(schema, file) == ""
+
+
+def test_dependabot_s_configuration_is_valid() -> None:
+    assert judged("vendor.dependabot", ROOT / ".github/dependabot.yml") == ""
+
+
+@each_workflow
+def test_an_action_is_pinned_by_its_hash_and_says_its_version(file: Path) -> None:
+    used = re.findall(r"^\s*(?:- )?uses: (.*)$", file.read_text("utf-8"), re.MULTILINE)
+    assert used
+    for action in used:
+        assert PINNED.fullmatch(action) or (ROOT / action).is_file(), action
+
+
+@each_workflow
+def test_a_workflow_may_only_read_unless_a_job_says_why(file: Path) -> None:
+    assert yaml.safe_load(file.read_text("utf-8"))["permissions"] == {"contents": "read"}
+
+
+@each_workflow
+def test_a_workflow_calls_verbs_that_exist(file: Path) -> None:
+    verbs = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    called = re.findall(r"^\s*- run: make ([a-z-]+)", file.read_text("utf-8"), re.MULTILINE)
+    assert set(called) <= set(verbs)
+
+
+def test_one_action_is_one_hash_everywhere() -> None:
+    used = {
+        tuple(action.split("@"))
+        for file in FOLDER.glob("*.yml")
+        for action in re.findall(r"uses: (\w\S+@.*)$", file.read_text("utf-8"), re.MULTILINE)
+    }
+    assert len({name for name, _ in used}) == len(used)
