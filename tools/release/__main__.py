@@ -86,10 +86,8 @@ def installed(wheel: Path) -> None:
     call(*pip, "--require-hashes", "-r", "constraints/runtime.txt")
     call(*pip, "--no-deps", "--no-index", wheel)
     call(python, "-m", "pip", "check")
-    laws = "tests/packaging/test_installed.py"
-    print(
-        call(sys.executable, "-m", "pytest", "-q", laws, env={"WHEEL_PYTHON": str(python)}).splitlines()[-1]
-    )
+    laws = (sys.executable, "-m", "pytest", "-q", "tests/packaging/test_installed.py")
+    print("in a clean environment:", call(*laws, env={"WHEEL_PYTHON": str(python)}).splitlines()[-1])
 
 
 def check(tag: str | None) -> None:
@@ -110,9 +108,7 @@ def check(tag: str | None) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m tools.release")
-    parser.add_argument(
-        "--tag", help="what is released, as v1.2.3; without it, only what could be is checked"
-    )
+    parser.add_argument("--tag", help="what is released now, as v1.2.3")
     try:
         check(parser.parse_args().tag or None)
     except Refused as refusal:
