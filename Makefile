@@ -62,6 +62,7 @@ image-debian: ## the same where no registry can be reached, on a base made of De
 
 pod-check: $(VENV)/.dev ## run the sidecar's Pod with podman, from IMAGE, and do to it what Kubernetes would
 	$(BIN)/python -m tools.pod --image $(IMAGE)
+
 TAG ?=
 release-check: check ## everything a release needs: version, changelog, archives, a clean installation
 	$(BIN)/python -m tools.release $(if $(TAG),--tag=$(TAG))
