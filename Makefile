@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench soak image image-check image-debian release-check chart-check pod-check generate components constraints
+.PHONY: help demo test check bench soak image image-check image-debian release-check chart-check pod-check generate grafana components constraints
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -69,6 +69,10 @@ release-check: check ## everything a release needs: version, changelog, archives
 
 generate: $(VENV)/.dev ## write every file anew that the program makes: schema, alert rules
 	$(BIN)/python -m tools.generate
+
+grafana: ## write the JSON Schemas of Grafana's dashboards anew, from its own types (needs Node.js)
+	npm --prefix tools/grafana ci --no-fund --no-audit
+	npm --prefix tools/grafana run schemas
 
 components: ## install what the tests need beside Python, if it is missing
 	@tests/components.sh
