@@ -43,6 +43,7 @@ interface Transformed<Id extends string, Options> {
 /** A transformation: the transformers of `@grafana/data`, `src/transformations/transformers`. */
 export type Transformation =
   | Transformed<'filterFieldsByName', { include?: { names?: string[]; pattern?: string }; exclude?: { names?: string[]; pattern?: string } }>
+  | Transformed<'groupingToMatrix', { columnField: string; emptyValue?: 'true' | 'false' | 'null' | 'zero' | 'empty'; rowField: string; valueField: string }>
   | Transformed<'joinByField', { byField?: string; mode?: 'outer' | 'inner' | 'outerTabular' }>
   | Transformed<'labelsToFields', { keepLabels?: string[]; mode?: 'columns' | 'rows'; valueLabel?: string }>
   | Transformed<'merge', Record<string, never>>
