@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench soak image image-check image-debian release-check chart-check pod-check generate grafana components constraints
+.PHONY: help demo test check bench soak image image-check image-debian release-check chart-check pod-check generate grafana picture components constraints
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -73,6 +73,11 @@ generate: $(VENV)/.dev ## write every file anew that the program makes: schema, 
 grafana: ## write the JSON Schemas of Grafana's dashboards anew, from its own types (needs Node.js)
 	npm --prefix tools/grafana ci --no-fund --no-audit
 	npm --prefix tools/grafana run schemas
+
+picture: $(VENV)/.dev components ## draw the dashboard for the documentation (needs Node.js; takes six minutes)
+	npm --prefix tools/picture ci --no-fund --no-audit
+	npm --prefix tools/picture run check
+	$(BIN)/python -m tools.picture --output docs/dashboard.png
 
 components: ## install what the tests need beside Python, if it is missing
 	@tests/components.sh

@@ -1,23 +1,20 @@
-"""Takes the picture of the status page for the documentation: python tools/screenshot.py
+"""Takes the picture of the status page for the documentation: python -m tools.screenshot
 
 Two simulated bots, one of which refuses its token; needs Chromium, Debian's package `chromium`.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tools.processes import exporter, shown, text
+
 PICTURE = Path(__file__).parents[1] / "docs/status-page.png"
 SIZE = "1280,1210"
-PATIENCE = 30.0
 SETTLING = 4.0
 
 CONFIG = """\
@@ -52,51 +49,17 @@ def main() -> None:
     """Start a simulator and an exporter, and photograph the page."""
     with TemporaryDirectory() as folder:
         home = Path(folder)
-        with command(home, "simulate", "--web.listen-address=127.0.0.1:0", "--history=1200") as simulated:
+        with exporter(home, "simulate", "--web.listen-address=127.0.0.1:0", "--history=1200") as simulated:
             url = shown(simulated, r"api\.url +(\S+)")
             bots = dict(re.findall(r"^(\w+) +id (\w+)", text(simulated), re.MULTILINE))
             token = shown(simulated, r"support +id \w+ +token (\w+)")
             (home / "config.yaml").write_text(CONFIG.format(url=url, **bots), "utf-8")
             environ = {"SUPPORT_TOKEN": token, "SALES_TOKEN": "expired"}
-            with command(home, "run", "--web.listen-address=127.0.0.1:0", **environ) as run:
+            with exporter(home, "run", "--web.listen-address=127.0.0.1:0", **environ) as run:
                 address = shown(run, r"msg=listening address=(\S+)")
                 shown(run, r"query fails")
                 time.sleep(SETTLING)
                 photograph(f"http://{address}/", home)
-
-
-@contextmanager
-def command(home: Path, *arguments: str, **environ: str) -> Iterator[Path]:
-    """Run a command of the exporter in `home` while the context lasts; give the file of its output."""
-    output = home / arguments[0]
-    with output.open("wb") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "exporter", *arguments],
-            cwd=home,
-            env={**os.environ, **environ},
-            stdout=file,
-            stderr=file,
-        )
-    try:
-        yield output
-    finally:
-        process.terminate()
-        process.wait(PATIENCE)
-
-
-def shown(output: Path, pattern: str) -> str:
-    """Wait until the output has what matches; return its first group, or all of it."""
-    give_up = time.monotonic() + PATIENCE
-    while not (found := re.search(pattern, text(output))):
-        if time.monotonic() > give_up:
-            sys.exit(f"nothing matches {pattern!r} in:\n{text(output)}")
-        time.sleep(0.05)
-    return found[found.re.groups]
-
-
-def text(output: Path) -> str:
-    """Return all output so far."""
-    return output.read_text("utf-8")
 
 
 def photograph(url: str, home: Path) -> None:

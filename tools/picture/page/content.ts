@@ -1,0 +1,37 @@
+/** What `draw.mjs` hands to the page. */
+import type { Dashboard, Panel, RowPanel } from '@grafana/schema';
+
+export interface Sample {
+  metric: Record<string, string>;
+  value?: [number, string];
+  values?: [number, string][];
+}
+
+/** An answer of Prometheus to one target: series over the range, or one value each; `step` is seconds. */
+export interface Answer {
+  refId: string;
+  format: 'time_series' | 'table' | 'heatmap';
+  legend: string;
+  query: string;
+  step: number;
+  result: Sample[];
+}
+
+export interface Answered {
+  id: number;
+  title: string;
+  description: string;
+  text: string;
+  answers: Answer[];
+}
+
+export interface Content {
+  dashboard: Dashboard;
+  range: { from: number; to: number };
+  variables: { label: string; multi: boolean; value: string }[];
+  panels: Answered[];
+}
+
+export type AnyPanel = Panel | RowPanel;
+
+export const isRow = (panel: AnyPanel): panel is RowPanel => panel.type === 'row';

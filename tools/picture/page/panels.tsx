@@ -1,0 +1,154 @@
+/** Grafana's components for the kinds of panel that our dashboards have, called as Grafana's panels call them. */
+import {
+  getDisplayValueAlignmentFactors,
+  getFieldDisplayValues,
+  renderTextPanelMarkdown,
+  VizOrientation,
+  type DataFrame,
+  type FieldDisplay,
+  type TimeRange,
+} from '@grafana/data';
+import type { Panel } from '@grafana/schema';
+import { BarGauge, BigValue, TimeSeries, useTheme2, VizRepeater } from '@grafana/ui';
+import { TableNG } from '@grafana/ui/unstable';
+import type { ReactNode } from 'react';
+import type { Answered } from './content';
+import { fieldConfigOf } from './fields';
+
+export interface Drawn {
+  panel: Panel;
+  answered: Answered;
+  frames: DataFrame[];
+  timeRange: TimeRange;
+  width: number;
+  height: number;
+}
+
+type Options = Record<string, any>;
+
+/** The components, by the type of panel; a type that is not here cannot be drawn. */
+export const PANELS: Record<string, (drawn: Drawn) => ReactNode> = {
+  bargauge: (drawn) => <Bars {...drawn} />,
+  stat: (drawn) => <Stat {...drawn} />,
+  table: (drawn) => <Table {...drawn} />,
+  text: (drawn) => <Markdown {...drawn} />,
+  timeseries: (drawn) => <Trend {...drawn} />,
+};
+
+function optionsOf({ panel }: Drawn): Options {
+  return { reduceOptions: { calcs: ['lastNotNull'], fields: '', values: false }, orientation: 'auto', ...panel.options };
+}
+
+function useFieldDisplays(drawn: Drawn, sparkline: boolean): FieldDisplay[] {
+  const theme = useTheme2();
+  return getFieldDisplayValues({
+    fieldConfig: fieldConfigOf(drawn.panel),
+    reduceOptions: optionsOf(drawn).reduceOptions,
+    replaceVariables: (text) => text,
+    theme,
+    data: drawn.frames,
+    sparkline,
+    timeZone: 'utc',
+  });
+}
+
+function Stat(drawn: Drawn) {
+  const theme = useTheme2();
+  const options = { colorMode: 'value', graphMode: 'area', justifyMode: 'auto', textMode: 'auto', ...optionsOf(drawn) } as Options;
+  const values = useFieldDisplays(drawn, options.graphMode !== 'none');
+  return (
+    <VizRepeater
+      autoGrid
+      getAlignmentFactors={getDisplayValueAlignmentFactors}
+      getValues={() => values}
+      height={drawn.height}
+      itemSpacing={3}
+      orientation={options.orientation}
+      renderCounter={1}
+      renderValue={({ value, alignmentFactors, width, height, count }) => (
+        <BigValue
+          alignmentFactors={alignmentFactors}
+          colorMode={options.colorMode}
+          count={count}
+          graphMode={options.graphMode}
+          height={height}
+          justifyMode={options.justifyMode}
+          sparkline={value.sparkline}
+          text={options.text}
+          textMode={options.textMode}
+          theme={theme}
+          value={value.display}
+          width={width}
+        />
+      )}
+      source={drawn.frames}
+      width={drawn.width}
+    />
+  );
+}
+
+function Bars(drawn: Drawn) {
+  const theme = useTheme2();
+  const options = { displayMode: 'gradient', namePlacement: 'auto', showUnfilled: true, valueMode: 'color', minVizHeight: 16, maxVizHeight: 300, minVizWidth: 8, ...optionsOf(drawn) } as Options;
+  const values = useFieldDisplays(drawn, false);
+  const orientation: VizOrientation = options.orientation === 'auto' ? (drawn.width > drawn.height ? VizOrientation.Vertical : VizOrientation.Horizontal) : options.orientation;
+  return (
+    <VizRepeater
+      getAlignmentFactors={getDisplayValueAlignmentFactors}
+      getValues={() => values}
+      height={drawn.height}
+      itemSpacing={options.displayMode === 'lcd' ? 2 : 10}
+      maxVizHeight={options.maxVizHeight}
+      minVizHeight={options.minVizHeight}
+      minVizWidth={options.minVizWidth}
+      orientation={orientation}
+      renderCounter={1}
+      renderValue={({ value, alignmentFactors, width, height }) => (
+        <BarGauge
+          alignmentFactors={alignmentFactors}
+          display={value.view?.getFieldDisplayProcessor(value.colIndex ?? 0)}
+          displayMode={options.displayMode}
+          field={value.field}
+          height={height}
+          namePlacement={options.namePlacement}
+          orientation={orientation}
+          showUnfilled={options.showUnfilled}
+          text={options.text}
+          theme={theme}
+          value={value.display}
+          valueDisplayMode={options.valueMode}
+          width={width}
+        />
+      )}
+      source={drawn.frames}
+      width={drawn.width}
+    />
+  );
+}
+
+function Trend({ panel, frames, timeRange, width, height }: Drawn) {
+  const legend = { calcs: [], displayMode: 'list', placement: 'bottom', showLegend: true, ...(panel.options?.legend as Options) } as Options;
+  return <TimeSeries frames={frames} height={height} legend={legend as never} options={panel.options as Options} timeRange={timeRange} timeZone="browser" width={width} />;
+}
+
+function Table(drawn: Drawn) {
+  const { panel, frames, timeRange, width, height } = drawn;
+  const options = { frameIndex: 0, showHeader: true, cellHeight: 'sm', ...panel.options } as Options;
+  return (
+    <TableNG
+      cellHeight={options.cellHeight}
+      data={frames[options.frameIndex]}
+      enableVirtualization={false}
+      fieldConfig={fieldConfigOf(panel)}
+      height={height}
+      noHeader={!options.showHeader}
+      sortBy={options.sortBy}
+      timeRange={timeRange}
+      width={width}
+    />
+  );
+}
+
+function Markdown({ answered }: Drawn) {
+  return <div className="markdown-html" dangerouslySetInnerHTML={{ __html: renderTextPanelMarkdown(answered.text) }} />;
+}

@@ -1,0 +1,50 @@
+"""Starts programs for as long as a context lasts, and reads what they say."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+PATIENCE = 30.0
+
+
+def exporter(home: Path, *arguments: str, **environ: str) -> AbstractContextManager[Path]:
+    """Run a command of the exporter in `home` while the context lasts; give the file of its output."""
+    return running(home / arguments[0], [sys.executable, "-m", "exporter", *arguments], environ)
+
+
+@contextmanager
+def running(
+    output: Path, arguments: Sequence[str], environ: Mapping[str, str] | None = None
+) -> Iterator[Path]:
+    """Run a program where its output goes while the context lasts; give the file of its output."""
+    with output.open("wb") as file:
+        process = subprocess.Popen(
+            arguments, cwd=output.parent, env={**os.environ, **(environ or {})}, stdout=file, stderr=file
+        )
+    try:
+        yield output
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+
+
+def shown(output: Path, pattern: str) -> str:
+    """Wait until the output has what matches; return its first group, or all of it."""
+    give_up = time.monotonic() + PATIENCE
+    while not (found := re.search(pattern, text(output))):
+        if time.monotonic() > give_up:
+            sys.exit(f"nothing matches {pattern!r} in:\n{text(output)}")
+        time.sleep(0.05)
+    return found[found.re.groups]
+
+
+def text(output: Path) -> str:
+    """Return all output so far."""
+    return output.read_text("utf-8")
