@@ -34,9 +34,9 @@ class Stage:
 
     def dashboard(self) -> Path:
         """Write the dashboard of the exporter's configuration, and return its file."""
-        command = [sys.executable, "-m", "exporter", "dashboard", f"--config.file={self.config}"]
-        file = self.config.with_name("dashboard.json")
-        file.write_bytes(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+        home, command = self.config.parent, [sys.executable, "-m", "exporter", "dashboard"]
+        file = home / "dashboard.json"
+        file.write_bytes(subprocess.run(command, cwd=home, check=True, stdout=subprocess.PIPE).stdout)
         return file
 
     def tell(self, method: str, path: str, **body: object) -> None:
