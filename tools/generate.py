@@ -14,6 +14,7 @@ from exporter.config import jsonschema
 ROOT: Final = Path(__file__).parents[1]
 SCHEMA: Final = "config.schema.json"
 COMMANDS: Final = {
+    "grafana/dashboards/nativechat.json": ("dashboard",),
     "prometheus/rules.yml": ("rules", "--format=prometheus"),
     "grafana/provisioning/alerting/nativechat.yaml": ("rules", "--format=grafana"),
     "deploy/components/prometheus-operator/prometheusrule.yaml": ("rules", "--format=operator"),

@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "messages": "history",
     "simulate": "simulate",
     "demo": "demo",
+    "dashboard": "dashboard",
     "rules": "rules",
     "healthcheck": "healthcheck",
 }

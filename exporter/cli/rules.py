@@ -7,11 +7,10 @@ from pathlib import Path
 
 import click
 
-from exporter.blueprints import links
 from exporter.blueprints.alerts import groups
 from exporter.blueprints.grafana_rules import provisioning_file
 from exporter.blueprints.prometheus_rules import custom_resource, rule_file
-from exporter.cli.flags import config_file, flag
+from exporter.cli.flags import config_file, flag, runbook_url
 from exporter.config.load import load
 from exporter.language import yaml_text
 
@@ -32,13 +31,7 @@ from exporter.language import yaml_text
     default="prometheus",
     help="The uid of Grafana's data source for Prometheus.",
 )
-@click.option(
-    "--runbook-url",
-    "runbook",
-    default=links.RUNBOOK,
-    show_default=True,
-    help="The page that alerts lead to; a section of it has the alert's name.",
-)
+@runbook_url
 def rules(config_file: Path, form: str, datasource: str, runbook: str) -> None:
     """Print the alert rules of a configuration.
 

@@ -1,0 +1,70 @@
+"""Draws what a query's alert looks at, and the limit it holds that against."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from exporter.blueprints import expressions
+from exporter.blueprints.drawing import Limit, Target, Trend
+from exporter.blueprints.words import legend, titled, told
+from exporter.language import durations
+from exporter.model import Alert, Level, Query, Rise
+
+_COLOURS: Final = {"info": "blue", "critical": "red"}
+_OTHER_COLOUR: Final = "orange"
+
+
+def limits_the_trend(query: Query) -> bool:
+    """Tell whether the alert is about the very values that the query's trend shows."""
+    when = query.alert.when if query.alert else None
+    return isinstance(when, Level) and when.of is None and not query.label_names
+
+
+def what_it_watches(query: Query, alert: Alert, queries: Mapping[str, Query]) -> Trend:
+    """Return the trend of what an alert looks at, series by series; `queries` are all of them by name."""
+    when = alert.when
+    unit = "short"
+    if isinstance(when, Rise):
+        title, expression = (
+            f"Risen within {durations.write(when.within)}",
+            expressions.risen(query, when.within),
+        )
+    elif when.of is None:
+        title, expression = "Values and their limit", expressions.watched(query)
+    else:
+        whole = queries[when.of]
+        title, expression = f"Share of {titled(whole).lower()}", expressions.share(query, whole)
+        unit = "percentunit"
+    return Trend(
+        title=title,
+        description=told(query, terms(alert)),
+        targets=(Target(expression, legend(expressions.keys(query))),),
+        unit=unit,
+        weight=3,
+        finest=query.every,
+        limit=limit(alert),
+    )
+
+
+def terms(alert: Alert) -> str:
+    """Return when an alert fires, in words."""
+    match alert.when:
+        case Rise(by, within):
+            when = f"it rose by {by} or more within {durations.write(within)}"
+        case Level(side, value, None):
+            when = f"it is {side} {value:g}"
+        case Level(side, value, of):
+            when = f"its share of {of} is {side} {value * 100:.6g} %"
+    lasting = f" for {durations.write(alert.lasting)}" if alert.lasting else ""
+    return f"The alert ({alert.severity}) fires when {when}{lasting}."
+
+
+def limit(alert: Alert) -> Limit:
+    """Return what an alert holds values against."""
+    colour = _COLOURS.get(alert.severity, _OTHER_COLOUR)
+    match alert.when:
+        case Rise(by):
+            return Limit(by, "above", colour)
+        case Level(side, value):
+            return Limit(value, side, colour)

@@ -1,0 +1,28 @@
+"""`dashboard`: the Grafana dashboard of a configuration."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from exporter.blueprints.dashboard import dashboard as drawn
+from exporter.cli.flags import config_file, flag, runbook_url
+from exporter.config.load import load
+
+
+@click.command()
+@config_file
+@flag(
+    "web.external-url",
+    "status_page",
+    help="Where people reach the exporter's status page; the dashboard then links to it.",
+)
+@runbook_url
+def dashboard(config_file: Path, status_page: str | None, runbook: str) -> None:
+    """Print the Grafana dashboard of a configuration.
+
+    It shows what is counted, and how the exporter fares. Contacts nobody, and needs no ids or tokens.
+    """
+    click.echo(drawn(load(config_file, os.environ, secrets="optional").config, runbook, status_page))

@@ -1,0 +1,172 @@
+"""What a real Prometheus answers to every panel of a dashboard, over a simulated NativeChat."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from exporter.blueprints.dashboard import dashboard
+from exporter.config.load import parse
+from tests.flow.prometheus import asked
+from tests.flow.prometheus import prometheus as scraping
+from tests.grafana import substitution
+from tests.grafana.configurations import SHAPES
+from tests.grafana.substitution import Prometheus
+
+if TYPE_CHECKING:
+    from tests.flow.conftest import Chat, StartExporter
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = "shipped"
+TWICE = "two exporters"
+SETTLED = 120.0
+"""Seconds within which all is scraped, and every expression has what it looks back on."""
+
+
+def shipped() -> list[dict[str, Any]]:
+    """Return the shipped queries, asked each second; an alert's time is shortened with it."""
+    document = yaml.safe_load((ROOT / "config.yaml").read_text("utf-8"))
+    quickened: list[dict[str, Any]] = [{**query, "every": "1s"} for query in document["queries"]]
+    for query in quickened:
+        if "alert" in query:
+            query["alert"] = {**query["alert"], "within": "10s"}
+    return quickened
+
+
+@pytest.fixture(scope="module")
+def chat(nativechat: Callable[..., Chat]) -> Chat:
+    return nativechat(bots=10)
+
+
+@pytest.fixture(scope="module")
+def documents(chat: Chat) -> dict[str, dict[str, Any]]:
+    """The configuration of each exporter."""
+    api = {"url": chat.url, "rate": "none"}
+    made = {name: shape.document(api=api) for name, shape in SHAPES.items()}
+    return {**made, SHIPPED: {**made["one bot"], "queries": shipped()}}
+
+
+@pytest.fixture(scope="module")
+def targets(
+    chat: Chat, documents: dict[str, dict[str, Any]], exporter: StartExporter
+) -> dict[str, list[str]]:
+    """What Prometheus scrapes for each job: an exporter for each configuration, one of them also as two."""
+    running = {name: exporter(document, env=chat.environ) for name, document in documents.items()}
+    addresses = {name: one.address for name, one in running.items()}
+    twice = addresses["one bot"]
+    return {name: [one] for name, one in addresses.items()} | {
+        TWICE: [twice, twice.replace("127.0.0.1", "localhost")]
+    }
+
+
+@pytest.fixture(scope="module")
+def prometheus(
+    targets: dict[str, list[str]],
+    installed: Callable[[str, str], str],
+    eventually: Callable[..., Any],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Prometheus]:
+    """A Prometheus that has scraped all of them."""
+    program = installed("prometheus", "prometheus")
+    number = sum(map(len, targets.values()))
+    with scraping(program, targets, tmp_path_factory.mktemp("prometheus")) as address:
+        eventually(lambda: len(asked(address, "up == 1", by=("job", "instance"))) == number, SETTLED)
+        yield Prometheus(address)
+
+
+def drawn(document: dict[str, Any], chat: Chat) -> dict[str, Any]:
+    """Return the dashboard of a configuration."""
+    config = parse(json.dumps(document).encode(), Path("config.yaml"), chat.environ).config
+    return dict(json.loads(dashboard(config, "https://example.com/runbook")))
+
+
+def chosen(made: dict[str, Any], prometheus: Prometheus, job: str) -> dict[str, str]:
+    """Return the values of a dashboard's variables when one job is chosen, and else All."""
+    return substitution.chosen(made, prometheus, {"job": substitution.several([job])})
+
+
+@pytest.mark.parametrize("name", [*SHAPES, SHIPPED])
+def test_every_expression_returns_data(
+    name: str,
+    documents: dict[str, dict[str, Any]],
+    chat: Chat,
+    prometheus: Prometheus,
+    eventually: Callable[..., Any],
+) -> None:
+    made = drawn(documents[name], chat)
+    missing = list(substitution.expressions(made))
+    assert missing
+
+    def all_there() -> bool:
+        values = chosen(made, prometheus, name)
+        missing[:] = [one for one in missing if not numbers(prometheus, one.expr, values)]
+        return not missing
+
+    try:
+        eventually(all_there, SETTLED)
+    except AssertionError:
+        pytest.fail(f"nothing from {missing}")
+
+
+def numbers(prometheus: Prometheus, expr: str, values: dict[str, str]) -> list[float]:
+    """Return an expression's values that are numbers."""
+    found = prometheus.query(substitution.substituted(expr, values))
+    return [number for one in found if not math.isnan(number := float(one["value"][1]))]
+
+
+def expression(made: dict[str, Any], row: str, title: str, target: int = 0) -> str:
+    """Return the expression of a row's panel."""
+    titles = [panel["title"] for panel in made["panels"]]
+    panel = next(one for one in made["panels"][titles.index(row) :] if one["title"] == title)
+    return str(panel["targets"][target]["expr"])
+
+
+def test_two_exporters_that_show_the_same_count_once(
+    documents: dict[str, dict[str, Any]], chat: Chat, prometheus: Prometheus, eventually: Callable[..., Any]
+) -> None:
+    made = drawn(documents["one bot"], chat)
+    conversations = expression(made, "At a glance", "Conversations")
+    bots = expression(made, "At a glance", "Bots")
+    exporters = expression(made, "At a glance", "Exporters")
+
+    def shown() -> list[list[float]]:
+        values = chosen(made, prometheus, TWICE)
+        return [numbers(prometheus, expr, values) for expr in (conversations, bots, exporters)]
+
+    count = chat.simulation.counts(chat.names[0])["conversations"]
+    assert eventually(lambda: shown() == [[count], [1], [2]])
+
+
+def test_what_is_new_is_told_though_history_is_deleted_meanwhile(
+    documents: dict[str, dict[str, Any]], chat: Chat, prometheus: Prometheus, eventually: Callable[..., Any]
+) -> None:
+    made = drawn(documents["only messages"], chat)
+    values = chosen(made, prometheus, "only messages") | {"__interval": "1s"}
+    new = substitution.substituted(expression(made, "Messages", "New per interval"), values)
+    now = substitution.substituted(expression(made, "Messages", "Now"), values)
+    bot = chat.names[0]
+
+    def reached() -> bool:
+        counted = chat.simulation.counts(bot)["messages"]
+        return [float(one["value"][1]) for one in prometheus.query(now)] == [counted]
+
+    assert eventually(reached)
+    began, before = time.time(), chat.simulation.counts(bot)["messages"]
+    chat.simulation.burst(bot, 7)
+    more = chat.simulation.counts(bot)["messages"] - before
+    assert eventually(reached)
+    chat.simulation.forget_oldest(bot, 5)
+    assert eventually(reached)
+
+    # Every step in whose window something rose has passed by then: no later one tells of it.
+    ended = time.time() + 2
+    assert eventually(lambda: time.time() > ended + 1)
+    points = prometheus.query_range(new, int(began), int(ended), 1)
+    assert sum(float(value) for one in points for _, value in one["values"]) == more
