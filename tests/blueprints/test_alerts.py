@@ -19,6 +19,7 @@ from exporter.blueprints.prometheus_rules import custom_resource, rule_file, tex
 from exporter.blueprints.rule import Comparison
 from exporter.language import templates
 from exporter.model import Config
+from tests.grafana.alerting import problems
 
 PAGE = "https://runbook.example/alerting"
 
@@ -47,6 +48,10 @@ def test_the_operator_s_resource_holds_the_same_groups(config: Config) -> None:
     resource = custom_resource(groups(config, PAGE))
     assert (resource["apiVersion"], resource["kind"]) == ("monitoring.coreos.com/v1", "PrometheusRule")
     assert resource["spec"] == rule_file(groups(config, PAGE))
+
+
+def test_grafana_understands_every_key_and_reference_of_its_rules(config: Config) -> None:
+    assert problems(json.loads(json.dumps(provisioning_file(groups(config, PAGE), "prom")))) == []
 
 
 def test_grafana_s_rules_are_those_of_prometheus_up_to_the_comparison(config: Config) -> None:
