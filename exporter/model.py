@@ -288,7 +288,12 @@ class PollChange:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """All that has changed since the last call, and the bots that answer now (by name)."""
+    """What has changed since the last call, and the bots that answer now (by name).
+
+    Unless it is `complete`, there is more to ask for at once; what is left of a poll comes as a
+    further change of that poll.
+    """
 
     polls: tuple[PollChange, ...]
     bots_up: tuple[tuple[str, bool], ...]
+    complete: bool = True

@@ -18,6 +18,7 @@ from exporter.config.secrets import TokenReader
 from exporter.daemon.asker import BotAsker
 from exporter.errors import ApiError
 from exporter.exposition.counts import Counts
+from exporter.exposition.sheet import Sheet
 from exporter.language.suggest import did_you_mean
 from exporter.logs import LogFormat, set_up
 from exporter.model import Bot, Plan, Poll, Series
@@ -141,11 +142,12 @@ def _json(plan: Plan, tally: Tally) -> str:
 
 
 def _prometheus(plan: Plan, tally: Tally) -> str:
-    counts = Counts(plan)
+    sheet = Sheet()
+    counts = Counts(plan, sheet)
     for position, poll in enumerate(plan.polls):
         for row in range(len(poll.series)):
             counts.set(position, row, tally.counts.get((poll.key, row)))
-    return b"".join(family.text(openmetrics=False) for family in counts.families).decode()
+    return b"".join(piece.text for piece in sheet.pieces(openmetrics=False)).decode()
 
 
 def _failures(tally: Tally) -> str:

@@ -7,7 +7,8 @@ from typing import Final, NamedTuple
 
 from exporter.errors import REASONS
 from exporter.exposition.counts import Counts
-from exporter.exposition.family import Family, Kind
+from exporter.exposition.family import Family, Kind, blank
+from exporter.exposition.sheet import Sheet
 from exporter.model import Changes, Plan, PollState
 
 
@@ -69,45 +70,38 @@ SERIES_HELP: Final = "Series of queries that are exposed now."
 
 
 class Board:
-    """The families of one plan, kept up with what changes; not locked."""
+    """The families of one plan on a sheet, kept up with what changes; not locked."""
 
     def __init__(self, plan: Plan) -> None:
-        self._counts = Counts(plan)
-        keys = [(("bot", poll.bot.name), ("query", poll.query.name)) for poll in plan.polls]
-        self._states = [(m.value, Family(m.name, m.help, m.kind, keys)) for m in POLL_METRICS]
-        by_reason = [(*key, ("reason", reason)) for key in keys for reason in REASONS]
-        self._failures = Family(FAILURES, FAILURES_HELP, "counter", by_reason)
-        queries = plan.queries
-        interval = Family(INTERVAL, INTERVAL_HELP, "gauge", [(("query", query.name),) for query in queries])
-        interval.set_all(query.every for query in queries)
+        self.sheet = sheet = Sheet()
+        self._counts = Counts(plan, sheet)
         self._bots = {bot.name: row for row, bot in enumerate(plan.bots)}
-        self._up = Family(UP, UP_HELP, "gauge", [(("bot", name),) for name in self._bots])
-        self._up.set_all(0.0 for _ in self._bots)
-        self._series = Family(SERIES, SERIES_HELP, "gauge", [()])
-        states = (family for _, family in self._states)
-        self._families = (
-            *self._counts.families,
-            self._up,
-            *states,
-            self._failures,
-            interval,
-            self._series,
-        )
+        self._up = Family(sheet, blank(UP, UP_HELP, "gauge", [(("bot", name),) for name in self._bots]))
+        keys = [(("bot", poll.bot.name), ("query", poll.query.name)) for poll in plan.polls]
+        self._states = [(m.value, Family(sheet, blank(m.name, m.help, m.kind, keys))) for m in POLL_METRICS]
+        by_reason = [(*key, ("reason", reason)) for key in keys for reason in REASONS]
+        self._failures = Family(sheet, blank(FAILURES, FAILURES_HELP, "counter", by_reason))
+        intervals = [(("query", query.name),) for query in plan.queries]
+        interval = Family(sheet, blank(INTERVAL, INTERVAL_HELP, "gauge", intervals))
+        interval.set_all([query.every for query in plan.queries])
+        self._series = Family(sheet, blank(SERIES, SERIES_HELP, "gauge", [()]))
+        self._shown: list[PollState | None] = [None] * len(plan.polls)
 
     def take(self, changes: Changes) -> None:
         """Show what has changed."""
         for change in changes.polls:
-            for value, family in self._states:
-                family.set(change.poll, value(change.state))
-            first = change.poll * len(REASONS)
-            for row, failures in enumerate(change.state.failures, first):
-                self._failures.set(row, failures)
+            self._show(change.poll, change.state)
             for row, count in change.counts:
                 self._counts.set(change.poll, row, count)
         for name, up in changes.bots_up:
             self._up.set(self._bots[name], up)
-        self._series.set(0, sum(family.filled for family in self._counts.families))
+        self._series.set(0, self._counts.shown)
 
-    def text(self, *, openmetrics: bool) -> list[bytes]:
-        """Return every family in one of the two formats, those without a value left out."""
-        return [family.text(openmetrics=openmetrics) for family in self._families]
+    def _show(self, poll: int, state: PollState) -> None:
+        before, self._shown[poll] = self._shown[poll], state
+        for value, family in self._states:
+            if before is None or value(before) != value(state):
+                family.set(poll, value(state))
+        if before is None or before.failures != state.failures:
+            for row, failures in enumerate(state.failures, poll * len(REASONS)):
+                self._failures.set(row, failures)

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from exporter.exposition.family import Family
+from exporter.exposition.family import Family, blank
+from exporter.exposition.sheet import Sheet
 from exporter.language import durations
 from exporter.model import Labels, Plan, Query
 
 
 class Counts:
-    """The families of a plan's queries; their series are absent until they are given a count."""
+    """The families of a plan's queries, on `sheet`; their series are absent until they are given a count.
 
-    def __init__(self, plan: Plan) -> None:
+    `shown` is the number of those that have one.
+    """
+
+    def __init__(self, plan: Plan, sheet: Sheet) -> None:
         labels: dict[str, list[Labels]] = {query.name: [] for query in plan.queries}
         first_rows = []
         for poll in plan.polls:
             first_rows.append(len(labels[poll.query.name]))
             labels[poll.query.name].extend(series.labels for series in poll.series)
         families = {
-            query.name: Family(query.metric, help_text(query), "gauge", labels[query.name])
+            query.name: Family(sheet, blank(query.metric, help_text(query), "gauge", labels[query.name]))
             for query in plan.queries
         }
-        self.families = tuple(families.values())
+        self.shown = 0
         self._polls = [
             (families[poll.query.name], row) for poll, row in zip(plan.polls, first_rows, strict=True)
         ]
@@ -28,7 +32,7 @@ class Counts:
     def set(self, poll: int, row: int, count: int | None) -> None:
         """Show the count of the series at `row` of the plan's poll number `poll`; None for absent."""
         family, first_row = self._polls[poll]
-        family.set(first_row + row, count)
+        self.shown += family.set(first_row + row, count)
 
 
 def help_text(query: Query) -> str:

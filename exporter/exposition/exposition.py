@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Callable
 from threading import Lock
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from prometheus_client.exposition import (
-    CONTENT_TYPE_PLAIN_0_0_4,
-    choose_encoder,
-    generate_latest,
-    gzip_accepted,
-)
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder, gzip_accepted
 
 from exporter.exposition.board import Board
-from exporter.exposition.family import write_openmetrics
+from exporter.exposition.sheet import Piece, gzipped
 from exporter.exposition.telemetry import Telemetry
 from exporter.model import Changes, Plan
 
-_GZIP_LEVEL: Final = 1
-"""Text of metrics shrinks tenfold at the lowest level already; a higher one costs more than it saves."""
+TAKEN_AT_ONCE: Final = 1000
+"""Changes of counts that are taken from the store at once: polling waits for no more than those."""
 
 
 class Exposition:
     """The metrics page; safe to use from every thread.
 
-    `take_changes` is asked at each scrape what has changed since the last.
+    `take_changes` is asked at each scrape for what has changed since the last, so many counts at a time.
     """
 
-    def __init__(self, telemetry: Telemetry, take_changes: Callable[[], Changes]) -> None:
+    def __init__(self, telemetry: Telemetry, take_changes: Callable[[int], Changes]) -> None:
         self._telemetry = telemetry
         self._take_changes = take_changes
         self._lock = Lock()
+        self._end = Piece(b"# EOF\n")
         self._board = Board(Plan(polls=(), zone=ZoneInfo("UTC"), workers=1))
 
     def apply(self, plan: Plan, with_it: Callable[[], None]) -> None:
@@ -51,18 +46,23 @@ class Exposition:
         """Return the page and its headers for a request with these two headers."""
         content_type = _content_type(accept)
         openmetrics = content_type.startswith("application/openmetrics-text")
-        # Not the encoder chosen with the content type: all our names are plain, so no escaping scheme
-        # changes them, but prometheus-client's `dots` doubles every underscore.
-        write = write_openmetrics if openmetrics else generate_latest
-        with self._lock:
-            self._board.take(self._take_changes())
-            parts = self._board.text(openmetrics=openmetrics)
-        body = b"".join((*parts, write(self._telemetry.registry)))
         headers = [("Content-Type", content_type), ("Vary", "Accept, Accept-Encoding")]
-        if gzip_accepted(accept_encoding):
-            headers.append(("Content-Encoding", "gzip"))
-            body = gzip.compress(body, _GZIP_LEVEL)
-        return body, headers
+        with self._lock:
+            pieces = self._pieces(openmetrics=openmetrics)
+        if not gzip_accepted(accept_encoding):
+            return b"".join(piece.text for piece in pieces), headers
+        headers.append(("Content-Encoding", "gzip"))
+        return gzipped(pieces), headers
+
+    def _pieces(self, *, openmetrics: bool) -> list[Piece]:
+        complete = False
+        while not complete:
+            changes = self._take_changes(TAKEN_AT_ONCE)
+            self._board.take(changes)
+            complete = changes.complete
+        pieces = self._board.sheet.pieces(openmetrics=openmetrics)
+        pieces += self._telemetry.pieces(openmetrics=openmetrics)
+        return [*pieces, self._end] if openmetrics else pieces
 
 
 def _content_type(accept: str) -> str:

@@ -1,142 +1,87 @@
-"""Counts what the process itself does, with prometheus-client's own metrics in a registry of its own."""
+"""Counts what the process itself does."""
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable
 from threading import Lock
-from typing import Final
-
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    GCCollector,
-    Histogram,
-    Metric,
-    PlatformCollector,
-    ProcessCollector,
-    disable_created_metrics,
-)
-from prometheus_client.core import UnknownMetricFamily
-from prometheus_client.registry import Collector
 
 from exporter import __version__
-from exporter.model import Collection, Plan
-
-NO_ANSWER: Final = "none"
-"""The label `code` of an attempt that got no HTTP status."""
+from exporter.exposition.attempts import Attempts
+from exporter.exposition.family import Family, Kind, blank
+from exporter.exposition.process import Process
+from exporter.exposition.sheet import Piece, Sheet
+from exporter.model import Collection, Labels, Plan
 
 
 class Telemetry:
     """The metrics that do not belong to a poll; each exists from the first second.
 
-    Safe to use from every thread.
+    Safe to use from every thread, but for `apply` and `pieces`, which are for one at a time.
     """
 
     def __init__(self, shard_ordinal: int, shard_total: int) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus-client leaves it untyped
-        self.registry = registry = CollectorRegistry()
-        labels = ("bot", "collection")
-        self._requests = Counter(
-            "nativechat_exporter_api_requests",
-            'Attempts of requests to NativeChat by HTTP status; code "none" where there was no answer.',
-            (*labels, "code"),
-            registry=registry,
-        )
-        self._durations = Histogram(
-            "nativechat_exporter_api_request_duration_seconds",
-            "How long one attempt of a request to NativeChat took.",
-            labels,
-            registry=registry,
-        )
-        self._lag = _gauge(registry, "schedule_lag_seconds", "How late the latest run started.")
-        self._reload_good = _gauge(
-            registry,
+        self._attempts = Attempts()
+        self._sheet = Sheet()
+        self._lag = 0.0
+        self._reload_good = False
+        self._reload_time = 0.0
+        self._defects = 0
+        self._lock = Lock()
+        self._shown_lag = self._add("schedule_lag_seconds", "gauge", "How late the latest run started.")
+        self._shown_good = self._add(
             "config_last_reload_successful",
+            "gauge",
             "1 if the last reload of the configuration worked, else 0.",
         )
-        self._reload_time = _gauge(
-            registry,
+        self._shown_time = self._add(
             "config_last_reload_success_timestamp_seconds",
+            "gauge",
             "When the configuration in use was loaded, in Unix seconds.",
         )
-        _gauge(registry, "shard_ordinal", "Which shard this exporter is, from 0.").set(shard_ordinal)
-        registry.register(_ShardTotal(shard_total))
-        self._defects = Counter(
-            "nativechat_exporter_internal_errors",
+        self._shown_defects = self._add(
+            "internal_errors",
+            "counter",
             "Errors that are defects of the exporter; each is in its log with a traceback.",
-            registry=registry,
         )
-        build = Gauge(
-            "nativechat_exporter_build_info",
-            "1, with the exporter's version and Python's.",
-            ("version", "python"),
-            registry=registry,
-        )
-        build.labels(__version__, platform.python_version()).set(1)
-        ProcessCollector(registry=registry)
-        GCCollector(registry=registry)
-        PlatformCollector(registry=registry)
-        self._lock = Lock()
-        self._shown: set[tuple[str, str]] = set()
-        self._codes: set[tuple[str, str, str]] = set()
+        self._add("shard_ordinal", "gauge", "Which shard this exporter is, from 0.").set(0, shard_ordinal)
+        # Of no type: Prometheus's own linter keeps names in `_total` for counters, and this counts nothing.
+        self._add("shard_total", "unknown", "How many shards there are.").set(0, shard_total)
+        build = (("version", __version__), ("python", platform.python_version()))
+        self._add("build_info", "gauge", "1, with the exporter's version and Python's.", build).set(0, 1)
+        self._process = Process(self._sheet)
 
     def apply(self, plan: Plan) -> None:
         """Show the requests of the plan's bots from 0 on, and those of no other."""
-        shown = {(poll.bot.name, str(poll.query.collection)) for poll in plan.polls}
-        with self._lock:
-            for gone in [key for key in self._codes if key[:2] not in shown]:
-                self._requests.remove(*gone)
-                self._codes.discard(gone)
-            for bot, collection in self._shown - shown:
-                self._durations.remove(bot, collection)
-            for bot, collection in shown - self._shown:
-                self._durations.labels(bot, collection)
-                for code in ("200", NO_ANSWER):
-                    self._requests.labels(bot, collection, code)
-                    self._codes.add((bot, collection, code))
-            self._shown = shown
+        self._attempts.apply(plan)
+
+    def pieces(self, *, openmetrics: bool) -> list[Piece]:
+        """Return everything up to now, in one of the two formats."""
+        self._shown_lag.set(0, self._lag)
+        self._shown_good.set(0, self._reload_good)
+        self._shown_time.set(0, self._reload_time)
+        self._shown_defects.set(0, self._defects)
+        self._process.take()
+        own = self._sheet.pieces(openmetrics=openmetrics)
+        return [*self._attempts.pieces(openmetrics=openmetrics), *own]
 
     def attempted(self, bot: str, collection: Collection, status: int | None, seconds: float) -> None:
         """Count one attempt of a request."""
-        code = NO_ANSWER if status is None else str(status)
-        with self._lock:
-            if (bot, collection) not in self._shown:
-                return  # a reload took the bot away while this was in flight
-            self._codes.add((bot, collection, code))
-            self._requests.labels(bot, collection, code).inc()
-            self._durations.labels(bot, collection).observe(seconds)
+        self._attempts.add(bot, collection, status, seconds)
 
     def lagged(self, seconds: float) -> None:
         """Note how late a run started."""
-        self._lag.set(max(0.0, seconds))
+        self._lag = max(0.0, seconds)
 
     def reloaded(self, when: float | None) -> None:
         """Note a load of the configuration at Unix time `when`, or with None that one failed."""
-        self._reload_good.set(when is not None)
+        self._reload_good = when is not None
         if when is not None:
-            self._reload_time.set(when)
+            self._reload_time = when
 
     def defect(self) -> None:
         """Count an internal error."""
-        self._defects.inc()
+        with self._lock:
+            self._defects += 1
 
-
-def _gauge(registry: CollectorRegistry, name: str, help_text: str) -> Gauge:
-    return Gauge(f"nativechat_exporter_{name}", help_text, registry=registry)
-
-
-class _ShardTotal(Collector):
-    """How many shards there are, without a type.
-
-    Prometheus's own linter keeps names in `_total` for counters, and this one counts nothing up.
-    """
-
-    def __init__(self, total: int) -> None:
-        self._total = total
-
-    def collect(self) -> Iterable[Metric]:
-        yield UnknownMetricFamily(
-            "nativechat_exporter_shard_total", "How many shards there are.", value=self._total
-        )
+    def _add(self, name: str, kind: Kind, help_text: str, labels: Labels = ()) -> Family:
+        return Family(self._sheet, blank(f"nativechat_exporter_{name}", help_text, kind, [labels]))

@@ -92,6 +92,14 @@ class Record:
                 self.counts[row] = None
                 self.changed.add(row)
 
+    def take_changes(self, most: int) -> tuple[tuple[int, int | None], ...]:
+        """Return rows whose counts have changed and those counts; what is beyond `most` stays for later."""
+        if len(self.changed) <= most:
+            rows, self.changed = self.changed, set()
+        else:
+            rows = {self.changed.pop() for _ in range(most)}
+        return tuple((row, self.counts[row]) for row in rows)
+
     def fail(self, error: ApiError, now: float) -> None:
         """Count a failed request."""
         self.attempted = True

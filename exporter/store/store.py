@@ -99,17 +99,24 @@ class Store:
 
     # Exposition and the hall ask
 
-    def take_changes(self) -> Changes:
-        """Return what changed since the last call, counts that got stale included; for one caller."""
+    def take_changes(self, most_counts: int) -> Changes:
+        """Return what changed since the last call, counts that got stale included; for one caller.
+
+        It is not complete where more than `most_counts` counts have changed: nobody waits for all.
+        """
+        room = most_counts
+        polls = []
         with self._lock:
             self._expire()
-            touched, self._touched = self._touched, set()
-            polls = []
-            for record in touched:
-                counts = tuple((row, record.counts[row]) for row in record.changed)
-                record.changed.clear()
+            while self._touched and room > 0:
+                record = self._touched.pop()
+                counts = record.take_changes(room)
                 polls.append(PollChange(record.row, record.state(), counts))
-            return Changes(tuple(polls), tuple((n, bool(b.up)) for n, b in self._bots.items()))
+                room -= 1 + len(counts)
+                if record.changed:
+                    self._touched.add(record)
+            bots_up = tuple((name, bool(bot.up)) for name, bot in self._bots.items())
+            return Changes(tuple(polls), bots_up, complete=not self._touched)
 
     def all_attempted(self) -> bool:
         """Tell whether every poll has got an answer or an error."""

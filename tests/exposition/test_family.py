@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.exposition.family import Family, Kind
+from exporter.exposition.family import Family, Kind, blank
+from exporter.exposition.sheet import Sheet
 from exporter.model import Labels
 
 NAME = "nativechat_any"
@@ -26,7 +27,7 @@ texts = st.text() | hard
 label_names = st.sampled_from(["bot", "channel", "le_x", "query", "zone"])
 rows = st.dictionaries(label_names, texts).map(lambda labels: tuple(sorted(labels.items())))
 numbers = st.integers(0, 2**53) | st.floats(allow_nan=False) | st.booleans()
-kinds = st.sampled_from(["gauge", "counter"])
+kinds: st.SearchStrategy[Kind] = st.sampled_from(["gauge", "counter", "unknown"])
 samples = st.lists(st.tuples(rows, st.none() | numbers), min_size=1, max_size=6)
 
 
@@ -51,8 +52,19 @@ def registry(kind: Kind, help_text: str, given_samples: list[tuple[Labels, float
     return made
 
 
-def family(kind: Kind, help_text: str, given_samples: list[tuple[Labels, float | None]]) -> Family:
-    made = Family(NAME, help_text, kind, [labels for labels, _ in given_samples])
+class Written(Family):
+    """A family on a sheet of its own."""
+
+    def __init__(self, kind: Kind, given_rows: list[Labels], help_text: str = "Help.") -> None:
+        self.sheet = Sheet()
+        super().__init__(self.sheet, blank(NAME, help_text, kind, given_rows))
+
+    def text(self, *, openmetrics: bool = False) -> bytes:
+        return b"".join(piece.text for piece in self.sheet.pieces(openmetrics=openmetrics))
+
+
+def family(kind: Kind, help_text: str, given_samples: list[tuple[Labels, float | None]]) -> Written:
+    made = Written(kind, [labels for labels, _ in given_samples], help_text)
     for row, (_, value) in enumerate(given_samples):
         made.set(row, value)
     return made
@@ -73,7 +85,7 @@ def test_a_family_is_byte_for_byte_what_prometheus_client_writes(
 def test_what_a_family_shows_depends_on_its_values_and_not_on_how_they_came(
     kind: Kind, given_samples: list[tuple[Labels, float | None]], data: st.DataObject
 ) -> None:
-    made = Family(NAME, "Help.", kind, [labels for labels, _ in given_samples])
+    made = Written(kind, [labels for labels, _ in given_samples])
     for row in data.draw(st.lists(st.integers(0, len(given_samples) - 1))):
         made.set(row, data.draw(st.none() | numbers))
         made.text(openmetrics=data.draw(st.booleans()))
@@ -110,15 +122,29 @@ def test_a_value_that_changes_changes_its_line_only(values: list[float], data: s
 
 @pytest.mark.parametrize("openmetrics", [False, True])
 def test_a_family_without_values_writes_nothing(openmetrics: bool) -> None:
-    made = Family(NAME, "Help.", "gauge", [(), (("bot", "main"),)])
+    made = Written("gauge", [(), (("bot", "main"),)])
     assert made.text(openmetrics=openmetrics) == b""
     made.set(0, 1)
     made.set(0, None)
     assert (made.text(openmetrics=openmetrics), made.filled) == (b"", 0)
 
 
+def test_a_row_tells_how_many_more_samples_there_are() -> None:
+    made = Written("gauge", [()])
+    assert [made.set(0, value) for value in (None, 1, 2, None, None)] == [0, 1, 0, -1, 0]
+
+
+def test_a_family_that_is_cleared_writes_nothing_until_it_has_a_value_again() -> None:
+    made = Written("gauge", [(("row", "0"),), (("row", "1"),)])
+    made.set_all([1, 2])
+    made.clear()
+    assert (made.text(), made.filled) == (b"", 0)
+    made.set(1, 3)
+    assert made.text().endswith(b'# TYPE nativechat_any gauge\nnativechat_any{row="1"} 3.0\n')
+
+
 def test_every_row_can_be_given_a_value_at_once() -> None:
-    made = Family(NAME, "Help.", "gauge", [(("row", "0"),), (("row", "1"),)])
+    made = Written("gauge", [(("row", "0"),), (("row", "1"),)])
     made.set_all([1.0, 2.0])
     assert made.text(openmetrics=False).decode() == (
         "# HELP nativechat_any Help.\n"

@@ -32,7 +32,7 @@ PROMETHEUS_3 = (
     "application/openmetrics-text;version=0.0.1;q=0.5,"
     "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
 )
-EMPTY = Exposition(Telemetry(0, 1), lambda: Changes((), ()))
+EMPTY = Exposition(Telemetry(0, 1), lambda _: Changes((), ()))
 HARD = ('"quoted"', "back\\slash", "two\nlines", "line\u2028separator", "Зелен 漢 😀", "a=b,c}", " ")
 
 

@@ -5,18 +5,34 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, cast
 
+import prometheus_client.openmetrics.exposition
 import pytest
-from prometheus_client import CollectorRegistry
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.parser import text_string_to_metric_families
 
+from exporter.exposition.attempts import Attempts
 from exporter.exposition.telemetry import Telemetry
-from exporter.model import Plan, Query
+from exporter.model import Bot, Config, Plan, Query, TokenSource
+from exporter.plan import make_plan
 
 MakeQuery = Callable[..., Query]
 PlanOf = Callable[..., Plan]
 Meanwhile = Callable[[Callable[[], None]], AbstractContextManager[None]]
 
+# prometheus-client leaves this one untyped
+write_openmetrics = cast(
+    "Callable[[CollectorRegistry], bytes]", prometheus_client.openmetrics.exposition.generate_latest
+)
 OF_BOTS = "nativechat_exporter_api_request"
 
 
@@ -25,24 +41,34 @@ def telemetry() -> Telemetry:
     return Telemetry(2, 5)
 
 
+def samples(telemetry: Telemetry) -> list[Any]:
+    text = b"".join(piece.text for piece in telemetry.pieces(openmetrics=False)).decode()
+    return [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+
+
 def value(telemetry: Telemetry, name: str, **labels: str) -> float | None:
-    return telemetry.registry.get_sample_value(f"nativechat_exporter_{name}", labels)
+    found = [
+        sample.value
+        for sample in samples(telemetry)
+        if (sample.name, sample.labels) == (f"nativechat_exporter_{name}", labels)
+    ]
+    assert len(found) <= 1
+    return float(found[0]) if found else None
 
 
-def bots_shown(registry: CollectorRegistry) -> set[str]:
-    return {sample.labels["bot"] for sample in samples_of_bots(registry)}
+def bots_shown(telemetry: Telemetry) -> set[str]:
+    return {sample.labels["bot"] for sample in samples_of_bots(telemetry)}
 
 
-def samples_of_bots(registry: CollectorRegistry) -> list[Any]:
-    families = [family for family in registry.collect() if family.name.startswith(OF_BOTS)]
-    return [sample for family in families for sample in family.samples]
+def samples_of_bots(telemetry: Telemetry) -> list[Any]:
+    return [sample for sample in samples(telemetry) if sample.name.startswith(OF_BOTS)]
 
 
 def test_the_shard_is_told(telemetry: Telemetry) -> None:
     assert (value(telemetry, "shard_ordinal"), value(telemetry, "shard_total")) == (2.0, 5.0)
 
 
-def test_two_processes_parts_share_no_registry() -> None:
+def test_two_telemetries_share_nothing() -> None:
     one, other = Telemetry(0, 1), Telemetry(0, 1)
     one.defect()
     assert (value(one, "internal_errors_total"), value(other, "internal_errors_total")) == (1.0, 0.0)
@@ -95,7 +121,7 @@ def test_every_label_set_of_a_bot_that_is_gone_vanishes(
     for status in (200, 418, None):
         telemetry.attempted("support", "conversations", status, 0.25)
     telemetry.apply(plan_of(make("conversations")))
-    assert bots_shown(telemetry.registry) == {"main"}
+    assert bots_shown(telemetry) == {"main"}
 
 
 def test_an_attempt_for_a_bot_that_is_gone_brings_it_not_back(
@@ -104,10 +130,8 @@ def test_an_attempt_for_a_bot_that_is_gone_brings_it_not_back(
     telemetry.apply(plan_of(make("conversations")))
     telemetry.attempted("gone", "conversations", 200, 0.25)
     telemetry.attempted("main", "messages", 200, 0.25)
-    assert {sample.labels["collection"] for sample in samples_of_bots(telemetry.registry)} == {
-        "conversations"
-    }
-    assert bots_shown(telemetry.registry) == {"main"}
+    assert {sample.labels["collection"] for sample in samples_of_bots(telemetry)} == {"conversations"}
+    assert bots_shown(telemetry) == {"main"}
 
 
 def test_a_bot_that_came_back_starts_from_0(telemetry: Telemetry, make: MakeQuery, plan_of: PlanOf) -> None:
@@ -116,7 +140,7 @@ def test_a_bot_that_came_back_starts_from_0(telemetry: Telemetry, make: MakeQuer
     telemetry.attempted("main", "conversations", 200, 0.25)
     telemetry.apply(plan_of())
     telemetry.apply(plan)
-    assert {sample.value for sample in samples_of_bots(telemetry.registry)} == {0.0}
+    assert {sample.value for sample in samples_of_bots(telemetry)} == {0.0}
 
 
 def test_attempts_in_flight_over_reloads_leave_nothing_of_a_bot_that_is_gone(
@@ -129,4 +153,36 @@ def test_attempts_in_flight_over_reloads_leave_nothing_of_a_bot_that_is_gone(
         for _ in range(100):
             telemetry.apply(both)
             telemetry.apply(one)
-            assert bots_shown(telemetry.registry) == {"main"}
+            assert bots_shown(telemetry) == {"main"}
+
+
+@given(st.lists(st.tuples(st.sampled_from([200, 503, None]), st.floats(0, 100)), max_size=20))
+@pytest.mark.parametrize("openmetrics", [False, True])
+def test_attempts_read_as_prometheus_client_itself_would_write_them(
+    openmetrics: bool, attempts: list[tuple[int | None, float]]
+) -> None:
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus-client leaves it untyped
+    registry, labels = CollectorRegistry(), ("bot", "collection")
+    requests = Counter(f"{OF_BOTS}s", "", (*labels, "code"), registry=registry)
+    durations = Histogram(f"{OF_BOTS}_duration_seconds", "", labels, registry=registry)
+    requests.labels("main", "messages", "200")
+    requests.labels("main", "messages", "none")
+    durations.labels("main", "messages")
+    ours = Attempts()
+    ours.apply(plan_of_messages())
+    for status, seconds in attempts:
+        requests.labels("main", "messages", "none" if status is None else str(status)).inc()
+        durations.labels("main", "messages").observe(seconds)
+        ours.add("main", "messages", status, seconds)
+    write = write_openmetrics if openmetrics else generate_latest
+    text = b"".join(piece.text for piece in ours.pieces(openmetrics=openmetrics))
+    assert _samples(text) == _samples(write(registry).removesuffix(b"# EOF\n"))
+
+
+def _samples(text: bytes) -> list[bytes]:
+    return [line for line in text.split(b"\n") if not line.startswith(b"# HELP")]
+
+
+def plan_of_messages() -> Plan:
+    query = Query("any", "Any.", "messages", 60.0, 300.0, ("main",))
+    return make_plan(Config((Bot("main", "id", TokenSource(env="TOKEN")),), (query,)))

@@ -252,16 +252,20 @@ class StoreMachine(RuleBasedStateMachine):
 
     # What is given out
 
-    @rule()
-    def scrape(self) -> None:
-        changes = self.store.take_changes()
-        assert len({change.poll for change in changes.polls}) == len(changes.polls)
-        for change in changes.polls:
-            self.states[change.poll] = change.state
-            for row, count in change.counts:
-                self.replayed.pop((change.poll, row), None)
-                if count is not None:
-                    self.replayed[change.poll, row] = count
+    @rule(most_counts=st.sampled_from([1, 2, ALL]))
+    def scrape(self, most_counts: int) -> None:
+        complete = False
+        while not complete:
+            changes = self.store.take_changes(most_counts)
+            assert sum(len(change.counts) for change in changes.polls) <= most_counts
+            assert len({change.poll for change in changes.polls}) == len(changes.polls)
+            for change in changes.polls:
+                self.states[change.poll] = change.state
+                for row, count in change.counts:
+                    self.replayed.pop((change.poll, row), None)
+                    if count is not None:
+                        self.replayed[change.poll, row] = count
+            complete = changes.complete
         known = list(self.known.values())
         assert self.replayed == {
             (number, row): count
@@ -299,7 +303,7 @@ class StoreMachine(RuleBasedStateMachine):
         ]
 
     def teardown(self) -> None:
-        self.scrape()
+        self.scrape(ALL)
         self.look(ALL)
 
 

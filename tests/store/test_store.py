@@ -166,19 +166,19 @@ def test_a_bot_that_refuses_one_predicate_is_up_all_the_same(
     store: Store, plan: Plan, status: int | None, up: bool
 ) -> None:
     store.asked("main", ServerError("made up", status=status))
-    assert store.take_changes().bots_up == (("main", up),)
+    assert store.take_changes(1000).bots_up == (("main", up),)
 
 
 def test_an_unchanged_store_has_no_changes(store: Store, plan: Plan) -> None:
-    assert len(store.take_changes().polls) == 1
-    assert store.take_changes().polls == ()
+    assert len(store.take_changes(1000).polls) == 1
+    assert store.take_changes(1000).polls == ()
 
 
 def test_a_count_told_again_is_no_change_of_the_series(store: Store, plan: Plan) -> None:
     store.counted(plan.polls[0], 0, 7)
-    store.take_changes()
+    store.take_changes(1000)
     store.counted(plan.polls[0], 0, 7)
-    [change] = store.take_changes().polls
+    [change] = store.take_changes(1000).polls
     assert change.counts == ()
 
 
@@ -186,7 +186,7 @@ def test_a_count_that_gets_stale_is_a_change_though_nothing_was_told(
     store: Store, plan: Plan, clock: MovingClock
 ) -> None:
     store.counted(plan.polls[0], 0, 7)
-    store.take_changes()
+    store.take_changes(1000)
     clock.now += QUERY.stale_after + 1.0
-    [change] = store.take_changes().polls
+    [change] = store.take_changes(1000).polls
     assert change.counts == ((0, None),)
