@@ -36,16 +36,27 @@ FLOORS = (
 FLOOR = {unit: number for number, units in enumerate(FLOORS) for unit in units} | {"__init__": -1}
 
 DOORS = {
+    "h11": ("web/",),
     "mongomock": ("simulator/",),
     "prometheus_client": ("exposition/",),
     "requests": ("nativechat/client.py",),
     "schedule": ("polling/timetable.py",),
+    "starlette": ("simulator/",),
     "time": ("clock.py",),
     "urllib3": ("nativechat/client.py",),
     "yaml": ("config/source.py", "language/yaml_text.py"),  # the way in, and the way out
 }
 
-ONLY_WHEN_ASKED_FOR = ("mongomock", "jinja2", "bcrypt", "jsonschema", "exporter.simulator")
+ONLY_WHEN_ASKED_FOR = (
+    "anyio",
+    "bcrypt",
+    "exporter.simulator",
+    "jinja2",
+    "jsonschema",
+    "mongomock",
+    "starlette",
+    "uvicorn",
+)
 
 
 def faults(package: Path) -> list[str]:

@@ -28,7 +28,7 @@ from exporter.simulator.simulation import Simulation
 def app(simulation: Simulation) -> ASGIApp:
     """Return the application that serves a simulation; answers and errors alike are JSON.
 
-    Serve it with uvicorn, and nothing around it: see `misbehaviour`.
+    Serve it with our own server, and nothing around it: see `misbehaviour`.
 
     Assumed: 401 for a missing or wrong token, 404 for an unknown bot, 429 over the rate, 400 for
     parameters that make no sense, and the bodies of all of them.

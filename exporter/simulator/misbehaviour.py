@@ -1,9 +1,9 @@
 """Sends faults over the wire in place of answers.
 
-All of them are exact, as long as uvicorn's HTTP/1.1 (h11) serves the application itself, without another
-one around it: what ASGI cannot say (a reset, a body cut short, a wrong length) is written to the
-connection's transport, which uvicorn's `send` belongs to. Faults below TCP, such as lost packets, or a
-silent host, are out of reach.
+All of them are exact, as long as our own server (or uvicorn's h11) serves the application itself, without
+another one around it: what ASGI cannot say (a reset, a body cut short, a wrong length) is written to the
+connection's transport, which belongs to the object whose method `send` is. Faults below TCP, such as lost
+packets, or a silent host, are out of reach.
 """
 
 from __future__ import annotations

@@ -9,11 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
-from anyio import CapacityLimiter
-from anyio.to_thread import run_sync
-from starlette.requests import HTTPConnection
-from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from exporter.web.asgi import App, Receive, Scope, Send, header, text
+from exporter.web.aside import Aside
 
 REMEMBERED: Final = 100
 """How many verified passwords are remembered, so that a scrape costs no bcrypt."""
@@ -28,7 +25,7 @@ _BCRYPT_BYTES: Final = 72
 """As much of a password as bcrypt has ever looked at; its library refuses longer ones."""
 
 
-_UNKNOWN: Final = {"www-authenticate": 'Basic realm="nativechat-exporter", charset="UTF-8"'}
+_UNKNOWN: Final = (("www-authenticate", 'Basic realm="nativechat-exporter", charset="UTF-8"'),)
 
 
 class _Busy(Exception):
@@ -44,7 +41,7 @@ class BasicAuth:
 
     def __init__(
         self,
-        app: ASGIApp,
+        app: App,
         users: Mapping[str, bytes],
         *,
         open_paths: Collection[str],
@@ -58,22 +55,17 @@ class BasicAuth:
         if scope["path"] in self._open_paths:
             await self._app(scope, receive, send)
             return
-        request = HTTPConnection(scope)
-        given = _given(request.headers.get("authorization", ""))
+        given = _given(header(scope, "authorization"))
         try:
-            known = given is not None and await self._passwords.fit(*given, client=_address(request))
+            known = given is not None and await self._passwords.fit(*given, client=_address(scope))
         except _Busy:
-            refusal = PlainTextResponse(
-                "too many passwords to check, try again\n", 503, headers={"retry-after": "1"}
-            )
-            await refusal(scope, receive, send)
+            refusal = text(503, "too many passwords to check, try again", headers=(("retry-after", "1"),))
+            await refusal.send(send)
             return
         if known:
             await self._app(scope, receive, send)
         else:
-            await PlainTextResponse("a user and a password are needed\n", 401, headers=_UNKNOWN)(
-                scope, receive, send
-            )
+            await text(401, "a user and a password are needed", headers=_UNKNOWN).send(send)
 
 
 class _Passwords:
@@ -86,7 +78,7 @@ class _Passwords:
         self._salt = secrets.token_bytes(32)
         self._remembered: dict[bytes, None] = {}
         self._waiting: Counter[str] = Counter()
-        self._turn = CapacityLimiter(1)
+        self._turn = Aside(1, "password")
 
     async def fit(self, user: str, password: bytes, *, client: str) -> bool:
         """Tell whether this is a user's password, or raise _Busy instead of queueing without end."""
@@ -97,7 +89,7 @@ class _Passwords:
             raise _Busy
         self._waiting[client] += 1
         try:
-            fits = await run_sync(self._check, user, password, limiter=self._turn, abandon_on_cancel=True)
+            fits = await self._turn.run(lambda: self._check(user, password))
         finally:
             # Subtracted this way, an address that waits no more is forgotten.
             self._waiting -= Counter((client,))
@@ -131,5 +123,6 @@ def _given(header: str) -> tuple[str, bytes] | None:
         return None
 
 
-def _address(request: HTTPConnection) -> str:
-    return request.client.host if request.client else ""
+def _address(scope: Scope) -> str:
+    client = scope["client"]
+    return str(client[0]) if client else ""

@@ -6,19 +6,11 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar, cast
-
-from anyio import CapacityLimiter
-from anyio.to_thread import run_sync
-from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from typing import Final, TypeAlias
 
 from exporter.web.access import BasicAuth
+from exporter.web.asgi import Answer, App, Message, Receive, Scope, Send, encoded, header, text
+from exporter.web.aside import Aside
 from exporter.web.page import Painter, StatusPage
 
 HEALTHY: Final = "/-/healthy"
@@ -31,7 +23,6 @@ RENDERED_AT_ONCE: Final = 4
 _EVERYWHERE: Final = (("cache-control", "no-store"), ("x-content-type-options", "nosniff"))
 
 _log = logging.getLogger(__name__)
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,125 +44,127 @@ class Doors:
 
 def build(
     doors: Doors, *, users: Mapping[str, bytes] | None = None, headers: Sequence[tuple[str, str]] = ()
-) -> ASGIApp:
+) -> App:
     """Return the application that serves these doors.
 
     `users` and their bcrypt hashes are asked for a password, but not on the health paths, which
     Kubernetes probes. `headers` go on every answer, in place of ours of the same name.
     """
     answers = _Answers(doors)
-    routes = [
-        # First, since who sets the telemetry path to / wants the metrics there.
-        _route(doors.telemetry_path, answers.metrics),
-        _route("/", answers.page),
-        _route(HEALTHY, answers.healthy),
-        _route(READY, answers.ready),
-        _route(RELOAD, answers.reload, "POST", "PUT"),
-    ]
-    router = Starlette(routes=routes, exception_handlers={404: _not_found, 405: _not_allowed})
-    router.router.redirect_slashes = False
-    app: ASGIApp = BasicAuth(router, users, open_paths=(HEALTHY, READY)) if users else router
+    router = _Router(
+        {
+            "/": _Route(answers.page),
+            HEALTHY: _Route(answers.healthy),
+            READY: _Route(answers.ready),
+            RELOAD: _Route(answers.reload, ("POST", "PUT")),
+            # Last, since who sets the telemetry path to / wants the metrics there.
+            doors.telemetry_path: _Route(answers.metrics),
+        }
+    )
+    app: App = BasicAuth(router, users, open_paths=(HEALTHY, READY)) if users else router
     return _Stamp(app, (*_EVERYWHERE, *headers))
 
 
 class _Stamp:
-    """Put headers on every answer of `app`, refusals included."""
+    """Put headers on every answer of `app`, refusals included, in place of its own."""
 
-    def __init__(self, app: ASGIApp, headers: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, app: App, headers: Sequence[tuple[str, str]]) -> None:
         self._app = app
-        self._headers = tuple(headers)
+        self._headers = encoded(tuple(headers))
+        self._names = {name for name, _ in self._headers}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def stamp(message: Message) -> None:
             if message["type"] == "http.response.start":
-                answer = MutableHeaders(scope=message)
-                for name, value in self._headers:
-                    answer[name] = value
+                own = [(name, value) for name, value in message["headers"] if name not in self._names]
+                message = {**message, "headers": [*own, *self._headers]}
             await send(message)
 
         await self._app(scope, receive, stamp)
 
 
+_Answering: TypeAlias = Callable[[Scope], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """What is at one path, and which methods it takes."""
+
+    answer: _Answering
+    methods: tuple[str, ...] = ("GET", "HEAD")
+
+
+class _Router:
+    """The application: a path is known or it is not."""
+
+    def __init__(self, routes: Mapping[str, _Route]) -> None:
+        self._routes = routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - nothing has a body
+        answer = await self._answer(scope)
+        await answer.send(send)
+
+    async def _answer(self, scope: Scope) -> Answer:
+        route, method = self._routes.get(scope["path"]), scope["method"]
+        if route is None:
+            return text(404, "nothing is here (the status page is at /)")
+        if method not in route.methods:
+            allowed = ", ".join(route.methods)
+            return text(405, f"{method} is not allowed here (use {allowed})", headers=(("allow", allowed),))
+        try:
+            return await route.answer(scope)
+        except Exception:  # noqa: BLE001 - a defect behind one door must not show its traceback to the client
+            _log.exception("request failed", extra={"path": scope["path"]})
+            return text(500, "the exporter failed to answer; its log says why")
+
+
 class _Answers:
-    """The answers to each route; what may take time runs in a few threads of its own."""
+    """The answers to each route; what may take time is made beside the event loop."""
 
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
         self._painter = Painter(doors.telemetry_path)
-        self._rendering = CapacityLimiter(RENDERED_AT_ONCE)
-        self._reloading = CapacityLimiter(1)
+        self._rendering = Aside(RENDERED_AT_ONCE, "page")
+        self._reloading = Aside(1, "reloading")
 
-    async def metrics(self, request: Request) -> Response:
-        accept, encoding = (
-            ", ".join(request.headers.getlist(name)) for name in ("accept", "accept-encoding")
-        )
-        body, headers = await _in_thread(self._rendering, lambda: self._doors.metrics(accept, encoding))
-        return Response(body, headers=dict(headers))
+    async def metrics(self, scope: Scope) -> Answer:
+        accept, encoding = header(scope, "accept"), header(scope, "accept-encoding")
+        body, headers = await self._rendering.run(lambda: self._doors.metrics(accept, encoding))
+        return Answer(200, body, tuple(headers))
 
-    async def page(self, _request: Request) -> Response:
+    async def page(self, _scope: Scope) -> Answer:
         nonce = secrets.token_urlsafe(16)
-        html = await _in_thread(self._rendering, lambda: self._painter.paint(self._doors.status(), nonce))
-        return Response(html, media_type="text/html", headers=_page_headers(nonce))
+        html = await self._rendering.run(lambda: self._painter.paint(self._doors.status(), nonce))
+        return Answer(200, html.encode(), _page_headers(nonce))
 
-    async def healthy(self, _request: Request) -> Response:
+    async def healthy(self, _scope: Scope) -> Answer:
         return _verdict(*self._doors.healthy())
 
-    async def ready(self, _request: Request) -> Response:
+    async def ready(self, _scope: Scope) -> Answer:
         return _verdict(*self._doors.ready())
 
-    async def reload(self, _request: Request) -> Response:
+    async def reload(self, _scope: Scope) -> Answer:
         if self._doors.reload is None:
-            return _text(403, "reloading over HTTP is not enabled (start with --web.enable-lifecycle)")
-        problems = await _in_thread(self._reloading, self._doors.reload)
-        return _text(422, *problems) if problems else _text(200, "reloaded")
+            return text(403, "reloading over HTTP is not enabled (start with --web.enable-lifecycle)")
+        problems = await self._reloading.run(self._doors.reload)
+        return text(422, *problems) if problems else text(200, "reloaded")
 
 
-def _route(path: str, answer: Callable[[Request], Awaitable[Response]], *methods: str) -> Route:
-    async def endpoint(request: Request) -> Response:
-        try:
-            return await answer(request)
-        except Exception:  # noqa: BLE001 - a defect behind one door must not show its traceback to the client
-            _log.exception("request failed", extra={"path": path})
-            return _text(500, "the exporter failed to answer; its log says why")
-
-    return Route(path, endpoint, methods=list(methods or ("GET", "HEAD")))
+def _verdict(good: bool, why: str) -> Answer:
+    return text(200 if good else 503, why)
 
 
-async def _not_found(_request: Request, _error: Exception) -> Response:
-    return _text(404, "nothing is here (the status page is at /)")
-
-
-async def _not_allowed(request: Request, error: Exception) -> Response:
-    given = cast("HTTPException", error).headers or {}
-    allowed = ", ".join(sorted(given["Allow"].split(", ")))
-    refusal = _text(405, f"{request.method} is not allowed here (use {allowed})")
-    refusal.headers["allow"] = allowed
-    return refusal
-
-
-async def _in_thread(limiter: CapacityLimiter, work: Callable[[], _T]) -> _T:
-    # Abandoned when the server stops, so that an answer that hangs cannot hold it.
-    return await run_sync(work, limiter=limiter, abandon_on_cancel=True)
-
-
-def _verdict(good: bool, text: str) -> Response:
-    return _text(200 if good else 503, text)
-
-
-def _text(status: int, *lines: str) -> Response:
-    return PlainTextResponse("".join(f"{line}\n" for line in lines), status)
-
-
-def _page_headers(nonce: str) -> dict[str, str]:
+def _page_headers(nonce: str) -> tuple[tuple[str, str], ...]:
     policy = (
         "default-src 'none'; "
         f"style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; img-src data:; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
-    return {
-        "content-security-policy": policy,
-        "referrer-policy": "no-referrer",
-        "x-frame-options": "DENY",
-        "cross-origin-opener-policy": "same-origin",
-        "cross-origin-resource-policy": "same-origin",
-    }
+    return (
+        ("content-type", "text/html; charset=utf-8"),
+        ("content-security-policy", policy),
+        ("referrer-policy", "no-referrer"),
+        ("x-frame-options", "DENY"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("cross-origin-resource-policy", "same-origin"),
+    )

@@ -9,11 +9,12 @@ import struct
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
-import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.server import ServerState
+from exporter.web.asgi import App
+from exporter.web.protocol import Http
+
+_Waiting = Literal["headers", "another request", "reading"]
 
 _RESET: Final = struct.pack("ii", 1, 0)
 """SO_LINGER's value for a close that resets the connection."""
@@ -96,24 +97,20 @@ class Door:
             when_empty()
 
 
-class Connection(H11Protocol):
-    """One client: uvicorn's HTTP/1.1, with a deadline for TLS and headers, and one for reading answers.
+class Connection(Http):
+    """One client: HTTP/1.1, with a deadline for TLS and headers, one for reading answers, one for idling.
 
-    uvicorn itself bounds neither, and counts an answer as done once it is buffered. TLS starts here
-    rather than in `loop.create_server`, where a silent client would be out of reach.
+    TLS starts here rather than in `loop.create_server`, where a silent client would be out of reach.
     """
 
-    def __init__(
-        self, config: uvicorn.Config, state: ServerState, door: Door, tls: ssl.SSLContext | None
-    ) -> None:
-        super().__init__(config, state, app_state={})
+    def __init__(self, app: App, door: Door, tls: ssl.SSLContext | None) -> None:
+        super().__init__(app, door.limits.header_size)
         self._door = door
         self._tls = tls
         self._wire: asyncio.Transport
         self._handshake: asyncio.Task[None] | None = None
         self._early = bytearray()
-        self._header_timer: asyncio.TimerHandle | None = None
-        self._reading_timer: asyncio.TimerHandle | None = None
+        self._timers: dict[_Waiting, asyncio.TimerHandle] = {}
 
     @property
     def unread(self) -> bool:
@@ -131,7 +128,7 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._wire = transport
         self._door.enter(self)
-        self._header_timer = self.loop.call_later(self._door.limits.header_time, self.abort)
+        self._wait_for("headers", self._door.limits.header_time, self.abort)
         if self._tls is None:
             super().connection_made(transport)
         else:
@@ -162,57 +159,57 @@ class Connection(H11Protocol):
             self.data_received(bytes(self._early))
 
     def data_received(self, data: bytes) -> None:
-        if self.transport is None:
+        if not self.is_open:
             # A client may send its request along with the last message of its handshake.
             self._early += data
             return
+        self._wait_no_more_for("another request")
         super().data_received(data)
         self._mark()
 
-    def on_response_complete(self) -> None:
-        super().on_response_complete()
+    def answered(self) -> None:
+        self._wait_for("another request", self._door.limits.idle_time, self.transport.close)
+        super().answered()
         self._mark()
         if self.unread:
             self._door.reads(self)
-            if self._reading_timer is None:
-                self._reading_timer = self.loop.call_later(
-                    self._door.limits.reading_time, self._end_of_reading
-                )
+            self._wait_for("reading", self._door.limits.reading_time, self._end_of_reading)
 
     def shutdown(self) -> None:
         """Close when the answer under way is sent; at once where there is none."""
-        if self.transport is None:
-            self.abort()
-        elif not self.transport.is_closing():
+        if self.is_open:
             super().shutdown()
+        else:
+            self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._gone()
-        if self.transport is not None:
-            super().connection_lost(exc)
+        super().connection_lost(exc)
 
     def _mark(self) -> None:
-        if self.cycle is not None and not self.cycle.response_complete:
+        if self.is_answering:
             self._door.is_served(self)
-            self._stop_header_timer()
+            self._wait_no_more_for("headers", "another request")
             return
         self._door.asks(self)
-        if self._header_timer is None and self.timeout_keep_alive_task is None:
-            self._header_timer = self.loop.call_later(self._door.limits.header_time, self.abort)
+        if "another request" not in self._timers:
+            self._wait_for("headers", self._door.limits.header_time, self.abort)
 
     def _end_of_reading(self) -> None:
-        self._reading_timer = None
+        self._wait_no_more_for("reading")
         if self.unread or self.transport.is_closing():
             self.abort()
 
-    def _stop_header_timer(self) -> None:
-        if self._header_timer is not None:
-            self._header_timer.cancel()
-            self._header_timer = None
-
     def _gone(self) -> None:
         self._door.leave(self)
-        self._stop_header_timer()
-        if self._reading_timer is not None:
-            self._reading_timer.cancel()
-            self._reading_timer = None
+        self._wait_no_more_for(*self._timers)
+
+    def _wait_for(self, what: _Waiting, seconds: float, else_: Callable[[], None]) -> None:
+        """Call `else_` after so many seconds, unless that is under way or it comes before."""
+        if what not in self._timers:
+            self._timers[what] = self.loop.call_later(seconds, else_)
+
+    def _wait_no_more_for(self, *whats: _Waiting) -> None:
+        for what in whats:
+            if timer := self._timers.pop(what, None):
+                timer.cancel()

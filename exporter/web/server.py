@@ -10,14 +10,10 @@ import ssl
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from email.utils import formatdate
 from typing import Final
 
-import uvicorn
-from starlette.types import ASGIApp
-from uvicorn.server import ServerState
-
 from exporter.errors import ExporterError
+from exporter.web.asgi import App
 from exporter.web.connection import Connection, Door, Limits
 
 BACKLOG: Final = 512
@@ -96,7 +92,7 @@ class Server:
 
     def __init__(
         self,
-        app: ASGIApp,
+        app: App,
         listeners: Sequence[socket.socket],
         *,
         name: str,
@@ -156,17 +152,15 @@ class Server:
             self._settled.set()
 
     async def _serve(self) -> None:
-        config = _configuration(self._app, self._limits)
-        state, loop = ServerState(), asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
         door = Door(self._limits, tls=self._tls is not None)
         self._stop = loop.create_future()
         servers = [
             await loop.create_server(
-                lambda: Connection(config, state, door, self._tls), sock=listener, backlog=BACKLOG
+                lambda: Connection(self._app, door, self._tls), sock=listener, backlog=BACKLOG
             )
             for listener in self._listeners
         ]
-        dating = loop.create_task(_date_answers(state))
         self._loop = loop
         self._settled.set()
         try:
@@ -176,17 +170,10 @@ class Server:
                 server.close()
             await _until_empty(door, grace)
         finally:
-            dating.cancel()
             for server in servers:
                 server.close()
             for connection in tuple(door.inside):
                 connection.abort()
-
-
-async def _date_answers(state: ServerState) -> None:
-    while True:
-        state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
-        await asyncio.sleep(1.0)
 
 
 async def _take_no_more(listeners: Sequence[socket.socket]) -> None:
@@ -202,22 +189,3 @@ async def _until_empty(door: Door, grace: float) -> None:
     door.close(empty.set)
     with suppress(TimeoutError):
         await asyncio.wait_for(empty.wait(), grace)
-
-
-def _configuration(app: ASGIApp, limits: Limits) -> uvicorn.Config:
-    config = uvicorn.Config(
-        app,
-        http="h11",
-        ws="none",
-        interface="asgi3",
-        lifespan="off",
-        log_config=None,
-        # At a lower level each malformed request of a stranger would be a log line.
-        log_level="critical",
-        access_log=False,
-        proxy_headers=False,
-        h11_max_incomplete_event_size=limits.header_size,
-        timeout_keep_alive=limits.idle_time,  # type: ignore[arg-type]
-    )
-    config.load()
-    return config

@@ -7,8 +7,8 @@ import ssl
 from collections.abc import Callable, Iterator, Mapping
 
 import pytest
-from starlette.types import ASGIApp, Receive, Scope, Send
 
+from exporter.web.asgi import App, Receive, Scope, Send
 from exporter.web.connection import Limits
 from exporter.web.server import Server, listen
 
@@ -22,7 +22,7 @@ async def hello(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @pytest.fixture(name="hello")
-def _hello() -> ASGIApp:
+def _hello() -> App:
     """An application that says hello."""
     return hello
 
@@ -32,7 +32,7 @@ def serve() -> Iterator[Callable[..., int]]:
     """Serve an application until the test's end; gives its port on 127.0.0.1."""
     servers: list[Server] = []
 
-    def start(app: ASGIApp, *, tls: ssl.SSLContext | None = None, limits: Limits | None = None) -> int:
+    def start(app: App, *, tls: ssl.SSLContext | None = None, limits: Limits | None = None) -> int:
         listener = listen("127.0.0.1:0")
         port: int = listener.getsockname()[1]
         servers.append(Server(app, [listener], name="web under test", tls=tls, limits=limits))

@@ -13,9 +13,9 @@ import bcrypt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from exporter.web.access import MOST_CHECKS, MOST_CHECKS_EACH, REMEMBERED, BasicAuth
+from exporter.web.asgi import App, Message, Receive, Scope, Send
 
 HASH = bcrypt.hashpw(b"secret", bcrypt.gensalt(4))
 LONG = "x" * 80
@@ -31,9 +31,7 @@ def basic(user: str, password: str) -> bytes:
     return b"Basic " + base64.b64encode(f"{user}:{password}".encode())
 
 
-async def status(
-    app: ASGIApp, authorization: bytes | None, *, client: str = "10.0.0.1", path: str = "/"
-) -> int:
+async def status(app: App, authorization: bytes | None, *, client: str = "10.0.0.1", path: str = "/") -> int:
     sent: list[Message] = []
 
     async def receive() -> Message:

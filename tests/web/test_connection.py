@@ -13,8 +13,8 @@ from time import monotonic
 
 import pytest
 import trustme
-from starlette.types import ASGIApp, Receive, Scope, Send
 
+from exporter.web.asgi import App, Receive, Scope, Send
 from exporter.web.connection import Limits
 
 Ask = Callable[..., tuple[int, http.client.HTTPMessage, bytes]]
@@ -86,7 +86,7 @@ def all_prompt(ask: Ask, port: int, tls: ssl.SSLContext | None = None) -> bool:
 
 
 def test_hundreds_of_half_open_requests_do_not_delay_a_scrape(
-    serve: Serve, ask: Ask, hello: ASGIApp, crowd: Callable[..., list[socket.socket]]
+    serve: Serve, ask: Ask, hello: App, crowd: Callable[..., list[socket.socket]]
 ) -> None:
     port = serve(hello, limits=Limits(connections=200))
     crowd(port, 500, b"GET /metrics HTTP/1.1\r\nHost: he")
@@ -96,7 +96,7 @@ def test_hundreds_of_half_open_requests_do_not_delay_a_scrape(
 def test_half_open_and_silent_tls_clients_do_not_delay_a_scrape(
     serve: Serve,
     ask: Ask,
-    hello: ASGIApp,
+    hello: App,
     crowd: Callable[..., list[socket.socket]],
     tls: Tls,
 ) -> None:
@@ -107,7 +107,7 @@ def test_half_open_and_silent_tls_clients_do_not_delay_a_scrape(
 
 
 def test_slow_readers_do_not_delay_a_scrape_and_only_a_few_are_kept(
-    serve: Serve, ask: Ask, hello: ASGIApp, crowd: Callable[..., list[socket.socket]]
+    serve: Serve, ask: Ask, hello: App, crowd: Callable[..., list[socket.socket]]
 ) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await (big if scope["path"] == "/big" else hello)(scope, receive, send)
@@ -128,7 +128,7 @@ def drain(client: socket.socket) -> bytes:
 
 
 def test_a_full_house_drops_the_one_that_has_waited_longest(
-    serve: Serve, hello: ASGIApp, crowd: Callable[..., list[socket.socket]]
+    serve: Serve, hello: App, crowd: Callable[..., list[socket.socket]]
 ) -> None:
     port = serve(hello, limits=Limits(connections=2))
     first, second = crowd(port, 2, b"GET")
@@ -154,14 +154,14 @@ def test_a_house_full_of_requests_being_answered_refuses_the_newcomer(
     port = serve(thoughtful, limits=Limits(connections=1))
     (served,) = crowd(port, 1, b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
     assert served.recv(4096).startswith(b"HTTP/1.1 200")
-    (newcomer,) = crowd(port, 1, b"")
-    assert closed(newcomer)
+    with contextlib.suppress(ConnectionError):  # it may be refused before it knows that it was let in
+        assert closed(*crowd(port, 1, b""))
     release[0]()
     assert served.recv(4096) == b"ok"
 
 
 def test_headers_that_never_end_are_cut_off(
-    serve: Serve, hello: ASGIApp, crowd: Callable[..., list[socket.socket]]
+    serve: Serve, hello: App, crowd: Callable[..., list[socket.socket]]
 ) -> None:
     port = serve(hello, limits=Limits(header_time=0.2))
     clients = crowd(port, 1, b"GET / HTTP/1.1\r\n") + crowd(port, 1, b"")
@@ -169,7 +169,7 @@ def test_headers_that_never_end_are_cut_off(
 
 
 def test_headers_dripped_byte_by_byte_gain_no_time(
-    serve: Serve, hello: ASGIApp, crowd: Callable[..., list[socket.socket]]
+    serve: Serve, hello: App, crowd: Callable[..., list[socket.socket]]
 ) -> None:
     port = serve(hello, limits=Limits(header_time=0.3))
     (client,) = crowd(port, 1, b"GET / HTTP/1.1\r\n")
@@ -182,7 +182,7 @@ def test_headers_dripped_byte_by_byte_gain_no_time(
 
 
 def test_a_second_request_that_never_ends_is_cut_off_too(
-    serve: Serve, hello: ASGIApp, crowd: Callable[..., list[socket.socket]]
+    serve: Serve, hello: App, crowd: Callable[..., list[socket.socket]]
 ) -> None:
     port = serve(hello, limits=Limits(header_time=0.2))
     (client,) = crowd(port, 1, b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
@@ -192,7 +192,7 @@ def test_a_second_request_that_never_ends_is_cut_off_too(
 
 
 def test_a_body_that_never_ends_is_cut_off(
-    serve: Serve, hello: ASGIApp, crowd: Callable[..., list[socket.socket]]
+    serve: Serve, hello: App, crowd: Callable[..., list[socket.socket]]
 ) -> None:
     port = serve(hello, limits=Limits(header_time=0.2, idle_time=0.2))
     (client,) = crowd(port, 1, b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 99\r\n\r\n")
@@ -201,9 +201,7 @@ def test_a_body_that_never_ends_is_cut_off(
     assert closed(client)
 
 
-def test_an_idle_connection_outlives_the_time_for_headers_but_not_its_own(
-    serve: Serve, hello: ASGIApp
-) -> None:
+def test_an_idle_connection_outlives_the_time_for_headers_but_not_its_own(serve: Serve, hello: App) -> None:
     port = serve(hello, limits=Limits(header_time=0.1, idle_time=0.5))
     client = http.client.HTTPConnection("127.0.0.1", port, timeout=10.0)
     begin = monotonic()
@@ -215,7 +213,7 @@ def test_an_idle_connection_outlives_the_time_for_headers_but_not_its_own(
 
 
 def test_a_silent_tls_client_is_cut_off(
-    serve: Serve, hello: ASGIApp, crowd: Callable[..., list[socket.socket]], tls: Tls
+    serve: Serve, hello: App, crowd: Callable[..., list[socket.socket]], tls: Tls
 ) -> None:
     port = serve(hello, tls=tls[0], limits=Limits(header_time=0.2))
     (client,) = crowd(port, 1, b"")
@@ -223,7 +221,7 @@ def test_a_silent_tls_client_is_cut_off(
 
 
 def test_plain_http_on_a_tls_port_is_cut_off_at_once(
-    serve: Serve, hello: ASGIApp, crowd: Callable[..., list[socket.socket]], tls: Tls
+    serve: Serve, hello: App, crowd: Callable[..., list[socket.socket]], tls: Tls
 ) -> None:
     port = serve(hello, tls=tls[0], limits=Limits(header_time=30.0))
     (client,) = crowd(port, 1, b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
@@ -231,7 +229,7 @@ def test_plain_http_on_a_tls_port_is_cut_off_at_once(
 
 
 def test_a_client_that_leaves_amid_its_handshake_leaves_nothing_behind(
-    serve: Serve, ask: Ask, hello: ASGIApp, tls: Tls
+    serve: Serve, ask: Ask, hello: App, tls: Tls
 ) -> None:
     port = serve(hello, tls=tls[0], limits=Limits(tls_connections=2))
     for _ in range(20):
@@ -265,7 +263,7 @@ def test_a_big_answer_reaches_whoever_reads_it(serve: Serve, ask: Ask, tls: Tls)
 
 
 def test_headers_beyond_their_limit_are_refused(
-    serve: Serve, hello: ASGIApp, crowd: Callable[..., list[socket.socket]]
+    serve: Serve, hello: App, crowd: Callable[..., list[socket.socket]]
 ) -> None:
     port = serve(hello, limits=Limits(header_size=1_000))
     (client,) = crowd(port, 1, b"GET / HTTP/1.1\r\nX: " + b"x" * 2_000)
@@ -274,7 +272,7 @@ def test_headers_beyond_their_limit_are_refused(
 
 
 def test_pipelined_requests_are_answered_in_order(
-    serve: Serve, hello: ASGIApp, crowd: Callable[..., list[socket.socket]]
+    serve: Serve, hello: App, crowd: Callable[..., list[socket.socket]]
 ) -> None:
     port = serve(hello)
     (client,) = crowd(port, 1, b"GET / HTTP/1.1\r\nHost: here\r\n\r\n" * 3)
@@ -284,7 +282,7 @@ def test_pipelined_requests_are_answered_in_order(
     assert got.count(b"HTTP/1.1 200") == 3
 
 
-def test_one_connection_serves_many_tls_requests(serve: Serve, hello: ASGIApp, tls: Tls) -> None:
+def test_one_connection_serves_many_tls_requests(serve: Serve, hello: App, tls: Tls) -> None:
     port = serve(hello, tls=tls[0])
     client = http.client.HTTPSConnection("127.0.0.1", port, timeout=10.0, context=tls[1])
     for _ in range(5):

@@ -13,8 +13,8 @@ from time import monotonic
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from starlette.types import ASGIApp, Receive, Scope, Send
 
+from exporter.web.asgi import App, Receive, Scope, Send
 from exporter.web.server import ListenError, Server, address_of, listen
 
 Ask = Callable[..., tuple[int, http.client.HTTPMessage, bytes]]
@@ -95,7 +95,7 @@ def test_a_host_nobody_knows_is_refused_by_name() -> None:
         listen("nowhere.invalid:0")
 
 
-def test_a_server_answers_on_each_of_its_listeners(hello: ASGIApp, ask: Ask) -> None:
+def test_a_server_answers_on_each_of_its_listeners(hello: App, ask: Ask) -> None:
     listeners = [listen("127.0.0.1:0"), listen(":0")]
     ports = [port_of(listener) for listener in listeners]
     server = Server(hello, listeners, name="two")
@@ -104,7 +104,7 @@ def test_a_server_answers_on_each_of_its_listeners(hello: ASGIApp, ask: Ask) -> 
     server.stop(5.0)
 
 
-def test_a_server_lives_from_its_start_to_its_stop_in_a_daemon_thread_of_its_name(hello: ASGIApp) -> None:
+def test_a_server_lives_from_its_start_to_its_stop_in_a_daemon_thread_of_its_name(hello: App) -> None:
     server = Server(hello, [listen("127.0.0.1:0")], name="front door")
     assert not server.alive
     server.start()
@@ -115,13 +115,13 @@ def test_a_server_lives_from_its_start_to_its_stop_in_a_daemon_thread_of_its_nam
     assert "front door" not in {thread.name for thread in threading.enumerate()}
 
 
-def test_an_answer_is_dated_and_does_not_name_its_server(serve: Serve, ask: Ask, hello: ASGIApp) -> None:
+def test_an_answer_is_dated_and_does_not_name_its_server(serve: Serve, ask: Ask, hello: App) -> None:
     _, headers, _ = ask(serve(hello))
     assert headers["date"].endswith(" GMT")
     assert "server" not in headers
 
 
-def test_a_server_that_cannot_listen_raises_at_its_start(hello: ASGIApp) -> None:
+def test_a_server_that_cannot_listen_raises_at_its_start(hello: App) -> None:
     closed = listen("127.0.0.1:0")
     closed.close()
     server = Server(hello, [closed], name="closed")
@@ -154,7 +154,7 @@ def test_an_end_that_nobody_asked_for_is_told() -> None:
     assert not server.alive
 
 
-def test_stopping_twice_or_before_the_start_changes_nothing(hello: ASGIApp) -> None:
+def test_stopping_twice_or_before_the_start_changes_nothing(hello: App) -> None:
     listener = listen("127.0.0.1:0")
     Server(hello, [listener], name="never started").stop(1.0)
     assert listener.fileno() == -1
@@ -191,7 +191,7 @@ def test_stopping_lets_the_answer_under_way_finish_and_takes_no_new_request() ->
     connection.close()
 
 
-def test_stopping_does_not_wait_for_idle_or_half_open_connections(hello: ASGIApp) -> None:
+def test_stopping_does_not_wait_for_idle_or_half_open_connections(hello: App) -> None:
     listener = listen("127.0.0.1:0")
     port = port_of(listener)
     server = Server(hello, [listener], name="patient")

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization
-from starlette.types import ASGIApp
 
+from exporter.web.asgi import App
 from exporter.web.tls import CHECK_INTERVAL, ClientAuth, TlsError, TlsVersion, tls_context
 
 Ask = Callable[..., tuple[int, http.client.HTTPMessage, bytes]]
@@ -68,7 +68,7 @@ def authorities() -> tuple[trustme.CA, trustme.CA]:
 
 @pytest.fixture
 def files(
-    tmp_path: Path, authorities: tuple[trustme.CA, trustme.CA], serve: Callable[..., int], hello: ASGIApp
+    tmp_path: Path, authorities: tuple[trustme.CA, trustme.CA], serve: Callable[..., int], hello: App
 ) -> Files:
     files = Files(tmp_path, Hands(), *authorities, lambda context: serve(hello, tls=context))
     files.write(files.old)
