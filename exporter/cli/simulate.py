@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields as fields_of
-from signal import SIGINT, SIGTERM, signal
 from typing import Any, Final, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
 import click
 
 from exporter.cli.flags import flag, logging_flags
 from exporter.clock import Clock, SystemClock
+from exporter.daemon.signals import Signals
 from exporter.logs import LogFormat, set_up
 from exporter.model import Secret
 from exporter.web.server import Server, address_of, listen
@@ -95,12 +94,9 @@ def simulate(address: str, bots: int, log_level: str, log_format: LogFormat, **s
     misbehave, with POST /-/burst and /-/forget its data grows and shrinks at once.
     """
     set_up(log_level, log_format)
-    ending = threading.Event()
-    for number in (SIGTERM, SIGINT):
-        signal(number, lambda *_: ending.set())
-    with simulated(address, SystemClock(), bots=bots, **settings) as (url, made):
+    with Signals() as signals, simulated(address, SystemClock(), bots=bots, **settings) as (url, made):
         click.echo(f"api.url  {url}")
         for name, bot_id, token in made:
             click.echo(f"{name}  id {bot_id}  token {token.reveal()}")
-        ending.wait()
+        signals.wait()
     return 0

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from exporter.config.kinds import Schema, mismatch
 from exporter.config.nodes import Node, Scalar
@@ -15,16 +14,14 @@ _MOST: Final = 10**15
 """Whole numbers up to here are exact wherever Prometheus and Grafana calculate."""
 
 
-@dataclass(frozen=True, slots=True)
-class Amount:
+class Amount(NamedTuple):
     """A number; of a share, 0.05 stands for 5 %."""
 
     value: float
     share: bool
 
 
-@dataclass(frozen=True, slots=True)
-class AmountKind:
+class AmountKind(NamedTuple):
     """A number that is not negative, or a percentage such as 5%."""
 
     expected: str = "a number such as 100, or a share such as 5%"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from keyword import iskeyword
-from typing import Any, Final, Generic, Protocol, TypeVar
+from types import MappingProxyType
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from exporter.config import nodes
 from exporter.config.nodes import Node, Refused, Scalar, below
@@ -40,14 +41,13 @@ def mismatch(node: Node, path: str, expected: str, notes: Notes) -> None:
         notes.error(node.place, path, f"expected {expected}, found {nodes.kind(node)}")
 
 
-@dataclass(frozen=True, slots=True)
-class Words(Generic[T]):
+class Words(NamedTuple, Generic[T]):
     """A text in a small language: `parse` raises ValueError, `doubt` returns a warning and its advice."""
 
     expected: str
     parse: Callable[[str], T]
     doubt: Callable[[T], tuple[str, str] | None] = lambda _: None
-    details: Mapping[str, Json] = field(default_factory=dict)
+    details: Mapping[str, Json] = MappingProxyType({})
 
     def read(self, node: Node, path: str, notes: Notes) -> Given[T] | None:
         match node:
@@ -68,8 +68,7 @@ class Words(Generic[T]):
         return {"type": "string", **self.details}
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
+class Whole(NamedTuple):
     """A whole number from `least` to `most`."""
 
     least: int
@@ -94,8 +93,7 @@ class Whole:
         return {"type": "integer", "minimum": self.least, "maximum": self.most}
 
 
-@dataclass(frozen=True, slots=True)
-class ListOf(Generic[T]):
+class ListOf(NamedTuple, Generic[T]):
     """A list of one or more values; those that are wrong are left out once noted."""
 
     item: Kind[T]
@@ -114,8 +112,7 @@ class ListOf(Generic[T]):
         return {"type": "array", "minItems": 1, "items": self.item.schema()}
 
 
-@dataclass(frozen=True, slots=True)
-class Key(Generic[T]):
+class Key(NamedTuple, Generic[T]):
     """One key of a section; `blank` stands in where a required one is missing, so that reading can go on."""
 
     kind: Kind[T]
@@ -141,8 +138,7 @@ def optional(kind: Kind[T], about: str, *, default: Json = None) -> Given[T] | N
     return declared
 
 
-@dataclass(frozen=True, slots=True)
-class Section(Generic[T]):
+class Section(NamedTuple, Generic[T]):
     """A mapping with known keys: the fields of a dataclass, each declared by `required` or `optional`.
 
     What is wrong or missing is noted, and a `blank` or None stands in for it. A field has a `_` behind it

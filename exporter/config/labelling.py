@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from exporter.config.kinds import Schema, mismatch
 from exporter.config.nodes import Mapping, Node, Refused, Scalar, Sequence, below, plain
@@ -20,16 +19,14 @@ _NAMES: Final[Schema] = {
 _EMPTY: Final = "an empty label value, which Prometheus takes for no label"
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(NamedTuple):
     """A predicate as plain JSON, and the node that knows the places in it."""
 
     raw: Json
     node: Node
 
 
-@dataclass(frozen=True, slots=True)
-class LabelValue:
+class LabelValue(NamedTuple):
     """One value of a query's label: its text in the series, what fills its placeholder, its own predicate."""
 
     text: str
@@ -37,8 +34,7 @@ class LabelValue:
     predicate: Given[Tree] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
+class Label(NamedTuple):
     """One label of a query, where its name stands, and its values.
 
     `listed` values fill a placeholder; the others bring a predicate each.
@@ -51,8 +47,7 @@ class Label:
     values: tuple[LabelValue, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PredicateKind:
+class PredicateKind(NamedTuple):
     """A MongoDB predicate; what it says is inspected once its placeholders are filled."""
 
     expected: str = "a predicate such as {Status: success}"
@@ -70,8 +65,7 @@ class PredicateKind:
 PREDICATE: Final = PredicateKind()
 
 
-@dataclass(frozen=True, slots=True)
-class BotLabelsKind:
+class BotLabelsKind(NamedTuple):
     """A mapping from label names to texts."""
 
     expected: str = "a mapping such as {team: care}"
@@ -102,8 +96,7 @@ class BotLabelsKind:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class QueryLabelsKind:
+class QueryLabelsKind(NamedTuple):
     """A mapping from label names to lists of values, or to mappings from values to predicates.
 
     Every label is returned, with the values that are right: its name is known even where they are not.

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from exporter.config import source
 from exporter.config.bots import bots
@@ -20,8 +19,7 @@ Secrets: TypeAlias = Literal["required", "optional"]
 """Whether ids, tokens and certificates must be there: `optional` makes their absence a warning."""
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(NamedTuple):
     """A configuration, and what is probably not meant in it."""
 
     config: Config

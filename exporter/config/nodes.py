@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from types import NoneType
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from exporter.errors import Place, Problem
 from exporter.model import Json
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(NamedTuple):
     """A single value, typed as JSON would type it."""
 
     place: Place
     value: str | int | float | bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One key of a mapping, where it stands, and its value."""
 
     key: str
@@ -29,8 +26,7 @@ class Entry:
     value: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Mapping:
+class Mapping(NamedTuple):
     """Keys and values in the file's order, each key once; not `whole` where a key was refused."""
 
     place: Place
@@ -38,16 +34,14 @@ class Mapping:
     whole: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
+class Sequence(NamedTuple):
     """Values in the file's order."""
 
     place: Place
     items: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(NamedTuple):
     """A value that was refused already: its problem is told, and nothing more is to be said of it."""
 
     place: Place
@@ -64,8 +58,7 @@ _SCALARS: Final = {
 Node: TypeAlias = Scalar | Mapping | Sequence | Refused
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """What a file holds, and everything wrong with it as YAML."""
 
     root: Node
@@ -119,8 +112,7 @@ def plain(node: Node) -> Json:
             return None
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
+class Spot(NamedTuple):
     """Where a value stands in the file, where its key does, and its path."""
 
     place: Place

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Final, Generic, Literal, TypeVar
+from typing import Final, Generic, Literal, NamedTuple, TypeVar
 
 from exporter.errors import Place, Problem
 
@@ -15,8 +14,7 @@ U = TypeVar("U")
 _LONGEST: Final = 400
 
 
-@dataclass(frozen=True, slots=True)
-class Given(Generic[T]):
+class Given(NamedTuple, Generic[T]):
     """A value that was read, where it stands, and its path."""
 
     value: T

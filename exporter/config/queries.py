@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import replace
+from typing import Final, NamedTuple
 
 from exporter.config.alerts import alert, check_labels
 from exporter.config.notes import Given, Notes, either, once
@@ -18,8 +18,7 @@ _DAY: Final = 86_400.0
 _STALE_RUNS: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Around:
+class Around(NamedTuple):
     """What a query depends on outside its own section."""
 
     bots: tuple[BotSection, ...]

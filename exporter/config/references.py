@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from exporter.config.kinds import Schema, mismatch
 from exporter.config.nodes import Mapping, Node, Refused, Scalar
@@ -16,8 +15,7 @@ _USUAL_ID: Final = re.compile(r"[0-9a-fA-F]{24}")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(NamedTuple):
     """What an id or a token is: written out, in an environment variable, or in a file; exactly one."""
 
     text: str | None = None
@@ -35,8 +33,7 @@ def id_doubt(text: str) -> str | None:
     return None if _USUAL_ID.fullmatch(text) else "a bot's id usually has 24 hexadecimal digits"
 
 
-@dataclass(frozen=True, slots=True)
-class ReferenceKind:
+class ReferenceKind(NamedTuple):
     """{env: NAME} or {file: PATH}; where `literal`, also the text itself."""
 
     literal: bool

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from exporter.config import labelling, references, words
 from exporter.config.amounts import AMOUNT, Amount
-from exporter.config.kinds import ListOf, Section, Whole, optional, required
+from exporter.config.kinds import ListOf, Section, Whole, Words, optional, required
 from exporter.config.labelling import Label, Tree
 from exporter.config.notes import Given
 from exporter.config.references import Reference
@@ -37,6 +37,7 @@ DEFAULT_EVERY: Final = 60.0
 """Seconds between two runs of a query where the file says nothing."""
 
 _EVERY: Final = words.duration("1s", "1y")
+_DATES: Final[Words[DateSetting]] = words.choice((*DATE_FORMATS, "auto"))
 _STALE_AFTER: Final = words.duration("1ms", "10y")
 
 
@@ -62,7 +63,7 @@ class ApiSection:
         Whole(0, 10), "Further attempts of one request, with growing waits.", default=_API.retries
     )
     dates: Given[DateSetting] | None = optional(
-        words.choice((*DATE_FORMATS, "auto")),
+        _DATES,
         "How a {$date: …} is written on the wire.",
         default=_API.dates,
     )

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import ctypes
 import logging
-import signal
+import os
+import ssl
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from types import FrameType
-from typing import Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from exporter.config import web_config
+from exporter.clock import Clock
 from exporter.daemon.hall import Daemon
 from exporter.daemon.heart import Heart
-from exporter.daemon.status import status_page
+from exporter.daemon.signals import Signals
 from exporter.logs import fields
 from exporter.web.app import Doors, build
 from exporter.web.server import Server, address_of, listen
-from exporter.web.tls import tls_context
+
+if TYPE_CHECKING:
+    from exporter.web.page import StatusPage
 
 log = logging.getLogger(__name__)
 
@@ -46,24 +48,26 @@ def serve(daemon: Daemon, options: WebOptions) -> bool:
     ConfigError for a wrong web configuration, ListenError for an address that cannot be had, TlsError
     for a certificate that is of no use.
     """
-    ending = threading.Event()
     failures: list[BaseException] = []
+
+    def reload() -> None:
+        threading.Thread(target=daemon.request_reload, name="reload", daemon=True).start()
 
     def fail(error: BaseException) -> None:
         failures.append(error)
-        ending.set()
+        signals.end()
 
     _load_what_the_end_needs()
     heart = Heart(daemon.environ)
     if heart.interval is not None:
         daemon.poller.timetable.add_chore(heart.interval, partial(heart.beat, daemon.healthy))
-    with _signals(ending.set, daemon):
+    with Signals(reload) as signals:
         server = _server(daemon, options, on_end=fail)
         # First the timetable: whoever is let in may ask whether it is alive.
         daemon.start()
         server.start()
         heart.ready()
-        ending.wait()
+        signals.wait()
         log.info("ending")
         heart.stopping()
         daemon.stop()
@@ -77,21 +81,23 @@ def _load_what_the_end_needs() -> None:
 
     It would load it only then, and abort a process that has no descriptor free. Other systems do without.
     """
-    with suppress(OSError):
-        ctypes.CDLL("libgcc_s.so.1")
+    with suppress(ImportError, OSError):
+        # Not ctypes, of which this is the part that loads libraries: that is half a megabyte more.
+        from _ctypes import dlopen
+
+        dlopen("libgcc_s.so.1", os.RTLD_NOW)
 
 
 def _server(daemon: Daemon, options: WebOptions, on_end: Callable[[BaseException], None]) -> Server:
-    guard = web_config.load(options.config_file) if options.config_file else web_config.WebConfig()
+    guard = _guard(options.config_file, daemon.clock)
     doors = Doors(
         metrics=daemon.exposition.scrape,
         healthy=daemon.healthy,
         ready=daemon.ready,
-        status=partial(status_page, daemon),
+        status=partial(_status, daemon),
         reload=daemon.reload if options.enable_lifecycle else None,
         telemetry_path=options.telemetry_path,
     )
-    tls = tls_context(**asdict(guard.tls), steady=daemon.clock.steady) if guard.tls else None
     listeners = [listen(address) for address in options.listen_addresses]
 
     def ended(error: BaseException) -> None:
@@ -105,24 +111,32 @@ def _server(daemon: Daemon, options: WebOptions, on_end: Callable[[BaseException
                 address=address_of(listener), path=options.telemetry_path, tls=guard.tls is not None
             ),
         )
-    app = build(doors, users=dict(guard.users), headers=guard.headers)
-    return Server(app, listeners, name="web", tls=tls, on_error=ended)
+    app = build(doors, users=guard.users, headers=guard.headers)
+    return Server(app, listeners, name="web", tls=guard.tls, on_error=ended)
 
 
-@contextmanager
-def _signals(stop: Callable[[], None], daemon: Daemon) -> Iterator[None]:
-    """Have SIGTERM and SIGINT call `stop`, and SIGHUP a reload; afterwards, be as before."""
+class _Guard(NamedTuple):
+    """What stands before the web server."""
 
-    def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a handler is given both
-        stop()
+    tls: ssl.SSLContext | None = None
+    users: Mapping[str, bytes] = MappingProxyType({})
+    headers: tuple[tuple[str, str], ...] = ()
 
-    def reload(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a handler is given both
-        threading.Thread(target=daemon.request_reload, name="reload", daemon=True).start()
 
-    handlers = {signal.SIGTERM: end, signal.SIGINT: end, signal.SIGHUP: reload}
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _guard(config_file: Path | None, clock: Clock) -> _Guard:
+    if config_file is None:
+        return _Guard()
+    # What most sidecars have no use for.
+    from exporter.config import web_config
+    from exporter.web.tls import tls_context
+
+    given = web_config.load(config_file)
+    tls = tls_context(**asdict(given.tls), steady=clock.steady) if given.tls else None
+    return _Guard(tls, dict(given.users), given.headers)
+
+
+def _status(daemon: Daemon) -> StatusPage:
+    # Only where somebody looks at it.
+    from exporter.daemon.status import status_page
+
+    return status_page(daemon)

@@ -10,9 +10,8 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from calendar import monthrange
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 _MONTHS: Final = {"y": 12, "M": 1}
@@ -39,8 +38,7 @@ _INSTANT: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
+class _Step(NamedTuple):
     """Go `amount` units on, or round down to a whole unit where there is no amount."""
 
     unit: str

@@ -10,9 +10,8 @@ The grammar, one function a rule:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import isfinite
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from exporter.language import datemath, operators
 from exporter.language.suggest import did_you_mean
@@ -23,8 +22,7 @@ _EXACT: Final = 2**53
 _PROMISED: Final = f"promised are {' '.join((*operators.PROMISED, *operators.LOGICAL))}"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One thing wrong with a predicate; `path` leads from its root to the key or value meant."""
 
     path: Path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -11,6 +10,9 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
     Capitals do not count against a word: `$elemmatch` is near to `$elemMatch`.
     """
+    # Loaded with the first mistake: most processes never see one.
+    from difflib import get_close_matches
+
     spelling = {name.lower(): name for name in known}
     nearest = get_close_matches(word.lower(), spelling, n=1)
     return f'did you mean "{spelling[nearest[0]]}"?' if nearest else ""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
 
 from exporter.errors import REASONS, ApiError
 from exporter.model import Bot, Poll, PollState
-from exporter.store.views import BotView, PollView, SeriesView, Turn
+
+if TYPE_CHECKING:
+    from exporter.store.views import BotView, PollView
 
 _REASON_ROW: Final = {reason: row for row, reason in enumerate(REASONS)}
 
@@ -28,6 +31,15 @@ _OUTLIVES_A_CHANGE: Final = [
     "spell",
     "spell_since",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A poll began to fail, fails for another reason, or works again; `since` is steady seconds."""
+
+    kind: Literal["began", "changed", "ended"]
+    error: ApiError
+    since: float
 
 
 class Record:
@@ -132,6 +144,9 @@ class Record:
 
     def view(self, now: float, most_series: int) -> PollView:
         """Return what people are shown, at steady time `now`."""
+        # Here, since people seldom look.
+        from exporter.store.views import PollView, SeriesView
+
         rows = zip(self.poll.series[:most_series], self.counts, self.seen, strict=False)
         return PollView(
             poll=self.poll,
@@ -168,6 +183,8 @@ class BotRecord:
 
     def view(self, now: float) -> BotView:
         """Return what people are shown, at steady time `now`."""
+        from exporter.store.views import BotView
+
         return BotView(
             bot=self.bot,
             up=self.up,

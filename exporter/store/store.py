@@ -6,12 +6,15 @@ import heapq
 import itertools
 from collections.abc import Sequence
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from exporter.clock import Clock
 from exporter.errors import ApiError
 from exporter.model import Changes, Plan, Poll, PollChange
-from exporter.store.record import BotRecord, Record
-from exporter.store.views import BotView, PollView, Turn
+from exporter.store.record import BotRecord, Record, Turn
+
+if TYPE_CHECKING:
+    from exporter.store.views import BotView, PollView
 
 
 class Store:

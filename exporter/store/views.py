@@ -3,19 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from exporter.errors import ApiError
 from exporter.model import Bot, Poll, PollState, Series
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """A poll began to fail, fails for another reason, or works again; `since` is steady seconds."""
-
-    kind: Literal["began", "changed", "ended"]
-    error: ApiError
-    since: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,14 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from exporter.web.access import BasicAuth
 from exporter.web.asgi import Answer, App, Message, Receive, Scope, Send, encoded, header, text
 from exporter.web.aside import Aside
-from exporter.web.page import Painter, StatusPage
+
+if TYPE_CHECKING:
+    from exporter.web.page import Painter, StatusPage
 
 HEALTHY: Final = "/-/healthy"
 READY: Final = "/-/ready"
@@ -61,8 +63,13 @@ def build(
             doors.telemetry_path: _Route(answers.metrics),
         }
     )
-    app: App = BasicAuth(router, users, open_paths=(HEALTHY, READY)) if users else router
-    return _Stamp(app, (*_EVERYWHERE, *headers))
+    return _Stamp(_guarded(router, users) if users else router, (*_EVERYWHERE, *headers))
+
+
+def _guarded(app: App, users: Mapping[str, bytes]) -> App:
+    from exporter.web.access import BasicAuth
+
+    return BasicAuth(app, users, open_paths=(HEALTHY, READY))
 
 
 class _Stamp:
@@ -123,7 +130,6 @@ class _Answers:
 
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
-        self._painter = Painter(doors.telemetry_path)
         self._rendering = Aside(RENDERED_AT_ONCE, "page")
         self._reloading = Aside(1, "reloading")
 
@@ -136,6 +142,13 @@ class _Answers:
         nonce = secrets.token_urlsafe(16)
         html = await self._rendering.run(lambda: self._painter.paint(self._doors.status(), nonce))
         return Answer(200, html.encode(), _page_headers(nonce))
+
+    @cached_property
+    def _painter(self) -> Painter:
+        # Loaded with the first page: a sidecar's is seldom opened.
+        from exporter.web.page import Painter
+
+        return Painter(self._doors.telemetry_path)
 
     async def healthy(self, _scope: Scope) -> Answer:
         return _verdict(*self._doors.healthy())

@@ -23,8 +23,9 @@ from exporter.errors import (
 )
 from exporter.model import Bot, Config, Plan, Poll, PollState, Predicate, Query, Series, TokenSource, Variant
 from exporter.plan import keep_same, make_plan
+from exporter.store.record import Turn
 from exporter.store.store import Store
-from exporter.store.views import PollView, Turn
+from exporter.store.views import PollView
 
 ALL = 1000
 NEVER = PollState(False, 0.0, 0.0, 0.0, 0, 0, (0,) * len(REASONS))
