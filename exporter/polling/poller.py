@@ -228,7 +228,7 @@ class Poller:
 
     def _landed(self, flight: Flight) -> None:
         del self._flights[flight.poll.key]
-        if not self._flights:
+        if not self._flights and not self.alive:  # then `run_once` waits for the last
             self._changed.notify()
 
     # On a worker

@@ -25,6 +25,9 @@ from exporter.polling.calendar import DAY, next_beat, next_call
 FIRST_RUNS_WITHIN: Final = 5.0
 """Every poll runs first within this many seconds: a newcomer sees values at once."""
 
+FIRST_REQUESTS: Final = 100.0
+"""Requests a second that first runs are spread to, where that takes less time."""
+
 STEP: Final = 1.0
 """A wall clock that moved by more seconds than this against the steady one was set anew."""
 
@@ -117,12 +120,13 @@ class Timetable:
 
     def apply(self, plan: Plan) -> None:
         """Take a new plan: a poll that the old one shares keeps its beat, any other starts soon."""
-        entries = {}
-        for poll in plan.polls:
-            same = self._plan.get(poll.key)
-            keeps = same and same[0] is poll and (same[1] == plan.zone or poll.query.at is None)
-            entries[poll.key] = same if same and keeps else (poll, plan.zone, self._make(poll, plan.zone))
-        self._plan = entries
+        kept = {poll.key: entry for poll in plan.polls if (entry := self._kept(poll, plan.zone))}
+        requests = sum(len(poll.series) for poll in plan.polls if poll.key not in kept)
+        within = min(FIRST_RUNS_WITHIN, requests / FIRST_REQUESTS)
+        self._plan = {
+            poll.key: kept.get(poll.key) or (poll, plan.zone, self._make(poll, plan.zone, within))
+            for poll in plan.polls
+        }
         beats = [*self._chores, *(beat for _, _, beat in self._plan.values())]
         self._scheduler.jobs[:] = [beat.job for beat in beats]
         self._heap = []
@@ -146,10 +150,15 @@ class Timetable:
         entry = self._plan.get(key)
         return None if entry is None else entry[2].due
 
-    def _make(self, poll: Poll, zone: ZoneInfo) -> _Beat:
+    def _kept(self, poll: Poll, zone: ZoneInfo) -> tuple[Poll, ZoneInfo, _Beat] | None:
+        same = self._plan.get(poll.key)
+        keeps = same and same[0] is poll and (same[1] == zone or poll.query.at is None)
+        return same if keeps else None
+
+    def _make(self, poll: Poll, zone: ZoneInfo, first_within: float) -> _Beat:
         every, now = poll.query.every, self._clock.steady()
         phase = zlib.crc32("/".join(poll.key).encode()) / 2**32
-        first = now + phase * min(every, FIRST_RUNS_WITHIN)
+        first = now + phase * min(every, first_within)
         job = self._scheduler.every().second.do(lambda: self._start(poll, self._due))
         if poll.query.at is None:
             return _Interval(job, first, every, now + phase * every)

@@ -78,13 +78,22 @@ def test_every_poll_runs_first_within_five_seconds_and_within_its_interval(
 
 
 def test_first_runs_are_spread_and_the_same_in_every_process(kit: Kit) -> None:
-    plan = kit.plan([kit.bot()], [kit.query(f"query_{n}") for n in range(200)])
+    plan = kit.plan([kit.bot()], [kit.query(f"query_{n}") for n in range(600)])
     clock = kit.Clock()
     run = Run(clock, plan)
     run.walk(FIRST_RUNS_WITHIN)
     per_second = [sum(n <= at - 1000.0 < n + 1 for _, at, _ in run.starts) for n in range(5)]
-    assert all(25 <= runs <= 55 for runs in per_second)
+    assert all(90 <= runs <= 150 for runs in per_second)
     assert run.times("query_7")[0] - 1000.0 == pytest.approx(4.133541)
+
+
+@pytest.mark.parametrize(("queries", "within"), [(1, 0.01), (100, 1.0), (1000, FIRST_RUNS_WITHIN)])
+def test_a_few_first_runs_take_no_longer_than_their_requests_are_worth(
+    kit: Kit, queries: int, within: float
+) -> None:
+    run = Run(kit.Clock(), kit.plan([kit.bot()], [kit.query(f"query_{n}") for n in range(queries)]))
+    run.walk(within)
+    assert len({name for name, _, _ in run.starts}) == queries
 
 
 @given(intervals, st.lists(st.floats(0.0, 0.49), min_size=1, max_size=30))
