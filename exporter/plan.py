@@ -59,9 +59,10 @@ def share_out(config: Config, total: int) -> tuple[Plan, ...]:
 
 def _series(bot: Bot, query: Query) -> tuple[Series, ...]:
     shared = (("bot", bot.name), *bot.labels)
+    metric = query.metric  # one text for all of them
     return tuple(
         Series(
-            metric=query.metric,
+            metric=metric,
             labels=tuple(sorted((*shared, *variant.labels))),
             bot_id=bot.id,
             url=bot.api.url,

@@ -50,7 +50,6 @@ DOORS = {
 ONLY_WHEN_ASKED_FOR = (
     "anyio",
     "bcrypt",
-    "ctypes",
     "difflib",
     "exporter.config.web_config",
     "exporter.daemon.status",

@@ -9,6 +9,7 @@ once expanded.
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -172,10 +173,12 @@ class _Composer:
     def _scalar(self, event: Event, place: Place, path: str) -> Node:
         if any("\ud800" <= character <= "\udfff" for character in event.value):
             return self._refuse(place, path, "half a surrogate pair", "write the character itself")
+        # The same words stand in many queries; each series keeps its own.
+        text = sys.intern(event.value)
         if event.style is not None or event.tag is not None:
-            return Scalar(place, event.value)
+            return Scalar(place, text)
         try:
-            return Scalar(place, scalars.typed(event.value))
+            return Scalar(place, scalars.typed(text))
         except scalars.Ambiguous as trap:
             return self._refuse(place, path, trap.what, trap.advice)
 

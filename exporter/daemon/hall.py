@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 from collections.abc import Iterable, Mapping
@@ -163,6 +164,7 @@ class Daemon:
         self.problems = ()
         self.loaded_at = self.clock.wall()
         self.telemetry.reloaded(self.loaded_at)
+        _spare_the_collector()
         log.info(
             "configuration in use",
             extra=fields(
@@ -177,6 +179,14 @@ class Daemon:
     def _make_asker(self, bot: Bot) -> BotAsker:
         token = TokenReader(bot.token, self.environ)
         return BotAsker(bot, token, self.clock, partial(self.telemetry.attempted, bot.name))
+
+
+def _spare_the_collector() -> None:
+    """Keep what lives as long as the plan from being walked again and again: 0.1 s for 100,000 series."""
+    if gc.get_freeze_count():  # by a plan before this one, of which nothing may stay
+        gc.unfreeze()
+        gc.collect()
+    gc.freeze()
 
 
 def staged(config: Config, api_url: str) -> Config:

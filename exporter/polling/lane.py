@@ -78,7 +78,6 @@ class Lane:
         self.answering = False
         self.wakes_at = float("inf")
         self.proven: dict[tuple[Collection, tuple[str, ...]], DateFormat] = {}
-        self._urls: dict[tuple[Collection, str], str] = {}
         self._pace = Pace(bot.api.rate)
         if before and (before.bot.id, before.bot.api.url) == (bot.id, bot.api.url):
             self._pace = before._pace  # noqa: SLF001 - a lane's own kind
@@ -92,9 +91,8 @@ class Lane:
         self._ties = itertools.count()
 
     def renew(self) -> None:
-        """Forget what a reload may have changed: URLs prepared, proofs of date formats, orphans."""
+        """Forget what a reload may have changed: proofs of date formats, orphans."""
         self.proven.clear()
-        self._urls.clear()
         self.drop_orphans()
 
     def drop_orphans(self) -> None:
@@ -102,13 +100,6 @@ class Lane:
         self._ready = deque(question for question in self._ready if not question.owner.over)
         self._again = [entry for entry in self._again if not entry[2].owner.over]
         heapq.heapify(self._again)
-
-    def url(self, collection: Collection, text: str) -> str:
-        """Return the URL that counts an undated predicate, prepared once."""
-        url = self._urls.get((collection, text))
-        if url is None:
-            url = self._urls[collection, text] = self.asker.count_url(collection, text)
-        return url
 
     def add(self, question: Question) -> None:
         """Queue a question for its first attempt."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -56,7 +57,7 @@ class Record:
         self.poll = poll
         self.row = row
         self.counts: list[int | None] = [None] * len(poll.series)
-        self.seen = [0.0] * len(poll.series)
+        self.seen = array("d", bytes(8 * len(poll.series)))
         self.changed: set[int] = set()
         self.watched = False
         self.attempted = False

@@ -28,10 +28,7 @@ waits = st.floats(0.0, 3.0)
 class Nobody:
     """The asker of a lane whose attempts are made by the test."""
 
-    prepared = 0
-
     def count_url(self, collection: Collection, predicate_text: str) -> str:
-        self.prepared += 1
         return f"{collection} {predicate_text}"
 
     def count(self, url: str, collection: Collection, budget: float) -> int:
@@ -224,16 +221,6 @@ def test_orphans_are_dropped_wherever_they_wait(kit: Kit) -> None:
     assert lane.settle(flying, Unreachable("gone"), NOW)
     assert lane.take(NOW + 100.0).owner is other
     assert lane.next_at(NOW + 100.0) == math.inf
-
-
-def test_a_url_without_dates_is_prepared_once_until_the_lane_is_renewed(kit: Kit) -> None:
-    asker = Nobody()
-    lane = Lane(kit.bot(), asker, lambda: 0.0)
-    urls = {lane.url("messages", "{}") for _ in range(3)}
-    assert (urls, asker.prepared) == ({"messages {}"}, 1)
-    lane.renew()
-    lane.url("messages", "{}")
-    assert asker.prepared == 2
 
 
 def test_other_settings_free_a_bot_neither_of_its_pause_nor_of_its_rate(kit: Kit) -> None:
