@@ -193,11 +193,14 @@ class Stuck(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
         self.go = threading.Event()
+        self.nearly_done = threading.Event()
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         assert self.go.wait(30)
         self.lines.append(record.getMessage())
+        if len(self.lines) == logs.MOST_WAITING:
+            self.nearly_done.set()
 
 
 @pytest.fixture
@@ -213,6 +216,8 @@ def test_a_reader_that_stops_costs_lines_and_blocks_nobody_and_is_told_how_many(
         for number in range(logs.MOST_WAITING + 5):
             logging.getLogger("x").warning("line %d", number)
         stuck.go.set()
+        # The end itself is patient for a moment only, and ends the process where that is too short.
+        assert stuck.nearly_done.wait(30)
     assert writer.leave(3) == 3
     assert stuck.lines[:2] == ["line 0", "line 1"]
     assert stuck.lines.count("log lines were lost") == 1
