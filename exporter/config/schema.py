@@ -41,7 +41,7 @@ _DATES: Final[Words[DateSetting]] = words.choice((*DATE_FORMATS, "auto"))
 _STALE_AFTER: Final = words.duration("1ms", "10y")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class ApiSection:
     """How NativeChat is asked; a key left out is taken from the section above, or has its default."""
 
@@ -72,7 +72,7 @@ class ApiSection:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class BotSection:
     """One NativeChat bot."""
 
@@ -90,7 +90,7 @@ class BotSection:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class DefaultsSection:
     """What a query takes where it says nothing."""
 
@@ -102,7 +102,7 @@ class DefaultsSection:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class AlertSection:
     """When a query's values call for a person: one of rises_by, above and below."""
 
@@ -125,7 +125,7 @@ class AlertSection:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class QuerySection:
     """One named query: a metric."""
 
@@ -155,7 +155,7 @@ class QuerySection:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class ConfigSection:
     """A whole configuration file."""
 
