@@ -180,6 +180,7 @@ class World:
         self._open: list[tuple[float, int, Call]] = []
         self._ties = itertools.count()
         self._arrived = threading.Condition()
+        self._closed = False
         self.poller = Poller(
             self.clock,
             recorder=self.notes,
@@ -222,6 +223,8 @@ class World:
             self.most[bot.name] = max(self.most[bot.name], self.open(bot.name))
             self.most[""] = max(self.most[""], self.open())
             self._arrived.notify()
+            if self._closed:  # handed to a worker before the end, and begun after it
+                call.release.set()
         assert call.release.wait(PATIENCE)
         if isinstance(result, Exception):
             raise result
@@ -229,8 +232,10 @@ class World:
 
     def close(self) -> None:
         self.poller.stop()
-        for _, _, call in self._open:
-            call.release.set()
+        with self._arrived:
+            self._closed = True
+            for _, _, call in self._open:
+                call.release.set()
 
     def _settle(self) -> None:
         """Wait until each attempt in flight has arrived here, and each that has left is settled."""
