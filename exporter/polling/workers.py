@@ -12,6 +12,13 @@ from exporter.logs import fields
 log = logging.getLogger(__name__)
 
 
+class _Own(threading.local):
+    """What the calling thread is to do next; only a worker may take anything."""
+
+    may_take = False
+    job: Callable[[], None] | None = None
+
+
 class Workers:
     """At most `limit` daemon threads that run what they are handed, in order.
 
@@ -19,6 +26,9 @@ class Workers:
     as many as it likes.
 
     They are daemons: at the end of the process nothing waits for an answer that may never come.
+    A thread that hands on a job takes it itself once it is done: to wake another one for it costs half
+    as much as asking. Any further one goes to the others.
+
     What they are handed does not raise; a defect that makes it raise all the same is logged, told to
     `on_defect`, and costs no thread.
     """
@@ -30,9 +40,15 @@ class Workers:
         self._lock = threading.Lock()
         self._threads = 0
         self._unfinished = 0
+        self._own = _Own()
 
     def run(self, job: Callable[[], None]) -> None:
         """Have `job` run soon, on a new thread if no other is idle and the limit allows one."""
+        if self._own.may_take and self._own.job is None:
+            self._own.job = job
+            with self._lock:
+                self._unfinished += 1
+            return
         self._jobs.put(job)
         with self._lock:
             self._unfinished += 1
@@ -45,7 +61,10 @@ class Workers:
             self._jobs.put(None)
 
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
+        own = self._own
+        own.may_take = True
+        while (job := own.job or self._jobs.get()) is not None:
+            own.job = None
             try:
                 job()
             except Exception:

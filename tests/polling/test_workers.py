@@ -73,6 +73,28 @@ def test_a_limit_that_is_raised_gives_a_job_a_thread_whatever_ran_before() -> No
     workers.stop()
 
 
+def test_the_first_job_that_a_job_hands_on_stays_on_its_thread_and_any_other_finds_one() -> None:
+    workers, threads, ended = Workers(2, nothing), [], threading.Semaphore(0)
+
+    def note() -> None:
+        threads.append(threading.current_thread().name)
+        ended.release()
+
+    def hand_on() -> None:
+        note()
+        workers.run(note)
+        other = Jobs()
+        workers.run(other)
+        other.wait_for(1)  # on the other thread, while this one is not done
+        other.go.set()
+
+    workers.run(hand_on)
+    for _ in range(2):
+        assert ended.acquire(timeout=PATIENCE)
+    assert threads == ["worker-1", "worker-1"]
+    workers.stop()
+
+
 def test_a_job_that_raises_is_logged_told_and_costs_no_thread(caplog: pytest.LogCaptureFixture) -> None:
     told = threading.Semaphore(0)
     workers = Workers(1, told.release)
