@@ -39,11 +39,11 @@ DOORS = {
     "h11": ("web/",),
     "mongomock": ("simulator/",),
     "prometheus_client": ("exposition/",),
-    "requests": ("nativechat/client.py",),
+    "requests": ("nativechat/client.py", "nativechat/transport.py"),
     "schedule": ("polling/timetable.py",),
     "starlette": ("simulator/",),
     "time": ("clock.py",),
-    "urllib3": ("nativechat/client.py",),
+    "urllib3": ("nativechat/client.py", "nativechat/transport.py"),
     "yaml": ("config/source.py", "language/yaml_text.py"),  # the way in, and the way out
 }
 

@@ -12,7 +12,6 @@ import click
 from click.core import ParameterSource
 
 import exporter
-from exporter.blueprints import links
 from exporter.errors import ConfigError, Place, Problem
 from exporter.language import durations
 
@@ -90,14 +89,6 @@ _config_file = partial(
 )
 config_file = _config_file(callback=_here)
 config_file_or_shipped = _config_file(callback=_here_or_shipped)
-
-
-runbook_url = flag(
-    "runbook-url",
-    "runbook",
-    default=links.RUNBOOK,
-    help="The page that alerts lead to; a section of it has the alert's name.",
-)
 
 
 def logging_flags(command: Command) -> Command:

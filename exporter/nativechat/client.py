@@ -1,24 +1,17 @@
-"""Asks NativeChat's Conversations history API; the one door to requests."""
+"""Asks NativeChat's Conversations history API."""
 
 from __future__ import annotations
 
-import socket
-import ssl
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from http.client import HTTPException
-from pathlib import Path
-from typing import Any, Final, TypeAlias, TypeVar, cast
+from typing import Final, TypeAlias, TypeVar, cast
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
-from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ClosedPoolError, HTTPError, NewConnectionError
+from requests.utils import get_environ_proxies
+from urllib3.exceptions import ClosedPoolError, HTTPError
 from urllib3.response import HTTPResponse
 
 from exporter.clock import Clock
@@ -28,7 +21,7 @@ from exporter.nativechat.attempt import Attempt, TooMuch
 from exporter.nativechat.endpoints import COUNT, ROWS, Endpoint
 from exporter.nativechat.failures import bad_answer, by_cause, by_status, read_retry_after
 from exporter.nativechat.headers import request_headers
-from exporter.nativechat.sockets import dial, tls_context
+from exporter.nativechat.transport import Transport
 
 _HEADERS_ROOM: Final = 256 * 1024
 _LARGEST_ERROR: Final = 64 * 1024
@@ -67,7 +60,7 @@ class Client:
         self._clock = clock
         self._on_attempt = on_attempt
         self._attempt = Attempt(clock)
-        self._adapter = _Adapter(self._attempt, bot.api.ca_file, bot.api.concurrency)
+        self._transport = Transport(self._attempt, bot.api.ca_file, bot.api.concurrency)
         self._proxies = get_environ_proxies(bot.api.url, no_proxy=None)
 
     def count_url(self, collection: Collection, predicate_text: str) -> str:
@@ -98,7 +91,7 @@ class Client:
 
     def close(self) -> None:
         """Close the idle connections; one that is in use closes when its attempt ends."""
-        self._adapter.close()
+        self._transport.close()
 
     def _ask(self, endpoint: Endpoint[Answer], url: str, collection: Collection, budget: float) -> Answer:
         attempt, what = self._attempt, f"GET {endpoint.path(collection)}"
@@ -139,7 +132,7 @@ class Client:
         attempt = self._attempt
         while True:
             try:
-                response = self._adapter.send(request, stream=True, proxies=self._proxies)
+                response = self._transport.send(request, stream=True, proxies=self._proxies)
                 return cast("HTTPResponse", response.raw)
             except requests.ConnectionError as exc:
                 # A server closed an idle connection just as it was used again. That is no failure of
@@ -184,72 +177,3 @@ def _receive(response: HTTPResponse, largest: int) -> bytes:
         response.close()
         response.release_conn()
     return body
-
-
-class _Adapter(HTTPAdapter):
-    """The transport of one bot: one pool, sockets bounded by the attempt, one TLS context.
-
-    It leaves out what requests does at each call and a count has no use for: finding the pool again,
-    loading the certificates again for a new connection, collecting cookies.
-    """
-
-    def __init__(self, attempt: Attempt, ca_file: Path | None, width: int) -> None:
-        super().__init__(pool_connections=1, pool_maxsize=width)
-        self._bounds = attempt
-        self._ca_file = ca_file
-        self._lock = threading.Lock()
-        self._pool: HTTPConnectionPool | None = None
-
-    def get_connection_with_tls_context(
-        self, request: requests.PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
-    ) -> HTTPConnectionPool:
-        with self._lock:
-            if self._pool is None:
-                pool = super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
-                self._pool = cast("HTTPConnectionPool", pool)
-                _bound(self._pool, self._bounds)
-            return self._pool
-
-    def build_connection_pool_key_attributes(
-        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
-    ) -> tuple[Any, Any]:
-        host, tls = super().build_connection_pool_key_attributes(request, verify, cert)
-        return host, {"ssl_context": self._context()} if host["scheme"] == "https" else tls
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        context = self._context() if proxy.startswith("https:") else None
-        return super().proxy_manager_for(proxy, proxy_ssl_context=context, **kwargs)
-
-    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Leave verification to the TLS context, which always verifies."""
-
-    def build_response(self, req: Any, resp: Any) -> requests.Response:  # noqa: ARG002 - an override
-        response = requests.Response()
-        response.raw = resp
-        return response
-
-    def close(self) -> None:
-        super().close()
-        with self._lock:
-            if self._pool is not None:
-                self._pool.close()
-
-    def _context(self) -> ssl.SSLContext:
-        return tls_context(self._bounds, self._ca_file, default=DEFAULT_CA_BUNDLE_PATH)
-
-
-def _bound(pool: HTTPConnectionPool, attempt: Attempt) -> None:
-    def connect(self: HTTPConnection) -> socket.socket:
-        try:
-            return dial(attempt, self.host, self.port, self.socket_options or ())
-        except OSError as exc:
-            # A bare reset urllib3 would take for one after the answer, and go on without a socket.
-            raise NewConnectionError(self, "no connection") from exc
-
-    class Plain(HTTPConnection):
-        _new_conn = connect
-
-    class Tls(HTTPSConnection):
-        _new_conn = connect
-
-    pool.ConnectionCls = Tls if isinstance(pool, HTTPSConnectionPool) else Plain

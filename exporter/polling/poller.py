@@ -231,8 +231,6 @@ class Poller:
         if not self._flights and not self.alive:  # then `run_once` waits for the last
             self._changed.notify()
 
-    # On a worker
-
     def _attempt(self, lane: Lane, question: Question) -> None:
         count: int | None = None
         error: ApiError | None = None

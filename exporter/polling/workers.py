@@ -26,8 +26,8 @@ class Workers:
     as many as it likes.
 
     They are daemons: at the end of the process nothing waits for an answer that may never come.
-    A thread that hands on a job takes it itself once it is done: to wake another one for it costs half
-    as much as asking. Any further one goes to the others.
+    A thread that hands on a job, which it does last of all, takes it itself: to wake another thread for it
+    would only cost. Any further one goes to the others.
 
     What they are handed does not raise; a defect that makes it raise all the same is logged, told to
     `on_defect`, and costs no thread.
