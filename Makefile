@@ -32,7 +32,7 @@ check: $(VENV)/.dev ## lint, formatting, types, security, and files that are gen
 	$(BIN)/python -m tools.audit constraints/runtime.txt
 	@$(BIN)/python -m tools.generate --check
 
-bench: $(VENV)/.dev ## measure memory, start and speed
+bench: $(VENV)/.dev ## measure speed and size beside what else one could use, against the targets
 	$(BIN)/python -m bench
 
 SECONDS ?= 300
@@ -96,6 +96,7 @@ constraints: ## pin the newest versions of everything, with hashes
 	$(COMPILE) -o constraints/demo.txt -c constraints/build.txt -c constraints/runtime.txt --build-deps-for editable --extra simulate
 	$(COMPILE) -o constraints/dev.txt -c constraints/demo.txt --build-deps-for editable --extra dev
 	$(COMPILE) -o constraints/chart.txt -c constraints/dev.txt --build-deps-for editable --extra chart
+	$(COMPILE:pyproject.toml=bench/peers.in) -o bench/peers.txt
 
 # .demo, .dev and .chart are stamps: made anew when their constraints or pyproject.toml change.
 $(VENV)/.%: constraints/%.txt pyproject.toml | $(VENV)/pyvenv.cfg

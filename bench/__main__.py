@@ -6,27 +6,62 @@ import argparse
 import os
 import platform
 import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from bench import counts, memory, scrape, start
-from bench.figure import HEAD
+from bench import breakeven, counts, growth, history, lag, load, machine, peers, rest, rounds, scrape, start
+from bench.figure import HEAD, Report
+from bench.scale import RESULT, TRIAL, Peers
 from exporter import __version__
 from exporter.cli.table import columns
 
-MEASUREMENTS: Final = ((memory.measure, 5), (start.measure, 9), (scrape.measure, 15), (counts.measure, 15))
-"""Each measurement, and how often it is repeated."""
+MEASUREMENTS: Final = (counts, rounds, scrape, growth, load, start, rest, lag)
 
 
 def main() -> int:
     """Measure, print, judge."""
     flags = argparse.ArgumentParser(prog="python -m bench", description="Measure the exporter.")
-    flags.add_argument("--quick", action="store_true", help="measure each only once: a trial, not a result")
-    quick = flags.parse_args().quick
-    figures = [measure(1 if quick else repetitions) for measure, repetitions in MEASUREMENTS]
+    flags.add_argument("--quick", action="store_true", help="little of everything, and all at once: a trial")
+    flags.add_argument(
+        "--without-peers", action="store_true", help="do not install and measure other exporters"
+    )
+    flags.add_argument("--only", action="append", choices=_names(), help="this measurement; repeatable")
+    chosen = flags.parse_args()
+    others = Peers(missing="left out as asked") if chosen.without_peers else peers.install()
+    scale = TRIAL if chosen.quick else RESULT
+    machine_before, began = machine.look(), time.monotonic()
+    with ThreadPoolExecutor(len(MEASUREMENTS) if chosen.quick else 1) as pool:
+        asked = [
+            pool.submit(module.measure, scale, others)
+            for module, name in zip(MEASUREMENTS, _names(), strict=True)
+            if not chosen.only or name in chosen.only
+        ]
+        reports = [one.result() for one in asked]
+    took = time.monotonic() - began
+    print(_text(reports, others))
+    if not chosen.quick:
+        print(history.compare([figure for report in reports for figure in report.figures]))
+    print(f"Took {took / 60:.1f} minutes; {machine.look().told_since(machine_before)}")
+    return 0 if all(figure.met for report in reports for figure in report.figures) else 1
+
+
+def _names() -> tuple[str, ...]:
+    return tuple(module.__name__.removeprefix("bench.") for module in MEASUREMENTS)
+
+
+def _text(reports: Sequence[Report], others: Peers) -> str:
     where = f"nativechat-exporter {__version__}, Python {platform.python_version()}, {os.cpu_count()} cores"
-    table = columns(HEAD, [figure.row() for figure in figures])
-    sys.stdout.write(f"{where}; medians, with the least and the greatest\n\n{table}\n")
-    return 0 if all(figure.met for figure in figures) else 1
+    parts = [f"{where}; medians, with the least and the greatest"]
+    if others.missing:
+        parts.append(f"!!! NOT MEASURED: query-exporter and prometheus-es-exporter: {others.missing}")
+    parts.append(columns(HEAD, [figure.row() for report in reports for figure in report.figures]))
+    parts += [report.appendix for report in reports if report.appendix]
+    costs = {name: cost for report in reports for name, cost in report.costs.items()}
+    if costs.keys() >= {"count", "line", "memory"}:
+        parts.append(breakeven.table(costs))
+    return "\n\n".join((*parts, ""))
 
 
 if __name__ == "__main__":

@@ -1,58 +1,75 @@
-"""How much of a core one count costs, from its URL to its number."""
+"""How much CPU one count takes, all included: schedule, request, parsing, store, metrics and a scrape."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack
 from typing import Final
+from urllib.parse import quote
 
-import requests
-from requests.adapters import HTTPAdapter
+from bench import configs, subjects
+from bench.configs import BOT_ID, Group
+from bench.figure import Figure, Report, Target, Turns
+from bench.pages import Reader
+from bench.processes import Subject
+from bench.scale import Peers, Scale
+from bench.subjects import Responder
 
-from bench.figure import Figure, Target, interleaved
-from bench.processes import ENVIRON, responder
-from exporter.clock import SystemClock
-from exporter.config.secrets import TokenReader
-from exporter.model import Api, Bot, TokenSource
-from exporter.nativechat.client import Client
-
-_BUDGET: Final = 10.0
-_PREDICATE: Final = '{"Data.channel.ProviderName":"viber"}'
-
-
-def measure(repetitions: int) -> Figure:
-    """Measure the CPU of Client.count, beside that of sending the same request by requests' adapter."""
-    with responder() as url, _counting(url) as ours, _sending(url) as theirs:
-        pair = interleaved(lambda: _microseconds(ours), lambda: _microseconds(theirs), repetitions)
-    return Figure("CPU per count", " µs", pair[0], "HTTPAdapter.send", pair[1], Target(1.6, "ratio"))
+_REPETITIONS: Final = 5
+_EVERY: Final = 2
+_VALUES: Final = 10
+_ES_QUERIES: Final = 300
+_PREDICATE: Final = '{"Data.query":"counts-0","Data.channel":"value-0"}'
 
 
-@contextmanager
-def _counting(url: str) -> Iterator[Callable[[], object]]:
-    source = TokenSource(env="BENCH_TOKEN")
-    bot = Bot("main", ENVIRON["BENCH_ID"], source, api=Api(url=url))
-    client = Client(bot, TokenReader(source, ENVIRON), SystemClock())
-    at = client.count_url("conversations", _PREDICATE)
-    yield lambda: client.count(at, "conversations", _BUDGET)
-    client.close()
+def measure(scale: Scale, peers: Peers) -> Report:
+    """Let one after the other count for a while, and divide its CPU by what the API answered to it."""
+    series = scale.sizes[1]
+    group = Group("counts", series // _VALUES, _VALUES, f"{_EVERY}s")
+    turns = Turns()
+    with ExitStack() as stack:
+        api = stack.enter_context(subjects.responder())
+        config = configs.exporter(api.api, group)
+        others = {
+            "ours": stack.enter_context(subjects.ours(config)),
+            "baseline": stack.enter_context(subjects.baseline(config)),
+        }
+        if peers.es_exporter:
+            es = subjects.es_exporter(peers.es_exporter, api, min(series, _ES_QUERIES), every=1)
+            others["es"] = stack.enter_context(es)
+        url = f"{api.api}/bots/{BOT_ID}/conversations/_count?query={quote(_PREDICATE)}"
+        loops = {name: stack.enter_context(subjects.loop(name, url)) for name in ("adapter", "client")}
+        for name, subject in others.items():
+            subject.until_counted(min(series, _ES_QUERIES) if name == "es" else series)
+            subject.freeze()
+        for _ in range(scale.times(_REPETITIONS)):
+            for name, subject in others.items():
+                turns.take(name, _cost(subject, api, scale.window(_EVERY)))
+            for name, loop in loops.items():
+                turns.take(name, loop.microseconds(int(scale.window(1000))))
+    return Report(_figures(series, turns), costs={"count": turns["ours"].median})
 
 
-@contextmanager
-def _sending(url: str) -> Iterator[Callable[[], object]]:
-    headers = {
-        "Authorization": f"Bot-Server-Access-Token {ENVIRON['BENCH_TOKEN']}",
-        "Content-Type": "application/json",
-    }
-    at = f"{url}/bots/{ENVIRON['BENCH_ID']}/conversations/_count"
-    request = requests.Request("GET", at, headers, params={"query": _PREDICATE}).prepare()
-    with closing(HTTPAdapter()) as adapter:
-        yield lambda: adapter.send(request, timeout=_BUDGET).content
+def _cost(subject: Subject, api: Responder, seconds: float) -> float:
+    with subject.awake(), Reader(subject.port) as reader:
+        api.log()
+        began = subject.cpu()
+        time.sleep(seconds)
+        reader.read()
+        asked = len(api.log())
+        return (subject.cpu() - began) / asked * 1e6
 
 
-def _microseconds(ask: Callable[[], object]) -> float:
-    times = 500
-    began = time.process_time()
-    for _ in range(times):
-        ask()
-    return (time.process_time() - began) / times * 1e6
+def _figures(series: int, turns: Turns) -> tuple[Figure, ...]:
+    rows = (
+        ("baseline", "the script by hand", Target(0.6, "ratio")),
+        ("adapter", "HTTPAdapter.send alone", Target(1.6, "ratio")),
+        ("client", "http.client alone", None),
+        ("es", "prometheus-es-exporter", None),
+    )
+    what = f"CPU per count, {series:,} series"
+    return tuple(
+        Figure(what, " µs", turns["ours"], beside, turns[name], target)
+        for name, beside, target in rows
+        if name in turns
+    )

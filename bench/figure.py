@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import median
 from typing import Literal
 
@@ -19,63 +19,113 @@ class Sample:
         """The middle of all repetitions, which one disturbed by the machine does not move."""
         return median(self.values)
 
+    def scaled(self, factor: float) -> Sample:
+        """Return the same in another unit."""
+        return Sample(tuple(value * factor for value in self.values))
+
     def text(self, unit: str = "") -> str:
-        """Return the median, with the least and the greatest."""
-        low, middle, high = (f"{value:.3g}" for value in (min(self.values), self.median, max(self.values)))
-        return f"{middle}{unit} ({low} to {high})"
+        """Return the median, with the least and the greatest where there are several."""
+        middle = f"{number(self.median)}{unit}"
+        if len(self.values) == 1:
+            return middle
+        return f"{middle} ({number(min(self.values))} to {number(max(self.values))})"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The most that ours may be: in its own unit, or in multiples of what stands beside it."""
+    """A limit for ours: in its own unit, or in multiples of what stands beside it.
 
-    most: float
+    It is the most that ours may be, or with `least` the least that it must be.
+    """
+
+    limit: float
     of: Literal["ours", "ratio"]
+    least: bool = False
+
+    def text(self, unit: str) -> str:
+        """Return the target as the table shows it."""
+        return f"{'≥' if self.least else '≤'} {number(self.limit)}{' of it' if self.of == 'ratio' else unit}"
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One row of the table."""
+    """One row of the table; repetitions of `ours` and `theirs` were taken in turns."""
 
     what: str
     unit: str
     ours: Sample
-    beside: str
-    theirs: Sample
-    target: Target
+    beside: str = ""
+    theirs: Sample | None = None
+    target: Target | None = None
 
     @property
-    def ratio(self) -> Sample:
+    def ratio(self) -> Sample | None:
         """Ours over theirs, for each pair of repetitions that were made one after the other."""
+        if self.theirs is None or not all(self.theirs.values):
+            return None
+        if len(self.ours.values) != len(self.theirs.values):
+            return Sample((self.ours.median / self.theirs.median,))
         pairs = zip(self.ours.values, self.theirs.values, strict=True)
         return Sample(tuple(ours / theirs for ours, theirs in pairs))
 
     @property
     def met(self) -> bool:
-        """Whether the median meets the target."""
-        measured = self.ours if self.target.of == "ours" else self.ratio
-        return measured.median <= self.target.most
+        """Whether the median meets the target, if there is one."""
+        if self.target is None:
+            return True
+        judged = self.ours if self.target.of == "ours" else self.ratio
+        if judged is None:
+            return False
+        return judged.median >= self.target.limit if self.target.least else judged.median <= self.target.limit
 
     def row(self) -> tuple[str, ...]:
         """Return the cells of the table, in the order of `HEAD`."""
-        of_what = self.unit if self.target.of == "ours" else " of it"
         return (
             self.what,
             self.ours.text(self.unit),
             self.beside,
-            self.theirs.text(self.unit),
-            self.ratio.text(),
-            f"≤ {self.target.most:g}{of_what}",
-            "met" if self.met else "MISSED",
+            self.theirs.text(self.unit) if self.theirs else "",
+            self.ratio.text() if self.ratio else "",
+            self.target.text(self.unit) if self.target else "",
+            "" if self.target is None else "met" if self.met else "MISSED",
         )
 
 
 HEAD = ("WHAT", "OURS", "BESIDE", "THAT", "RATIO", "TARGET", "")
 
 
-def interleaved(
-    ours: Callable[[], float], theirs: Callable[[], float], repetitions: int
-) -> tuple[Sample, Sample]:
-    """Measure both in turns, so that whatever else the machine does meets both alike."""
-    pairs = [(ours(), theirs()) for _ in range(repetitions)]
-    return Sample(tuple(pair[0] for pair in pairs)), Sample(tuple(pair[1] for pair in pairs))
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one measurement gives: its figures, a table of its own if it has one, and costs by name."""
+
+    figures: tuple[Figure, ...]
+    appendix: str = ""
+    costs: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Turns:
+    """Repetitions of several measurements, taken in turns: whatever else the machine does meets all."""
+
+    taken: dict[str, list[float]] = field(default_factory=dict)
+
+    def take(self, name: str, value: float) -> None:
+        """Keep one repetition of a measurement."""
+        self.taken.setdefault(name, []).append(value)
+
+    def __getitem__(self, name: str) -> Sample:
+        return Sample(tuple(self.taken[name]))
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.taken
+
+
+def percentile(values: Iterable[float], share: float) -> float:
+    """Return the value that so large a share of all values does not exceed."""
+    ordered: Sequence[float] = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def number(value: float) -> str:
+    """Return a number with three digits that count, and no exponent."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -1,129 +1,159 @@
-"""Starts what is measured from outside: the responder, a daemon, a bare interpreter."""
+"""Starts processes and looks at them from outside: their CPU, their memory, their wake-ups."""
 
 from __future__ import annotations
 
-import http.client
-import json
 import os
 import re
+import signal
+import socket
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Final, TypeVar
 
-BARE: Final = "import requests, prometheus_client, yaml, schedule"
-"""What any exporter written with the four packages of the card begins with."""
+from bench.configs import ENVIRON
+from bench.pages import Reader
 
-ENVIRON: Final = {"BENCH_ID": "5990b7b5d57ae86c1b2dfd6e", "BENCH_TOKEN": "made-up-token"}
+PATIENCE: Final = 120.0
+"""Seconds after which whatever is waited for will not come."""
 
-_PATIENCE: Final = 60.0
+_LOOK: Final = 0.002
+"""Seconds between two looks at a process that starts."""
 
+_COUNT: Final = b"\nnativechat_query_"
 
-@contextmanager
-def responder() -> Iterator[str]:
-    """Run the responder in a process of its own; gives the URL of its API."""
-    with _ended(
-        subprocess.Popen([sys.executable, "-m", "bench.responder"], stdout=subprocess.PIPE)
-    ) as process:
-        yield f"http://127.0.0.1:{int(_first_line(process))}/v1"
+AnyPopen = TypeVar("AnyPopen", "subprocess.Popen[bytes]", "subprocess.Popen[str]")
 
 
-def configuration(url: str, queries: int, values: int) -> str:
-    """Return a configuration with so many queries of so many series, each asked every second."""
-    lines = [
-        f"api: {{url: {url}, rate: none}}",
-        "max_series: 100000",
-        "bots: [{name: main, id: {env: BENCH_ID}, token: {env: BENCH_TOKEN}}]",
-        "defaults: {every: 1s, stale_after: 1d}",
-        "queries:",
-    ]
-    labels = ", ".join(f"value_{number}" for number in range(values))
-    for number in range(queries):
-        lines += [
-            f"  - name: query_{number}",
-            "    collection: conversations",
-            f"    labels: {{channel: [{labels}]}}",
-            '    query: {Data.channel.ProviderName: "{channel}"}',
-        ]
-    return "\n".join(lines)
+class Subject:
+    """A process that serves a page of metrics; `lines` of it stand for one count."""
 
+    def __init__(
+        self, process: subprocess.Popen[bytes], began: float, port: int, log: Path, lines: int
+    ) -> None:
+        self.port = port
+        self._process = process
+        self._began = began
+        self._log = log
+        self._lines = lines
 
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A daemon that listens."""
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
 
-    pid: int
-    address: str
+    def cpu(self) -> float:
+        """Return the seconds of CPU it has used in all its threads."""
+        # The clock that clock_getcpuclockid(3) gives, which Python lacks: it counts nanoseconds, where
+        # /proc/PID/stat counts hundredths of a second.
+        return time.clock_gettime((~self.pid << 3) | 2)
 
-    def get(self, path: str) -> tuple[int, bytes]:
-        """Return the status and body of one answer."""
-        connection = http.client.HTTPConnection(self.address, timeout=_PATIENCE)
+    def resident(self) -> float:
+        """Return the memory it holds, in bytes."""
+        return resident(self.pid)
+
+    def wakes(self) -> int:
+        """Return how often its threads went to sleep, each time to be woken."""
+        tasks = Path(f"/proc/{self.pid}/task").iterdir()
+        return sum(_number("voluntary_ctxt_switches", task / "status") for task in tasks)
+
+    @contextmanager
+    def awake(self, settling: float = 0.3) -> Iterator[None]:
+        """Let it run for some seconds and then for the body of a `with`; it is stopped afterwards."""
+        os.kill(self.pid, signal.SIGCONT)
+        time.sleep(settling)
         try:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
+            yield
         finally:
-            connection.close()
+            self.freeze()
 
-    def until_ready(self) -> None:
-        """Wait until every query has been asked; raise TimeoutError where that takes too long."""
-        limit = time.monotonic() + _PATIENCE
-        while (answer := self.get("/-/ready"))[0] != 200:
-            if time.monotonic() > limit:
-                raise TimeoutError(answer[1].decode())
-            time.sleep(0.1)
+    def freeze(self) -> None:
+        """Stop it where it is, so that it takes nothing from the others."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def page(self) -> bytes:
+        """Return its page as it is without compression."""
+        with Reader(self.port, gzip=False) as reader:
+            return reader.read()
+
+    def until_answers(self) -> float:
+        """Wait for its first page; return how many seconds after its start that came."""
+        return self.until(lambda: bool(self.page()), _LOOK)
+
+    def until_counted(self, counts: int, pause: float = 0.1) -> float:
+        """Wait until its page shows so many counts; return how many seconds after its start that was."""
+        return self.until(lambda: self.page().count(_COUNT) >= counts * self._lines, pause)
+
+    def until(self, holds: Callable[[], bool], pause: float) -> float:
+        """Wait until something holds; return how many seconds after its start that was."""
+        while time.perf_counter() - self._began < PATIENCE:
+            try:
+                if holds():
+                    return time.perf_counter() - self._began
+            except OSError:  # it does not listen yet
+                pass
+            if self._process.poll() is not None:
+                break
+            time.sleep(pause)
+        said = self._log.read_text("utf-8", "replace")[-2000:]
+        raise RuntimeError(f"no answer from {self._process.args!r}; it said: {said}")
 
 
 @contextmanager
-def daemon(config: str) -> Iterator[Running]:
-    """Run the daemon with a configuration; gives it as soon as it listens."""
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "config.yaml"
-        file.write_text(config, "utf-8")
-        command = [sys.executable, "-m", "exporter", "run", f"--config.file={file}"]
-        process = subprocess.Popen(
-            [*command, "--web.listen-address=127.0.0.1:0", "--log.format=json"],
-            stderr=subprocess.PIPE,
-            env={**os.environ, **ENVIRON},
-        )
+def serving(command: Callable[[Path, int], Sequence[str]], lines: int = 1) -> Iterator[Subject]:
+    """Run a command that serves; it is made from a folder for its files and a free port."""
+    with TemporaryDirectory() as name, socket.socket() as place:
+        place.bind(("127.0.0.1", 0))
+        port = place.getsockname()[1]
+        words = command(Path(name), port)
+        place.close()
+        log = Path(name) / "log"
+        with log.open("wb") as said:
+            began = time.perf_counter()
+            process = subprocess.Popen(words, stdout=said, stderr=said, env={**os.environ, **ENVIRON})
         with _ended(process):
-            assert process.stderr is not None
-            events = (json.loads(line) for line in process.stderr)
-            address = next(event["address"] for event in events if event["msg"] == "listening")
-            yield Running(process.pid, address)
+            yield Subject(process, began, port, log, lines)
 
 
 @contextmanager
-def bare() -> Iterator[int]:
-    """Run an interpreter that has imported the four packages and waits; gives its process id."""
-    script = f"{BARE}; print(flush=True); input()"
+def talking(*words: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a command that is spoken to by its input and output."""
     pipe = subprocess.PIPE
-    with _ended(subprocess.Popen([sys.executable, "-c", script], stdin=pipe, stdout=pipe)) as process:
-        _first_line(process)
-        yield process.pid
+    with _ended(subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True)) as process:
+        yield process
+
+
+def first_line(process: subprocess.Popen[str]) -> str:
+    """Return the next line a process says; raise where it ended instead."""
+    assert process.stdout is not None
+    if not (line := process.stdout.readline()):
+        raise RuntimeError(f"{process.args!r} ended")
+    return line
 
 
 def resident(pid: int) -> float:
-    """Return the memory a process holds, in MB of 1,000,000 bytes."""
-    found = re.search(r"^VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text("ascii"), re.MULTILINE)
+    """Return the memory a process holds, in bytes."""
+    return 1024.0 * _number("VmRSS", Path(f"/proc/{pid}/status"))
+
+
+def _number(name: str, file: Path) -> int:
+    found = re.search(rf"^{name}:\s+(\d+)", file.read_text("ascii"), re.MULTILINE)
     assert found is not None
-    return int(found[1]) * 1024 / 1e6
-
-
-def _first_line(process: subprocess.Popen[bytes]) -> bytes:
-    assert process.stdout is not None
-    return process.stdout.readline()
+    return int(found[1])
 
 
 @contextmanager
-def _ended(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+def _ended(process: AnyPopen) -> Iterator[AnyPopen]:
     try:
         yield process
     finally:
+        process.send_signal(signal.SIGCONT)
         process.terminate()
-        process.communicate(timeout=_PATIENCE)
+        try:
+            process.communicate(timeout=10.0)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()

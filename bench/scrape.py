@@ -1,63 +1,56 @@
-"""How long a scrape of 1,000 series takes while none of them changes."""
+"""How long a scrape of many series takes when a hundredth has changed, compressed as for Prometheus."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from pathlib import Path
+from contextlib import ExitStack
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from bench import configs, subjects
+from bench.configs import Group
+from bench.figure import Figure, Report, Target, Turns
+from bench.pages import Reader
+from bench.scale import Peers, Scale
 
-from bench.figure import Figure, Target, interleaved
-from bench.processes import ENVIRON, configuration
-from exporter.clock import SystemClock
-from exporter.config.load import parse
-from exporter.exposition.exposition import Exposition
-from exporter.exposition.telemetry import Telemetry
-from exporter.plan import make_plan
-from exporter.store.store import Store
-
-_SERIES: Final = 1_000
-_QUERIES: Final = 10
+_REPETITIONS: Final = 20
+_PACE: Final = 1.0
+"""Seconds from scrape to scrape; the queries that change are asked as often."""
 
 
-def measure(repetitions: int) -> Figure:
-    """Measure a scrape with everything on the page, beside generate_latest of as many gauges alone."""
-    exposition, registry = _exposition(), _gauges()
-    pair = interleaved(
-        lambda: _milliseconds(lambda: exposition.scrape("text/plain", "")),
-        lambda: _milliseconds(lambda: generate_latest(registry)),
-        repetitions,
+def groups(series: int, every: str) -> tuple[Group, ...]:
+    """Return the queries of a page on which one series in a hundred is counted anew all the time."""
+    return Group("still", series // 100, 100, "1d"), Group("moving", 1, series // 100, every)
+
+
+def measure(scale: Scale, peers: Peers) -> Report:  # noqa: ARG001 - theirs cannot be kept from changing
+    """Scrape ours, the script's and a web server's page that never changes, one after the other."""
+    series = scale.sizes[2]
+    with ExitStack() as stack:
+        api = stack.enter_context(subjects.responder())
+        config = configs.exporter(api.api, *groups(series, "1s"))
+        exporter = stack.enter_context(subjects.ours(config))
+        script = stack.enter_context(subjects.baseline(config))
+        for subject in (exporter, script):
+            subject.until_counted(series)
+        floor = stack.enter_context(subjects.static(exporter.page()))
+        floor.until_answers()
+        readers = {
+            name: stack.enter_context(Reader(subject.port))
+            for name, subject in {"ours": exporter, "static": floor, "baseline": script}.items()
+        }
+        for reader in readers.values():
+            reader.read()
+        turns, began = Turns(), time.monotonic()
+        for _ in range(scale.times(_REPETITIONS)):
+            time.sleep((began - time.monotonic()) % _PACE)
+            for name, reader in readers.items():
+                turns.take(name, reader.seconds() * 1e3)
+    what = f"scrape of {series:,} series, 1 % changed, gzip"
+    return Report(
+        (
+            Figure(
+                what, " ms", turns["ours"], "the script by hand", turns["baseline"], Target(0.05, "ratio")
+            ),
+            Figure(what, " ms", turns["ours"], "a static page", turns["static"], Target(1.5, "ratio")),
+        )
     )
-    what = "scrape of 1,000 series"
-    return Figure(what, " ms", pair[0], "generate_latest", pair[1], Target(0.25, "ratio"))
-
-
-def _exposition() -> Exposition:
-    config = configuration("http://127.0.0.1:1/v1", _QUERIES, _SERIES // _QUERIES)
-    plan = make_plan(parse(config.encode(), Path("config.yaml"), ENVIRON).config)
-    store = Store(SystemClock())
-    exposition = Exposition(Telemetry(0, 1), store.take_changes)
-    exposition.apply(plan, with_it=lambda: store.apply(plan))
-    for poll in plan.polls:
-        for row in range(len(poll.series)):
-            store.counted(poll, row, 12_345 + row)
-    return exposition
-
-
-def _gauges() -> CollectorRegistry:
-    registry = CollectorRegistry()
-    for number in range(_QUERIES):
-        gauge = Gauge(f"nativechat_query_{number}", "As many.", ("bot", "channel"), registry=registry)
-        for value in range(_SERIES // _QUERIES):
-            gauge.labels("main", f"value_{value}").set(12_345 + value)
-    return registry
-
-
-def _milliseconds(scrape: Callable[[], object]) -> float:
-    times = 10
-    began = time.perf_counter()
-    for _ in range(times):
-        scrape()
-    return (time.perf_counter() - began) / times * 1e3

@@ -1,31 +1,110 @@
-"""How long a daemon takes from its start to the first scrape it answers."""
+"""How soon after its start a scrape is answered and all values are there, and what memory that takes."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Final
 
-from bench.figure import Figure, Target, interleaved
-from bench.processes import BARE, configuration, daemon, responder
+from bench import configs, subjects
+from bench.configs import Group
+from bench.figure import Figure, Report, Target, Turns
+from bench.floor import IMPORTS
+from bench.pages import Reader
+from bench.processes import Subject, resident
+from bench.scale import Peers, Scale
+
+_REPETITIONS: Final = 7
+_VALUES: Final = 10
+_EVERY: Final = 30
+_SCRAPES: Final = 10
+
+Starts = dict[str, tuple[Callable[[], AbstractContextManager[Subject]], int]]
+"""How to start each, and how many counts its page then shows."""
 
 
-def measure(repetitions: int) -> Figure:
-    """Measure from exec to an answered scrape, beside exec to exit of the four imports."""
-    with responder() as url:
-        config = configuration(url, queries=10, values=10)
+def measure(scale: Scale, peers: Peers) -> Report:
+    """Start one after the other anew, until its values are there and it was scraped some times."""
+    series = scale.sizes[0]
+    turns = Turns()
+    with subjects.responder() as api:
+        config = configs.exporter(api.api, Group("start", series // _VALUES, _VALUES, f"{_EVERY}s"))
+        starts: Starts = {
+            "ours": (partial(subjects.ours, config), series),
+            "baseline": (partial(subjects.baseline, config), series),
+        }
+        if peers.es_exporter:
+            es = partial(subjects.es_exporter, peers.es_exporter, api, series // 2, _EVERY)
+            starts["es"] = (es, series // 2)
+        if peers.query_exporter:
+            queries = series // _VALUES
+            query = partial(subjects.query_exporter, peers.query_exporter, queries, _EVERY)
+            starts["query"] = (query, series)
+        for _ in range(scale.times(_REPETITIONS)):
+            for name, (start, counts) in starts.items():
+                _take(turns, name, start, counts)
+            _take_bare(turns)
+    figures = (*_memory(series, turns), *_start(series, turns))
+    return Report(figures, costs={"memory": turns["ours memory"].median})
 
-        def ours() -> float:
-            began = time.perf_counter()
-            with daemon(config) as running:
-                running.get("/metrics")
-                return time.perf_counter() - began
 
-        pair = interleaved(ours, _bare, repetitions)
-    return Figure("start to first scrape", " s", pair[0], "the four imports", pair[1], Target(1.5, "ours"))
+def _take(turns: Turns, name: str, start: Callable[[], AbstractContextManager[Subject]], counts: int) -> None:
+    with start() as subject:
+        turns.take(f"{name} answers", subject.until_answers())
+        turns.take(f"{name} counted", subject.until_counted(counts, pause=0.02))
+        with Reader(subject.port) as reader:
+            for _ in range(_SCRAPES):
+                reader.read()
+        turns.take(f"{name} memory", subject.resident() / 1e6)
 
 
-def _bare() -> float:
+def _take_bare(turns: Turns) -> None:
     began = time.perf_counter()
-    subprocess.run([sys.executable, "-c", BARE], check=True)
-    return time.perf_counter() - began
+    subprocess.run([sys.executable, "-c", IMPORTS], check=True)
+    turns.take("bare answers", time.perf_counter() - began)
+    with subjects.bare() as pid:
+        turns.take("bare memory", resident(pid) / 1e6)
+
+
+def _memory(series: int, turns: Turns) -> tuple[Figure, ...]:
+    rows = (
+        ("bare", "the four imports", Target(1.3, "ratio")),
+        ("baseline", "the script by hand", None),
+        ("query", "query-exporter", None),
+        ("es", "prometheus-es-exporter", None),
+    )
+    what, ours = f"RSS at {series:,} series", turns["ours memory"]
+    return tuple(
+        Figure(what, " MB", ours, beside, turns[f"{name} memory"], target)
+        for name, beside, target in rows
+        if f"{name} memory" in turns
+    )
+
+
+def _start(series: int, turns: Turns) -> tuple[Figure, ...]:
+    rows = (
+        ("baseline", "the script by hand", Target(1.5, "ratio")),
+        ("bare", "the four imports", None),
+        ("query", "query-exporter", None),
+        ("es", "prometheus-es-exporter", None),
+    )
+    what, ours = "exec to first answered scrape", turns["ours answers"]
+    return (
+        *(
+            Figure(what, " s", ours, beside, turns[f"{name} answers"], target)
+            for name, beside, target in rows
+            if f"{name} answers" in turns
+        ),
+        Figure(
+            f"exec to all of {series:,} first values",
+            " s",
+            turns["ours counted"],
+            "the script by hand",
+            turns["baseline counted"],
+            Target(2.0, "ours"),
+        ),
+    )

@@ -1,0 +1,96 @@
+"""The bare operations, in a process of their own: the least that a count, a page or an import can cost.
+
+Each prints a line when it is ready. The loops then read a number of requests from each line of their
+input, make them, and print the microseconds of CPU that each took.
+"""
+
+from __future__ import annotations
+
+import http.client
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from bench.configs import AUTHORIZATION
+
+IMPORTS: Final = "import requests, prometheus_client, yaml, schedule"
+"""What any exporter written with these four packages begins with."""
+
+HEADERS: Final = {"Authorization": AUTHORIZATION, "Content-Type": "application/json"}
+
+
+def adapter(url: str) -> Callable[[], object]:
+    """Return one call of requests' transport adapter with a request that is prepared already."""
+    import requests
+    from requests.adapters import HTTPAdapter
+
+    request = requests.Request("GET", url, HEADERS).prepare()
+    transport = HTTPAdapter()
+    return lambda: transport.send(request, timeout=10.0)
+
+
+def client(url: str) -> Callable[[], object]:
+    """Return one request of http.client on a connection that stays open."""
+    split = urlsplit(url)
+    connection = http.client.HTTPConnection(split.netloc)
+
+    def ask() -> bytes:
+        connection.request("GET", f"{split.path}?{split.query}", headers=HEADERS)
+        return connection.getresponse().read()
+
+    return ask
+
+
+def static(plain_file: str, gzip_file: str, port: str) -> None:
+    """Serve two pages that never change, one of them for those who take gzip, with Starlette and uvicorn."""
+    import uvicorn
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.routing import Route
+
+    plain, zipped = Path(plain_file).read_bytes(), Path(gzip_file).read_bytes()
+
+    async def metrics(request: Request) -> Response:
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            return Response(zipped, headers={"Content-Encoding": "gzip"}, media_type="text/plain")
+        return Response(plain, media_type="text/plain")
+
+    app = Starlette(routes=[Route("/metrics", metrics)])
+    uvicorn.run(
+        app,
+        host="127.0.0.1",
+        port=int(port),
+        http="h11",
+        log_level="critical",
+        access_log=False,
+        timeout_keep_alive=600,
+    )
+
+
+def loop(ask: Callable[[], object]) -> None:
+    """Make as many requests as each line of the input says; print what one cost, in microseconds of CPU."""
+    ask()
+    print("ready", flush=True)
+    for line in sys.stdin:
+        times = int(line)
+        began = time.process_time()
+        for _ in range(times):
+            ask()
+        print((time.process_time() - began) / times * 1e6, flush=True)
+
+
+def main() -> None:
+    """Run the floor that the command line names."""
+    name, *rest = sys.argv[1:]
+    if name == "static":
+        static(*rest)
+    else:
+        loop({"adapter": adapter, "client": client}[name](*rest))
+
+
+if __name__ == "__main__":
+    main()

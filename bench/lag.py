@@ -1,0 +1,75 @@
+"""How late requests are made, by the API's own log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from contextlib import ExitStack
+from typing import Final
+
+from bench import configs, subjects
+from bench.configs import Group
+from bench.figure import Figure, Report, Target, Turns, percentile
+from bench.scale import Peers, Scale
+from bench.subjects import Request
+
+_REPETITIONS: Final = 3
+_WINDOW: Final = 5.0
+_A_SECOND: Final = 500
+_SETTLING: Final = 1.5
+_EVERY: Final = 1.0
+
+
+def lateness(requests: Iterable[Request]) -> list[tuple[float, float]]:
+    """Return when each request came, and how late, for requests that are due once a second each.
+
+    What is asked is due at its own moment of each second: the moment it came at when it was least late.
+    A second that is left out makes all that follow a second late.
+    """
+    came: dict[str, list[float]] = {}
+    for request in requests:
+        came.setdefault(request.target, []).append(request.came)
+    found = []
+    for times in came.values():
+        moments = [at - number * _EVERY for number, at in enumerate(sorted(times))]
+        due = min(moments)
+        found += [(at, moment - due) for at, moment in zip(sorted(times), moments, strict=True)]
+    return found
+
+
+def measure(scale: Scale, peers: Peers) -> Report:  # noqa: ARG001 - 500 queries a second are beyond them
+    """Let one after the other make 500 counts a second, each a query of its own."""
+    queries = _A_SECOND if scale.repetitions else 50
+    turns = Turns()
+    with ExitStack() as stack:
+        api = stack.enter_context(subjects.responder())
+        config = configs.exporter(api.api, Group("lag", queries, 1, f"{_EVERY:.0f}s"))
+        others = {
+            "ours": stack.enter_context(subjects.ours(config)),
+            "baseline": stack.enter_context(subjects.baseline(config)),
+        }
+        for subject in others.values():
+            subject.until_counted(queries)
+            subject.freeze()
+        for _ in range(scale.times(_REPETITIONS)):
+            for name, subject in others.items():
+                with subject.awake(_SETTLING):
+                    api.log()
+                    time.sleep(scale.window(_WINDOW))
+                    late = [late * 1e3 for _, late in lateness(api.log())]
+                turns.take(f"{name} median", percentile(late, 0.5))
+                turns.take(f"{name} worst", percentile(late, 0.999))
+    rows = (("median", "median", 10.0), ("99.9th percentile", "worst", 250.0))
+    return Report(
+        tuple(
+            Figure(
+                f"lag at {queries} counts a second, {what}",
+                " ms",
+                turns[f"ours {name}"],
+                "the script by hand",
+                turns[f"baseline {name}"],
+                Target(limit, "ours"),
+            )
+            for what, name, limit in rows
+        )
+    )

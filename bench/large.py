@@ -1,0 +1,101 @@
+"""What a scrape of a very large page takes, and what it does to other scrapes and to polls meanwhile."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Final
+
+from bench import subjects
+from bench.configs import Group
+from bench.figure import Figure, Sample, Target, Turns
+from bench.lag import lateness
+from bench.pages import Reader
+from bench.processes import Subject
+from bench.scale import Scale
+from bench.subjects import Responder
+
+PROBES: Final = Group("probe", 100, 1, "1s")
+"""Queries that are due one after the other, all the time: the next to be due shows a delay."""
+
+_REPETITIONS: Final = 8
+_APART: Final = 0.01
+"""Seconds by which one of two scrapes at once begins before the other."""
+
+_AFTER: Final = 0.01
+"""Seconds after a scrape in which a poll may still be late because of it."""
+
+Span = tuple[float, float]
+
+
+def figures(exporter: Subject, api: Responder, series: int, scale: Scale, pace: float) -> tuple[Figure, ...]:
+    """Scrape alone, then twice at once, in turns; compare the polls of these moments with those between."""
+    turns, spans, rests = Turns(), list[Span](), list[Span]()
+    with ExitStack() as stack:
+        page = exporter.page()
+        floor = stack.enter_context(subjects.static(page))
+        floor.until_answers()
+        one, other, still = (
+            stack.enter_context(Reader(port)) for port in (exporter.port, exporter.port, floor.port)
+        )
+        pool = stack.enter_context(ThreadPoolExecutor(2))
+        api.log()
+        for _ in range(scale.times(_REPETITIONS)):
+            alone = _tick(pace, one.seconds, spans, rests)
+            turns.take("alone", alone * 1e3)
+            turns.take("static", still.seconds() * 1e3)
+            both = _tick(pace, lambda: _both(pool, one, other), spans, rests)
+            turns.take("other", both * 1e3)
+        probes = lateness(request for request in api.log() if PROBES.name in request.target)
+    delayed = _worst(probes, spans), _worst(probes, rests)
+    what = f"scrape of {series:,} series, 1 % changed, gzip"
+    usual = turns["alone"].median
+    return (
+        Figure(what, " ms", turns["alone"], "a static page", turns["static"], Target(100.0, "ours")),
+        Figure(
+            "another such scrape at once waits",
+            " ms",
+            Sample(tuple(value - usual for value in turns["other"].values)),
+            "a scrape alone",
+            turns["alone"],
+            Target(20.0, "ours"),
+        ),
+        Figure(
+            "polls at such a scrape are late by",
+            " ms",
+            delayed[0].scaled(1e3),
+            "between scrapes",
+            delayed[1].scaled(1e3),
+            Target(20.0, "ours"),
+        ),
+    )
+
+
+def _tick(pace: float, scrape: Callable[[], float], spans: list[Span], rests: list[Span]) -> float:
+    """Wait until a hundredth has changed, scrape, and note the time, and as long a time of rest before it."""
+    time.sleep(pace)
+    began = time.monotonic()
+    seconds = scrape()
+    ended = time.monotonic() + _AFTER
+    spans.append((began, ended))
+    middle = began - pace / 2
+    rests.append((middle, middle + ended - began))
+    return seconds
+
+
+def _both(pool: ThreadPoolExecutor, one: Reader, other: Reader) -> float:
+    """Scrape twice at once; return the seconds of the slower one."""
+    first = pool.submit(one.seconds)
+    time.sleep(_APART)
+    second = pool.submit(other.seconds)
+    return max(first.result(), second.result())
+
+
+def _worst(probes: list[tuple[float, float]], spans: list[Span]) -> Sample:
+    """Return how late the latest poll was that came in each span."""
+    worst = (
+        max((late for came, late in probes if began <= came <= ended), default=0.0) for began, ended in spans
+    )
+    return Sample(tuple(worst))
