@@ -7,11 +7,12 @@ input, make them, and print the microseconds of CPU that each took.
 from __future__ import annotations
 
 import http.client
+import signal
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from bench.configs import AUTHORIZATION
@@ -45,30 +46,22 @@ def client(url: str) -> Callable[[], object]:
 
 
 def static(plain_file: str, gzip_file: str, port: str) -> None:
-    """Serve two pages that never change, one of them for those who take gzip, with Starlette and uvicorn."""
-    import uvicorn
-    from starlette.applications import Starlette
-    from starlette.requests import Request
-    from starlette.responses import Response
-    from starlette.routing import Route
+    """Serve two pages that never change, one of them for those who take gzip, from the exporter's web server."""
+    from exporter.web.server import Server, listen
 
     plain, zipped = Path(plain_file).read_bytes(), Path(gzip_file).read_bytes()
 
-    async def metrics(request: Request) -> Response:
-        if "gzip" in request.headers.get("accept-encoding", ""):
-            return Response(zipped, headers={"Content-Encoding": "gzip"}, media_type="text/plain")
-        return Response(plain, media_type="text/plain")
+    async def answer(scope: Any, _receive: Any, send: Any) -> None:
+        takes_gzip = b"gzip" in dict(scope["headers"]).get(b"accept-encoding", b"")
+        body = zipped if takes_gzip else plain
+        headers = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(body))]
+        if takes_gzip:
+            headers.append((b"content-encoding", b"gzip"))
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
-    app = Starlette(routes=[Route("/metrics", metrics)])
-    uvicorn.run(
-        app,
-        host="127.0.0.1",
-        port=int(port),
-        http="h11",
-        log_level="critical",
-        access_log=False,
-        timeout_keep_alive=600,
-    )
+    Server(answer, [listen(f"127.0.0.1:{port}")], name="static").start()
+    signal.pause()
 
 
 def loop(ask: Callable[[], object]) -> None:

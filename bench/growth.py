@@ -13,12 +13,11 @@ from bench.figure import Figure, Report, Sample, Target, Turns, number
 from bench.pages import Reader
 from bench.processes import PATIENCE, Subject
 from bench.scale import Peers, Scale
-from bench.scrape import groups
+from bench.scrape import groups, until_changed
 from bench.subjects import Responder
 from exporter.cli.table import columns
 
 _REPETITIONS: Final = 3
-_PACE: Final = 2.0
 _SCRAPES: Final = 5
 _LOOK: Final = 0.05
 _SETTLING: Final = 0.5
@@ -50,14 +49,14 @@ def measure(scale: Scale, peers: Peers) -> Report:  # noqa: ARG001 - the largest
     with subjects.responder() as api:
         for _ in range(scale.times(_REPETITIONS)):
             for series in scale.sizes[:3]:
-                with subjects.ours(configs.exporter(api.api, *groups(series, f"{_PACE:.0f}s"))) as exporter:
+                with subjects.ours(configs.exporter(api.api, *groups(series, "1s"))) as exporter:
                     _take(turns, series, exporter, api)
         script = {series: _script_memory(api, series) for series in (scale.sizes[0], scale.sizes[2])}
         series = scale.sizes[3]
-        config = configs.exporter(api.api, *groups(series, f"{_PACE:.0f}s"), large.PROBES)
+        config = configs.exporter(api.api, *groups(series, "2s"), large.PROBES)
         with subjects.ours(config) as exporter:
             _take(turns, series, exporter, api)
-            figures = large.figures(exporter, api, series, scale, _PACE)
+            figures = large.figures(exporter, api, series, scale)
     return Report(
         (*figures, _per_series(scale.sizes, turns, script), *_exponents(scale.sizes, turns)),
         _table(scale.sizes, turns),
@@ -73,7 +72,7 @@ def _take(turns: Turns, series: int, exporter: Subject, api: Responder) -> None:
     with Reader(exporter.port) as reader:
         reader.read()
         for _ in range(_SCRAPES):
-            time.sleep(_PACE if series > 1_000 else _LOOK)
+            until_changed(api, series // 100)
             turns.take(f"scrape {series}", reader.seconds() * 1e3)
     turns.take(f"memory {series}", exporter.resident() / 1e6)
 

@@ -20,7 +20,7 @@ def compare(figures: Sequence[Figure], file: Path = FILE) -> str:
     now = {f"{figure.what} / {figure.beside}": figure.ratio.median for figure in figures if figure.ratio}
     before: dict[str, float] = json.loads(file.read_text("utf-8")) if file.is_file() else {}
     file.parent.mkdir(exist_ok=True)
-    file.write_text(json.dumps(now, indent=1), "utf-8")
+    file.write_text(json.dumps(before | now, indent=1), "utf-8")
     changes = {name: now[name] / before[name] - 1 for name in now if before.get(name)}
     if not changes:
         return "No ratios of an earlier run on this machine to compare with."

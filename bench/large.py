@@ -15,6 +15,7 @@ from bench.lag import lateness
 from bench.pages import Reader
 from bench.processes import Subject
 from bench.scale import Scale
+from bench.scrape import until_changed
 from bench.subjects import Responder
 
 PROBES: Final = Group("probe", 100, 1, "1s")
@@ -27,10 +28,13 @@ _APART: Final = 0.01
 _AFTER: Final = 0.01
 """Seconds after a scrape in which a poll may still be late because of it."""
 
+_REST: Final = 0.1
+"""Seconds from then on until polls are looked at that no scrape can delay."""
+
 Span = tuple[float, float]
 
 
-def figures(exporter: Subject, api: Responder, series: int, scale: Scale, pace: float) -> tuple[Figure, ...]:
+def figures(exporter: Subject, api: Responder, series: int, scale: Scale) -> tuple[Figure, ...]:
     """Scrape alone, then twice at once, in turns; compare the polls of these moments with those between."""
     turns, spans, rests = Turns(), list[Span](), list[Span]()
     with ExitStack() as stack:
@@ -41,14 +45,15 @@ def figures(exporter: Subject, api: Responder, series: int, scale: Scale, pace: 
             stack.enter_context(Reader(port)) for port in (exporter.port, exporter.port, floor.port)
         )
         pool = stack.enter_context(ThreadPoolExecutor(2))
-        api.log()
+        asked = api.log()
         for _ in range(scale.times(_REPETITIONS)):
-            alone = _tick(pace, one.seconds, spans, rests)
-            turns.take("alone", alone * 1e3)
+            asked += until_changed(api, series // 100)
+            turns.take("alone", _noted(one.seconds, spans, rests) * 1e3)
             turns.take("static", still.seconds() * 1e3)
-            both = _tick(pace, lambda: _both(pool, one, other), spans, rests)
-            turns.take("other", both * 1e3)
-        probes = lateness(request for request in api.log() if PROBES.name in request.target)
+            asked += until_changed(api, series // 100)
+            turns.take("other", _noted(lambda: _both(pool, one, other), spans, rests) * 1e3)
+        asked += api.log()
+    probes = lateness(request for request in asked if PROBES.name in request.target)
     delayed = _worst(probes, spans), _worst(probes, rests)
     what = f"scrape of {series:,} series, 1 % changed, gzip"
     usual = turns["alone"].median
@@ -73,15 +78,14 @@ def figures(exporter: Subject, api: Responder, series: int, scale: Scale, pace: 
     )
 
 
-def _tick(pace: float, scrape: Callable[[], float], spans: list[Span], rests: list[Span]) -> float:
-    """Wait until a hundredth has changed, scrape, and note the time, and as long a time of rest before it."""
-    time.sleep(pace)
+def _noted(scrape: Callable[[], float], spans: list[Span], rests: list[Span]) -> float:
+    """Scrape, and note the time that took, and as long a time of rest after it."""
     began = time.monotonic()
     seconds = scrape()
     ended = time.monotonic() + _AFTER
     spans.append((began, ended))
-    middle = began - pace / 2
-    rests.append((middle, middle + ended - began))
+    rests.append((ended + _REST, ended + _REST + ended - began))
+    time.sleep(max(0.0, rests[-1][1] - time.monotonic()))
     return seconds
 
 

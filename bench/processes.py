@@ -113,16 +113,22 @@ def serving(command: Callable[[Path, int], Sequence[str]], lines: int = 1) -> It
         log = Path(name) / "log"
         with log.open("wb") as said:
             began = time.perf_counter()
-            process = subprocess.Popen(words, stdout=said, stderr=said, env={**os.environ, **ENVIRON})
+            process = subprocess.Popen(words, stdout=said, stderr=said, env=environment())
         with _ended(process):
             yield Subject(process, began, port, log, lines)
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of what is started: bytecode is kept, as it is where a program is installed."""
+    here = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    return {**here, **ENVIRON}
 
 
 @contextmanager
 def talking(*words: str) -> Iterator[subprocess.Popen[str]]:
     """Run a command that is spoken to by its input and output."""
     pipe = subprocess.PIPE
-    with _ended(subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True)) as process:
+    with _ended(subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True, env=environment())) as process:
         yield process
 
 

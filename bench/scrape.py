@@ -10,16 +10,33 @@ from bench import configs, subjects
 from bench.configs import Group
 from bench.figure import Figure, Report, Target, Turns
 from bench.pages import Reader
+from bench.processes import PATIENCE
 from bench.scale import Peers, Scale
+from bench.subjects import Request, Responder
 
 _REPETITIONS: Final = 20
-_PACE: Final = 1.0
-"""Seconds from scrape to scrape; the queries that change are asked as often."""
+_MOVING: Final = "moving"
+_LOOK: Final = 0.05
+_SETTLING: Final = 0.1
 
 
 def groups(series: int, every: str) -> tuple[Group, ...]:
     """Return the queries of a page on which one series in a hundred is counted anew all the time."""
-    return Group("still", series // 100, 100, "1d"), Group("moving", 1, series // 100, every)
+    return Group("still", series // 100, 100, "1d"), Group(_MOVING, 1, series // 100, every)
+
+
+def until_changed(api: Responder, counts: int) -> list[Request]:
+    """Wait until so many of the series that move were counted anew, and all is calm again.
+
+    Returns all that was asked since the API's log was read last.
+    """
+    asked: list[Request] = []
+    limit = time.monotonic() + PATIENCE
+    while time.monotonic() < limit and sum(_MOVING in request.target for request in asked) < counts:
+        time.sleep(_LOOK)
+        asked += api.log()
+    time.sleep(_SETTLING)
+    return asked
 
 
 def measure(scale: Scale, peers: Peers) -> Report:  # noqa: ARG001 - theirs cannot be kept from changing
@@ -40,9 +57,10 @@ def measure(scale: Scale, peers: Peers) -> Report:  # noqa: ARG001 - theirs cann
         }
         for reader in readers.values():
             reader.read()
-        turns, began = Turns(), time.monotonic()
+        turns = Turns()
         for _ in range(scale.times(_REPETITIONS)):
-            time.sleep((began - time.monotonic()) % _PACE)
+            api.log()
+            until_changed(api, 2 * series // 100)
             for name, reader in readers.items():
                 turns.take(name, reader.seconds() * 1e3)
     what = f"scrape of {series:,} series, 1 % changed, gzip"

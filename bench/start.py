@@ -15,7 +15,7 @@ from bench.configs import Group
 from bench.figure import Figure, Report, Target, Turns
 from bench.floor import IMPORTS
 from bench.pages import Reader
-from bench.processes import Subject, resident
+from bench.processes import Subject, environment, resident
 from bench.scale import Peers, Scale
 
 _REPETITIONS: Final = 7
@@ -64,7 +64,7 @@ def _take(turns: Turns, name: str, start: Callable[[], AbstractContextManager[Su
 
 def _take_bare(turns: Turns) -> None:
     began = time.perf_counter()
-    subprocess.run([sys.executable, "-c", IMPORTS], check=True)
+    subprocess.run([sys.executable, "-c", IMPORTS], check=True, env=environment())
     turns.take("bare answers", time.perf_counter() - began)
     with subjects.bare() as pid:
         turns.take("bare memory", resident(pid) / 1e6)

@@ -88,7 +88,7 @@ def baseline(config: str) -> AbstractContextManager[Subject]:
 
 
 def static(page: bytes) -> AbstractContextManager[Subject]:
-    """Run a web server with this page, compressed in advance."""
+    """Run the exporter's web server with this page and nothing else, compressed in advance."""
 
     def command(folder: Path, port: int) -> Sequence[str]:
         plain, zipped = folder / "page", folder / "page.gz"

@@ -64,11 +64,11 @@ def scraped(exporter: Subject, meanwhile: Callable[[], None]) -> None:
 
 
 def draw(exporter: Subject, name: str, title: str) -> None:
-    """Look at a process for a while; write the picture."""
+    """Look at a process for a while, at the thread that holds the interpreter; write the picture."""
     with TemporaryDirectory() as folder:
         raw = Path(folder) / name
         spy = [str(peers.program("py-spy")), "record", "--format=flamegraph", f"--output={raw}"]
-        how = [f"--rate={A_SECOND}", f"--duration={SECONDS}", f"--pid={exporter.pid}"]
+        how = ["--gil", f"--rate={A_SECOND}", f"--duration={SECONDS}", f"--pid={exporter.pid}"]
         subprocess.run([*spy, *how], check=True, capture_output=True)
         (DOCS / name).write_text(scrubbed(raw.read_text("utf-8"), title), "utf-8")
 
