@@ -46,7 +46,7 @@ def client(url: str) -> Callable[[], object]:
 
 
 def static(plain_file: str, gzip_file: str, port: str) -> None:
-    """Serve two pages that never change, one of them for those who take gzip, from the exporter's web server."""
+    """Serve a page that never changes, and its gzip for those who take that, from our own web server."""
     from exporter.web.server import Server, listen
 
     plain, zipped = Path(plain_file).read_bytes(), Path(gzip_file).read_bytes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
+from statistics import median
 from typing import Final
 
 from bench import configs, subjects
@@ -48,23 +49,27 @@ def measure(scale: Scale, peers: Peers) -> Report:
             subject.freeze()
         for _ in range(scale.times(_REPETITIONS)):
             for name, subject in others.items():
-                turns.take(name, _share(subject, scale.window(_WINDOW)))
+                share, seconds = _cost(subject, scale.window(_WINDOW))
+                turns.take(name, share)
+                turns.take(f"{name} time", seconds * 1e3)
     line = turns["ours"].median / 100 / _A_SECOND / series * 1e6
     return Report(_figures(series, turns), costs={"line": line})
 
 
-def _share(subject: Subject, seconds: float) -> float:
-    """Return the percentage of a core that 50 scrapes a second take; a slow one is asked less often."""
+def _cost(subject: Subject, seconds: float) -> tuple[float, float]:
+    """Return the percentage of a core that 50 scrapes a second take, and the median seconds of one.
+
+    One that is too slow for so many is scraped less often, and its CPU is multiplied.
+    """
     with subject.awake(), ExitStack() as stack:
         readers = [stack.enter_context(Reader(subject.port)) for _ in range(_READERS)]
         for reader in readers:
             reader.read()
-        scrapes, began, cpu = 0, time.monotonic(), subject.cpu()
+        took, began, cpu = list[float](), time.monotonic(), subject.cpu()
         while time.monotonic() < began + seconds:
-            readers[scrapes % _READERS].read()
-            scrapes += 1
-            time.sleep(max(0.0, began + scrapes / _A_SECOND - time.monotonic()))
-        return (subject.cpu() - cpu) / scrapes * _A_SECOND * 100
+            took.append(readers[len(took) % _READERS].seconds())
+            time.sleep(max(0.0, began + len(took) / _A_SECOND - time.monotonic()))
+        return (subject.cpu() - cpu) / len(took) * _A_SECOND * 100, median(took)
 
 
 def _figures(series: int, turns: Turns) -> tuple[Figure, ...]:
@@ -74,9 +79,16 @@ def _figures(series: int, turns: Turns) -> tuple[Figure, ...]:
         ("query", "query-exporter", None),
         ("es", "prometheus-es-exporter", None),
     )
-    what = f"{_A_SECOND} scrapes a second, {series:,} series"
-    return tuple(
-        Figure(what, " % of a core", turns["ours"], beside, turns[name], target)
-        for name, beside, target in rows
-        if name in turns
+    all_cpu = f"{_A_SECOND} scrapes a second, {series:,} series"
+    return (
+        *(
+            Figure(all_cpu, " % of a core", turns["ours"], beside, turns[name], target)
+            for name, beside, target in rows
+            if name in turns
+        ),
+        *(
+            Figure("each of these scrapes", " ms", turns["ours time"], beside, turns[f"{name} time"])
+            for name, beside, _ in rows
+            if name in turns
+        ),
     )
