@@ -13,11 +13,20 @@ from typing import Final
 
 from bench import breakeven, counts, growth, history, lag, load, machine, peers, rest, rounds, scrape, start
 from bench.figure import HEAD, Report
-from bench.scale import RESULT, TRIAL, Peers
+from bench.scale import RESULT, TRIAL, Peers, Scale
 from exporter import __version__
 from exporter.cli.table import columns
 
-MEASUREMENTS: Final = (counts, rounds, scrape, growth, load, start, rest, lag)
+MEASUREMENTS: Final = {
+    "counts": counts.measure,
+    "rounds": rounds.measure,
+    "scrape": scrape.measure,
+    "growth": growth.measure,
+    "load": load.measure,
+    "start": start.measure,
+    "rest": rest.measure,
+    "lag": lag.measure,
+}
 
 
 def main() -> int:
@@ -27,15 +36,15 @@ def main() -> int:
     flags.add_argument(
         "--without-peers", action="store_true", help="do not install and measure other exporters"
     )
-    flags.add_argument("--only", action="append", choices=_names(), help="this measurement; repeatable")
+    flags.add_argument("--only", action="append", choices=MEASUREMENTS, help="this measurement; repeatable")
     chosen = flags.parse_args()
     others = Peers(missing="left out as asked") if chosen.without_peers else peers.install()
     scale = TRIAL if chosen.quick else RESULT
     machine_before, began = machine.look(), time.monotonic()
     with ThreadPoolExecutor(len(MEASUREMENTS) if chosen.quick else 1) as pool:
         asked = [
-            pool.submit(module.measure, scale, others)
-            for module, name in zip(MEASUREMENTS, _names(), strict=True)
+            pool.submit(_measure, name, scale, others)
+            for name in MEASUREMENTS
             if not chosen.only or name in chosen.only
         ]
         reports = [one.result() for one in asked]
@@ -47,8 +56,10 @@ def main() -> int:
     return 0 if all(figure.met for report in reports for figure in report.figures) else 1
 
 
-def _names() -> tuple[str, ...]:
-    return tuple(module.__name__.removeprefix("bench.") for module in MEASUREMENTS)
+def _measure(name: str, scale: Scale, others: Peers) -> Report:
+    if sys.stderr.isatty():
+        print(f"measuring {name} …", file=sys.stderr)
+    return MEASUREMENTS[name](scale, others)
 
 
 def _text(reports: Sequence[Report], others: Peers) -> str:

@@ -21,7 +21,7 @@ from bench.subjects import Responder
 PROBES: Final = Group("probe", 100, 1, "1s")
 """Queries that are due one after the other, all the time: the next to be due shows a delay."""
 
-_REPETITIONS: Final = 8
+_REPETITIONS: Final = 6
 _APART: Final = 0.01
 """Seconds by which one of two scrapes at once begins before the other."""
 
@@ -63,9 +63,7 @@ def figures(exporter: Subject, api: Responder, series: int, scale: Scale) -> tup
             "another such scrape at once waits",
             " ms",
             Sample(tuple(value - usual for value in turns["other"].values)),
-            "a scrape alone",
-            turns["alone"],
-            Target(20.0, "ours"),
+            target=Target(20.0, "ours"),
         ),
         Figure(
             "polls at such a scrape are late by",

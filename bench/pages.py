@@ -35,8 +35,8 @@ class Reader:
             raise OSError(f"status {answer.status}")
         return body
 
-    def seconds(self) -> float:
+    def seconds(self, path: str = "/metrics") -> float:
         """Return how long a scrape takes, from the first byte sent to the last one read."""
         began = time.perf_counter()
-        self.read()
+        self.read(path)
         return time.perf_counter() - began

@@ -13,7 +13,7 @@ from bench.processes import PATIENCE
 from bench.scale import Peers, Scale
 from bench.subjects import Request, Responder
 
-_REPETITIONS: Final = 7
+_REPETITIONS: Final = 5
 _LATENCY: Final = 0.05
 _CONCURRENCY: Final = 32
 _EVERY: Final = 4

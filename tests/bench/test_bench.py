@@ -80,11 +80,20 @@ def test_a_second_that_is_left_out_is_a_second_late() -> None:
     assert lateness(log) == [(0.0, 0.0), (1.0, 0.0), (3.0, 1.0)]
 
 
-@pytest.mark.parametrize(("power", "fixed"), [(1.0, 0.0), (1.0, 50.0), (2.0, 50.0)])
-def test_the_exponent_of_a_growth_leaves_out_what_is_there_without_series(power: float, fixed: float) -> None:
+def grown(sizes: tuple[int, ...], fixed: float, power: float) -> Cost:
+    return Cost("time", " s", tuple(Sample((fixed + size**power,)) for size in sizes))
+
+
+@pytest.mark.parametrize("power", [0.5, 1.0, 2.0])
+def test_the_exponent_of_a_growth_is_its_power(power: float) -> None:
+    sizes = (100, 1_000, 10_000, 100_000)
+    assert grown(sizes, 0.0, power).exponent(sizes) == pytest.approx(power)
+
+
+@pytest.mark.parametrize("power", [0.5, 1.0, 2.0])
+def test_the_exponent_of_what_is_added_leaves_out_what_is_there_without_series(power: float) -> None:
     sizes = (0, 1_000, 10_000, 100_000)
-    cost = Cost("time", " s", tuple(Sample((fixed + size**power,)) for size in sizes))
-    assert cost.exponent(sizes) == pytest.approx(power)
+    assert grown(sizes, 50.0, power).added(sizes) == pytest.approx(power)
 
 
 def test_json_exporter_costs_more_where_scrapes_are_many() -> None:
