@@ -29,7 +29,8 @@ def measure(scale: Scale, peers: Peers) -> Report:
     turns = Turns()
     with ExitStack() as stack:
         api = stack.enter_context(subjects.responder())
-        config = configs.exporter(api.api, group)
+        # One request at a time, as the script makes them: several that are answered at once cost more.
+        config = configs.exporter(api.api, group, concurrency=1)
         others = {
             "ours": stack.enter_context(subjects.ours(config)),
             "baseline": stack.enter_context(subjects.baseline(config)),
