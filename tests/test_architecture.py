@@ -52,6 +52,7 @@ ONLY_WHEN_ASKED_FOR = (
     "bcrypt",
     "difflib",
     "exporter.config.web_config",
+    "exporter.daemon.asker",
     "exporter.daemon.status",
     "exporter.simulator",
     "exporter.store.views",
@@ -61,7 +62,9 @@ ONLY_WHEN_ASKED_FOR = (
     "jinja2",
     "jsonschema",
     "mongomock",
+    "requests",
     "starlette",
+    "urllib3",
     "uvicorn",
 )
 
@@ -201,7 +204,7 @@ def test_contributing_draws_the_same_floors() -> None:
         assert f"{number}  {' │ '.join(units)}\n" in drawn
 
 
-def test_run_loads_nothing_that_only_other_commands_need() -> None:
+def test_a_start_loads_nothing_that_it_does_not_need_yet() -> None:
     listing = "import sys, exporter.cli.run; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True, check=False)
     assert loaded.returncode == 0, loaded.stderr

@@ -126,7 +126,7 @@ def _expected(
 ) -> int | None:
     """Return how many rows will come, as far as the API says: only the bar needs it."""
     try:
-        found = client.count(client.count_url(collection, query), collection, bot.api.timeout)
+        found = client.count(collection, query, bot.api.timeout)
     except ApiError:
         return limit
     return max(0, found - skip) if limit is None else min(limit, max(0, found - skip))

@@ -21,10 +21,10 @@ class BotAsker(Client):
         self._reader = token
         self._refused: Secret | None = None
 
-    def count(self, url: str, collection: Collection, budget: float) -> int:
+    def count(self, collection: Collection, predicate_text: str, budget: float) -> int:
         used = self._current()
         try:
-            return super().count(url, collection, budget)
+            return super().count(collection, predicate_text, budget)
         except Unauthorized as error:
             self._refused = used
             error.token_is_new = self._read_again() != used

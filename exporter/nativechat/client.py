@@ -63,13 +63,12 @@ class Client:
         self._transport = Transport(self._attempt, bot.api.ca_file, bot.api.concurrency)
         self._proxies = get_environ_proxies(bot.api.url, no_proxy=None)
 
-    def count_url(self, collection: Collection, predicate_text: str) -> str:
-        """Return the URL that counts what matches a predicate in JSON; the empty text means all."""
-        return COUNT.url(self._bot, collection, query=predicate_text)
+    def count(self, collection: Collection, predicate_text: str, budget: float) -> int:
+        """Return how many match a predicate in JSON, in one attempt of at most `budget` seconds.
 
-    def count(self, url: str, collection: Collection, budget: float) -> int:
-        """Return the count at a URL of `count_url`, in one attempt of `budget` seconds; raises ApiError."""
-        return self._ask(COUNT, url, collection, budget)
+        The empty text means all. Raises ApiError.
+        """
+        return self._ask(COUNT, COUNT.url(self._bot, collection, query=predicate_text), collection, budget)
 
     def rows(
         self,

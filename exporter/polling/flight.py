@@ -13,7 +13,7 @@ from exporter.errors import ApiError
 from exporter.language import predicate
 from exporter.model import DateFormat, Poll
 from exporter.polling.dates import Proven, prove
-from exporter.polling.lane import Done, Lane, Question
+from exporter.polling.lane import Batch, Done, Lane, Question
 
 
 class Recorder(Protocol):
@@ -95,20 +95,26 @@ class Flight:
         if dates is not None:
             self._lane.proven[self.poll.query.collection, fields] = dates
         self._open += len(rows) - 1
-        for row in rows:
+
+        def write(row: int) -> str:
             template = self.poll.series[row].predicate
-            text = template.text if dates is None else predicate.write(template, self._now, zone, dates)
-            self._ask(text, partial(self._answered, row))
+            return template.text if dates is None else predicate.write(template, self._now, zone, dates)
+
+        def question(row: int) -> Question:
+            return self._question(partial(write, row), partial(self._answered, row))
+
+        self._lane.add(Batch(self, rows, question))
 
     def _ask(self, text: str, done: Done) -> None:
+        self._lane.add(Batch(self, (text,), lambda text: self._question(lambda: text, done)))
+
+    def _question(self, write: Callable[[], str], done: Done) -> Question:
         def tell(count: int | None, error: ApiError | None) -> None:
             if not self.over:
                 self._recorder.asked(self.poll.bot.name, error)
                 done(count, error)
 
-        # Not kept from run to run: a fiftieth of what a request costs, and a fifth of what a series holds.
-        url = self._lane.asker.count_url(self.poll.query.collection, text)
-        self._lane.add(Question(url, self.poll.query.collection, tell, self))
+        return Question(self.poll.query.collection, write, tell, self)
 
     def _answered(self, row: int, count: int | None, error: ApiError | None) -> None:
         if error is not None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections import deque
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from typing import Protocol, TypeVar
 
 from exporter.clock import Clock
 from exporter.errors import ApiError, TimedOut, Unauthorized
@@ -20,9 +21,7 @@ Done = Callable[[int | None, ApiError | None], None]
 class Asker(Protocol):
     """What a lane needs of a client: each `count` is one attempt, bounded by `budget` seconds."""
 
-    def count_url(self, collection: Collection, predicate_text: str) -> str: ...
-
-    def count(self, url: str, collection: Collection, budget: float) -> int: ...
+    def count(self, collection: Collection, predicate_text: str, budget: float) -> int: ...
 
     def has_new_token(self) -> bool:
         """Tell whether the token is another than the one that was last refused; from any thread."""
@@ -39,17 +38,30 @@ class Owner(Protocol):
 
 
 class Question:
-    """One request: a URL to be asked for a count, in one attempt or several.
+    """One request: a predicate to be counted, in one attempt or several.
 
-    `deadline` is set when the first attempt starts: `api.timeout` bounds the request as a whole.
-    `renewed` once it was asked again because the token had been replaced meanwhile.
+    `predicate` writes it, at each attempt. `deadline` is set when the first attempt starts: `api.timeout`
+    bounds the request as a whole. `renewed` once it was asked again because the token had been replaced
+    meanwhile.
     """
 
-    __slots__ = ("attempts", "collection", "deadline", "done", "error", "is_probe", "owner", "renewed", "url")
+    __slots__ = (
+        "attempts",
+        "collection",
+        "deadline",
+        "done",
+        "error",
+        "is_probe",
+        "owner",
+        "predicate",
+        "renewed",
+    )
 
-    def __init__(self, url: str, collection: Collection, done: Done, owner: Owner) -> None:
-        self.url = url
+    def __init__(
+        self, collection: Collection, predicate: Callable[[], str], done: Done, owner: Owner
+    ) -> None:
         self.collection = collection
+        self.predicate = predicate
         self.done = done
         self.owner = owner
         self.attempts = 0
@@ -57,6 +69,28 @@ class Question:
         self.renewed = False
         self.deadline = float("inf")
         self.error: ApiError | None = None
+
+
+_Key = TypeVar("_Key")
+
+
+class Batch:
+    """Questions of one owner that wait, one for each of `keys`: `make` makes each when it is its turn.
+
+    At the start every series waits to be asked for, and 100,000 questions would take 100 MB.
+    """
+
+    __slots__ = ("_questions", "left", "owner")
+
+    def __init__(self, owner: Owner, keys: Sequence[_Key], make: Callable[[_Key], Question]) -> None:
+        self.owner = owner
+        self.left = len(keys)
+        self._questions = map(make, keys)
+
+    def take(self) -> Question:
+        """Return the next question; for a batch that has any left."""
+        self.left -= 1
+        return next(self._questions)
 
 
 class Lane:
@@ -70,10 +104,13 @@ class Lane:
     """
 
     def __init__(
-        self, bot: Bot, asker: Asker, jitter: Callable[[], float], before: Lane | None = None
+        self,
+        bot: Bot,
+        make_asker: Callable[[], Asker],
+        jitter: Callable[[], float],
+        before: Lane | None = None,
     ) -> None:
         self.bot = bot
-        self.asker = asker
         self.in_flight = 0
         self.answering = False
         self.wakes_at = float("inf")
@@ -85,10 +122,21 @@ class Lane:
         self._refusal: Unauthorized | None = None
         self._refusals = 0
         self._rests_until = float("-inf")
+        self._make_asker = make_asker
         self._jitter = jitter
-        self._ready: deque[Question] = deque()
+        self._ready: deque[Batch] = deque()
         self._again: list[tuple[float, int, Question]] = []
         self._ties = itertools.count()
+
+    @cached_property
+    def asker(self) -> Asker:
+        """The bot's client; made at the first run, as a start does not wait for what only requests need."""
+        return self._make_asker()
+
+    def close(self) -> None:
+        """Close the client, if there is one."""
+        if "asker" in vars(self):
+            self.asker.close()
 
     def renew(self) -> None:
         """Forget what a reload may have changed: proofs of date formats, orphans."""
@@ -97,13 +145,13 @@ class Lane:
 
     def drop_orphans(self) -> None:
         """Drop the questions that nobody waits for any more."""
-        self._ready = deque(question for question in self._ready if not question.owner.over)
+        self._ready = deque(batch for batch in self._ready if not batch.owner.over)
         self._again = [entry for entry in self._again if not entry[2].owner.over]
         heapq.heapify(self._again)
 
-    def add(self, question: Question) -> None:
-        """Queue a question for its first attempt."""
-        self._ready.append(question)
+    def add(self, batch: Batch) -> None:
+        """Queue questions, one at least, for their first attempts."""
+        self._ready.append(batch)
 
     def refusal(self, now: float) -> Unauthorized | None:
         """Return why the bot is left alone at this time, if it is."""
@@ -131,7 +179,7 @@ class Lane:
         if self._again and self._again[0][0] <= now:
             question = heapq.heappop(self._again)[2]
         else:
-            question = self._ready.popleft()
+            question = self._take_ready()
             question.deadline = now + self.bot.api.timeout
         question.attempts += 1
         question.is_probe = not self.answering
@@ -149,7 +197,7 @@ class Lane:
         budget = question.deadline - clock.steady()
         if budget <= 0.0 and question.error is not None:
             raise question.error
-        count = self.asker.count(question.url, question.collection, budget)
+        count = self.asker.count(question.collection, question.predicate(), budget)
         if clock.steady() > question.deadline:
             raise TimedOut("the answer was read too late: this process or its machine was asleep")
         return count
@@ -175,22 +223,31 @@ class Lane:
         heapq.heappush(self._again, (now + wait, next(self._ties), question))
         return False
 
-    def take_ended(self, now: float) -> list[Question]:
-        """Take out the questions that end without an attempt: too late, or the bot is left alone."""
-        ended = [entry[2] for entry in self._again if entry[2].deadline <= now]
-        if ended:
+    def take_ended(self, now: float) -> Iterator[Question]:
+        """Take out, one by one, questions that end without an attempt: too late, or the bot is left alone.
+
+        What is queued meanwhile is seen as well.
+        """
+        overdue = [entry[2] for entry in self._again if entry[2].deadline <= now]
+        if overdue:
             self._again = [entry for entry in self._again if entry[2].deadline > now]
             heapq.heapify(self._again)
-        if refusal := self.refusal(now):
-            for question in self._ready:
-                question.error = refusal
-            ended += self._ready
-            self._ready.clear()
-        return ended
+        yield from overdue
+        while self._ready and (refusal := self.refusal(now)):
+            question = self._take_ready()
+            question.error = refusal
+            yield question
 
     def first_deadline(self) -> float:
         """Return when the first question that waits for a further attempt is overdue."""
         return min((entry[2].deadline for entry in self._again), default=float("inf"))
+
+    def _take_ready(self) -> Question:
+        batch = self._ready[0]
+        question = batch.take()
+        if not batch.left:
+            self._ready.popleft()
+        return question
 
     def _settle_refusal(self, question: Question, error: Unauthorized, now: float) -> bool:
         if error.token_is_new and not question.renewed:

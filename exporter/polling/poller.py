@@ -96,7 +96,7 @@ class Poller:
             for lane in {*old.values(), *self._lanes.values()}:
                 lane.renew()
             for gone in set(old.values()) - set(self._lanes.values()):
-                gone.asker.close()
+                gone.close()
             self._zone = plan.zone
             self._workers.limit = plan.workers
         self.timetable.apply(plan)
@@ -131,7 +131,7 @@ class Poller:
         before = self._lanes.get(bot.name)
         if before and before.bot == bot:
             return before
-        return Lane(bot, self._make_asker(bot), random.random, before)
+        return Lane(bot, partial(self._make_asker, bot), random.random, before)
 
     # On the timetable's thread
 
@@ -186,9 +186,8 @@ class Poller:
     def _pump(self, lane: Lane) -> None:
         """Start whatever the lane may start now, and see to it that it is looked at again."""
         now = self._clock.steady()
-        while ended := lane.take_ended(now):
-            for question in ended:
-                self._proceed(question.owner, partial(question.done, None, question.error))
+        for question in lane.take_ended(now):
+            self._proceed(question.owner, partial(question.done, None, question.error))
         while (at := lane.next_at(now)) <= now and lane.in_flight < lane.limit(crowded=self._shares.crowded):
             if self._stopping:
                 return

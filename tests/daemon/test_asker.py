@@ -66,7 +66,7 @@ def asker(door: Door, token: Path) -> Iterator[BotAsker]:
 
 
 def ask(asker: BotAsker) -> int:
-    return asker.count(asker.count_url("conversations", ""), "conversations", 5.0)
+    return asker.count("conversations", "", 5.0)
 
 
 def test_a_token_that_is_refused_and_was_not_replaced_is_not_new(asker: BotAsker, door: Door) -> None:

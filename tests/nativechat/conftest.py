@@ -227,7 +227,7 @@ class Asker:
         self.client = client
 
     def count(self, budget: float = AMPLE) -> int:
-        return self.client.count(self.client.count_url("conversations", ""), "conversations", budget)
+        return self.client.count("conversations", "", budget)
 
     def failure(self, budget: float = AMPLE) -> ApiError:
         with pytest.raises(ApiError) as caught:

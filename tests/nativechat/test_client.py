@@ -46,11 +46,14 @@ GOOD = HEAD + b'{"count":7}'
         ('{"User":"a b+c&d=é/?#%"}', "?query=%7B%22User%22%3A%22a%20b%2Bc%26d%3D%C3%A9%2F%3F%23%25%22%7D"),
     ],
 )
-def test_a_predicate_is_percent_encoded_into_the_url(ask: Ask, predicate: str, query: str) -> None:
-    client = ask("https://api.nativechat.com/v1/")
+def test_a_predicate_is_percent_encoded_into_the_url(
+    serve: Serve, ask: Ask, predicate: str, query: str
+) -> None:
+    server = serve(lambda wire: wire.answer(b'{"count":7}'))
+    client = ask(f"{server.url}/").client
     for collection in COLLECTIONS:
-        url = client.client.count_url(collection, predicate)
-        assert url == f"https://api.nativechat.com{BOTS}/{collection}/_count{query}"
+        client.count(collection, predicate, AMPLE)
+    assert server.request_lines() == [f"GET {BOTS}/{c}/_count{query} HTTP/1.1" for c in COLLECTIONS]
 
 
 def test_a_count_is_asked_with_the_documented_headers_and_no_cookie(serve: Serve, ask: Ask) -> None:
@@ -100,11 +103,10 @@ def test_rows_without_parameters_leave_everything_to_the_api(serve: Serve, ask: 
     assert server.request_lines() == [f"GET {BOTS}/messages HTTP/1.1"]
 
 
-def test_a_bot_id_cannot_reach_another_path(ask: Ask) -> None:
-    client = ask("http://localhost/v1", bot_id="../bots/a?b#c").client
-    assert (
-        client.count_url("messages", "") == "http://localhost/v1/bots/..%2Fbots%2Fa%3Fb%23c/messages/_count"
-    )
+def test_a_bot_id_cannot_reach_another_path(serve: Serve, ask: Ask) -> None:
+    server = serve(lambda wire: wire.answer(b'{"count":7}'))
+    ask(server.url, bot_id="../bots/a?b#c").client.count("messages", "", AMPLE)
+    assert server.request_lines() == ["GET /v1/bots/..%2Fbots%2Fa%3Fb%23c/messages/_count HTTP/1.1"]
 
 
 GOOD_ANSWERS: dict[str, Script] = {

@@ -122,7 +122,7 @@ class Call:
     """One attempt, from the moment a worker makes it; `ends` is the steady time it ends at."""
 
     bot: Bot
-    url: str
+    asked: str
     budget: float
     began: float
     ends: float = 0.0
@@ -148,11 +148,8 @@ class Asker:
         self.new_token = False
         self._world = world
 
-    def count_url(self, collection: Collection, predicate_text: str) -> str:
-        return f"{collection} {predicate_text}"
-
-    def count(self, url: str, collection: Collection, budget: float) -> int:
-        return self._world.attempt(self.bot, url, budget)
+    def count(self, collection: Collection, predicate_text: str, budget: float) -> int:
+        return self._world.attempt(self.bot, f"{collection} {predicate_text}", budget)
 
     def has_new_token(self) -> bool:
         return self.new_token
@@ -213,8 +210,8 @@ class World:
                 self._settle()
         self.clock.move_to(end)
 
-    def attempt(self, bot: Bot, url: str, budget: float) -> int:
-        call = Call(bot, url, budget, self.clock.steady())
+    def attempt(self, bot: Bot, asked: str, budget: float) -> int:
+        call = Call(bot, asked, budget, self.clock.steady())
         seconds, result = self.behave(call)
         call.ends = call.began + seconds
         with self._arrived:

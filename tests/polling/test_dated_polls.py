@@ -32,15 +32,16 @@ class Api:
         self.failure: Exception | None = None
 
     def __call__(self, call: Call) -> Outcome:
-        if self.failure is not None and call.url == EXISTS:
+        if self.failure is not None and call.asked == EXISTS:
             return 0.01, self.failure
-        if call.url == EXISTS:
+        if call.asked == EXISTS:
             return 0.01, self.there
-        if "StartedAt" not in call.url:
+        if "StartedAt" not in call.asked:
             return 0.01, 11
         probe = WIRES[self.matches]
-        if "1970" in call.url or call.url.endswith(":0}}"):
-            return 0.01, self.there if call.url == f'conversations {{"StartedAt":{{"$gte":{probe}}}}}' else 0
+        if "1970" in call.asked or call.asked.endswith(":0}}"):
+            matches = call.asked == f'conversations {{"StartedAt":{{"$gte":{probe}}}}}'
+            return 0.01, self.there if matches else 0
         return 0.01, 5
 
 
@@ -49,7 +50,7 @@ def test_dates_in_the_right_format_are_counted_after_one_proof(kit: Kit, world: 
     run.poller.apply(kit.plan([kit.bot()], [kit.query("all", SINCE, every=10.0)]))
     run.run(60.0)
     assert run.notes.counts[KEY] == [(0, 5)] * run.notes.runs[KEY]
-    assert sum(call.url == EXISTS for call in run.calls) == 1
+    assert sum(call.asked == EXISTS for call in run.calls) == 1
     assert len(run.calls) == run.notes.runs[KEY] + 2
 
 
@@ -69,7 +70,7 @@ def test_auto_finds_the_format_and_writes_dates_in_it(kit: Kit, world: MakeWorld
         run.poller.apply(kit.plan([kit.bot(dates="auto")], [kit.query("all", SINCE, every=10.0)]))
         run.run(30.0)
         assert run.notes.counts[KEY] == [(0, 5)] * run.notes.runs[KEY]
-        written = run.calls[-1].url
+        written = run.calls[-1].asked
         assert ('"$date"' in written, "-" in written) == (wire == "extended-json", wire != "epoch-ms")
 
 
@@ -81,7 +82,7 @@ def test_no_element_with_the_field_proves_nothing_and_is_asked_again_at_each_run
     run.poller.apply(kit.plan([kit.bot()], [kit.query("all", SINCE, every=10.0)]))
     run.run(60.0)
     assert run.notes.reasons(KEY) == ["dates_unverified"] * run.notes.runs[KEY]
-    assert {call.url for call in run.calls} == {EXISTS}
+    assert {call.asked for call in run.calls} == {EXISTS}
     api.there = 4
     run.run(20.0)
     assert run.notes.counts[KEY]
@@ -117,7 +118,7 @@ def test_a_proof_is_repeated_after_a_reload(kit: Kit, world: MakeWorld) -> None:
     run.poller.apply(plan)
     run.notes.counts.clear()
     run.run(30.0)
-    assert sum(call.url == EXISTS for call in run.calls) >= 2
+    assert sum(call.asked == EXISTS for call in run.calls) >= 2
     assert not run.notes.counts[KEY]
     assert set(run.notes.reasons(KEY)) == {"dates_unverified"}
 
@@ -126,7 +127,7 @@ def test_dates_are_worked_out_at_each_run_from_its_start(kit: Kit, world: MakeWo
     run = world(Api("epoch-ms"))
     run.poller.apply(kit.plan([kit.bot(dates="epoch-ms")], [kit.query("all", SINCE, every=10.0)]))
     run.run(60.0)
-    dated = [call for call in run.calls if not call.url.endswith((":0}}", "true}}"))]
-    instants = [int(call.url.split(":")[-1].rstrip("}")) / 1000 for call in dated]
+    dated = [call for call in run.calls if not call.asked.endswith((":0}}", "true}}"))]
+    instants = [int(call.asked.split(":")[-1].rstrip("}")) / 1000 for call in dated]
     ahead = run.clock.wall() - run.clock.steady() - 3600.0
     assert instants[1:] == [round(call.began + ahead, 3) for call in dated[1:]]

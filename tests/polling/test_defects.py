@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from exporter.errors import Rejected, Throttled, Unreachable
+from exporter.language import predicate
 
 if TYPE_CHECKING:
     from tests.polling.conftest import Behave, Call, Kit, Outcome, World
@@ -25,7 +26,7 @@ def quick(call: Call) -> Outcome:
 
 
 class Flaw:
-    """Makes one method of a recorder or an asker raise, until it is repaired, where it is told `of`."""
+    """Makes one function of a recorder or a module raise, until it is repaired, where it is told `of`."""
 
     def __init__(self, victim: object, method: str, of: str = "bad") -> None:
         self.broken = True
@@ -65,7 +66,7 @@ def test_a_recorder_that_raises_costs_only_the_run_it_is_told_of(
 
 def test_a_recorder_that_raises_for_a_failure_costs_only_that_run(kit: Kit, world: MakeWorld) -> None:
     def behave(call: Call) -> Outcome:
-        return 0.01, REJECTED if '"bad"' in call.url else 7
+        return 0.01, REJECTED if '"bad"' in call.asked else 7
 
     run = world(behave)
     Flaw(run.notes, "failed")
@@ -76,12 +77,14 @@ def test_a_recorder_that_raises_for_a_failure_costs_only_that_run(kit: Kit, worl
     assert len(run.notes.ends[GOOD]) in (6, 7)
 
 
-def test_an_asker_that_cannot_prepare_a_url_fails_that_poll_and_no_other(
+def test_a_predicate_that_cannot_be_written_fails_that_poll_and_no_other(
     kit: Kit, world: MakeWorld, caplog: pytest.LogCaptureFixture
 ) -> None:
     run = world(quick)
-    polls(kit, run)
-    flaw = Flaw(run.askers[0], "count_url")
+    flaw = Flaw(predicate, "write")
+    dated = {"Status": "bad", "At": {"$gte": {"$date": "now-1h"}}}
+    queries = [kit.query("bad", dated, every=10.0), kit.query("good", {"Status": "good"}, every=10.0)]
+    run.poller.apply(kit.plan([kit.bot()], queries))
     run.run(30.0)
     runs = run.notes.runs[BAD]
     assert run.notes.reasons(BAD) == ["bad_answer"] * runs
@@ -108,7 +111,7 @@ def test_an_asker_that_raises_costs_no_worker_and_the_poll_runs_again(kit: Kit, 
 
 
 def test_what_a_failed_run_still_had_in_flight_is_dropped(kit: Kit, world: MakeWorld) -> None:
-    run = world(lambda call: (0.01 if '"bad"' in call.url else 5.0, 7))
+    run = world(lambda call: (0.01 if '"bad"' in call.asked else 5.0, 7))
     queries = [kit.query("bad", {"Status": "bad"}, *({"Status": n} for n in range(4)), every=60.0)]
     run.poller.apply(kit.plan([kit.bot()], queries))
     run.run(20.0)

@@ -11,15 +11,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.errors import ApiError, BadAnswer, Rejected, ServerError, Throttled, TimedOut, Unreachable
+from exporter.errors import (
+    ApiError,
+    BadAnswer,
+    Rejected,
+    ServerError,
+    Throttled,
+    TimedOut,
+    Unauthorized,
+    Unreachable,
+)
 from exporter.model import Bot, Collection
 from exporter.pace import CATCH_UP, RETRY_AFTER_CAP
-from exporter.polling.lane import Lane, Question
+from exporter.polling.lane import Batch, Lane, Question
 
 if TYPE_CHECKING:
     from tests.polling.conftest import Kit
 
 SLACK = 1e-6
+REFUSED = Unauthorized("no", status=401)
 NOW = 1000.0
 
 waits = st.floats(0.0, 3.0)
@@ -28,10 +38,7 @@ waits = st.floats(0.0, 3.0)
 class Nobody:
     """The asker of a lane whose attempts are made by the test."""
 
-    def count_url(self, collection: Collection, predicate_text: str) -> str:
-        return f"{collection} {predicate_text}"
-
-    def count(self, url: str, collection: Collection, budget: float) -> int:
+    def count(self, collection: Collection, predicate_text: str, budget: float) -> int:
         raise NotImplementedError
 
     def has_new_token(self) -> bool:
@@ -54,13 +61,12 @@ class Owner:
 
 
 def make_lane(bot: Bot, jitter: float = 0.0, before: Lane | None = None) -> Lane:
-    return Lane(bot, Nobody(), lambda: jitter, before)
+    return Lane(bot, Nobody, lambda: jitter, before)
 
 
 def ask(lane: Lane, times: int = 1, owner: Owner | None = None) -> Owner:
     owner = owner or Owner()
-    for _ in range(times):
-        lane.add(Question("conversations", "conversations", owner.done, owner))
+    lane.add(Batch(owner, range(times), lambda _: Question("conversations", str, owner.done, owner)))
     return owner
 
 
@@ -194,11 +200,57 @@ def test_further_attempts_that_can_no_longer_start_in_time_are_overdue(kit: Kit)
     first, second = lane.take(NOW), lane.take(NOW)
     assert not lane.settle(first, Unreachable("gone"), NOW)
     assert lane.first_deadline() == NOW + 2.0
-    assert lane.take_ended(NOW + 1.9) == []
+    assert not list(lane.take_ended(NOW + 1.9))
     lane.settle(second, Throttled("slow", status=429, retry_after=100.0), NOW)
-    assert lane.take_ended(NOW + 2.0) == [first]
+    assert list(lane.take_ended(NOW + 2.0)) == [first]
     assert lane.first_deadline() == math.inf
     assert lane.next_at(NOW) == math.inf
+
+
+def test_a_client_is_made_when_it_is_first_needed_and_closed_where_there_is_one(kit: Kit) -> None:
+    seen: list[str] = []
+
+    class Client(Nobody):
+        def __init__(self) -> None:
+            seen.append("made")
+
+        def close(self) -> None:
+            seen.append("closed")
+
+    lane = Lane(kit.bot(), Client, lambda: 0.0)
+    lane.close()
+    assert not seen
+    assert lane.asker is lane.asker
+    lane.close()
+    assert seen == ["made", "closed"]
+
+
+def test_a_question_is_made_when_it_is_its_turn(kit: Kit) -> None:
+    lane, made = make_lane(kit.bot(rate=None)), list[int]()
+
+    def make(key: int) -> Question:
+        made.append(key)
+        return Question("conversations", str, owner.done, owner)
+
+    owner = Owner()
+    lane.add(Batch(owner, (7, 8, 9), make))
+    lane.take(NOW)
+    assert made == [7]
+    for _ in range(2):
+        lane.take(NOW)
+    assert made == [7, 8, 9]
+    assert lane.next_at(NOW) == math.inf
+
+
+def test_what_is_asked_while_the_bot_is_left_alone_is_refused_too(kit: Kit) -> None:
+    lane = make_lane(kit.bot(rate=None))
+    ask(lane, 3)
+    lane.settle(lane.take(NOW), REFUSED, NOW)
+    ended = lane.take_ended(NOW)
+    assert next(ended).error is REFUSED
+    late = ask(lane)
+    assert [question.owner is late for question in ended] == [False, True]
+    assert not list(lane.take_ended(NOW))
 
 
 def test_a_further_attempt_that_is_due_goes_before_a_first_one(kit: Kit) -> None:

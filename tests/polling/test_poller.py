@@ -36,7 +36,7 @@ def hang_for(*silent: str) -> Behave:
 
 def test_each_run_asks_every_series_once_and_tells_each_count(kit: Kit, world: MakeWorld) -> None:
     numbers = {f'conversations {{"Status":"{n}"}}': n for n in range(5)}
-    run = world(lambda call: (0.01, numbers[call.url]))
+    run = world(lambda call: (0.01, numbers[call.asked]))
     queries = [kit.query("all", *({"Status": str(n)} for n in range(5)), every=10.0)]
     run.poller.apply(kit.plan([kit.bot()], queries))
     run.run(60.0)

@@ -28,7 +28,7 @@ def test_an_unchanged_poll_keeps_its_flight_and_lane_and_the_others_lose_theirs(
     old = kit.plan([kit.bot(timeout=60.0)], queries)
     run.poller.apply(old)
     run.run(30.0)
-    run.behave = lambda call: (30.0, 8 if "Errors" in call.url else 7)
+    run.behave = lambda call: (30.0, 8 if "Errors" in call.asked else 7)
     while run.open() < 3:
         run.run(0.5)
     run.notes.counts.clear()
@@ -61,7 +61,7 @@ def test_late_answers_to_a_poll_that_changed_are_dropped_and_not_asked_again(
 
 
 def test_a_poll_whose_predicate_changed_is_counted_by_its_new_one_only(kit: Kit, world: MakeWorld) -> None:
-    run = world(lambda call: (2.0, 1 if '"Errors":1' in call.url else 2))
+    run = world(lambda call: (2.0, 1 if '"Errors":1' in call.asked else 2))
     plans = [kit.plan([kit.bot()], [kit.query("changed", {"Errors": n}, every=5.0)]) for n in (1, 2)]
     for plan, count in zip(
         itertools.islice(itertools.cycle(plans), 30), itertools.cycle((1, 2)), strict=False
@@ -85,13 +85,14 @@ def test_new_settings_of_a_bot_give_it_a_new_lane_and_close_the_old_client(
     run.run(6.0)
     run.poller.apply(kit.plan([kit.bot(rate=2.0), bots[1]], queries, before=old))
     assert run.poller.in_flight()["support"] == 0
-    assert [(asker.bot.name, asker.closed) for asker in run.askers] == [
-        ("support", True),
-        ("other", False),
-        ("support", False),
-    ]
+    assert {asker.bot.name: asker.closed for asker in run.askers} == {"support": True, "other": False}
     run.run(60.0)
     assert run.notes.counts[SAME]
+    assert sorted((asker.bot.name, asker.bot.api.rate, asker.closed) for asker in run.askers) == [
+        ("other", bots[1].api.rate, False),
+        ("support", 1.0, True),
+        ("support", 2.0, False),
+    ]
     run.poller.apply(kit.plan([], []))
     assert all(asker.closed for asker in run.askers)
     assert run.poller.in_flight() == {}

@@ -19,14 +19,14 @@ def nothing(*_: Any) -> None:
 
 
 def lane(kit: Kit, *, answering: bool) -> Lane:
-    made = Lane(kit.bot(), cast("Asker", None), lambda: 0.0)
+    made = Lane(kit.bot(), lambda: cast("Asker", None), lambda: 0.0)
     made.answering = answering
     return made
 
 
 def take(shares: Shares, times: int, *, probes: bool) -> None:
     for _ in range(times):
-        question = Question("", "conversations", nothing, cast("Owner", None))
+        question = Question("conversations", str, nothing, cast("Owner", None))
         question.is_probe = probes
         shares.take(question, nothing)
 

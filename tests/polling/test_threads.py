@@ -27,11 +27,8 @@ class Asker:
     def __init__(self, answer: Callable[[str], int]) -> None:
         self._answer = answer
 
-    def count_url(self, collection: Collection, predicate_text: str) -> str:
-        return predicate_text
-
-    def count(self, url: str, collection: Collection, budget: float) -> int:
-        return self._answer(url)
+    def count(self, collection: Collection, predicate_text: str, budget: float) -> int:
+        return self._answer(predicate_text)
 
     def has_new_token(self) -> bool:
         return False

@@ -71,23 +71,23 @@ class Api:
     numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def behave(self, call: Call) -> Outcome:
-        chance = random.Random(f"{self.seed} {call.bot.name} {call.url} {call.began}")
+        chance = random.Random(f"{self.seed} {call.bot.name} {call.asked} {call.began}")
         kind = chance.choice(self.weather.get(call.bot.id, CALM))
         seconds = chance.choice([1.5, 4.0, 6.5]) if kind == "slow" else 0.05
         if kind == "hang" or seconds >= call.budget:
             return call.budget, TimedOut("too slow")
         if kind in FAILURES:
             return seconds, FAILURES[kind]()
-        if _is_blind(call) or (kind == "no such field" and "$exists" in call.url):
+        if _is_blind(call) or (kind == "no such field" and "$exists" in call.asked):
             return seconds, 0
         self.latest = number = next(self.numbers)
-        self.given[number] = Given(call.bot.id, call.url, call.began + seconds)
+        self.given[number] = Given(call.bot.id, call.asked, call.began + seconds)
         return seconds, number
 
 
 def _is_blind(call: Call) -> bool:
     """Tell whether a question has dates that are not written as this bot's are."""
-    match json.loads(call.url.partition(" ")[2] or "{}"):
+    match json.loads(call.asked.partition(" ")[2] or "{}"):
         case {"StartedAt": {"$gte": bound}}:
             kinds: dict[type, str] = {str: "iso", dict: "extended-json", int: "epoch-ms"}
             return kinds[type(bound)] != DATES[call.bot.id]
