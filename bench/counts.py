@@ -46,17 +46,17 @@ def measure(scale: Scale, peers: Peers) -> Report:
             subject.freeze()
         for _ in range(scale.times(_REPETITIONS)):
             for name, subject in others.items():
-                turns.take(name, _cost(subject, api, scale.window(_EVERY)))
+                turns.take(name, _cost(subject, api))
             for name, loop in loops.items():
                 turns.take(name, loop.microseconds(int(scale.window(1000))))
     return Report(_figures(series, turns), costs={"count": turns["shipped"].median})
 
 
-def _cost(subject: Subject, api: Responder, seconds: float) -> float:
+def _cost(subject: Subject, api: Responder) -> float:
     with subject.awake(), Reader(subject.port) as reader:
         api.log()
         began = subject.cpu()
-        time.sleep(seconds)
+        time.sleep(_EVERY)  # in less, the script may ask nothing
         reader.read()
         asked = len(api.log())
         return (subject.cpu() - began) / asked * 1e6
