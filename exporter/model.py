@@ -3,7 +3,7 @@
 Config ─┬─ Bot ─┬─ Api               what the operator wrote, parsed and checked (config/)
         │       └─ TokenSource
         └─ Query ─┬─ Variant ── Predicate
-                  └─ Alert ── Rise │ Level
+                  └─ Alert        when to tell a person (alert.py)
 Plan ──── Poll ──── Series           what will be asked, each series unique (plan.py)
 """
 
@@ -14,6 +14,8 @@ from datetime import time
 from pathlib import Path
 from typing import Final, Literal, NoReturn, TypeAlias
 from zoneinfo import ZoneInfo
+
+from exporter.alert import Alert
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Labels: TypeAlias = tuple[tuple[str, str], ...]
@@ -116,52 +118,6 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True)
-class Rise:
-    """Fires when a count rose by at least `by` within so many seconds; a falling count never does."""
-
-    by: int
-    within: float
-
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """Fires while a value is above or below another.
-
-    With `of`, the name of a query, the value is the share of that query's count: 0.05 is 5 %.
-    """
-
-    side: Literal["above", "below"]
-    value: float
-    of: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Insert:
-    """What stands in `{{ }}` in an alert's text: a label's value, or without a label the alert's own.
-
-    `form` is how Prometheus writes a number, such as `humanize`; empty for plainly.
-    """
-
-    label: str | None = None
-    form: str = ""
-
-
-Template: TypeAlias = tuple[str | Insert, ...]
-"""An alert's text, in pieces."""
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """When a query's values call for a person; `lasting` is how long it must hold first, in seconds."""
-
-    when: Rise | Level
-    lasting: float = 0.0
-    severity: str = "warning"
-    summary: Template = ()
-    runbook_url: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Query:
     """One named query: a metric, how often it is asked, and a variant for each label combination.
 
@@ -256,44 +212,3 @@ class Plan:
     def requests_per_minute(self) -> float:
         """How many requests a minute the plan makes when nothing fails."""
         return sum(len(poll.series) * 60.0 / poll.query.every for poll in self.polls)
-
-
-@dataclass(frozen=True, slots=True)
-class PollState:
-    """How one poll is doing, as its metrics tell it; timestamps are wall seconds, 0 for never.
-
-    `failures` counts failed requests, one number for each of `errors.REASONS`, in that order.
-    """
-
-    up: bool
-    last_success: float
-    last_run: float
-    duration: float
-    runs: int
-    skipped: int
-    failures: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PollChange:
-    """What has changed in one poll: its state, and the counts at these rows of its series.
-
-    `poll` is its position in the plan. A count of None says that the series is absent now.
-    """
-
-    poll: int
-    state: PollState
-    counts: tuple[tuple[int, int | None], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """What has changed since the last call, and the bots that answer now (by name).
-
-    Unless it is `complete`, there is more to ask for at once; what is left of a poll comes as a
-    further change of that poll.
-    """
-
-    polls: tuple[PollChange, ...]
-    bots_up: tuple[tuple[str, bool], ...]
-    complete: bool = True

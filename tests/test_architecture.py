@@ -25,7 +25,7 @@ ROOMS = (
     "simulator",
 )
 FLOORS = (
-    ("errors", "clock", "logs"),
+    ("errors", "clock", "logs", "alert", "changes"),
     ("model",),
     ("language", "pace"),
     ROOMS,

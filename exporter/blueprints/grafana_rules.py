@@ -6,10 +6,11 @@ import hashlib
 from collections.abc import Sequence
 from typing import Final
 
+from exporter.alert import Insert, Template
 from exporter.blueprints.alerts import Group
 from exporter.blueprints.rule import Comparison, Rule
 from exporter.language import durations
-from exporter.model import Insert, Json, Template
+from exporter.model import Json
 
 FOLDER: Final = "NativeChat"
 

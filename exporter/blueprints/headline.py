@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Final
 
+from exporter.alert import Level
 from exporter.blueprints import expressions
 from exporter.blueprints.drawing import (
     BAD_FROM_ONE,
@@ -25,7 +26,7 @@ from exporter.blueprints.rule import Rule
 from exporter.blueprints.variables import BOT
 from exporter.blueprints.watched import limit
 from exporter.blueprints.words import titled, told
-from exporter.model import COLLECTIONS, Config, Level, Query
+from exporter.model import COLLECTIONS, Config, Query
 
 BOTS: Final = f"max by (bot) (nativechat_up{{{BOT}}})"
 POLLS: Final = f"max by (bot, query) (nativechat_exporter_query_up{{{BOT}}})"

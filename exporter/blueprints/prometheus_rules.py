@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from exporter.alert import Insert, Template
 from exporter.blueprints.alerts import Group
 from exporter.blueprints.rule import Rule
 from exporter.language import durations
-from exporter.model import Insert, Json, Template
+from exporter.model import Json
 
 
 def rule_file(groups: Sequence[Group]) -> dict[str, Json]:

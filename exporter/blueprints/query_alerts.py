@@ -7,10 +7,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from exporter.alert import Alert, Insert, Level, Rise, Template
 from exporter.blueprints import links, promql
 from exporter.blueprints.rule import Comparison, Rule
 from exporter.language import durations
-from exporter.model import Alert, Config, Insert, Level, Query, Rise, Template
+from exporter.model import Config, Query
 
 RUNBOOK_ROSE: Final = "A count rose"
 RUNBOOK_ABOVE: Final = "A value is too high"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from exporter.model import Template
+from exporter.alert import Template
 
 
 @dataclass(frozen=True, slots=True)

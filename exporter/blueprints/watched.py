@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from exporter.alert import Alert, Level, Rise
 from exporter.blueprints import expressions
 from exporter.blueprints.drawing import Limit, Target, Trend
 from exporter.blueprints.words import legend, titled, told
 from exporter.language import durations
-from exporter.model import Alert, Level, Query, Rise
+from exporter.model import Query
 
 _COLOURS: Final = {"info": "blue", "critical": "red"}
 _OTHER_COLOUR: Final = "orange"

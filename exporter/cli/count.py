@@ -147,7 +147,7 @@ def _prometheus(plan: Plan, tally: Tally) -> str:
     for position, poll in enumerate(plan.polls):
         for row in range(len(poll.series)):
             counts.set(position, row, tally.counts.get((poll.key, row)))
-    return b"".join(piece.text for piece in sheet.pieces(openmetrics=False)).decode()
+    return sheet.text(openmetrics=False).decode()
 
 
 def _failures(tally: Tally) -> str:

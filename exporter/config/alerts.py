@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Literal
 
+from exporter.alert import Alert, Level, Rise
 from exporter.config.amounts import Amount
 from exporter.config.nodes import below
 from exporter.config.notes import Given, Notes, either
 from exporter.config.schema import AlertSection
 from exporter.language import durations, templates
 from exporter.language.suggest import did_you_mean
-from exporter.model import Alert, Labels, Level, Query, Rise
+from exporter.model import Labels, Query
 
 _CONDITIONS: Final = ("rises_by", "above", "below")
 _ANY: Final = "rises_by, above or below"

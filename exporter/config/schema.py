@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from exporter.alert import Alert, Rise, Template
 from exporter.config import labelling, references, words
 from exporter.config.amounts import AMOUNT, Amount
 from exporter.config.kinds import ListOf, Section, Whole, Words, optional, required
@@ -19,15 +20,12 @@ from exporter.model import (
     COLLECTIONS,
     DATE_FORMATS,
     SHARD_BY,
-    Alert,
     Api,
     Collection,
     Config,
     DateSetting,
     Labels,
-    Rise,
     ShardBy,
-    Template,
 )
 
 _API: Final = Api()

@@ -11,7 +11,7 @@ from typing import Final
 from prometheus_client import Histogram, Metric
 
 from exporter.exposition.family import Family, blank, write_value
-from exporter.exposition.sheet import Piece, Sheet
+from exporter.exposition.sheet import Sheet
 from exporter.model import Collection, Labels, Plan
 
 NO_ANSWER: Final = "none"
@@ -48,7 +48,8 @@ class _Tally:
 class Attempts:
     """Two metrics whose every label set exists from the first second of its plan.
 
-    `add` is safe from every thread; `apply` and `pieces` are for one at a time.
+    They are on `sheet`, up to the last `take`. `add` is safe from every thread; the rest is for one
+    thread at a time.
     """
 
     def __init__(self) -> None:
@@ -81,23 +82,22 @@ class Attempts:
             tally.seconds += seconds
             self._touched.add(key)
 
-    def pieces(self, *, openmetrics: bool) -> list[Piece]:
-        """Return both metrics, up to now."""
+    def take(self) -> None:
+        """Show both metrics up to now."""
         with self._lock:
             if not self._laid_out:
                 self._lay_out()
             for key in self._touched:
                 self._write(key)
             self._touched.clear()
-        return self._sheet.pieces(openmetrics=openmetrics)
 
     def _lay_out(self) -> None:
         """Begin a new sheet, since a metric has label sets that it had not."""
-        self._sheet = Sheet()
+        self.sheet = Sheet()
         codes = [(key, code) for key, tally in self._tallies.items() for code in tally.codes]
         requests = blank(_REQUESTS, _REQUESTS_HELP, "counter", [(*_labels(k), ("code", c)) for k, c in codes])
-        self._requests = Family(self._sheet, requests)
-        self._durations = Family(self._sheet, _histogram(self._tallies))
+        self._requests = Family(self.sheet, requests)
+        self._durations = Family(self.sheet, _histogram(self._tallies))
         self._code_rows = {key: row for row, key in reversed([*enumerate(key for key, _ in codes)])}
         self._duration_rows = {key: number * (len(_BOUNDS) + 2) for number, key in enumerate(self._tallies)}
         self._touched = set(self._tallies)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from exporter.changes import Changes, PollState
 from exporter.errors import REASONS
 from exporter.exposition.counts import Counts
 from exporter.exposition.family import Family, Kind, blank
 from exporter.exposition.sheet import Sheet
-from exporter.model import Changes, Plan, PollState
+from exporter.model import Plan
 
 
 class _PollMetric(NamedTuple):

@@ -9,13 +9,17 @@ from zoneinfo import ZoneInfo
 
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder, gzip_accepted
 
+from exporter.changes import Changes
 from exporter.exposition.board import Board
-from exporter.exposition.sheet import Piece, gzipped
+from exporter.exposition.sheet import Sheet, gzipped, pack
 from exporter.exposition.telemetry import Telemetry
-from exporter.model import Changes, Plan
+from exporter.model import Plan
 
 TAKEN_AT_ONCE: Final = 1000
 """Changes of counts that are taken from the store at once: polling waits for no more than those."""
+
+_END: Final = b"# EOF\n"
+_PACKED_END: Final = pack(_END)
 
 
 class Exposition:
@@ -28,7 +32,6 @@ class Exposition:
         self._telemetry = telemetry
         self._take_changes = take_changes
         self._lock = Lock()
-        self._end = Piece(b"# EOF\n")
         self._board = Board(Plan(polls=(), zone=ZoneInfo("UTC"), workers=1))
 
     def apply(self, plan: Plan, with_it: Callable[[], None]) -> None:
@@ -47,22 +50,30 @@ class Exposition:
         content_type = _content_type(accept)
         openmetrics = content_type.startswith("application/openmetrics-text")
         headers = [("Content-Type", content_type), ("Vary", "Accept, Accept-Encoding")]
-        with self._lock:
-            pieces = self._pieces(openmetrics=openmetrics)
         if not gzip_accepted(accept_encoding):
-            return b"".join(piece.text for piece in pieces), headers
+            return self._text(openmetrics=openmetrics), headers
         headers.append(("Content-Encoding", "gzip"))
-        return gzipped(pieces), headers
+        return self._gzip(openmetrics=openmetrics), headers
 
-    def _pieces(self, *, openmetrics: bool) -> list[Piece]:
+    def _text(self, *, openmetrics: bool) -> bytes:
+        with self._lock:
+            texts = [sheet.text(openmetrics=openmetrics) for sheet in self._now()]
+        return b"".join((*texts, _END) if openmetrics else texts)
+
+    def _gzip(self, *, openmetrics: bool) -> bytes:
+        with self._lock:
+            pieces = [piece for sheet in self._now() for piece in sheet.packed(openmetrics=openmetrics)]
+        return gzipped((*pieces, _PACKED_END) if openmetrics else pieces)
+
+    def _now(self) -> tuple[Sheet, ...]:
+        """Return the page's sheets, with everything up to now; with the lock held."""
         complete = False
         while not complete:
             changes = self._take_changes(TAKEN_AT_ONCE)
             self._board.take(changes)
             complete = changes.complete
-        pieces = self._board.sheet.pieces(openmetrics=openmetrics)
-        pieces += self._telemetry.pieces(openmetrics=openmetrics)
-        return [*pieces, self._end] if openmetrics else pieces
+        self._telemetry.take()
+        return self._board.sheet, *self._telemetry.sheets
 
 
 def _content_type(accept: str) -> str:

@@ -6,7 +6,7 @@ import struct
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 LINES: Final = 64
 """Lines to a piece: few enough that a changed one costs little, enough that they compress tenfold."""
@@ -23,32 +23,47 @@ _GZIP_END: Final = b"\x03\0"
 """The last block of a deflated stream, empty."""
 
 
-class Piece:
-    """Some lines as text, and once somebody has asked for that, compressed."""
-
-    __slots__ = ("_deflated", "text")
-
-    def __init__(self, text: bytes) -> None:
-        self.text = text
-        self._deflated: bytes | None = None
-
-    def deflated(self) -> bytes:
-        """Return the text as blocks of a deflated stream that refer to no other piece."""
-        if self._deflated is None:
-            deflater = zlib.compressobj(_LEVEL, zlib.DEFLATED, _WINDOW_BITS, _MEMORY_LEVEL)
-            self._deflated = deflater.compress(self.text) + deflater.flush(zlib.Z_FULL_FLUSH)
-        return self._deflated
+_ZEROS: Final = memoryview(bytes(5 * 1024))
+"""As many as zlib reads without letting go of the interpreter, which a busy thread would take each time."""
 
 
-def gzipped(pieces: Iterable[Piece]) -> bytes:
+class Packed(NamedTuple):
+    """Some lines, compressed: blocks of a deflated stream that refer to no other piece.
+
+    `size` is that of the text, and `mark` is how its checksum differs from that of so many zeros. With both
+    the checksum of a page is found without its text.
+    """
+
+    deflated: bytes
+    size: int
+    mark: int
+
+
+def pack(text: bytes) -> Packed:
+    """Return a text as a piece of a page."""
+    deflater = zlib.compressobj(_LEVEL, zlib.DEFLATED, _WINDOW_BITS, _MEMORY_LEVEL)
+    deflated = deflater.compress(text) + deflater.flush(zlib.Z_FULL_FLUSH)
+    return Packed(deflated, len(text), zlib.crc32(text) ^ _past_zeros(0, len(text)))
+
+
+def gzipped(pieces: Iterable[Packed]) -> bytes:
     """Return the pieces as one member of gzip: some readers stop after the first."""
-    checksum = size = 0
+    checksum = total = 0
     parts = [_GZIP_HEAD]
-    for piece in pieces:
-        checksum = zlib.crc32(piece.text, checksum)
-        size += len(piece.text)
-        parts.append(piece.deflated())
-    return b"".join((*parts, _GZIP_END, struct.pack("<II", checksum, size & 0xFFFFFFFF)))
+    for deflated, size, mark in pieces:
+        # A checksum is linear: what comes before a text changes it as it changes that of zeros.
+        checksum = _past_zeros(checksum, size) ^ mark
+        total += size
+        parts.append(deflated)
+    return b"".join((*parts, _GZIP_END, struct.pack("<II", checksum, total & 0xFFFFFFFF)))
+
+
+def _past_zeros(checksum: int, zeros: int) -> int:
+    """Return a checksum, carried on over so many zeros."""
+    while zeros > len(_ZEROS):
+        checksum = zlib.crc32(_ZEROS, checksum)
+        zeros -= len(_ZEROS)
+    return zlib.crc32(_ZEROS[:zeros], checksum)
 
 
 class Sheet:
@@ -59,7 +74,7 @@ class Sheet:
         # Name and value by turns, empty where the line is hidden, so that one join makes a piece.
         self._parts: list[bytes] = []
         self._in_openmetrics: defaultdict[int, list[tuple[int, bytes]]] = defaultdict(list)
-        self._pieces: tuple[list[Piece | None], list[Piece | None]] = ([], [])
+        self._packed: tuple[list[Packed | None], list[Packed | None]] = ([], [])
         self._changed: set[int] = set()
 
     def add(self, name: bytes, openmetrics: bytes | None = None) -> int:
@@ -70,7 +85,7 @@ class Sheet:
         if openmetrics not in (None, name):
             self._in_openmetrics[line // LINES].append((line % LINES, openmetrics))
         if line % LINES == 0:
-            for pieces in self._pieces:
+            for pieces in self._packed:
                 pieces.append(None)
         return line
 
@@ -90,19 +105,26 @@ class Sheet:
         self._parts[2 * line] = self._parts[2 * line + 1] = b""
         self._changed.add(line // LINES)
 
-    def pieces(self, *, openmetrics: bool) -> list[Piece]:
+    def text(self, *, openmetrics: bool) -> bytes:
         """Return the sheet in one of the two formats."""
-        for pieces in self._pieces:
+        return b"".join(self._join(number, openmetrics) for number in range(len(self._packed[openmetrics])))
+
+    def packed(self, *, openmetrics: bool) -> list[Packed]:
+        """Return the same, compressed; what has not changed since the last time is at hand."""
+        for pieces in self._packed:
             for number in self._changed:
                 pieces[number] = None
         self._changed.clear()
-        pieces = self._pieces[openmetrics]
-        return [piece or self._join(number, openmetrics) for number, piece in enumerate(pieces)]
+        pieces = self._packed[openmetrics]
+        return [piece or self._pack(number, openmetrics) for number, piece in enumerate(pieces)]
 
-    def _join(self, number: int, openmetrics: bool) -> Piece:
+    def _pack(self, number: int, openmetrics: bool) -> Packed:
+        piece = self._packed[openmetrics][number] = pack(self._join(number, openmetrics))
+        return piece
+
+    def _join(self, number: int, openmetrics: bool) -> bytes:
         parts = self._parts[2 * LINES * number : 2 * LINES * (number + 1)]
         if openmetrics:
             for line, name in self._in_openmetrics[number]:
                 parts[2 * line] = name if parts[2 * line] else b""
-        piece = self._pieces[openmetrics][number] = Piece(b"".join(parts))
-        return piece
+        return b"".join(parts)

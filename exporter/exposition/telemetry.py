@@ -9,14 +9,14 @@ from exporter import __version__
 from exporter.exposition.attempts import Attempts
 from exporter.exposition.family import Family, Kind, blank
 from exporter.exposition.process import Process
-from exporter.exposition.sheet import Piece, Sheet
+from exporter.exposition.sheet import Sheet
 from exporter.model import Collection, Labels, Plan
 
 
 class Telemetry:
     """The metrics that do not belong to a poll; each exists from the first second.
 
-    Safe to use from every thread, but for `apply` and `pieces`, which are for one at a time.
+    Safe to use from every thread, but for `apply`, `take` and `sheets`, which are for one at a time.
     """
 
     def __init__(self, shard_ordinal: int, shard_total: int) -> None:
@@ -54,15 +54,19 @@ class Telemetry:
         """Show the requests of the plan's bots from 0 on, and those of no other."""
         self._attempts.apply(plan)
 
-    def pieces(self, *, openmetrics: bool) -> list[Piece]:
-        """Return everything up to now, in one of the two formats."""
+    @property
+    def sheets(self) -> tuple[Sheet, ...]:
+        """Everything, up to the last `take`."""
+        return self._attempts.sheet, self._sheet
+
+    def take(self) -> None:
+        """Show everything up to now."""
         self._shown_lag.set(0, self._lag)
         self._shown_good.set(0, self._reload_good)
         self._shown_time.set(0, self._reload_time)
         self._shown_defects.set(0, self._defects)
         self._process.take()
-        own = self._sheet.pieces(openmetrics=openmetrics)
-        return [*self._attempts.pieces(openmetrics=openmetrics), *own]
+        self._attempts.take()
 
     def attempted(self, bot: str, collection: Collection, status: int | None, seconds: float) -> None:
         """Count one attempt of a request."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from exporter.model import Insert, Template
+from exporter.alert import Insert, Template
 
 FORMS: Final = ("humanize", "humanize1024", "humanizeDuration", "humanizePercentage")
 _INSERT: Final = re.compile(

@@ -12,34 +12,22 @@ mongomock walks dotted paths, arrays and logic. What it gets wrong never reaches
 
 from __future__ import annotations
 
-import operator
-import re
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from functools import partial
-from math import fmod
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from exporter.model import Json
-from exporter.simulator.dates import UNMATCHABLE, BadRequest, Dates
-from exporter.simulator.ordering import order_key
-from exporter.simulator.walk import MISSING, Clause, Document, Operand, applies
+from exporter.simulator.dates import BadRequest, Dates
+from exporter.simulator.operators import COMPARISONS, Test, ordered, regex, remainder, same, size
+from exporter.simulator.walk import Clause, Document, Operand, applies
 
 Matcher: TypeAlias = Callable[[Document], bool]
-Test: TypeAlias = Callable[[object], bool]
 
 MAX_DEPTH: Final = 100
 """MongoDB's own limit for nested documents."""
 
 _EVERYTHING: Final[Clause] = {}
 _NOTHING: Final[Clause] = {"$nor": [{}]}
-_REGEX_FLAGS: Final = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "x": re.VERBOSE}
-_COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
-    "$gt": operator.gt,
-    "$gte": operator.ge,
-    "$lt": operator.lt,
-    "$lte": operator.le,
-}
 _REFUSED: Final = ("$where", "$expr", "$function")
 
 
@@ -63,10 +51,10 @@ class _Reader:
             "$not": lambda path, operand: _not(self._not_operand(path, operand)),
             "$exists": lambda path, operand: _exists(path) if operand else _not(_exists(path)),
             "$all": lambda path, operand: self._all(path, _array("$all", operand)),
-            "$size": lambda path, operand: _is(path, _size(operand)),
-            "$mod": lambda path, operand: _is(path, _remainder(operand)),
+            "$size": lambda path, operand: _is(path, size(operand)),
+            "$mod": lambda path, operand: _is(path, remainder(operand)),
             "$elemMatch": lambda path, operand: _is(path, self._element(operand)),
-            **{name: partial(self._compare, name) for name in _COMPARISONS},
+            **{name: partial(self._compare, name) for name in COMPARISONS},
         }
 
     def predicate(self, predicate: Json) -> Clause:
@@ -92,7 +80,7 @@ class _Reader:
         parts: list[Clause] = []
         for name, operand in condition.items():
             if name == "$regex":
-                parts.append(_is(path, _regex(operand, condition.get("$options", ""))))
+                parts.append(_is(path, regex(operand, condition.get("$options", ""))))
             elif name == "$options" and "$regex" in condition:
                 continue
             elif name in self._operators:
@@ -104,7 +92,7 @@ class _Reader:
     def _equal(self, path: str, literals: Sequence[Json]) -> Clause:
         """Return the clause that the value, or an element of it, is one of these."""
         values = [self._value(literal) for literal in literals]
-        tests = [_same(value) for value in values]
+        tests = [same(value) for value in values]
         clause = _is(path, tests[0] if len(tests) == 1 else lambda value: any(test(value) for test in tests))
         return {"$or": [clause, *map(_plain, _parents(path))]} if None in values else clause
 
@@ -112,7 +100,7 @@ class _Reader:
         value = self._value(operand)
         if value is None:
             return self._equal(path, [None]) if name in ("$gte", "$lte") else _NOTHING
-        return _is(path, _ordered(_COMPARISONS[name], value))
+        return _is(path, ordered(name, value))
 
     def _all(self, path: str, literals: Sequence[Json]) -> Clause:
         return _both([self._equal(path, [literal]) for literal in literals]) if literals else _NOTHING
@@ -197,55 +185,3 @@ def _parents(path: str) -> list[str]:
 def _plain(path: str) -> Clause:
     """Return the clause that there is a value, and it is neither an object nor an array."""
     return _both([_exists(path), _not(_is(path, lambda value: isinstance(value, dict | list)))])
-
-
-def _same(value: object) -> Test:
-    if value is None:
-        return lambda other: other is None or other is MISSING
-    if isinstance(value, str | datetime):
-        return lambda other: other == value
-    key = order_key(value)
-    return lambda other: order_key(other) == key
-
-
-def _ordered(compare: Callable[[Any, Any], bool], value: object) -> Test:
-    """Return the test that compares within the value's own type, and is false for every other."""
-    if value is UNMATCHABLE:
-        return lambda _: False
-    key = order_key(value)
-
-    def test(other: object) -> bool:
-        other_key = order_key(other)
-        return other_key[0] == key[0] and compare(other_key, key)
-
-    return test
-
-
-def _regex(pattern: Json, options: Json) -> Test:
-    if not isinstance(pattern, str) or not isinstance(options, str) or set(options) - _REGEX_FLAGS.keys():
-        raise BadRequest("$regex takes text, $options some of i, m, s, x")
-    flags = re.NOFLAG
-    for option in options:
-        flags |= _REGEX_FLAGS[option]
-    try:
-        expression = re.compile(pattern, flags)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise BadRequest("$regex is not a valid regular expression") from error
-    return lambda value: isinstance(value, str) and expression.search(value) is not None
-
-
-def _size(operand: Json) -> Test:
-    if isinstance(operand, bool) or not isinstance(operand, int) or operand < 0:
-        raise BadRequest("$size takes a whole number from 0")
-    return lambda value: isinstance(value, list) and len(value) == operand
-
-
-def _remainder(operand: Json) -> Test:
-    match operand:
-        case [int(divisor), int(remainder)] if divisor and not {type(divisor), type(remainder)} & {bool}:
-            return lambda value: (
-                isinstance(value, int | float)
-                and not isinstance(value, bool)
-                and fmod(int(value), divisor) == remainder
-            )
-    raise BadRequest("$mod takes an array of a divisor other than 0 and a remainder")

@@ -6,8 +6,9 @@ from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
+from exporter.changes import PollState
 from exporter.errors import REASONS, ApiError
-from exporter.model import Bot, Poll, PollState
+from exporter.model import Bot, Poll
 
 if TYPE_CHECKING:
     from exporter.store.views import BotView, PollView

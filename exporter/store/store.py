@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from exporter.changes import Changes, PollChange
 from exporter.clock import Clock
 from exporter.errors import ApiError
-from exporter.model import Changes, Plan, Poll, PollChange
+from exporter.model import Plan, Poll
 from exporter.store.record import BotRecord, Record, Turn
 
 if TYPE_CHECKING:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from exporter.changes import PollState
 from exporter.errors import ApiError
-from exporter.model import Bot, Poll, PollState, Series
+from exporter.model import Bot, Poll, Series
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from exporter.model import Alert, Config, Insert, Level, Rise
+from exporter.alert import Alert, Insert, Level, Rise
+from exporter.model import Config
 
 Load = Callable[..., Config]
 Problems = Callable[..., list[str]]

@@ -60,7 +60,7 @@ class Written(Family):
         super().__init__(self.sheet, blank(NAME, help_text, kind, given_rows))
 
     def text(self, *, openmetrics: bool = False) -> bytes:
-        return b"".join(piece.text for piece in self.sheet.pieces(openmetrics=openmetrics))
+        return self.sheet.text(openmetrics=openmetrics)
 
 
 def family(kind: Kind, help_text: str, given_samples: list[tuple[Labels, float | None]]) -> Written:

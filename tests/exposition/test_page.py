@@ -15,10 +15,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from prometheus_client.exposition import choose_encoder
 
+from exporter.changes import Changes
 from exporter.errors import REASONS, ServerError
 from exporter.exposition.exposition import Exposition
 from exporter.exposition.telemetry import Telemetry
-from exporter.model import Changes, Plan, Query
+from exporter.model import Plan, Query
 
 Page = Any
 MakeQuery = Callable[..., Query]

@@ -42,7 +42,8 @@ def telemetry() -> Telemetry:
 
 
 def samples(telemetry: Telemetry) -> list[Any]:
-    text = b"".join(piece.text for piece in telemetry.pieces(openmetrics=False)).decode()
+    telemetry.take()
+    text = b"".join(sheet.text(openmetrics=False) for sheet in telemetry.sheets).decode()
     return [sample for family in text_string_to_metric_families(text) for sample in family.samples]
 
 
@@ -175,7 +176,8 @@ def test_attempts_read_as_prometheus_client_itself_would_write_them(
         durations.labels("main", "messages").observe(seconds)
         ours.add("main", "messages", status, seconds)
     write = write_openmetrics if openmetrics else generate_latest
-    text = b"".join(piece.text for piece in ours.pieces(openmetrics=openmetrics))
+    ours.take()
+    text = ours.sheet.text(openmetrics=openmetrics)
     assert _samples(text) == _samples(write(registry).removesuffix(b"# EOF\n"))
 
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.alert import Insert
 from exporter.language import templates
-from exporter.model import Insert
 
 
 def test_labels_and_the_value_stand_in_double_braces() -> None:

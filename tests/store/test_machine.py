@@ -11,6 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
+from exporter.changes import PollState
 from exporter.errors import (
     REASONS,
     ApiError,
@@ -21,7 +22,7 @@ from exporter.errors import (
     TimedOut,
     Unreachable,
 )
-from exporter.model import Bot, Config, Plan, Poll, PollState, Predicate, Query, Series, TokenSource, Variant
+from exporter.model import Bot, Config, Plan, Poll, Predicate, Query, Series, TokenSource, Variant
 from exporter.plan import keep_same, make_plan
 from exporter.store.record import Turn
 from exporter.store.store import Store
