@@ -49,7 +49,11 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One row of the table; repetitions of `ours` and `theirs` were taken in turns."""
+    """One row of the table; repetitions of `ours` and `theirs` were taken in turns.
+
+    What is `by_chance`, such as how late the latest of some is, has no ratio that another run would
+    agree with.
+    """
 
     what: str
     unit: str
@@ -57,11 +61,12 @@ class Figure:
     beside: str = ""
     theirs: Sample | None = None
     target: Target | None = None
+    by_chance: bool = False
 
     @property
     def ratio(self) -> Sample | None:
         """Ours over theirs, for each pair of repetitions that were made one after the other."""
-        if self.theirs is None or not all(self.theirs.values):
+        if self.theirs is None or self.by_chance or not all(self.theirs.values):
             return None
         if len(self.ours.values) != len(self.theirs.values):
             return Sample((self.ours.median / self.theirs.median,))

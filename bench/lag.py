@@ -69,6 +69,7 @@ def measure(scale: Scale, peers: Peers) -> Report:  # noqa: ARG001 - 500 queries
                 "the script by hand",
                 turns[f"baseline {name}"],
                 Target(limit, "ours"),
+                by_chance=True,
             )
             for what, name, limit in rows
         )

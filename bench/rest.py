@@ -12,7 +12,7 @@ from bench.figure import Figure, Report, Target, Turns
 from bench.processes import Subject
 from bench.scale import Peers, Scale
 
-_REPETITIONS: Final = 2
+_REPETITIONS: Final = 4
 _QUERIES: Final = 20
 _EVERY: Final = 30
 
@@ -21,7 +21,7 @@ _REASONS_TO_WAKE: Final = 0.5
 
 
 def measure(scale: Scale, peers: Peers) -> Report:  # noqa: ARG001 - what others need at rest is not at issue
-    """Watch whole intervals; all at once, as none of them is in the way of another."""
+    """Watch whole intervals after the first; all at once, as none of them is in the way of another."""
     turns = Turns()
     with ExitStack() as stack:
         api = stack.enter_context(subjects.responder())
@@ -35,8 +35,10 @@ def measure(scale: Scale, peers: Peers) -> Report:  # noqa: ARG001 - what others
         }
         for subject in watched.values():
             subject.until_counted(_QUERIES)
+        interval = _EVERY if scale.repetitions else 1.0
+        time.sleep(interval)
         for _ in range(scale.times(_REPETITIONS)):
-            _watch(watched, turns, _EVERY if scale.repetitions else 1.0)
+            _watch(watched, turns, interval)
     cpu = f"CPU at rest, {_QUERIES} queries every {_EVERY} s"
     return Report(
         (

@@ -18,7 +18,7 @@ from bench.pages import Reader
 from bench.processes import Subject, environment, resident
 from bench.scale import Peers, Scale
 
-_REPETITIONS: Final = 5
+_REPETITIONS: Final = 7
 _VALUES: Final = 10
 _EVERY: Final = 30
 _SCRAPES: Final = 10

@@ -84,6 +84,13 @@ def grown(sizes: tuple[int, ...], fixed: float, power: float) -> Cost:
     return Cost("time", " s", tuple(Sample((fixed + size**power,)) for size in sizes))
 
 
+def test_what_is_by_chance_is_judged_by_its_own_value_alone() -> None:
+    late = Figure("late", " ms", Sample((3,)), "theirs", Sample((1,)), Target(2, "ours"), by_chance=True)
+    assert late.ratio is None
+    assert not late.met
+    assert late.row() == ("late", "3 ms", "theirs", "1 ms", "", "≤ 2 ms", "MISSED")
+
+
 @pytest.mark.parametrize("power", [0.5, 1.0, 2.0])
 def test_the_exponent_of_a_growth_is_its_power(power: float) -> None:
     sizes = (100, 1_000, 10_000, 100_000)
