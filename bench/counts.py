@@ -15,7 +15,7 @@ from bench.processes import Subject
 from bench.scale import Peers, Scale
 from bench.subjects import Responder
 
-_REPETITIONS: Final = 8
+_REPETITIONS: Final = 7
 _EVERY: Final = 2
 _VALUES: Final = 10
 _ES_QUERIES: Final = 300

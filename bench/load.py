@@ -14,7 +14,7 @@ from bench.pages import Reader
 from bench.processes import Subject
 from bench.scale import Peers, Scale
 
-_REPETITIONS: Final = 6
+_REPETITIONS: Final = 5
 _WINDOW: Final = 2.0
 _A_SECOND: Final = 50
 _READERS: Final = 5

@@ -58,7 +58,7 @@ class Daemon:
 
     def __init__(self, options: Options, environ: Mapping[str, str], clock: Clock) -> None:
         self.options = options
-        self.telemetry = Telemetry(options.shard.ordinal, options.shard.total)
+        self.telemetry = Telemetry(options.shard.ordinal, options.shard.total, clock.steady)
         self.store = Diary(clock)
         self.exposition = Exposition(self.telemetry, self.store.take_changes)
         self.poller = Poller(

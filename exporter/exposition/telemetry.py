@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
 from threading import Lock
 
 from exporter import __version__
@@ -19,7 +20,7 @@ class Telemetry:
     Safe to use from every thread, but for `apply`, `take` and `sheets`, which are for one at a time.
     """
 
-    def __init__(self, shard_ordinal: int, shard_total: int) -> None:
+    def __init__(self, shard_ordinal: int, shard_total: int, steady: Callable[[], float]) -> None:
         self._attempts = Attempts()
         self._sheet = Sheet()
         self._lag = 0.0
@@ -48,7 +49,7 @@ class Telemetry:
         self._add("shard_total", "unknown", "How many shards there are.").set(0, shard_total)
         build = (("version", __version__), ("python", platform.python_version()))
         self._add("build_info", "gauge", "1, with the exporter's version and Python's.", build).set(0, 1)
-        self._process = Process(self._sheet)
+        self._process = Process(self._sheet, steady)
 
     def apply(self, plan: Plan) -> None:
         """Show the requests of the plan's bots from 0 on, and those of no other."""

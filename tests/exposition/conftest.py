@@ -53,7 +53,7 @@ class Page:
     def __init__(self) -> None:
         self.clock = HandClock()
         self.store = Store(self.clock)
-        self.telemetry = Telemetry(0, 1)
+        self.telemetry = Telemetry(0, 1, self.clock.steady)
         self.exposition = Exposition(self.telemetry, self.store.take_changes)
 
     def apply(self, plan: Plan) -> None:

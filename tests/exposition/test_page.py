@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,7 +34,7 @@ PROMETHEUS_3 = (
     "application/openmetrics-text;version=0.0.1;q=0.5,"
     "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
 )
-EMPTY = Exposition(Telemetry(0, 1), lambda _: Changes((), ()))
+EMPTY = Exposition(Telemetry(0, 1, lambda: 0.0), lambda _: Changes((), ()))
 HARD = ('"quoted"', "back\\slash", "two\nlines", "line\u2028separator", "Зелен 漢 😀", "a=b,c}", " ")
 
 
@@ -142,6 +143,18 @@ def test_the_build_the_process_and_python_are_told_of(page: Page) -> None:
     assert set(build) == {"version", "python"}
     names = {name for name, _ in page.samples()}
     assert {"process_resident_memory_bytes", "process_cpu_seconds_total", "python_info"} <= names
+
+
+def test_one_look_at_the_process_serves_for_a_second(page: Page) -> None:
+    def descriptors() -> float:
+        return float(page.samples()["process_open_fds", frozenset()])
+
+    before = descriptors()
+    with Path(__file__).open():
+        page.clock.now += 0.9
+        assert descriptors() == before
+        page.clock.now += 0.2
+        assert descriptors() == before + 1
 
 
 def test_before_the_first_run_everything_of_a_poll_is_0(page: Page, plan: Plan) -> None:

@@ -38,7 +38,7 @@ OF_BOTS = "nativechat_exporter_api_request"
 
 @pytest.fixture
 def telemetry() -> Telemetry:
-    return Telemetry(2, 5)
+    return Telemetry(2, 5, lambda: 0.0)
 
 
 def samples(telemetry: Telemetry) -> list[Any]:
@@ -70,7 +70,7 @@ def test_the_shard_is_told(telemetry: Telemetry) -> None:
 
 
 def test_two_telemetries_share_nothing() -> None:
-    one, other = Telemetry(0, 1), Telemetry(0, 1)
+    one, other = Telemetry(0, 1, lambda: 0.0), Telemetry(0, 1, lambda: 0.0)
     one.defect()
     assert (value(one, "internal_errors_total"), value(other, "internal_errors_total")) == (1.0, 0.0)
 
