@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from exporter.errors import ApiError, DatesUnverified, Rejected
 from exporter.language import predicate
 from exporter.model import DATE_FORMATS, Collection, DateFormat, DateSetting
-from exporter.polling.lane import Done
+from exporter.polling.questions import Done
 
 Ask = Callable[[str, Done], None]
 """Puts one predicate to the bot; told how it ended."""

@@ -13,7 +13,8 @@ from exporter.errors import ApiError
 from exporter.language import predicate
 from exporter.model import DateFormat, Poll
 from exporter.polling.dates import Proven, prove
-from exporter.polling.lane import Batch, Done, Lane, Question
+from exporter.polling.lane import Lane
+from exporter.polling.questions import Batch, Done, Question
 
 
 class Recorder(Protocol):

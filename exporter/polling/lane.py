@@ -5,17 +5,15 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from exporter.clock import Clock
 from exporter.errors import ApiError, TimedOut, Unauthorized
 from exporter.model import Bot, Collection, DateFormat
 from exporter.pace import Pace, asked_pause, rest_after, retry_wait
-
-Done = Callable[[int | None, ApiError | None], None]
-"""Told once how a question ended: with a count, or with the error of its last attempt."""
+from exporter.polling.questions import Batch, Question
 
 
 class Asker(Protocol):
@@ -27,70 +25,6 @@ class Asker(Protocol):
         """Tell whether the token is another than the one that was last refused; from any thread."""
 
     def close(self) -> None: ...
-
-
-class Owner(Protocol):
-    """Who waits for a question. Once it is `over`, nobody does."""
-
-    over: bool
-
-    def give_up(self, error: ApiError) -> None: ...
-
-
-class Question:
-    """One request: a predicate to be counted, in one attempt or several.
-
-    `predicate` writes it, at each attempt. `deadline` is set when the first attempt starts: `api.timeout`
-    bounds the request as a whole. `renewed` once it was asked again because the token had been replaced
-    meanwhile.
-    """
-
-    __slots__ = (
-        "attempts",
-        "collection",
-        "deadline",
-        "done",
-        "error",
-        "is_probe",
-        "owner",
-        "predicate",
-        "renewed",
-    )
-
-    def __init__(
-        self, collection: Collection, predicate: Callable[[], str], done: Done, owner: Owner
-    ) -> None:
-        self.collection = collection
-        self.predicate = predicate
-        self.done = done
-        self.owner = owner
-        self.attempts = 0
-        self.is_probe = False
-        self.renewed = False
-        self.deadline = float("inf")
-        self.error: ApiError | None = None
-
-
-_Key = TypeVar("_Key")
-
-
-class Batch:
-    """Questions of one owner that wait, one for each of `keys`: `make` makes each when it is its turn.
-
-    At the start every series waits to be asked for, and 100,000 questions would take 100 MB.
-    """
-
-    __slots__ = ("_questions", "left", "owner")
-
-    def __init__(self, owner: Owner, keys: Sequence[_Key], make: Callable[[_Key], Question]) -> None:
-        self.owner = owner
-        self.left = len(keys)
-        self._questions = map(make, keys)
-
-    def take(self) -> Question:
-        """Return the next question; for a batch that has any left."""
-        self.left -= 1
-        return next(self._questions)
 
 
 class Lane:

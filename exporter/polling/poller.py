@@ -17,7 +17,8 @@ from exporter.clock import Clock
 from exporter.errors import ApiError, BadAnswer
 from exporter.model import Bot, Plan, Poll
 from exporter.polling.flight import Flight, Recorder
-from exporter.polling.lane import Asker, Lane, Owner, Question
+from exporter.polling.lane import Asker, Lane
+from exporter.polling.questions import Owner, Question
 from exporter.polling.shares import Shares
 from exporter.polling.timetable import Timetable
 from exporter.polling.workers import Workers

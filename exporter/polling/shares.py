@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 
-from exporter.polling.lane import Lane, Question
+from exporter.polling.lane import Lane
+from exporter.polling.questions import Question
 from exporter.polling.workers import Workers
 
 

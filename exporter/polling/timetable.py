@@ -25,6 +25,9 @@ from exporter.polling.calendar import DAY, next_beat, next_call
 FIRST_RUNS_WITHIN: Final = 5.0
 """Every poll runs first within this many seconds: a newcomer sees values at once."""
 
+FIRST_RUNS_AFTER: Final = 0.1
+"""No poll runs sooner than this many seconds from now: first the page is served, then requests is loaded."""
+
 FIRST_REQUESTS: Final = 100.0
 """Requests a second that first runs are spread to, where that takes less time."""
 
@@ -158,7 +161,7 @@ class Timetable:
     def _make(self, poll: Poll, zone: ZoneInfo, first_within: float) -> _Beat:
         every, now = poll.query.every, self._clock.steady()
         phase = zlib.crc32("/".join(poll.key).encode()) / 2**32
-        first = now + phase * min(every, first_within)
+        first = now + max(FIRST_RUNS_AFTER, phase * min(every, first_within))
         job = self._scheduler.every().second.do(lambda: self._start(poll, self._due))
         if poll.query.at is None:
             return _Interval(job, first, every, now + phase * every)

@@ -13,7 +13,7 @@ from exporter.errors import ApiError, DatesUnverified, Rejected, ServerError
 from exporter.language.predicate import exists_probe, since_epoch_probe
 from exporter.model import DATE_FORMATS, DateFormat, DateSetting
 from exporter.polling.dates import prove
-from exporter.polling.lane import Done
+from exporter.polling.questions import Done
 
 Kept: TypeAlias = "dict[str, frozenset[DateFormat] | None]"
 """For each field, the formats that match its dates; None where no element has the field."""

@@ -23,7 +23,8 @@ from exporter.errors import (
 )
 from exporter.model import Bot, Collection
 from exporter.pace import CATCH_UP, RETRY_AFTER_CAP
-from exporter.polling.lane import Batch, Lane, Question
+from exporter.polling.lane import Lane
+from exporter.polling.questions import Batch, Question
 
 if TYPE_CHECKING:
     from tests.polling.conftest import Kit

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from exporter.polling.lane import Asker, Lane, Owner, Question
+from exporter.polling.lane import Asker, Lane
+from exporter.polling.questions import Owner, Question
 from exporter.polling.shares import Shares
 from exporter.polling.workers import Workers
 
