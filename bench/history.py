@@ -16,16 +16,30 @@ AGREED: Final = 0.15
 
 
 def compare(figures: Sequence[Figure], file: Path = FILE) -> str:
-    """Return how the ratios agree with those of the run before, and keep them for the next one."""
-    now = {f"{figure.what} / {figure.beside}": figure.ratio.median for figure in figures if figure.ratio}
+    """Return how the ratios agree with those of the run before, and keep them for the next one.
+
+    Those that a target judges are told apart from those that are there to compare with.
+    """
+    now = {_name(figure): figure.ratio.median for figure in figures if figure.ratio}
     before: dict[str, float] = json.loads(file.read_text("utf-8")) if file.is_file() else {}
     file.parent.mkdir(exist_ok=True)
     file.write_text(json.dumps(before | now, indent=1), "utf-8")
     changes = {name: now[name] / before[name] - 1 for name in now if before.get(name)}
     if not changes:
         return "No ratios of an earlier run on this machine to compare with."
-    apart = [f"{name}: {change:+.0%}" for name, change in changes.items() if abs(change) > AGREED]
+    targets = {_name(figure) for figure in figures if figure.target and figure.target.of == "ratio"}
+    apart = {name for name, change in changes.items() if abs(change) > AGREED}
+
+    def share(names: set[str]) -> str:
+        return f"{len(names - apart)} of {len(names)}"
+
     agree = (
-        f"{len(changes) - len(apart)} of {len(changes)} ratios agree with the run before within {AGREED:.0%}"
+        f"{share(targets & changes.keys())} ratios with a target, and {share(changes.keys() - targets)} "
+        f"others, agree with the run before within {AGREED:.0%}"
     )
-    return "\n  ".join((f"{agree}{', but not' if apart else '.'}", *apart))
+    listed = (f"{name}: {change:+.0%}" for name, change in changes.items() if name in apart)
+    return "\n  ".join((f"{agree}{', but not' if apart else '.'}", *listed))
+
+
+def _name(figure: Figure) -> str:
+    return f"{figure.what} / {figure.beside}"

@@ -113,8 +113,11 @@ def test_json_exporter_costs_more_where_scrapes_are_many() -> None:
 def test_a_run_tells_which_ratios_do_not_agree_with_the_one_before(tmp_path: Path) -> None:
     file = tmp_path / "build/bench.json"
     assert "No ratios" in history.compare([figure(None)], file)
-    assert "1 of 1 ratios agree" in history.compare([figure(None, ours=(2.2, 9, 4))], file)
-    assert "time / the floor: +36%" in history.compare([figure(None, ours=(3, 9, 4.5))], file)
+    said = history.compare([figure(Target(9, "ratio"), ours=(2.2, 9, 4))], file)
+    assert said.startswith("1 of 1 ratios with a target, and 0 of 0 others, agree with")
+    said = history.compare([figure(None, ours=(3, 9, 4.5))], file)
+    assert said.startswith("0 of 0 ratios with a target, and 0 of 1 others, agree with")
+    assert said.endswith("but not\n  time / the floor: +36%")
 
 
 def test_others_work_is_told_loudly_when_it_is_much() -> None:
