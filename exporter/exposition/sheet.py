@@ -1,4 +1,4 @@
-"""Joins and compresses lines of text, again only near a line that has changed."""
+"""Keeps lines of text, and compresses them again only near one that has changed."""
 
 from __future__ import annotations
 

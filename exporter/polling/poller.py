@@ -158,8 +158,7 @@ class Poller:
             self._sleeps_until = float("inf")
 
     def _start(self, poll: Poll, due: float) -> None:
-        asker = self._lanes[poll.bot.name].asker
-        token_is_new = asker.has_new_token()  # it may look at a file, so not with the lock held
+        token_is_new = self._lanes[poll.bot.name].asker.has_new_token()  # may read a file: without the lock
         with self._changed:
             self._on_lag(self._clock.steady() - due)
             if poll.key in self._flights:
@@ -232,6 +231,7 @@ class Poller:
             self._changed.notify()
 
     def _attempt(self, lane: Lane, question: Question) -> None:
+        """Make an attempt; alone here, on a worker and without the lock."""
         count: int | None = None
         error: ApiError | None = None
         try:
