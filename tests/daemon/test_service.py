@@ -7,13 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from exporter import logs
 from exporter.daemon.hall import Daemon
-from exporter.daemon.service import WebOptions, serve
+from exporter.daemon.service import DRAIN, WebOptions, serve
 from exporter.errors import ConfigError
 from exporter.web.server import ListenError, address_of, listen
 from exporter.web.tls import TlsError
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+PROMISED = 5.0
+"""Seconds from a signal to the end of the process, at most."""
 
 
 def handlers() -> list[object]:
@@ -45,3 +50,8 @@ def test_a_certificate_of_no_use_starts_nothing(daemon: Daemon, tmp_path: Path) 
     with pytest.raises(TlsError):
         serve(daemon, WebOptions(("127.0.0.1:0",), config_file=file))
     assert not daemon.poller.alive
+
+
+def test_what_an_ending_may_wait_for_fits_into_the_time_that_is_promised() -> None:
+    unread_visitors, unread_log = DRAIN, 2 * logs.PATIENCE
+    assert unread_visitors + unread_log <= PROMISED

@@ -26,7 +26,7 @@ QUERIES = (
 def demo(exporter: StartExporter) -> Iterator[Running]:
     running = exporter(SHIPPED, command="demo", env={})
     yield running
-    assert running.end().code == 0
+    assert running.end() == 0
 
 
 def complete(metrics: Metrics) -> bool:
@@ -34,7 +34,7 @@ def complete(metrics: Metrics) -> bool:
 
 
 def test_a_demo_shows_every_shipped_query_within_a_few_seconds(demo: Running) -> None:
-    metrics = demo.until(complete, within=15)
+    metrics = demo.until(complete)
     for query in QUERIES:
         assert metrics.values(f"nativechat_{query}", bot="main"), query
         assert metrics.value("nativechat_exporter_query_up", bot="main", query=query) == 1

@@ -100,7 +100,7 @@ def test_a_bad_file_is_refused_with_its_problems_and_the_old_one_goes_on(
     before = running.metrics()
     file = running.home / "config.yaml"
     good = file.read_text("utf-8")
-    file.write_text(good.replace('"1s"', '"soon"').replace('"3s"', '"late"'), "utf-8")
+    file.write_text(good.replace('"1s"', '"soon"').replace('"30s"', '"late"'), "utf-8")
     answer = running.ask("/-/reload", method="POST")
     assert answer.status == 422
     assert [line.split(": ")[1] for line in answer.text.splitlines()] == [

@@ -128,7 +128,7 @@ def test_a_shard_that_holds_nothing_is_ready_and_says_so(
     metrics = running.metrics()
     assert metrics.value("nativechat_exporter_shard_ordinal") == empty
     assert metrics.value("nativechat_exporter_series") == 0
-    assert running.end().code == 0
+    assert running.end() == 0
 
 
 def test_a_pod_of_a_stateful_set_takes_its_index_from_its_environment(

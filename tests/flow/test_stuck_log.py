@@ -60,7 +60,7 @@ def test_a_log_that_nobody_reads_stops_nothing(tmp_path: Path, nativechat: Calla
             with suppress(OSError):
                 found = runs(address)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(5) == 0
+        assert process.wait(30) == 0
     finally:
         process.kill()
         process.wait()

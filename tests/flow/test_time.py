@@ -12,9 +12,10 @@ import pytest
 if TYPE_CHECKING:
     from tests.flow.conftest import Chat, Metrics, Running, StartExporter
 
-OBSERVED = 8.0
-"""Seconds that stand for ten minutes: with a poll each second, a stall or a burst shows at once."""
+OBSERVED = 10
+"""Runs that stand for ten minutes: with a poll each second, a stall or a burst shows at once."""
 
+LONGEST = 120.0
 RUNS = "nativechat_exporter_query_runs_total"
 HOUR = 3600.0
 
@@ -65,7 +66,7 @@ def test_a_clock_that_is_set_by_an_hour_neither_stalls_nor_bursts_polling(
     step: float,
 ) -> None:
     chat = nativechat()
-    config = chat.config([query()])
+    config = chat.config([query(stale_after="60s")])
     disturbed = exporter(config, env={**chat.environ, **faked.environ})
     undisturbed = exporter(config, env=chat.environ)
     both = disturbed, undisturbed
@@ -74,15 +75,14 @@ def test_a_clock_that_is_set_by_an_hour_neither_stalls_nor_bursts_polling(
     value = undisturbed.metrics().values("nativechat_conversations")
     before = [runs(running) for running in both]
     faked.step(step)
-    until = time.monotonic() + OBSERVED
-    while time.monotonic() < until:
+    give_up = time.monotonic() + LONGEST
+    while (polls := runs(undisturbed) - before[1]) < OBSERVED and time.monotonic() < give_up:
         assert disturbed.metrics().values("nativechat_conversations") == value
         assert disturbed.ask("/-/healthy").status == 200
         time.sleep(0.1)
-    after = [runs(running) for running in both]
-    polls = [later - earlier for later, earlier in zip(after, before, strict=True)]
-    assert abs(polls[0] - polls[1]) <= 1, polls
-    assert polls[1] > OBSERVED - 2, polls
+    assert polls >= OBSERVED
+    # A busy machine starts runs late, and of either process other ones.
+    assert OBSERVED / 2 < runs(disturbed) - before[0] < 2 * polls
     # The process did see its clock move.
     ahead = last_run(disturbed.metrics()) - last_run(undisturbed.metrics())
-    assert ahead == pytest.approx(step, abs=5.0)
+    assert ahead == pytest.approx(step, abs=60.0)

@@ -83,7 +83,7 @@ def test_it_runs_and_ends_well_when_told(plain: Installed, nativechat: Serve) ->
     with plain.start("run", *flags, env=nativechat(plain)) as process:
         assert all(count > 0 for count in counts(listening(process)).values())
         process.terminate()
-        assert process.wait(5) == 0
+        assert process.wait(30) == 0
 
 
 def test_a_demo_needs_no_file(with_simulator: Installed) -> None:
@@ -91,7 +91,7 @@ def test_a_demo_needs_no_file(with_simulator: Installed) -> None:
     with with_simulator.start("demo", *flags) as process:
         assert all(count > 0 for count in counts(listening(process)).values())
         process.terminate()
-        assert process.wait(5) == 0
+        assert process.wait(30) == 0
 
 
 @pytest.mark.parametrize("command", ["simulate", "demo"])

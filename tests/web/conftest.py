@@ -58,9 +58,9 @@ def ask() -> Callable[..., Answer]:
         tls: ssl.SSLContext | None = None,
     ) -> Answer:
         connection = (
-            http.client.HTTPSConnection("127.0.0.1", port, timeout=10.0, context=tls)
+            http.client.HTTPSConnection("127.0.0.1", port, timeout=30.0, context=tls)
             if tls
-            else http.client.HTTPConnection("127.0.0.1", port, timeout=10.0)
+            else http.client.HTTPConnection("127.0.0.1", port, timeout=30.0)
         )
         try:
             connection.request(method, path, headers=dict(headers or {}))

@@ -124,7 +124,7 @@ class Counted:
         self.checks += 1
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
-        self.gate.wait(10.0)
+        self.gate.wait(30.0)
         fits = bcrypt.checkpw(password, hashed)
         self.at_once -= 1
         return fits

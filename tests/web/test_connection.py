@@ -21,8 +21,11 @@ Ask = Callable[..., tuple[int, http.client.HTTPMessage, bytes]]
 Serve = Callable[..., int]
 Tls = tuple[ssl.SSLContext, ssl.SSLContext]
 
-PROMPT = 5.0
-"""Seconds, on a busy machine; a scrape that is kept waiting takes all of its client's ten."""
+PATIENCE = 30.0
+"""Seconds that a client waits at most."""
+
+LONG = 2 * PATIENCE
+"""Seconds after which a client that does nothing is cut off: too late for a scrape that waits for it."""
 
 BIG = b"x" * (16 << 20)
 
@@ -55,7 +58,7 @@ def crowd() -> Iterator[Callable[[int, int, bytes], list[socket.socket]]]:
         def gather(port: int, size: int, says: bytes) -> list[socket.socket]:
             clients = []
             for _ in range(size):
-                client = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10.0))
+                client = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=PATIENCE))
                 client.sendall(says)
                 clients.append(client)
             return clients
@@ -75,22 +78,18 @@ def closed(client: socket.socket) -> bool:
     return True
 
 
-def all_prompt(ask: Ask, port: int, tls: ssl.SSLContext | None = None) -> bool:
-    times = []
+def assert_answered(ask: Ask, port: int, tls: ssl.SSLContext | None = None) -> None:
     for _ in range(20):
-        begin = monotonic()
         status, _, body = ask(port, tls=tls)
         assert (status, body) == (200, b"hello")
-        times.append(monotonic() - begin)
-    return max(times) < PROMPT
 
 
 def test_hundreds_of_half_open_requests_do_not_delay_a_scrape(
     serve: Serve, ask: Ask, hello: App, crowd: Callable[..., list[socket.socket]]
 ) -> None:
-    port = serve(hello, limits=Limits(connections=200))
+    port = serve(hello, limits=Limits(connections=200, header_time=LONG))
     crowd(port, 500, b"GET /metrics HTTP/1.1\r\nHost: he")
-    assert all_prompt(ask, port)
+    assert_answered(ask, port)
 
 
 def test_half_open_and_silent_tls_clients_do_not_delay_a_scrape(
@@ -100,10 +99,10 @@ def test_half_open_and_silent_tls_clients_do_not_delay_a_scrape(
     crowd: Callable[..., list[socket.socket]],
     tls: Tls,
 ) -> None:
-    port = serve(hello, tls=tls[0], limits=Limits(tls_connections=200))
+    port = serve(hello, tls=tls[0], limits=Limits(tls_connections=200, header_time=LONG))
     crowd(port, 500, b"\x16\x03\x01")
     crowd(port, 50, b"")
-    assert all_prompt(ask, port, tls[1])
+    assert_answered(ask, port, tls[1])
 
 
 def test_slow_readers_do_not_delay_a_scrape_and_only_a_few_are_kept(
@@ -112,9 +111,9 @@ def test_slow_readers_do_not_delay_a_scrape_and_only_a_few_are_kept(
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await (big if scope["path"] == "/big" else hello)(scope, receive, send)
 
-    port = serve(app, limits=Limits(unread_answers=3))
+    port = serve(app, limits=Limits(unread_answers=3, reading_time=LONG))
     readers = crowd(port, 10, b"GET /big HTTP/1.1\r\nHost: here\r\n\r\n")
-    assert all_prompt(ask, port)
+    assert_answered(ask, port)
     assert [len(drain(reader)) >= len(BIG) for reader in readers].count(True) == 3
 
 
@@ -174,17 +173,17 @@ def test_headers_dripped_byte_by_byte_gain_no_time(
     port = serve(hello, limits=Limits(header_time=0.3))
     (client,) = crowd(port, 1, b"GET / HTTP/1.1\r\n")
     client.settimeout(0.02)
-    begin = monotonic()
-    while monotonic() - begin < 10.0 and not closed(client):
+    give_up = monotonic() + PATIENCE
+    while not closed(client):
+        assert monotonic() < give_up
         with contextlib.suppress(ConnectionError):
             client.sendall(b"a")
-    assert monotonic() - begin < PROMPT
 
 
 def test_a_second_request_that_never_ends_is_cut_off_too(
     serve: Serve, hello: App, crowd: Callable[..., list[socket.socket]]
 ) -> None:
-    port = serve(hello, limits=Limits(header_time=0.2))
+    port = serve(hello, limits=Limits(header_time=1.0))
     (client,) = crowd(port, 1, b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
     assert client.recv(4096).startswith(b"HTTP/1.1 200")
     client.sendall(b"GET / HT")
@@ -194,7 +193,7 @@ def test_a_second_request_that_never_ends_is_cut_off_too(
 def test_a_body_that_never_ends_is_cut_off(
     serve: Serve, hello: App, crowd: Callable[..., list[socket.socket]]
 ) -> None:
-    port = serve(hello, limits=Limits(header_time=0.2, idle_time=0.2))
+    port = serve(hello, limits=Limits(header_time=1.0, idle_time=0.2))
     (client,) = crowd(port, 1, b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 99\r\n\r\n")
     assert client.recv(4096).startswith(b"HTTP/1.1 200")
     client.sendall(b"never more than this")
@@ -202,13 +201,13 @@ def test_a_body_that_never_ends_is_cut_off(
 
 
 def test_an_idle_connection_outlives_the_time_for_headers_but_not_its_own(serve: Serve, hello: App) -> None:
-    port = serve(hello, limits=Limits(header_time=0.1, idle_time=0.5))
-    client = http.client.HTTPConnection("127.0.0.1", port, timeout=10.0)
+    port = serve(hello, limits=Limits(header_time=0.8, idle_time=1.2))
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     begin = monotonic()
     client.request("GET", "/")
     client.getresponse().read()
     assert closed(client.sock)
-    assert monotonic() - begin >= 0.5
+    assert monotonic() - begin >= 1.2
     client.close()
 
 
@@ -223,7 +222,7 @@ def test_a_silent_tls_client_is_cut_off(
 def test_plain_http_on_a_tls_port_is_cut_off_at_once(
     serve: Serve, hello: App, crowd: Callable[..., list[socket.socket]], tls: Tls
 ) -> None:
-    port = serve(hello, tls=tls[0], limits=Limits(header_time=30.0))
+    port = serve(hello, tls=tls[0], limits=Limits(header_time=LONG))
     (client,) = crowd(port, 1, b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
     assert closed(client)
 
@@ -234,14 +233,14 @@ def test_a_client_that_leaves_amid_its_handshake_leaves_nothing_behind(
     port = serve(hello, tls=tls[0], limits=Limits(tls_connections=2))
     for _ in range(20):
         socket.create_connection(("127.0.0.1", port)).close()
-    assert all_prompt(ask, port, tls[1])
+    assert_answered(ask, port, tls[1])
 
 
 @pytest.mark.parametrize("secure", [False, True])
 def test_an_answer_that_is_not_read_is_cut_off(serve: Serve, tls: Tls, secure: bool) -> None:
     port = serve(big, tls=tls[0] if secure else None, limits=Limits(reading_time=0.3))
     with contextlib.ExitStack() as stack:
-        client = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10.0))
+        client = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=PATIENCE))
         if secure:
             client = stack.enter_context(tls[1].wrap_socket(client, server_hostname="127.0.0.1"))
         client.sendall(b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
@@ -252,12 +251,12 @@ def drain_late(client: socket.socket) -> bytes:
     """Wait for the server's reset without reading, then read what had arrived."""
     poll = select.poll()
     poll.register(client, select.POLLERR | select.POLLHUP)
-    assert poll.poll(10_000)
+    assert poll.poll(1000 * PATIENCE)
     return drain(client)
 
 
 def test_a_big_answer_reaches_whoever_reads_it(serve: Serve, ask: Ask, tls: Tls) -> None:
-    limits = Limits(reading_time=10.0, unread_answers=1)
+    limits = Limits(reading_time=PATIENCE, unread_answers=1)
     assert ask(serve(big, limits=limits))[2] == BIG
     assert ask(serve(big, limits=limits, tls=tls[0]), tls=tls[1])[2] == BIG
 
@@ -284,7 +283,7 @@ def test_pipelined_requests_are_answered_in_order(
 
 def test_one_connection_serves_many_tls_requests(serve: Serve, hello: App, tls: Tls) -> None:
     port = serve(hello, tls=tls[0])
-    client = http.client.HTTPSConnection("127.0.0.1", port, timeout=10.0, context=tls[1])
+    client = http.client.HTTPSConnection("127.0.0.1", port, timeout=PATIENCE, context=tls[1])
     for _ in range(5):
         client.request("GET", "/")
         assert client.getresponse().read() == b"hello"

@@ -17,7 +17,7 @@ GET = b"GET / HTTP/1.1\r\nHost: here\r\n"
 
 @contextmanager
 def connected(port: int) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", port), timeout=10.0) as client:
+    with socket.create_connection(("127.0.0.1", port), timeout=30.0) as client:
         yield client
 
 

@@ -20,9 +20,12 @@ from exporter.web.server import ListenError, Server, address_of, listen
 Ask = Callable[..., tuple[int, http.client.HTTPMessage, bytes]]
 Serve = Callable[..., int]
 
+PATIENCE = 30.0
+"""Seconds for what happens at once where nothing else runs."""
+
 
 def reach(host: str, port: int) -> None:
-    socket.create_connection((host, port), timeout=5.0).close()
+    socket.create_connection((host, port), timeout=PATIENCE).close()
 
 
 def is_open(port: int) -> bool:
@@ -101,7 +104,7 @@ def test_a_server_answers_on_each_of_its_listeners(hello: App, ask: Ask) -> None
     server = Server(hello, listeners, name="two")
     server.start()
     assert [ask(port)[::2] for port in ports] == [(200, b"hello")] * 2
-    server.stop(5.0)
+    server.stop(PATIENCE)
 
 
 def test_a_server_lives_from_its_start_to_its_stop_in_a_daemon_thread_of_its_name(hello: App) -> None:
@@ -110,7 +113,7 @@ def test_a_server_lives_from_its_start_to_its_stop_in_a_daemon_thread_of_its_nam
     server.start()
     assert server.alive
     assert [thread.daemon for thread in threading.enumerate() if thread.name == "front door"] == [True]
-    server.stop(5.0)
+    server.stop(PATIENCE)
     assert not server.alive
     assert "front door" not in {thread.name for thread in threading.enumerate()}
 
@@ -146,11 +149,11 @@ def test_an_end_that_nobody_asked_for_is_told() -> None:
     port = port_of(listener)
     server = Server(collapse, [listener], name="shaky", on_error=hear)
     server.start()
-    with socket.create_connection(("127.0.0.1", port), timeout=5.0) as client:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as client:
         client.sendall(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
-        assert heard.wait(5.0)
+        assert heard.wait(PATIENCE)
     assert str(told[0]) == "the roof fell in"
-    server.stop(5.0)
+    server.stop(PATIENCE)
     assert not server.alive
 
 
@@ -160,8 +163,8 @@ def test_stopping_twice_or_before_the_start_changes_nothing(hello: App) -> None:
     assert listener.fileno() == -1
     server = Server(hello, [listen("127.0.0.1:0")], name="once")
     server.start()
-    server.stop(5.0)
-    server.stop(5.0)
+    server.stop(PATIENCE)
+    server.stop(PATIENCE)
 
 
 def test_stopping_lets_the_answer_under_way_finish_and_takes_no_new_request() -> None:
@@ -169,7 +172,7 @@ def test_stopping_lets_the_answer_under_way_finish_and_takes_no_new_request() ->
 
     async def thoughtful(scope: Scope, receive: Receive, send: Send) -> None:
         arrived.set()
-        await asyncio.to_thread(may_answer.wait, 10.0)
+        await asyncio.to_thread(may_answer.wait, PATIENCE)
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"4")]})
         await send({"type": "http.response.body", "body": b"done"})
 
@@ -177,16 +180,16 @@ def test_stopping_lets_the_answer_under_way_finish_and_takes_no_new_request() ->
     port = port_of(listener)
     server = Server(thoughtful, [listener], name="thoughtful")
     server.start()
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10.0)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     connection.request("GET", "/")
-    assert arrived.wait(5.0)
-    stopping = threading.Thread(target=server.stop, args=(10.0,))
+    assert arrived.wait(PATIENCE)
+    stopping = threading.Thread(target=server.stop, args=(PATIENCE,))
     stopping.start()
     while is_open(port):
         pass
     may_answer.set()
     assert connection.getresponse().read() == b"done"
-    stopping.join(5.0)
+    stopping.join(PATIENCE)
     assert not server.alive
     connection.close()
 
@@ -196,14 +199,14 @@ def test_stopping_does_not_wait_for_idle_or_half_open_connections(hello: App) ->
     port = port_of(listener)
     server = Server(hello, [listener], name="patient")
     server.start()
-    idle = http.client.HTTPConnection("127.0.0.1", port, timeout=5.0)
+    idle = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     idle.request("GET", "/")
     idle.getresponse().read()
     with socket.create_connection(("127.0.0.1", port)) as half_open:
         half_open.sendall(b"GET / HT")
         begin = monotonic()
-        server.stop(30.0)
-        assert monotonic() - begin < 5.0
+        server.stop(PATIENCE)
+        assert monotonic() - begin < PATIENCE / 2
     assert not server.alive
     idle.close()
 
@@ -216,11 +219,11 @@ def test_stopping_cuts_off_an_answer_that_outlasts_the_time() -> None:
         await asyncio.Event().wait()
 
     listener = listen("127.0.0.1:0")
-    connection = http.client.HTTPConnection("127.0.0.1", port_of(listener), timeout=5.0)
+    connection = http.client.HTTPConnection("127.0.0.1", port_of(listener), timeout=PATIENCE)
     server = Server(endless, [listener], name="endless")
     server.start()
     connection.request("GET", "/")
-    assert arrived.wait(5.0)
+    assert arrived.wait(PATIENCE)
     server.stop(0.4)
     assert not server.alive
     with pytest.raises(ConnectionError):
@@ -233,7 +236,7 @@ def test_stopping_returns_in_time_even_where_the_event_loop_is_stuck() -> None:
 
     async def stuck(scope: Scope, receive: Receive, send: Send) -> None:
         arrived.set()
-        release.wait(30.0)
+        release.wait(PATIENCE)
 
     listener = listen("127.0.0.1:0")
     port = port_of(listener)
@@ -241,11 +244,11 @@ def test_stopping_returns_in_time_even_where_the_event_loop_is_stuck() -> None:
     server.start()
     with socket.create_connection(("127.0.0.1", port)) as client:
         client.sendall(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
-        assert arrived.wait(5.0)
+        assert arrived.wait(PATIENCE)
         begin = monotonic()
         server.stop(0.3)
-        assert monotonic() - begin < 5.0
+        assert monotonic() - begin < PATIENCE / 2
         assert server.alive
         release.set()
-        server.stop(5.0)
+        server.stop(PATIENCE)
         assert not server.alive

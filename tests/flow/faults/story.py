@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import signal
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from tests.flow.faults.peer import Peer
 from tests.flow.faults.row import KEPT
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
 TOKEN: Final = "t0ken-that-nobody-may-see"
 STALE_AFTER: Final = 5
-LONGEST_SICKNESS: Final = 30.0
-LONGEST_RECOVERY: Final = 15.0
+TIMEOUT: Final = 4.0
+LONGEST: Final = 120.0
 SEEN_EACH: Final = 0.05
 PATHS: Final = ("/", "/-/healthy", "/-/ready", "/-/reload", "/nowhere", "/metrics")
 OPEN_METRICS: Final = {"Accept": "application/openmetrics-text; version=1.0.0"}
@@ -33,10 +34,15 @@ def failures(metrics: Metrics, bot: str) -> dict[str, float]:
     return metrics.by("reason", "nativechat_exporter_query_failures_total", bot=bot)
 
 
+def failed_runs(before: Metrics, after: Metrics, bot: str) -> float:
+    """Return how many of a bot's runs failed between two scrapes; it has one series, so one failure each."""
+    return sum(failures(after, bot).values()) - sum(failures(before, bot).values())
+
+
 def config(peers: Mapping[str, Peer], ca_file: Path, **api: object) -> dict[str, Any]:
     """Return a configuration that asks each peer as a bot of its own, each second."""
     return {
-        "api": {"timeout": "2500ms", "retries": 1, "concurrency": 2, "ca_file": str(ca_file), **api},
+        "api": {"timeout": f"{TIMEOUT:g}s", "retries": 1, "concurrency": 2, "ca_file": str(ca_file), **api},
         "bots": [
             {"name": name, "id": name, "token": {"env": "TOKEN"}, "api": {"url": peer.url}}
             for name, peer in peers.items()
@@ -53,21 +59,71 @@ def config(peers: Mapping[str, Peer], ca_file: Path, **api: object) -> dict[str,
     }
 
 
+@dataclass(frozen=True)
+class Scrape:
+    """What was exposed at some moment between `asked_at` and `answered_at`, in wall seconds."""
+
+    asked_at: float
+    answered_at: float
+    metrics: Metrics
+
+
+@dataclass(frozen=True)
+class Return:
+    """A bot's value is there again: so many seconds after its API was well, and so many failed runs."""
+
+    seconds: float
+    failed_runs: float
+
+
 @dataclass
 class Phase:
     """What was seen of one sickness, scrape by scrape, and of the recovery from it.
 
-    `back` says after how many seconds of health a bot's value was there.
+    `before` was exposed when it began, `well` when every API had become well, `after` in the end.
     """
 
-    during: list[Metrics] = field(default_factory=list)
-    scrape_seconds: list[float] = field(default_factory=list)
-    back: dict[str, float] = field(default_factory=dict)
+    before: Metrics
+    during: list[Scrape] = field(default_factory=list)
+    well: Metrics | None = None
+    back: dict[str, Return] = field(default_factory=dict)
     after: Metrics | None = None
+
+    @property
+    def last(self) -> Metrics:
+        """What was exposed when every fault had had its effect."""
+        return self.during[-1].metrics
+
+
+class Stopwatch:
+    """Notes, from a thread of its own, the longest time for which this process could do nothing."""
+
+    def __init__(self) -> None:
+        self.longest_halt = 0.0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, name="stopwatch")
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        before = time.monotonic()
+        while not self._over.wait(SEEN_EACH):
+            now = time.monotonic()
+            self.longest_halt = max(self.longest_halt, now - before - SEEN_EACH)
+            before = now
 
 
 class Story:
-    """The exporter, the peers it asks, and what was seen of it; `served` is all that it answered."""
+    """The exporter, the peers it asks, and what was seen of it; `served` is all that it answered.
+
+    It is `void` if this machine stood still for so long that what works may have timed out.
+    """
 
     def __init__(self, running: Running, peers: Mapping[str, Peer], ca_file: Path) -> None:
         self.exporter = running
@@ -75,6 +131,7 @@ class Story:
         self.page = ""
         self.served: list[str] = []
         self.process: dict[str, str] = {}
+        self.void = False
         self._turns: dict[str, list[dict[str, str]]] = {}
         self._peers = peers
         self._ca_file = ca_file
@@ -82,7 +139,11 @@ class Story:
 
     def tell(self) -> None:
         """Live through it all."""
-        self.exporter.ask("/-/healthy")  # it serves: from here on a scrape's time is its own
+        with Stopwatch() as stopwatch:
+            self._live()
+        self.void = stopwatch.longest_halt > TIMEOUT / 2
+
+    def _live(self) -> None:
         self._live_sick()
         self._recover()
         self._set(sick=True)
@@ -111,60 +172,62 @@ class Story:
         return [head for peer in self._peers.values() for head in peer.heads if head.endswith(b"\r\n")]
 
     def _set(self, *, sick: bool) -> None:
+        """Let every fault begin or end, and return once the exporter knows what it can know of that."""
         for peer in self._peers.values():
             if sick:
                 peer.sicken()
             else:
                 peer.heal()
+        in_use = "configuration in use"
+        loaded = len(self.exporter.told(in_use))
         text = json.dumps(config(self._peers, self._ca_file))
         (self.exporter.home / "config.yaml").write_text(text, "utf-8")
         self.exporter.process.send_signal(signal.SIGHUP)
+        self.exporter.told(in_use, loaded + 1)
 
     def _live_sick(self) -> None:
-        phase = Phase()
+        phase = Phase(before=self._scrape().metrics)
         self.phases.append(phase)
-        failed = dict.fromkeys(self._faults, 0.0)
-        if len(self.phases) > 1:
-            before = self.phases[-2].after
-            assert before
-            failed = {bot: sum(failures(before, bot).values()) for bot in self._faults}
-        deadline = time.monotonic() + LONGEST_SICKNESS
-        while time.monotonic() < deadline:
-            metrics = self._scrape(phase)
-            if all(self._shows(metrics, bot, failed[bot]) for bot in self._faults):
+        for scrape in self._scrapes():
+            phase.during.append(scrape)
+            if all(self._shows(phase, bot) for bot in self._faults):
                 return
-            time.sleep(SEEN_EACH)
 
-    def _shows(self, metrics: Metrics, bot: str, failed_before: float) -> bool:
+    def _shows(self, phase: Phase, bot: str) -> bool:
         """Tell whether a bot's fault has had all the effect it may have."""
         fault = self._faults[bot]
-        failed = sum(failures(metrics, bot).values()) - failed_before > 1
+        failed = failed_runs(phase.before, phase.last, bot) > 1
         if fault.exposed == KEPT:
-            return value(metrics, bot) is not None and (failed or not fault.reason)
-        return value(metrics, bot) is None and failed
+            return value(phase.last, bot) is not None and (failed or not fault.reason)
+        return value(phase.last, bot) is None and failed
 
     def _recover(self) -> None:
         phase = self.phases[-1]
         self._set(sick=False)
         began = time.monotonic()
-        while time.monotonic() - began < LONGEST_RECOVERY:
-            phase.after = self._scrape(phase, is_sick=False)
+        for scrape in self._scrapes():
+            phase.after = scrape.metrics
+            phase.well = phase.well or phase.after
             for bot in self._faults.keys() - phase.back.keys():
                 if phase.after.value("nativechat_exporter_query_up", bot=bot) and value(phase.after, bot):
-                    phase.back[bot] = time.monotonic() - began
+                    failed = failed_runs(phase.well, phase.after, bot)
+                    phase.back[bot] = Return(time.monotonic() - began, failed)
             if len(phase.back) == len(self._faults):
                 return
+
+    def _scrapes(self) -> Iterator[Scrape]:
+        """Scrape again and again, for a long time."""
+        give_up = time.monotonic() + LONGEST
+        while time.monotonic() < give_up:
+            yield self._scrape()
             time.sleep(SEEN_EACH)
 
-    def _scrape(self, phase: Phase, *, is_sick: bool = True) -> Metrics:
-        began = time.monotonic()
+    def _scrape(self) -> Scrape:
+        asked_at = time.time()
         text = self.exporter.ask("/metrics").text
-        phase.scrape_seconds.append(time.monotonic() - began)
+        answered_at = time.time()
         self.served.append(text)
-        metrics = self.exporter.parse(text)
-        if is_sick:
-            phase.during.append(metrics)
-        return metrics
+        return Scrape(asked_at, answered_at, self.exporter.parse(text))
 
 
 def process(pid: int) -> dict[str, str]:
