@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trustme
 
+from tests.flow.stopwatch import Stopwatch
+
 if TYPE_CHECKING:
     from tests.flow.conftest import Chat, Running, StartExporter
 
@@ -25,7 +27,9 @@ HALF_OPEN = 2000
 SILENT = 200
 SCRAPES = 100
 LONGEST = 5.0
-"""Seconds one scrape may take on any machine, however busy; each test prints what it did take."""
+"""Seconds one scrape may take while the machine does not stand still; each test prints what it did take."""
+
+PATIENCE = 30.0
 
 DESCRIPTORS = HALF_OPEN + 500
 ATTACKS = {
@@ -71,9 +75,9 @@ def scrape(running: Running, tls: ssl.SSLContext | None = None) -> float:
     began = time.monotonic()
     host, port = where(running)
     connection = (
-        http.client.HTTPSConnection(host, port, timeout=LONGEST, context=tls)
+        http.client.HTTPSConnection(host, port, timeout=PATIENCE, context=tls)
         if tls
-        else http.client.HTTPConnection(host, port, timeout=LONGEST)
+        else http.client.HTTPConnection(host, port, timeout=PATIENCE)
     )
     try:
         connection.request("GET", "/metrics")
@@ -88,7 +92,7 @@ def scrape(running: Running, tls: ssl.SSLContext | None = None) -> float:
 def hold(stack: ExitStack, running: Running, number: int, said: bytes) -> None:
     """Open so many connections, say the same on each, and leave it at that."""
     for _ in range(number):
-        client = stack.enter_context(socket.create_connection(where(running), timeout=LONGEST))
+        client = stack.enter_context(socket.create_connection(where(running), timeout=PATIENCE))
         client.sendall(said)
 
 
@@ -97,9 +101,10 @@ def tell(figure: str) -> None:
 
 
 def slowest(what: str, running: Running, tls: ssl.SSLContext | None = None) -> float:
-    took = sorted(scrape(running, tls) for _ in range(SCRAPES))
+    with Stopwatch() as stopwatch:
+        took = sorted(scrape(running, tls) for _ in range(SCRAPES))
     tell(f"{SCRAPES} scrapes beside {what}: median {took[SCRAPES // 2]:.3f} s, slowest {took[-1]:.3f} s")
-    return took[-1]
+    return took[-1] - stopwatch.longest_halt
 
 
 def test_two_thousand_half_open_connections_leave_scrapes_answering(start: Callable[..., Running]) -> None:
@@ -136,16 +141,19 @@ def test_slowhttptest_finds_the_service_available_throughout(
     report = tmp_path / "report"
     command = [program, *ATTACKS[attack], "-c", "400", "-r", "200", "-l", "6", "-i", "1", "-p", "3", "-g"]
     command += ["-o", str(report), "-u", f"http://{running.address}/metrics", "-v", "1"]
-    attacker = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     took = []
-    while attacker.poll() is None:
-        took.append(scrape(running))
-        time.sleep(0.05)
-    said = attacker.communicate()[0]
+    with Stopwatch() as stopwatch:
+        attacker = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        while attacker.poll() is None:
+            took.append(scrape(running))
+            time.sleep(0.05)
+        said = attacker.communicate()[0]
     with report.with_suffix(".csv").open(encoding="utf-8", newline="") as file:
         seconds = list(csv.DictReader(file))
     tell(f"{len(took)} scrapes beside {attack}: slowest {max(took):.3f} s")
     assert seconds, said
-    assert all(int(second["Service Available"]) > 0 for second in seconds), said
+    assert max(took) - stopwatch.longest_halt < LONGEST
+    unavailable = sum(int(second["Service Available"]) == 0 for second in seconds)
+    assert unavailable <= round(stopwatch.longest_halt), said
     assert max(int(second["Connected"]) for second in seconds) > 0, seconds
     assert running.end() == 0

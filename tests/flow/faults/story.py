@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import signal
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 from tests.flow.faults.peer import Peer
 from tests.flow.faults.row import KEPT
+from tests.flow.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
     from tests.flow.conftest import Metrics, Running
@@ -93,30 +93,6 @@ class Phase:
     def last(self) -> Metrics:
         """What was exposed when every fault had had its effect."""
         return self.during[-1].metrics
-
-
-class Stopwatch:
-    """Notes, from a thread of its own, the longest time for which this process could do nothing."""
-
-    def __init__(self) -> None:
-        self.longest_halt = 0.0
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look, name="stopwatch")
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _look(self) -> None:
-        before = time.monotonic()
-        while not self._over.wait(SEEN_EACH):
-            now = time.monotonic()
-            self.longest_halt = max(self.longest_halt, now - before - SEEN_EACH)
-            before = now
 
 
 class Story:
