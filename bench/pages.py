@@ -7,6 +7,8 @@ import time
 from types import TracebackType
 from typing import Final, Self
 
+METRICS: Final = "/metrics"
+
 _ACCEPT: Final = "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 _PATIENCE: Final = 60.0
 
@@ -26,7 +28,7 @@ class Reader:
     ) -> None:
         self._connection.close()
 
-    def read(self, path: str = "/metrics") -> bytes:
+    def read(self, path: str = METRICS) -> bytes:
         """Return the body as it comes; raise OSError where there is none."""
         self._connection.request("GET", path, headers=self._headers)
         answer = self._connection.getresponse()
@@ -35,7 +37,7 @@ class Reader:
             raise OSError(f"status {answer.status}")
         return body
 
-    def seconds(self, path: str = "/metrics") -> float:
+    def seconds(self, path: str = METRICS) -> float:
         """Return how long a scrape takes, from the first byte sent to the last one read."""
         began = time.perf_counter()
         self.read(path)

@@ -10,7 +10,7 @@ from bench import configs, subjects
 from bench.configs import Group
 from bench.figure import Figure, Report, Target, Turns
 from bench.floor import ANEW
-from bench.pages import Reader
+from bench.pages import METRICS, Reader
 from bench.processes import PATIENCE
 from bench.scale import Peers, Scale
 from bench.subjects import Request, Responder
@@ -33,9 +33,12 @@ def until_changed(api: Responder, counts: int) -> list[Request]:
     """
     asked: list[Request] = []
     limit = time.monotonic() + PATIENCE
-    while time.monotonic() < limit and sum(_MOVING in request.target for request in asked) < counts:
+    counted, latest = 0, 1
+    while time.monotonic() < limit and (counted < counts or latest):
         time.sleep(_LOOK)
-        asked += api.log()
+        asked += (new := api.log())
+        latest = sum(_MOVING in request.target for request in new)
+        counted += latest
     time.sleep(_SETTLING)
     return asked
 
@@ -58,13 +61,16 @@ def measure(scale: Scale, peers: Peers) -> Report:  # noqa: ARG001 - theirs cann
         }
         for reader in readers.values():
             reader.read()
+        scrapes = {name: (reader, METRICS) for name, reader in readers.items()}
+        scrapes["anew"] = readers["static"], ANEW
         turns = Turns()
         for _ in range(scale.times(_REPETITIONS)):
             api.log()
             until_changed(api, 2 * series // 100)
-            for name, reader in readers.items():
-                turns.take(name, reader.seconds() * 1e3)
-            turns.take("anew", readers["static"].seconds(ANEW) * 1e3)
+            for name, (reader, path) in scrapes.items():
+                # Each finds the machine as ours does: after a pause, and not warmed up by the one before.
+                time.sleep(_SETTLING)
+                turns.take(name, reader.seconds(path) * 1e3)
     what = f"scrape of {series:,} series, 1 % changed, gzip"
     return Report(
         (
