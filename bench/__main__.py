@@ -56,7 +56,7 @@ def main() -> int:
         reports = [one.result() for one in asked]
     took = time.monotonic() - began
     print(_text(reports, others))
-    if not chosen.quick:
+    if not chosen.quick and not chosen.only:
         print(history.compare([figure for report in reports for figure in report.figures]))
     print(f"Took {took / 60:.1f} minutes; {machine.look().told_since(machine_before)}")
     return 0 if all(figure.met for report in reports for figure in report.figures) else 1

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from typing import Final
 from urllib.parse import quote
 
@@ -15,7 +17,7 @@ from bench.processes import Subject
 from bench.scale import Peers, Scale
 from bench.subjects import Responder
 
-_REPETITIONS: Final = 7
+_REPETITIONS: Final = 8
 _EVERY: Final = 2
 _VALUES: Final = 10
 _ES_QUERIES: Final = 300
@@ -31,24 +33,27 @@ def measure(scale: Scale, peers: Peers) -> Report:
         api = stack.enter_context(subjects.responder())
         # One request at a time, as the script makes them: several that are answered at once cost more.
         config = configs.exporter(api.api, group, concurrency=1)
-        others = {
-            "ours": stack.enter_context(subjects.ours(config)),
-            "shipped": stack.enter_context(subjects.ours(configs.exporter(api.api, group))),
-            "baseline": stack.enter_context(subjects.baseline(config)),
-        }
+        others: dict[str, Subject] = {}
         if peers.es_exporter:
             es = subjects.es_exporter(peers.es_exporter, api, min(series, _ES_QUERIES), every=1)
             others["es"] = stack.enter_context(es)
+        others |= {
+            "shipped": stack.enter_context(subjects.ours(configs.exporter(api.api, group))),
+            "baseline": stack.enter_context(subjects.baseline(config)),
+            "ours": stack.enter_context(subjects.ours(config)),
+        }
         url = f"{api.api}/bots/{BOT_ID}/conversations/_count?query={quote(_PREDICATE)}"
         loops = {name: stack.enter_context(subjects.loop(name, url)) for name in ("adapter", "client")}
         for name, subject in others.items():
             subject.until_counted(min(series, _ES_QUERIES) if name == "es" else series)
             subject.freeze()
-        for _ in range(scale.times(_REPETITIONS)):
-            for name, subject in others.items():
-                turns.take(name, _cost(subject, api))
-            for name, loop in loops.items():
-                turns.take(name, loop.microseconds(int(scale.window(1000))))
+        costs: dict[str, Callable[[], float]] = {
+            **{name: partial(_cost, subject, api) for name, subject in others.items()},
+            **{name: partial(loop.microseconds, int(scale.window(1000))) for name, loop in loops.items()},
+        }
+        for number in range(scale.times(_REPETITIONS)):
+            for name, cost in turns.order(costs.items(), number):
+                turns.take(name, cost())
     return Report(_figures(series, turns), costs={"count": turns["shipped"].median})
 
 
@@ -69,7 +74,7 @@ def _figures(series: int, turns: Turns) -> tuple[Figure, ...]:
         ("client", "http.client alone", None),
         ("es", "prometheus-es-exporter", None),
     )
-    what = f"CPU per count, {series:,} series"
+    what = f"CPU per count, {series:,} series, one at a time"
     return (
         *(
             Figure(what, " µs", turns["ours"], beside, turns[name], target)

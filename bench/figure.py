@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Literal
+from typing import Literal, TypeVar
+
+Thing = TypeVar("Thing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,11 @@ class Turns:
     def take(self, name: str, value: float) -> None:
         """Keep one repetition of a measurement."""
         self.taken.setdefault(name, []).append(value)
+
+    @staticmethod
+    def order(things: Iterable[Thing], number: int) -> list[Thing]:
+        """Return what takes turns in the order of this turn: to and fro, so that being first helps nobody."""
+        return list(things) if number % 2 == 0 else list(things)[::-1]
 
     def __getitem__(self, name: str) -> Sample:
         return Sample(tuple(self.taken[name]))

@@ -35,7 +35,7 @@ def adapter(url: str) -> Callable[[], object]:
 
     request = requests.Request("GET", url, HEADERS).prepare()
     transport = HTTPAdapter()
-    return lambda: transport.send(request, timeout=10.0)
+    return lambda: transport.send(request, timeout=10.0).content
 
 
 def client(url: str) -> Callable[[], object]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from operator import sub
 from typing import Final
 
 from bench import subjects
@@ -13,17 +15,17 @@ from bench.configs import Group
 from bench.figure import Figure, Sample, Target, Turns
 from bench.floor import ANEW
 from bench.lag import lateness
-from bench.pages import Reader
+from bench.pages import METRICS, Reader
 from bench.processes import Subject
 from bench.scale import Scale
-from bench.scrape import until_changed
+from bench.scrape import SETTLING, until_changed
 from bench.subjects import Responder
 
 PROBES: Final = Group("probe", 100, 1, "1s")
 """Queries that are due one after the other, all the time: the next to be due shows a delay."""
 
 _REPETITIONS: Final = 8
-_APART: Final = 0.01
+_APART: Final = 0.001
 """Seconds by which one of two scrapes at once begins before the other."""
 
 _AFTER: Final = 0.01
@@ -39,8 +41,7 @@ def figures(exporter: Subject, api: Responder, series: int, scale: Scale) -> tup
     """Scrape alone, then twice at once, in turns; compare the polls of these moments with those between."""
     turns, spans, rests = Turns(), list[Span](), list[Span]()
     with ExitStack() as stack:
-        page = exporter.page()
-        floor = stack.enter_context(subjects.static(page))
+        floor = stack.enter_context(subjects.static(exporter))
         floor.until_answers()
         one, other, still = (
             stack.enter_context(Reader(port)) for port in (exporter.port, exporter.port, floor.port)
@@ -50,20 +51,22 @@ def figures(exporter: Subject, api: Responder, series: int, scale: Scale) -> tup
         for _ in range(scale.times(_REPETITIONS)):
             asked += until_changed(api, series // 100)
             turns.take("alone", _noted(one.seconds, spans, rests) * 1e3)
-            turns.take("anew", still.seconds(ANEW) * 1e3)
+            for name, path in {"static": METRICS, "anew": ANEW}.items():
+                time.sleep(SETTLING)
+                turns.take(name, still.seconds(path) * 1e3)
             asked += until_changed(api, series // 100)
             turns.take("other", _noted(lambda: _both(pool, one, other), spans, rests) * 1e3)
         asked += api.log()
     probes = lateness(request for request in asked if PROBES.name in request.target)
     delayed = _worst(probes, spans), _worst(probes, rests)
     what = f"scrape of {series:,} series, 1 % changed, gzip"
-    usual = turns["alone"].median
     return (
-        Figure(what, " ms", turns["alone"], "one compressed each time", turns["anew"], Target(100.0, "ours")),
+        Figure(what, " ms", turns["alone"], "a static page", turns["static"], Target(100.0, "ours")),
+        Figure(what, " ms", turns["alone"], "one compressed each time", turns["anew"]),
         Figure(
             "another such scrape at once waits",
             " ms",
-            Sample(tuple(value - usual for value in turns["other"].values)),
+            Sample(tuple(map(sub, turns["other"].values, turns["alone"].values))),
             target=Target(20.0, "ours"),
         ),
         Figure(
@@ -98,12 +101,10 @@ def _both(pool: ThreadPoolExecutor, one: Reader, other: Reader) -> float:
 
 
 def _worst(probes: list[tuple[float, float]], spans: list[Span]) -> Sample:
-    """Return how late the latest poll was that came in each span, next to the nearest second it was due in.
+    """Return how late the latest poll was of those due in each span, against the second it was due in.
 
     A probe that was left out, since it had to wait behind the many of the same bot, is no delay by a scrape.
     """
-    worst = (
-        max((abs(late - round(late)) for came, late in probes if began <= came <= ended), default=0.0)
-        for began, ended in spans
-    )
-    return Sample(tuple(worst))
+    polls = [(came - late + round(late), abs(late - round(late))) for came, late in probes]
+    due_in = ([late for due, late in polls if began <= due <= ended] for began, ended in spans)
+    return Sample(tuple(max(late) for late in due_in if late) or (math.nan,))

@@ -14,8 +14,8 @@ from bench.pages import Reader
 from bench.processes import Subject
 from bench.scale import Peers, Scale
 
-_REPETITIONS: Final = 5
-_WINDOW: Final = 2.0
+_REPETITIONS: Final = 10
+_WINDOW: Final = 1.0
 _A_SECOND: Final = 50
 _READERS: Final = 5
 _VALUES: Final = 10
@@ -43,12 +43,12 @@ def measure(scale: Scale, peers: Peers) -> Report:
             others["query"] = stack.enter_context(query)
         for name, subject in others.items():
             subject.until_counted(series // 2 if name == "es" else series)
-        others["static"] = stack.enter_context(subjects.static(others["ours"].page()))
+        others["static"] = stack.enter_context(subjects.static(others["ours"]))
         others["static"].until_answers()
         for subject in others.values():
             subject.freeze()
-        for _ in range(scale.times(_REPETITIONS)):
-            for name, subject in others.items():
+        for number in range(scale.times(_REPETITIONS)):
+            for name, subject in turns.order(others.items(), number):
                 share, seconds = _cost(subject, scale.window(_WINDOW))
                 turns.take(name, share)
                 turns.take(f"{name} time", seconds * 1e3)

@@ -16,7 +16,7 @@ from bench.subjects import Request, Responder
 _REPETITIONS: Final = 5
 _LATENCY: Final = 0.05
 _CONCURRENCY: Final = 32
-_EVERY: Final = 4
+_EVERY: Final = 5
 
 
 def measure(scale: Scale, peers: Peers) -> Report:  # noqa: ARG001 - the peers ask one after the other
@@ -31,7 +31,9 @@ def measure(scale: Scale, peers: Peers) -> Report:  # noqa: ARG001 - the peers a
         exporter.until_counted(counts)
         _next_round(api, counts)
         for _ in range(scale.times(_REPETITIONS)):
+            cpu = exporter.cpu()
             turns.take("ours", counts / _length(_next_round(api, counts)))
+            turns.take("cpu", (exporter.cpu() - cpu) / counts * 1e6)
             # The exporter rests meanwhile, until its next round.
             asyncio.run(_ask_all(api, counts))
             turns.take("sockets", counts / _length(api.log()))
@@ -41,6 +43,7 @@ def measure(scale: Scale, peers: Peers) -> Report:  # noqa: ARG001 - the peers a
         (
             Figure(what, "", turns["ours"], "the latency alone", ideal, Target(0.92, "ratio", least=True)),
             Figure(what, "", turns["ours"], "bare sockets", turns["sockets"]),
+            Figure("CPU of each of these counts", " µs", turns["cpu"]),
         )
     )
 
@@ -51,7 +54,8 @@ def _next_round(api: Responder, counts: int) -> list[Request]:
     asked: list[Request] = []
     limit = time.monotonic() + PATIENCE
     while len(asked) < counts and time.monotonic() < limit:
-        time.sleep(_LATENCY)
+        # To look costs the API time: once the round has begun, not before it can be over.
+        time.sleep((counts - len(asked)) / _CONCURRENCY * _LATENCY if asked else _LATENCY)
         asked += api.log()
     return asked
 

@@ -18,7 +18,7 @@ from bench.subjects import Request, Responder
 _REPETITIONS: Final = 30
 _MOVING: Final = "moving"
 _LOOK: Final = 0.05
-_SETTLING: Final = 0.1
+SETTLING: Final = 0.1
 
 
 def groups(series: int, every: str) -> tuple[Group, ...]:
@@ -39,7 +39,7 @@ def until_changed(api: Responder, counts: int) -> list[Request]:
         asked += (new := api.log())
         latest = sum(_MOVING in request.target for request in new)
         counted += latest
-    time.sleep(_SETTLING)
+    time.sleep(SETTLING)
     return asked
 
 
@@ -53,7 +53,7 @@ def measure(scale: Scale, peers: Peers) -> Report:  # noqa: ARG001 - theirs cann
         script = stack.enter_context(subjects.baseline(config))
         for subject in (exporter, script):
             subject.until_counted(series)
-        floor = stack.enter_context(subjects.static(exporter.page()))
+        floor = stack.enter_context(subjects.static(exporter))
         floor.until_answers()
         readers = {
             name: stack.enter_context(Reader(subject.port))
@@ -69,7 +69,7 @@ def measure(scale: Scale, peers: Peers) -> Report:  # noqa: ARG001 - theirs cann
             until_changed(api, 2 * series // 100)
             for name, (reader, path) in scrapes.items():
                 # Each finds the machine as ours does: after a pause, and not warmed up by the one before.
-                time.sleep(_SETTLING)
+                time.sleep(SETTLING)
                 turns.take(name, reader.seconds(path) * 1e3)
     what = f"scrape of {series:,} series, 1 % changed, gzip"
     return Report(

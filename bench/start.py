@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -13,9 +11,8 @@ from typing import Final
 from bench import configs, subjects
 from bench.configs import Group
 from bench.figure import Figure, Report, Target, Turns
-from bench.floor import IMPORTS
 from bench.pages import Reader
-from bench.processes import Subject, environment, resident
+from bench.processes import Subject, resident
 from bench.scale import Peers, Scale
 
 _REPETITIONS: Final = 5
@@ -54,11 +51,11 @@ def measure(scale: Scale, peers: Peers) -> Report:
             with subjects.bare() as pid:
                 turns.take("bare memory", resident(pid) / 1e6)
             _take_bare(turns)
-            for _ in range(scale.times(_QUICK)):
-                for name, (start, _) in starts.items():
+            for number in range(scale.times(_QUICK)):
+                _take_bare(turns)
+                for name, (start, _) in turns.order(starts.items(), number):
                     with start() as subject:
                         turns.take(f"{name} answers", subject.until_answers())
-                _take_bare(turns)
     figures = (*_memory(series, turns), *_start(series, turns))
     return Report(figures, costs={"memory": turns["ours memory"].median})
 
@@ -75,8 +72,8 @@ def _take(turns: Turns, name: str, start: Callable[[], AbstractContextManager[Su
 
 def _take_bare(turns: Turns) -> None:
     began = time.perf_counter()
-    subprocess.run([sys.executable, "-c", IMPORTS], check=True, env=environment())
-    turns.take("bare answers", time.perf_counter() - began)
+    with subjects.bare():
+        turns.take("bare answers", time.perf_counter() - began)
 
 
 def _memory(series: int, turns: Turns) -> tuple[Figure, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import sqlite3
 import subprocess
@@ -87,13 +86,16 @@ def baseline(config: str) -> AbstractContextManager[Subject]:
     return serving(command)
 
 
-def static(page: bytes) -> AbstractContextManager[Subject]:
-    """Run the exporter's web server with this page and nothing else, compressed in advance."""
+def static(exporter: Subject) -> AbstractContextManager[Subject]:
+    """Run the exporter's web server with its page of this moment and nothing else, compressed in advance."""
+    page = exporter.page()
+    with Reader(exporter.port) as reader:
+        packed = reader.read()
 
     def command(folder: Path, port: int) -> Sequence[str]:
         plain, zipped = folder / "page", folder / "page.gz"
         plain.write_bytes(page)
-        zipped.write_bytes(gzip.compress(page, 1))
+        zipped.write_bytes(packed)
         return [sys.executable, "-m", "bench.floor", "static", str(plain), str(zipped), str(port)]
 
     return serving(command)

@@ -126,8 +126,9 @@ class Timetable:
         kept = {poll.key: entry for poll in plan.polls if (entry := self._kept(poll, plan.zone))}
         requests = sum(len(poll.series) for poll in plan.polls if poll.key not in kept)
         within = min(FIRST_RUNS_WITHIN, requests / FIRST_REQUESTS)
+        now = self._clock.steady()  # one moment for all of them: to make many takes a while
         self._plan = {
-            poll.key: kept.get(poll.key) or (poll, plan.zone, self._make(poll, plan.zone, within))
+            poll.key: kept.get(poll.key) or (poll, plan.zone, self._make(poll, plan.zone, now, within))
             for poll in plan.polls
         }
         beats = [*self._chores, *(beat for _, _, beat in self._plan.values())]
@@ -158,8 +159,8 @@ class Timetable:
         keeps = same and same[0] is poll and (same[1] == zone or poll.query.at is None)
         return same if keeps else None
 
-    def _make(self, poll: Poll, zone: ZoneInfo, first_within: float) -> _Beat:
-        every, now = poll.query.every, self._clock.steady()
+    def _make(self, poll: Poll, zone: ZoneInfo, now: float, first_within: float) -> _Beat:
+        every = poll.query.every
         phase = zlib.crc32("/".join(poll.key).encode()) / 2**32
         first = now + max(FIRST_RUNS_AFTER, phase * min(every, first_within))
         job = self._scheduler.every().second.do(lambda: self._start(poll, self._due))

@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import pytest
 
-from bench import breakeven, history
+from bench import breakeven, history, subjects
 from bench.figure import Figure, Sample, Target, number, percentile
 from bench.growth import Cost
-from bench.lag import lateness
+from bench.lag import late_on_the_beat, lateness
 from bench.machine import Look
 from bench.subjects import Request
 
 ROOT = Path(__file__).parents[2]
+ESTABLISHED = "01"
 
 
 def figure(
@@ -78,6 +80,29 @@ def test_a_request_is_late_against_its_own_moment_of_the_second() -> None:
 def test_a_second_that_is_left_out_is_a_second_late() -> None:
     log = [Request(at, at, "a") for at in (0.0, 1.0, 3.0)]
     assert lateness(log) == [(0.0, 0.0), (1.0, 0.0), (3.0, 1.0)]
+
+
+def test_ours_is_late_against_one_beat_for_all() -> None:
+    phases = [zlib.crc32(f"main/query_lag_{number}".encode()) / 2**32 for number in range(3)]
+    # Query 1 comes a tenth of a second late, each time.
+    came = [
+        (number, 7.9 + second + phases[number] + 0.1 * (number == 1))
+        for number in range(3)
+        for second in (0, 1)
+    ]
+    log = [Request(at, at, f"/_count?query=%22lag-{number}%22") for number, at in came]
+    assert late_on_the_beat(log) == pytest.approx([0.0, 0.0, 0.1, 0.1, 0.0, 0.0])
+
+
+@pytest.mark.parametrize("name", ["adapter", "client"])
+def test_the_bare_operations_keep_their_connection(name: str) -> None:
+    with subjects.responder() as api:
+        url = f"{api.api}/bots/x/conversations/_count?query=%7B%7D"
+        with subjects.loop(name, url) as loop:
+            assert loop.microseconds(20) > 0
+            seen = [line.split() for line in Path("/proc/net/tcp").read_text("utf-8").splitlines()]
+    states = [state for _, _, other_end, state, *_ in seen if other_end.endswith(f":{api.port:04X}")]
+    assert states == [ESTABLISHED], "and none that was closed"
 
 
 def grown(sizes: tuple[int, ...], fixed: float, power: float) -> Cost:
