@@ -37,13 +37,17 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a file, where it stands, and what to do about it."""
+    """One thing wrong with a file, where it stands, and what to do about it.
+
+    It `may_pass` by itself where all that is wrong is that another file is not there yet.
+    """
 
     place: Place
     path: str
     what: str
     advice: str = ""
     severity: Literal["error", "warning"] = "error"
+    may_pass: bool = False
 
     def __str__(self) -> str:
         path = f" {self.path}:" if self.path else ""

@@ -164,7 +164,7 @@ class Series:
 
     `labels` are all of them, `bot` and bot labels included, sorted by name. Two series that are
     equal are filled by the same answers, across reloads too: every part that decides what the API
-    counts is in here.
+    counts is in here. `dates` and `zone`, a name, are None where the predicate has no date.
     """
 
     metric: str
@@ -172,6 +172,7 @@ class Series:
     bot_id: str
     url: str
     dates: DateSetting | None
+    zone: str | None
     collection: Collection
     predicate: Predicate
 

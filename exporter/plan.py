@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cache, partial
+from zoneinfo import ZoneInfo
 
 from exporter.model import Bot, Config, Plan, Poll, Query, Series, ShardBy
 
@@ -40,7 +41,7 @@ def make_plan(config: Config, shard: Shard | None = None) -> Plan:
     bots = {bot.name: bot for bot in config.bots}
     holds = cache((shard or Shard()).holds)
     polls = tuple(
-        Poll(bots[name], query, _series(bots[name], query))
+        Poll(bots[name], query, _series(bots[name], query, config.zone))
         for query in config.queries
         for name in query.bots
         if holds(_kept_together(config.shard_by, name, query.name))
@@ -57,7 +58,7 @@ def share_out(config: Config, total: int) -> tuple[Plan, ...]:
     return tuple(Plan(tuple(polls), config.zone, config.workers) for polls in shares)
 
 
-def _series(bot: Bot, query: Query) -> tuple[Series, ...]:
+def _series(bot: Bot, query: Query, zone: ZoneInfo) -> tuple[Series, ...]:
     shared = (("bot", bot.name), *bot.labels)
     metric = query.metric  # one text for all of them
     return tuple(
@@ -67,6 +68,7 @@ def _series(bot: Bot, query: Query) -> tuple[Series, ...]:
             bot_id=bot.id,
             url=bot.api.url,
             dates=bot.api.dates if variant.predicate.dated else None,
+            zone=zone.key if variant.predicate.dated else None,
             collection=query.collection,
             predicate=variant.predicate,
         )

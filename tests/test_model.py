@@ -105,7 +105,7 @@ def query(name: str, every: float) -> Query:
 
 
 def poll(of: Bot, asked: Query, series: int) -> Poll:
-    each = Series(asked.metric, (), of.id, of.api.url, None, asked.collection, Predicate())
+    each = Series(asked.metric, (), of.id, of.api.url, None, None, asked.collection, Predicate())
     return Poll(of, asked, tuple(replace(each, labels=(("n", str(n)),)) for n in range(series)))
 
 

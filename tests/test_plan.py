@@ -111,7 +111,8 @@ def test_a_series_says_all_that_decides_what_is_counted(config: Config) -> None:
         for series in poll.series:
             assert (series.metric, series.collection) == (poll.query.metric, poll.query.collection)
             assert (series.bot_id, series.url) == (poll.bot.id, poll.bot.api.url)
-            assert series.dates == (poll.bot.api.dates if series.predicate.dated else None)
+            dated = (poll.bot.api.dates, config.zone.key) if series.predicate.dated else (None, None)
+            assert (series.dates, series.zone) == dated
 
 
 @given(configs())
@@ -224,6 +225,15 @@ def test_a_poll_is_the_one_from_before_exactly_where_it_equals_it(one: Config, o
     for config in (mixed, other):
         kept = keep_same(fresh(config), before)
         assert [same(poll, before.polls) for poll in kept.polls] == [p in before.polls for p in kept.polls]
+
+
+@given(configs())
+def test_another_zone_keeps_the_polls_without_a_date_and_no_other(config: Config) -> None:
+    before = make_plan(replace(config, zone=ZoneInfo("UTC")))
+    after = make_plan(replace(config, zone=ZoneInfo("America/New_York")))
+    for poll in keep_same(after, before).polls:
+        dated = any(series.predicate.dated for series in poll.series)
+        assert same(poll, before.polls) is not dated
 
 
 @given(configs())

@@ -69,7 +69,7 @@ class Tally:
     def skipped(self, poll: Poll) -> None:
         """Nothing to take down."""
 
-    def asked(self, bot: str, error: ApiError | None) -> None:
+    def asked(self, poll: Poll, error: ApiError | None) -> None:
         """Nothing to take down."""
 
     def counted(self, poll: Poll, row: int, count: int) -> None:

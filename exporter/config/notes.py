@@ -36,9 +36,9 @@ class Notes:
         for problem in problems:
             self._add(problem)
 
-    def error(self, place: Place, path: str, what: str, advice: str = "") -> None:
+    def error(self, place: Place, path: str, what: str, advice: str = "", *, may_pass: bool = False) -> None:
         """Note what makes the configuration unusable."""
-        self._add(Problem(place, path, _line(what), _line(advice)))
+        self._add(Problem(place, path, _line(what), _line(advice), may_pass=may_pass))
 
     def warning(self, place: Place, path: str, what: str, advice: str = "") -> None:
         """Note what is allowed, and probably not meant."""

@@ -52,7 +52,8 @@ class Outside:
             path.open("rb").close()
         except OSError as exc:
             what = f"file {path} cannot be read: {(exc.strerror or type(exc).__name__).lower()}"
-            self._missing(given.place, given.path, what, "name a file of certificates in PEM")
+            advice = "name a file of certificates in PEM"
+            self._missing(given.place, given.path, what, advice, may_pass=True)
         return path
 
     def _source(self, reference: Reference) -> TokenSource:
@@ -65,9 +66,12 @@ class Outside:
         try:
             return TokenReader(source, self.environ)().reveal()
         except SecretError as exc:
-            self._missing(given.place, given.path, str(exc), "set it before the exporter runs")
+            advice = "set it before the exporter runs"
+            self._missing(given.place, given.path, str(exc), advice, may_pass=source.file is not None)
             return None
 
-    def _missing(self, place: Place, path: str, what: str, advice: str) -> None:
-        tell = self.notes.error if self.secrets == "required" else self.notes.warning
-        tell(place, path, what, advice)
+    def _missing(self, place: Place, path: str, what: str, advice: str, *, may_pass: bool) -> None:
+        if self.secrets == "required":
+            self.notes.error(place, path, what, advice, may_pass=may_pass)
+        else:
+            self.notes.warning(place, path, what, advice)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gc
 import logging
+import math
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -32,6 +33,9 @@ log = logging.getLogger(__name__)
 
 SETTLE: Final = 0.2
 """Seconds a changed configuration file must stay as it is: it may be half written."""
+
+SELDOM: Final = 100
+"""A configuration that was refused is read again after so many times the time that took, at the earliest."""
 
 DEMO_EVERY: Final = 5.0
 """Seconds between two runs of a query in a demonstration, at most: values move while one watches."""
@@ -74,6 +78,7 @@ class Daemon:
         self.clock = clock
         self._plan = Plan(polls=(), zone=ZoneInfo("UTC"), workers=1)
         self._content = b""
+        self._again_at = math.inf
         self._ready = False
         self._load()
         self.poller.timetable.add_chore(options.watch_interval, self._watch_file)
@@ -102,7 +107,7 @@ class Daemon:
         return self.problems
 
     def request_reload(self) -> None:
-        """Have the configuration loaded anew, without waiting; safe in a signal handler."""
+        """Have the configuration loaded anew, without waiting for it."""
         self.poller.call(self._reload)
 
     def healthy(self) -> tuple[bool, str]:
@@ -120,9 +125,16 @@ class Daemon:
     # On the timetable's thread
 
     def _watch_file(self) -> None:
-        """Load the configuration anew once its content has changed and settled; not while it is gone."""
+        """Load the configuration anew once its content has changed and settled; not while it is gone.
+
+        One that was refused for a file that is not there is tried again as it is: the file may come.
+        """
         content = self._read()
-        if content is None or content == self._content:
+        if content is None:
+            return
+        if content == self._content:
+            if self.clock.steady() >= self._again_at:
+                self._reload(again=True)
             return
         self.clock.sleep(SETTLE)
         if self._read() == content:
@@ -134,17 +146,23 @@ class Daemon:
         except ConfigError:
             return None
 
-    def _reload(self) -> None:
+    def _reload(self, *, again: bool = False) -> None:
+        began, self._again_at = self.clock.steady(), math.inf
         try:
             self._load()
         except ConfigError as error:
-            self._refuse(map(str, error.problems))
+            if any(problem.may_pass for problem in error.problems):
+                now = self.clock.steady()
+                self._again_at = now + SELDOM * (now - began)
+            problems = tuple(map(str, error.problems))
+            if not again or problems != self.problems:
+                self._refuse(problems)
         except Exception:
-            self._refuse(["internal error of the exporter, see its log"])
+            self._refuse(("internal error of the exporter, see its log",))
             raise
 
-    def _refuse(self, problems: Iterable[str]) -> None:
-        self.problems = tuple(problems)
+    def _refuse(self, problems: tuple[str, ...]) -> None:
+        self.problems = problems
         self.telemetry.reloaded(None)
         for problem in self.problems:
             log.error("configuration refused, the old one stays", extra=fields(problem=problem))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import logging
 import ssl
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -53,9 +52,6 @@ def serve(daemon: Daemon, options: WebOptions) -> bool:
     """
     failures: list[BaseException] = []
 
-    def reload() -> None:
-        threading.Thread(target=daemon.request_reload, name="reload", daemon=True).start()
-
     def fail(error: BaseException) -> None:
         failures.append(error)
         signals.end()
@@ -64,7 +60,7 @@ def serve(daemon: Daemon, options: WebOptions) -> bool:
     heart = Heart(daemon.environ)
     if heart.interval is not None:
         daemon.poller.timetable.add_chore(heart.interval, partial(heart.beat, daemon.healthy))
-    with Signals(reload) as signals:
+    with Signals(daemon.request_reload) as signals:
         server = _server(daemon, options, on_end=fail)
         # First the timetable: whoever is let in may ask whether it is alive.
         daemon.start()

@@ -11,7 +11,9 @@ from typing import Self
 
 
 class Signals:
-    """While this lasts, SIGTERM and SIGINT end `wait`, and SIGHUP calls `on_hangup`; for the main thread.
+    """While this lasts, SIGTERM and SIGINT end `wait`, and SIGHUP makes it call `on_hangup`.
+
+    For the main thread.
 
     Python runs a handler between two steps of the main thread. A signal that comes just before that
     thread blocks, as in an Event, finds it blocked for good. So the wait is on a socket, to which
@@ -21,6 +23,7 @@ class Signals:
     def __init__(self, on_hangup: Callable[[], None] | None = None) -> None:
         self._on_hangup = on_hangup
         self._ended = False
+        self._hung_up = False
 
     def __enter__(self) -> Self:
         self._ear, self._mouth = socket.socketpair()
@@ -43,6 +46,9 @@ class Signals:
         """Return once a signal has come that ends the process, or `end` was called."""
         while not self._ended:
             self._ear.recv(64)
+            if self._hung_up and self._on_hangup:
+                self._hung_up = False
+                self._on_hangup()
 
     def end(self) -> None:
         """End the wait; from any thread."""
@@ -54,5 +60,4 @@ class Signals:
         self.end()
 
     def _hang_up(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a handler is given both
-        if self._on_hangup:
-            self._on_hangup()
+        self._hung_up = True

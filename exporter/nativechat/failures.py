@@ -57,9 +57,9 @@ def read_retry_after(value: str | None, wall: float) -> float | None:
         return float(text)
     try:
         date = parsedate_to_datetime(text)
-    except ValueError:
+        return max(0.0, date.replace(tzinfo=date.tzinfo or UTC).timestamp() - wall)
+    except (ValueError, OverflowError):
         return None
-    return max(0.0, date.replace(tzinfo=date.tzinfo or UTC).timestamp() - wall)
 
 
 def by_cause(cause: OSError | None, attempt: Attempt, *, what: str, peer: str, budget: float) -> ApiError:

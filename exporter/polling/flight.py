@@ -9,7 +9,7 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from exporter.clock import Clock
-from exporter.errors import ApiError
+from exporter.errors import ApiError, BadAnswer
 from exporter.language import predicate
 from exporter.model import DateFormat, Poll
 from exporter.polling.dates import Proven, prove
@@ -30,7 +30,7 @@ class Recorder(Protocol):
 
     def finished(self, poll: Poll, duration: float, error: ApiError | None) -> object: ...
 
-    def asked(self, bot: str, error: ApiError | None) -> None: ...
+    def asked(self, poll: Poll, error: ApiError | None) -> None: ...
 
 
 class Flight:
@@ -112,7 +112,7 @@ class Flight:
     def _question(self, write: Callable[[], str], done: Done) -> Question:
         def tell(count: int | None, error: ApiError | None) -> None:
             if not self.over:
-                self._recorder.asked(self.poll.bot.name, error)
+                self._recorder.asked(self.poll, error)
                 done(count, error)
 
         return Question(self.poll.query.collection, write, tell, self)
@@ -141,3 +141,8 @@ class Flight:
 
     def _finish(self, error: ApiError | None) -> None:
         self._recorder.finished(self.poll, self._clock.steady() - self._started_at, error)
+
+
+def internal_error() -> BadAnswer:
+    """Return what a run is told that a defect of the exporter has ended."""
+    return BadAnswer("internal error of the exporter, see its log")

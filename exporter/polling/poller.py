@@ -14,9 +14,9 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from exporter.clock import Clock
-from exporter.errors import ApiError, BadAnswer
+from exporter.errors import ApiError
 from exporter.model import Bot, Plan, Poll
-from exporter.polling.flight import Flight, Recorder
+from exporter.polling.flight import Flight, Recorder, internal_error
 from exporter.polling.lane import Asker, Lane
 from exporter.polling.questions import Owner, Question
 from exporter.polling.shares import Shares
@@ -174,6 +174,7 @@ class Poller:
 
     def _wake_due(self) -> float:
         """Pump the lanes whose moment has come; return when the next one's will."""
+        self._workers.retry()
         while self._wakes and self._wakes[0][0] <= self._clock.steady():
             when, _, lane = heapq.heappop(self._wakes)
             if lane.wakes_at == when:
@@ -219,7 +220,7 @@ class Poller:
             try:
                 step()
             except Exception:
-                flight.give_up(_internal_error())
+                flight.give_up(internal_error())
                 raise
         except Exception:
             log.exception("internal error in a run; please report it")
@@ -241,10 +242,6 @@ class Poller:
         except Exception:
             log.exception("internal error while asking bot %s; please report it", lane.bot.name)
             self._on_defect()
-            error = _internal_error()
+            error = internal_error()
         with self._changed:
             self._settle(lane, question, count, error)
-
-
-def _internal_error() -> BadAnswer:
-    return BadAnswer("internal error of the exporter, see its log")

@@ -23,7 +23,7 @@ class Workers:
     """At most `limit` daemon threads that run what they are handed, in order.
 
     Where the system refuses a thread, `limit` falls to the number there are: a container may not make
-    as many as it likes.
+    as many as it likes. Where there is none at all, jobs wait until `retry` gets one.
 
     They are daemons: at the end of the process nothing waits for an answer that may never come.
     A thread that hands on a job, which it does last of all, takes it itself: to wake another thread for it
@@ -55,6 +55,12 @@ class Workers:
             if self._threads < min(self._unfinished, self.limit):
                 self._add_thread()
 
+    def retry(self) -> None:
+        """Make the first thread, if jobs wait because the system refused it."""
+        with self._lock:
+            if self._unfinished and not self._threads:
+                self._add_thread()
+
     def stop(self) -> None:
         """Let each thread end once it is idle."""
         for _ in range(self._threads):
@@ -70,6 +76,7 @@ class Workers:
             except Exception:
                 log.exception("internal error in a worker; please report it")
                 self._on_defect()
+            del job  # an idle thread would keep a bot and a poll alive that a reload has taken away
             with self._lock:
                 self._unfinished -= 1
 
@@ -79,5 +86,5 @@ class Workers:
             threading.Thread(target=self._work, name=name, daemon=True).start()
             self._threads += 1
         except RuntimeError:
-            self.limit = max(1, self._threads)
-            log.warning("the system allows no more threads", extra=fields(workers=self.limit))
+            self.limit = self._threads or self.limit
+            log.warning("the system allows no more threads", extra=fields(workers=self._threads))

@@ -95,11 +95,12 @@ class Store:
                 record.last_success = self._clock.wall()
             return record.turn(error, self._clock.steady())
 
-    def asked(self, bot: str, error: ApiError | None) -> None:
-        """Note how the bot's most recent request went."""
+    def asked(self, poll: Poll, error: ApiError | None) -> None:
+        """Note how the most recent request to the poll's bot went."""
         with self._lock:
-            if bot in self._bots:
-                self._bots[bot].asked(error, self._clock.steady())
+            record = self._records.get(poll.key)
+            if record is not None and record.poll is poll:
+                self._bots[poll.bot.name].asked(error, self._clock.steady())
 
     # Exposition and the hall ask
 

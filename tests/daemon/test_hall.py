@@ -11,7 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.clock import Clock
-from exporter.daemon.hall import DEMO_EVERY, MISSED_BEATS, Daemon
+from exporter.daemon.hall import DEMO_EVERY, MISSED_BEATS, SELDOM, Daemon
 from exporter.errors import ConfigError, Unreachable
 from exporter.model import Poll
 from exporter.polling.poller import LONGEST_SLEEP
@@ -148,6 +148,42 @@ def test_a_wrong_configuration_is_told_once_and_forgotten_once_it_is_right(
     assert [line["msg"] for line in events()] == ["configuration in use"]
     assert daemon.problems == ()
     assert samples(daemon)["nativechat_exporter_config_last_reload_successful", ""] == 1
+
+
+def test_a_configuration_that_waits_for_a_file_is_in_use_once_the_file_is_there(
+    daemon: Daemon, config_file: Path, look: Look, events: Events
+) -> None:
+    events()
+    edit(config_file, "token: {env: NATIVECHAT_TOKEN}", "token: {file: token}")
+    look()
+    assert [line["msg"] for line in events()] == ["configuration refused, the old one stays"]
+    look()
+    assert events() == []
+    (config_file.parent / "token").write_text("another-t0ken", "utf-8")
+    look()
+    assert [line["msg"] for line in events()] == ["configuration in use"]
+    assert daemon.problems == ()
+    look()
+    assert events() == []
+
+
+def test_a_configuration_that_takes_long_to_read_is_seldom_tried_again(
+    daemon: Daemon, config_file: Path, look: Look, clock: Any
+) -> None:
+    class Slow(dict[str, str]):
+        def get(self, name: str, default: Any = None) -> Any:
+            clock.now += 1.0
+            return super().get(name, default)
+
+    daemon.environ = Slow(daemon.environ)
+    edit(config_file, "token: {env: NATIVECHAT_TOKEN}", "token: {file: token}")
+    look()
+    (config_file.parent / "token").write_text("another-t0ken", "utf-8")
+    for _ in range(2):
+        assert daemon.problems
+        clock.now += 0.6 * SELDOM
+        look()
+    assert not daemon.problems
 
 
 def test_a_file_that_stays_the_same_is_not_loaded_again(daemon: Daemon, look: Look, events: Events) -> None:

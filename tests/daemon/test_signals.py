@@ -35,14 +35,22 @@ def test_any_thread_can_end_the_wait() -> None:
         ender.join()
 
 
-def test_a_hangup_is_told_and_ends_nothing() -> None:
-    told: list[None] = []
-    with Signals(lambda: told.append(None)) as signals:
-        for _ in range(3):
+def test_each_hangup_is_told_by_the_wait_and_ends_nothing() -> None:
+    told: list[str] = []
+
+    def hang_up() -> None:
+        told.append(threading.current_thread().name)
+        if len(told) < 3:
             signal.raise_signal(signal.SIGHUP)
-        signals.end()
+        else:
+            signals.end()
+
+    with Signals(hang_up) as signals:
+        signal.raise_signal(signal.SIGHUP)
+        assert told == []
         signals.wait()
-    assert len(told) == 3
+    # Of no thread of its own: one may not be had.
+    assert told == [threading.current_thread().name] * 3
 
 
 def test_a_thousand_hangups_that_nobody_has_waited_for_block_nothing() -> None:

@@ -59,7 +59,7 @@ def busy(page: Page, plan: Plan) -> Page:
             page.store.counted(poll, row, 2**53 - row)
             page.telemetry.attempted(poll.bot.name, poll.query.collection, 200, 0.25)
         page.store.finished(poll, 0.5, None)
-        page.store.asked(poll.bot.name, None)
+        page.store.asked(poll, None)
     error = ServerError("down", status=500)
     page.store.failed(plan.polls[-1], [0], error)
     page.store.finished(plan.polls[-1], 1.5, error)

@@ -29,7 +29,20 @@ def test_a_date_without_a_known_zone_is_utc() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [None, "", "soon", "-5", "1.5", "1e3", "+5", "٣", "9" * 400, "5 s", "Thu, 99 Foo 2023 25:00:00 GMT"],
+    [
+        None,
+        "",
+        "soon",
+        "-5",
+        "1.5",
+        "1e3",
+        "+5",
+        "٣",
+        "9" * 400,
+        "5 s",
+        "Thu, 99 Foo 2023 25:00:00 GMT",
+        "Fri, 31 Dec 99999999999 23:59:59 GMT",
+    ],
 )
 def test_what_says_nothing_is_none(text: str | None) -> None:
     assert read_retry_after(text, NOW) is None

@@ -110,8 +110,8 @@ class Notes:
     def finished(self, poll: Poll, duration: float, error: ApiError | None) -> None:
         self.ends[poll.key].append((duration, error))
 
-    def asked(self, bot: str, error: ApiError | None) -> None:
-        self.requests[bot] += 1
+    def asked(self, poll: Poll, error: ApiError | None) -> None:
+        self.requests[poll.bot.name] += 1
 
     def reasons(self, key: Key) -> list[str]:
         return [error.reason for _, error in self.failures[key]]

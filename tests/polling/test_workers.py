@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
+import weakref
 
 import pytest
 from hypothesis import given, settings
@@ -122,6 +124,84 @@ def test_threads_end_once_they_are_idle_after_a_stop() -> None:
     for thread in made:
         thread.join(PATIENCE)
         assert not thread.is_alive()
+
+
+def test_a_finished_job_is_not_held_by_the_thread_that_idles() -> None:
+    class Job:
+        def __init__(self, done: threading.Event) -> None:
+            self.done = done
+
+        def __call__(self) -> None:
+            self.done.set()
+
+    workers, done = Workers(1, nothing), threading.Event()
+    job = Job(done)
+    held = weakref.ref(job)
+    workers.run(job)
+    assert done.wait(PATIENCE)
+    del job
+    give_up = time.monotonic() + PATIENCE
+    while held() is not None:
+        assert time.monotonic() < give_up
+    workers.stop()
+
+
+def test_a_system_that_refuses_the_first_thread_is_asked_again_and_no_job_is_lost() -> None:
+    script = """
+import threading
+from exporter.polling.workers import Workers
+workers, done = Workers(8, lambda: None), threading.Semaphore(0)
+before = threading.stack_size(1 << 48)
+for _ in range(3):
+    workers.run(done.release)
+workers.retry()
+threading.stack_size(before)
+workers.retry()
+assert all(done.acquire(timeout=30.0) for _ in range(3))
+print(workers.limit)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ended.stdout, ended.returncode) == ("8\n", 0), ended.stderr
+
+
+def test_a_poller_whose_system_refused_the_first_thread_goes_on_once_it_allows_one() -> None:
+    script = """
+import sys, threading
+from dataclasses import replace
+from exporter.clock import SystemClock
+from exporter.model import Bot, Config, Query, TokenSource
+from exporter.plan import make_plan
+from exporter.polling.poller import Poller
+
+class Asker:
+    def count(self, collection, predicate_text, budget): return 7
+    def has_new_token(self): return False
+    def close(self): pass
+
+class Recorder:
+    def __init__(self): self.counts, self.skips = threading.Semaphore(0), threading.Semaphore(0)
+    def counted(self, poll, row, count): self.counts.release()
+    def skipped(self, poll): self.skips.release()
+    def __getattr__(self, name): return lambda *_: None
+
+recorder = Recorder()
+poller = Poller(SystemClock(), recorder=recorder, make_asker=lambda bot: Asker(),
+                on_defect=lambda: print("defect"), on_lag=lambda lag: None)
+query = Query("q", "Help.", "messages", 1.0, 5.0, ("a",))
+poller.apply(make_plan(Config((Bot("a", "a", TokenSource(env="T")),), (query,))))
+poller.start()
+before = threading.stack_size(1 << 48)
+assert recorder.skips.acquire(timeout=30.0), "the first run waits for a thread"
+threading.stack_size(before)
+assert recorder.counts.acquire(timeout=30.0)
+print("counted")
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=90, check=False
+    )
+    assert (ended.stdout, ended.returncode) == ("counted\n", 0), ended.stderr
 
 
 def test_a_system_that_refuses_threads_lowers_the_limit_and_loses_no_job() -> None:

@@ -244,13 +244,15 @@ class StoreMachine(RuleBasedStateMachine):
                 return None if alike else Turn("changed", new, since)
         raise AssertionError(before, error)
 
-    @rule(name=st.sampled_from("abz"), error=outcomes)
-    def asked(self, name: str, error: ApiError | None) -> None:
-        self.store.asked(name, error)
-        if name in self.up:
-            bot, _, last, _ = self.up[name]
+    @told_of_a_poll
+    def asked(self, data: st.DataObject) -> None:
+        poll, known = self.pick(data)
+        error = data.draw(outcomes)
+        self.store.asked(poll, error)
+        if known:
+            bot, _, last, _ = self.up[poll.bot.name]
             answers = error is None or error.status in (400, 422)
-            self.up[name] = (bot, answers, (error, self.now) if error else last, self.now)
+            self.up[poll.bot.name] = (bot, answers, (error, self.now) if error else last, self.now)
 
     # What is given out
 

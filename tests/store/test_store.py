@@ -113,9 +113,17 @@ def test_another_token_for_the_same_bot_keeps_its_counts_and_forgets_whether_it_
     store: Store, plan: Plan
 ) -> None:
     store.counted(plan.polls[0], 0, 7)
-    store.asked("main", None)
+    store.asked(plan.polls[0], None)
     store.apply(plan_of(QUERY, bot=replace(BOT, token=TokenSource(env="ANOTHER"))))
     assert shown(store) == [7, None]
+    assert [bot.up for bot in store.bots()] == [None]
+
+
+def test_an_answer_to_the_bot_that_had_this_name_does_not_say_whether_this_one_is_up(
+    store: Store, plan: Plan
+) -> None:
+    store.apply(plan_of(QUERY, bot=replace(BOT, id="2")))
+    store.asked(plan.polls[0], None)
     assert [bot.up for bot in store.bots()] == [None]
 
 
@@ -165,7 +173,7 @@ def test_a_store_without_polls_has_attempted_everything(store: Store) -> None:
 def test_a_bot_that_refuses_one_predicate_is_up_all_the_same(
     store: Store, plan: Plan, status: int | None, up: bool
 ) -> None:
-    store.asked("main", ServerError("made up", status=status))
+    store.asked(plan.polls[0], ServerError("made up", status=status))
     assert store.take_changes(1000).bots_up == (("main", up),)
 
 
