@@ -15,7 +15,7 @@ from bench.figure import Figure, Report, Target, Turns, percentile
 from bench.scale import Peers, Scale
 from bench.subjects import Request
 
-_REPETITIONS: Final = 5
+_REPETITIONS: Final = 4
 _WINDOW: Final = 4.0
 _A_SECOND: Final = 500
 _SETTLING: Final = 1.5

@@ -34,6 +34,9 @@ _AFTER: Final = 0.01
 _REST: Final = 0.1
 """Seconds from then on until polls are looked at that no scrape can delay."""
 
+_EARLIER: Final = 0.05
+"""Seconds by which a probe, after a second that was left out, may come earlier than it ever did before."""
+
 Span = tuple[float, float]
 
 
@@ -105,6 +108,6 @@ def _worst(probes: list[tuple[float, float]], spans: list[Span]) -> Sample:
 
     A probe that was left out, since it had to wait behind the many of the same bot, is no delay by a scrape.
     """
-    polls = [(came - late + round(late), abs(late - round(late))) for came, late in probes]
-    due_in = ([late for due, late in polls if began <= due <= ended] for began, ended in spans)
+    polls = [(came, late - math.floor(late + _EARLIER)) for came, late in probes]
+    due_in = ([late for came, late in polls if began <= came - late <= ended] for began, ended in spans)
     return Sample(tuple(max(late) for late in due_in if late) or (math.nan,))

@@ -15,7 +15,7 @@ from bench.processes import PATIENCE
 from bench.scale import Peers, Scale
 from bench.subjects import Request, Responder
 
-_REPETITIONS: Final = 30
+_REPETITIONS: Final = 24
 _MOVING: Final = "moving"
 _LOOK: Final = 0.05
 SETTLING: Final = 0.1

@@ -60,6 +60,10 @@ class ExporterError(Exception):
     """The root: every error the exporter raises on purpose."""
 
 
+class WrongUsage(ExporterError):
+    """What the command line says makes no sense."""
+
+
 class ConfigError(ExporterError):
     """The configuration cannot be used; carries every problem, in the file's order."""
 

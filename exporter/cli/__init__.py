@@ -14,7 +14,7 @@ import click
 from exporter import __version__
 from exporter.cli.absent import absent, stand_in
 from exporter.cli.output import abandon_output, reason
-from exporter.errors import ConfigError, ExporterError
+from exporter.errors import ConfigError, ExporterError, WrongUsage
 from exporter.language.suggest import did_you_mean
 
 COMMANDS: Final = {
@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except ExporterError as error:
         click.echo(f"nativechat-exporter: {error}", err=True)
-        return 1
+        return 2 if isinstance(error, WrongUsage) else 1
     except click.Abort:
         click.echo("nativechat-exporter: interrupted", err=True)
         return 1

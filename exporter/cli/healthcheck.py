@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import http.client
 import ssl
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from exporter.cli.flags import flag
 from exporter.cli.output import reason
+
+if TYPE_CHECKING:
+    from exporter.config.web_config import TlsConfig
 
 PATIENCE: Final = 5.0
 """Seconds the daemon has to answer."""
@@ -40,7 +44,8 @@ def healthcheck(listen_addresses: tuple[str, ...], web_config_file: Path | None)
         raise click.UsageError(f"{listen_addresses[0]!r} is no address (write :10054 or 127.0.0.1:10054)")
     own = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "::1"}  # noqa: S104 - where it listens, not we
     address = own.get(host, host.strip("[]"))
-    connection = _connection(address, int(port), web_config_file)
+    tls = None if web_config_file is None else _tls(web_config_file)
+    connection = _connection(address, int(port), tls)
     try:
         connection.request("GET", "/-/healthy")
         answer = connection.getresponse()
@@ -48,6 +53,8 @@ def healthcheck(listen_addresses: tuple[str, ...], web_config_file: Path | None)
     except (OSError, http.client.HTTPException) as error:
         why = reason(error) if isinstance(error, OSError) else f"not HTTP: {error!r}"
         advice = "is it running, and does it listen there?"
+        if tls is not None and tls.client_ca_file is not None:
+            advice += " it takes its own certificate from this check if client_ca_file signed that, too"
         click.echo(f"{listen_addresses[0]}: no answer: {why} ({advice})", err=True)
         return 1
     finally:
@@ -56,15 +63,25 @@ def healthcheck(listen_addresses: tuple[str, ...], web_config_file: Path | None)
     return 0 if answer.status == 200 else 1
 
 
-def _connection(host: str, port: int, web_config_file: Path | None) -> http.client.HTTPConnection:
-    if web_config_file is None:
-        return http.client.HTTPConnection(host, port, timeout=PATIENCE)
+def _tls(web_config_file: Path) -> TlsConfig | None:
     from exporter.config import web_config
 
-    if web_config.load(web_config_file).tls is None:
+    return web_config.load(web_config_file).tls
+
+
+def _connection(host: str, port: int, tls: TlsConfig | None) -> http.client.HTTPConnection:
+    if tls is None:
         return http.client.HTTPConnection(host, port, timeout=PATIENCE)
     # Our own process on our own machine, by an address that no certificate names.
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    if tls.client_ca_file is not None:
+        with suppress(OSError):  # the daemon's own; it says what is wrong with it
+            context.load_cert_chain(tls.cert_file, tls.key_file, _no_password)
     return http.client.HTTPSConnection(host, port, timeout=PATIENCE, context=context)
+
+
+def _no_password() -> str:
+    # OpenSSL would otherwise ask whoever sits at the terminal.
+    return ""

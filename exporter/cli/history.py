@@ -17,10 +17,11 @@ from exporter.cli.output import abandon_output, put_line, reason
 from exporter.clock import Clock, SystemClock
 from exporter.config.load import load
 from exporter.config.secrets import TokenReader
-from exporter.errors import ApiError
+from exporter.errors import ApiError, BadAnswer
 from exporter.language.suggest import did_you_mean
 from exporter.logs import LogFormat, set_up
 from exporter.model import Bot, Collection, Config, Json
+from exporter.nativechat.answers import parse
 from exporter.nativechat.client import Client
 from exporter.nativechat.history import download
 from exporter.pace import Pace
@@ -76,7 +77,7 @@ def _print(
             rows, lambda: _expected(client, collection, bot, query=query, limit=limit, skip=skip)
         ) as shown:
             for row in shown:
-                put_line(json.dumps(row, ensure_ascii=False))
+                put_line(_line(row))
                 done += 1
     except ApiError as error:
         why = f"{error.reason}: {error} ({error.advice})"
@@ -93,6 +94,16 @@ def _print(
         return 0
     click.echo(f"stopped after {done:,} {collection}: {why}{_rest(done, limit, skip)}", err=True)
     return 1
+
+
+def _line(row: dict[str, Json]) -> str:
+    """Return a row as JSON, in letters as far as standard output and Unicode have them."""
+    text = json.dumps(row, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:  # such as half of an emoji, where a text was cut
+        return json.dumps(row)
+    return text
 
 
 def _rest(done: int, limit: int | None, skip: int) -> str:
@@ -149,10 +160,10 @@ def _predicate(_ctx: click.Context, _param: click.Parameter, text: str) -> str:
 
 def _order(_ctx: click.Context, _param: click.Parameter, text: str) -> str:
     if not text.lstrip().startswith("{"):
-        return text
+        return _sendable(text)
     order = _json_object(text, 'as {"StartedAt": -1}')
     if any(
-        direction not in {1, -1} or isinstance(direction, bool) for direction in json.loads(order).values()
+        direction not in (1, -1) or isinstance(direction, bool) for direction in json.loads(order).values()
     ):
         raise click.BadParameter('each field is sorted by 1 or -1, as {"StartedAt": -1}')
     return order
@@ -160,12 +171,23 @@ def _order(_ctx: click.Context, _param: click.Parameter, text: str) -> str:
 
 def _json_object(text: str, example: str) -> str:
     try:
-        value = json.loads(text)
+        json.loads(text)  # says where it is wrong
+        value = parse(_sendable(text).encode())
     except ValueError as error:
         raise click.BadParameter(f"not JSON: {error} ({example})") from error
+    except (BadAnswer, RecursionError) as error:
+        raise click.BadParameter(f"{error} ({example})") from error
     if not isinstance(value, dict):
         raise click.BadParameter(f"not a JSON object ({example})")
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _sendable(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+def _sendable(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise click.BadParameter("text that is no Unicode, such as half of an emoji") from error
+    return text
 
 
 conversations = _command("conversations")

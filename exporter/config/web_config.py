@@ -112,7 +112,7 @@ class _Switch:
 def _header_value(text: str) -> str:
     if not (text.isascii() and text.isprintable()):
         raise ValueError("not the value of a header (write printable ASCII)")
-    return text
+    return text.strip()
 
 
 def _user(text: str) -> str:

@@ -23,6 +23,8 @@ def parse(text: str) -> Template:
     end = 0
     for match in _INSERT.finditer(text):
         label, form = match.groups()
+        if text[: match.start()].endswith("{"):
+            raise ValueError("three braces, of which Prometheus takes the first two (write no third one)")
         if label and form:
             raise ValueError(f"{form} is for numbers, and a label is text (write {{{{ $labels.{label} }}}})")
         pieces += [text[end : match.start()], Insert(label, form or "")]

@@ -26,7 +26,7 @@ def read_count(body: bytes) -> int:
     refused. A UTF-8 byte order mark is tolerated, other encodings are not. Raises BadAnswer, whose
     message continues "answered 200 with …" and quotes nothing of the body.
     """
-    answer = _parse(body)
+    answer = parse(body)
     if isinstance(answer, dict):
         if not answer or not answer.keys() <= _COUNT_KEYS:
             raise BadAnswer("an object that is not a count alone")
@@ -43,7 +43,7 @@ def read_rows(body: bytes) -> list[dict[str, Json]]:
     An array of objects; or, assumed as the sister product's list envelope, `{"Result": [...]}` with
     or without `Count`. Raises BadAnswer, whose message continues "answered 200 with …".
     """
-    answer = _parse(body)
+    answer = parse(body)
     if isinstance(answer, dict) and "Result" in answer and answer.keys() <= _LIST_KEYS:
         answer = answer["Result"]
     if not isinstance(answer, list):
@@ -62,7 +62,8 @@ def _whole(value: Json) -> int:
     return value
 
 
-def _parse(body: bytes) -> Json:
+def parse(body: bytes) -> Json:
+    """Return JSON as it was meant: no key twice, no NaN or infinity; raises BadAnswer, as `read_count`."""
     if not body.strip():
         raise BadAnswer("an empty body")
     try:

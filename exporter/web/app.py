@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from exporter.logs import fields
 from exporter.web.asgi import Answer, App, Message, Receive, Scope, Send, encoded, header, text
 from exporter.web.aside import Aside
 
@@ -121,7 +122,7 @@ class _Router:
         try:
             return await route.answer(scope)
         except Exception:  # noqa: BLE001 - a defect behind one door must not show its traceback to the client
-            _log.exception("request failed", extra={"path": scope["path"]})
+            _log.exception("request failed", extra=fields(path=scope["path"]))
             return text(500, "the exporter failed to answer; its log says why")
 
 

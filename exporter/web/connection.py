@@ -88,6 +88,10 @@ class Door:
             elif len(self._reading) > self.limits.unread_answers:
                 slowest.abort()
 
+    def has_read(self, connection: Connection) -> None:
+        """Note that a client has read all that was written: it is not slow."""
+        self._reading.pop(connection, None)
+
     def close(self, when_empty: Callable[[], None]) -> None:
         """Send everybody home: those being served after their answer; then call `when_empty`."""
         self._when_empty = when_empty
@@ -164,6 +168,9 @@ class Connection(Http):
             self._early += data
             return
         self._wait_no_more_for("another request")
+        if not self.unread:  # the answer before has been read, and the next one has time of its own
+            self._wait_no_more_for("reading")
+            self._door.has_read(self)
         super().data_received(data)
         self._mark()
 

@@ -58,6 +58,14 @@ class Http(asyncio.Protocol):
         self._h11.receive_data(data)
         self._read()
 
+    def eof_received(self) -> bool:
+        """Answer a client that has said all it will; tell whether there is somebody to answer."""
+        if self._exchange is None or not self.is_answering or self._h11.their_state is not h11.DONE:
+            return False
+        self._exchange.keeps_alive = False
+        # asyncio cannot send over TLS to who has closed their half.
+        return self.transport.get_extra_info("sslcontext") is None
+
     def pause_writing(self) -> None:
         self._writable.clear()
 

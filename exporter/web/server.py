@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
-from exporter.errors import ExporterError
+from exporter.errors import ExporterError, WrongUsage
 from exporter.web.asgi import App
 from exporter.web.connection import Connection, Door, Limits
 
@@ -34,7 +34,11 @@ _log = logging.getLogger(__name__)
 
 
 class ListenError(ExporterError):
-    """An address cannot be listened on: it is malformed, taken, or not this machine's."""
+    """An address cannot be listened on: it is taken, unknown, or not this machine's."""
+
+
+class AddressError(ListenError, WrongUsage):
+    """It is no address at all."""
 
 
 def listen(address: str) -> socket.socket:
@@ -51,7 +55,7 @@ def listen(address: str) -> socket.socket:
             )
         family, _, _, _, where = socket.getaddrinfo(host or _EVERY_IPV4, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server((str(where[0]), port), family=family, backlog=BACKLOG)
-    except socket.gaierror as error:
+    except (socket.gaierror, UnicodeError) as error:
         raise ListenError(
             f"cannot listen on {address!r}: no host is called {host!r} (check the name)"
         ) from error
@@ -66,7 +70,7 @@ def _split(address: str) -> tuple[str, int]:
     bare = host.removeprefix("[").removesuffix("]")
     is_port = port.isascii() and port.isdecimal() and int(port) < 1 << 16
     if not (colon and is_port) or (host != bare) != (":" in bare):
-        raise ListenError(
+        raise AddressError(
             f"{address!r} is not an address to listen on "
             "(write :10054 for every interface, 127.0.0.1:10054 or [::1]:10054 for one)"
         )

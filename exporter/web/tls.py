@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from exporter.errors import ExporterError
+from exporter.logs import fields
 
 CHECK_INTERVAL: Final = 1.0
 """Seconds between two looks at the certificate files."""
@@ -105,7 +106,7 @@ class _Certificates:
         try:
             self._context = self._make()
         except (OSError, ValueError) as error:
-            _log.warning("new certificate not used", extra={"error": _unusable(self._files, error)})
+            _log.warning("new certificate not used", extra=fields(error=_unusable(self._files, error)))
         else:
             _log.info("new certificate in use")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import sys
@@ -144,7 +145,9 @@ class Pages:
         skip = int(request.query_params["skip"])
         await self._perhaps_keep_back(skip // 100)
         rows = range(skip, min(skip + 100, self._pages * 100))
-        return JSONResponse([{"_id": row, "Text": self._text} for row in rows])
+        # Escaped, as half an emoji can be sent in no other way.
+        page = json.dumps([{"_id": row, "Text": self._text} for row in rows])
+        return Response(page, media_type="application/json")
 
     async def _perhaps_keep_back(self, asked: KeptBack) -> None:
         if asked == self._keep_back:

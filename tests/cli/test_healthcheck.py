@@ -111,3 +111,29 @@ def test_a_web_configuration_without_tls_is_asked_plainly(
     path.write_text("basic_auth_users: {}\n", "utf-8")
     address = daemon(200, "healthy")
     assert typed("healthcheck", "--web.listen-address", address, "--web.config.file", path).returncode == 0
+
+
+@pytest.mark.parametrize("signed_its_own", [True, False])
+def test_a_daemon_that_asks_for_certificates_is_shown_its_own(
+    typed: Typed, daemon: Callable[..., str], web_config: tuple[Path, ssl.SSLContext], signed_its_own: bool
+) -> None:
+    path, _ = web_config
+    ours = trustme.CA()
+    certificate = ours.issue_cert("metrics.example.org")
+    certificate.private_key_pem.write_to_path(str(path.parent / "key.pem"))
+    certificate.cert_chain_pems[0].write_to_path(str(path.parent / "cert.pem"))
+    clients = ours if signed_its_own else trustme.CA()
+    clients.cert_pem.write_to_path(str(path.parent / "clients.pem"))
+    path.write_text(
+        "tls_server_config: {cert_file: cert.pem, key_file: key.pem, client_ca_file: clients.pem, "
+        "client_auth_type: RequireAndVerifyClientCert}\n",
+        "utf-8",
+    )
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(tls)
+    clients.configure_trust(tls)
+    tls.verify_mode = ssl.CERT_REQUIRED
+    address = daemon(200, "healthy", tls=tls)
+    done = typed("healthcheck", "--web.listen-address", address, "--web.config.file", path)
+    assert done.returncode == (0 if signed_its_own else 1)
+    assert ("if client_ca_file signed that, too" in done.stderr) is not signed_its_own

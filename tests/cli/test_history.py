@@ -99,6 +99,14 @@ def test_text_of_every_script_comes_as_it_is(typed: Typed, paged: Callable[..., 
     assert done.stdout == '{"_id": 0, "Text": "Грешка “✓”\u2028"}\n'
 
 
+def test_a_text_that_was_cut_within_an_emoji_comes_as_json_all_the_same(
+    typed: Typed, paged: Callable[..., Any]
+) -> None:
+    _, _, config = paged(2, text="hi \ud83d")
+    done = typed("messages", "--config.file", config)
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, '{"_id": 0, "Text": "hi \\ud83d"}')
+
+
 def test_with_several_bots_one_is_named(typed: Typed, nativechat: Made) -> None:
     simulation, config = nativechat(bots=2)
     found = rows(typed("messages", "--config.file", config, "--bot", "sales"))
@@ -117,6 +125,14 @@ def test_with_several_bots_one_is_named(typed: Typed, nativechat: Made) -> None:
         (["--sort", '{"StartedAt": "down"}'], "each field is sorted by 1 or -1"),
         (["--sort", '{"StartedAt": true}'], "each field is sorted by 1 or -1"),
         (["--sort", '{"StartedAt"'], "--sort': not JSON: "),
+        (["--sort", '{"score": {"$meta": "textScore"}}'], "each field is sorted by 1 or -1"),
+        (["--sort", '{"StartedAt": [1]}'], "each field is sorted by 1 or -1"),
+        (["--sort", "\udcff"], "--sort': text that is no Unicode"),
+        (["--query", '{"Errors": 1, "Errors": 2}'], "--query': an object that has a key twice"),
+        (["--query", '{"Errors": NaN}'], "--query': NaN, which is not JSON"),
+        (["--query", '{"Errors": 1e999}'], "--query': a number too large to hold"),
+        (["--query", '{"a":' * 20_000], "--query': "),
+        (["--query", '{"a": "\\ud800"}'], "--query': text that is no Unicode"),
     ],
 )
 def test_what_makes_no_sense_is_told_before_anything_is_asked(

@@ -150,12 +150,12 @@ def test_a_flag_s_environment_variable_stands_in_for_it(
     assert "config.yaml: bots: 1" in typed("check", "--config.file", CONFIG).stdout
 
 
-def test_an_address_that_cannot_be_had_ends_a_run_with_1(
+def test_what_is_no_address_is_wrong_usage_of_run(
     typed: Typed, nativechat: Callable[..., tuple[object, Path]]
 ) -> None:
     _, config = nativechat()
     done = typed("run", "--config.file", config, "--web.listen-address=localhost")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "nativechat-exporter: 'localhost' is not an address to listen on" in done.stderr
 
 

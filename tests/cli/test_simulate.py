@@ -104,9 +104,9 @@ def test_a_switch_that_makes_no_sense_is_wrong_usage(typed: Typed, flag: str, co
     assert complaint in done.stderr
 
 
-def test_an_address_that_is_taken_ends_a_simulation_with_1(typed: Typed) -> None:
+def test_what_is_no_address_is_wrong_usage_of_simulate(typed: Typed) -> None:
     done = typed("simulate", "--web.listen-address=127.0.0.1:none")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "is not an address to listen on" in done.stderr
 
 

@@ -43,6 +43,11 @@ def test_anything_else_in_double_braces_is_refused(text: str) -> None:
         templates.parse(text)
 
 
+def test_a_third_brace_is_refused_as_prometheus_would_read_the_first_two() -> None:
+    with pytest.raises(ValueError, match="three braces"):
+        templates.parse("{{{ $value }}} new")
+
+
 def test_a_label_has_no_form_since_it_is_text() -> None:
     with pytest.raises(ValueError, match=r"humanize is for numbers.*\{\{ \$labels\.bot \}\}"):
         templates.parse("{{ $labels.bot | humanize }}")

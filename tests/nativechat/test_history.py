@@ -131,6 +131,15 @@ def test_the_same_page_twice_is_a_bad_answer() -> None:
         next(rows)
 
 
+def test_a_server_that_ignores_skip_is_found_out_by_a_shorter_page_as_well() -> None:
+    shelf = Shelf(300)
+    shelf.rows = lambda *_, limit, **__: shelf.rows_held[:limit]  # type: ignore[method-assign]
+    rows = shelf.download(limit=150)
+    assert len(list(itertools.islice(rows, 100))) == 100
+    with pytest.raises(BadAnswer, match="ignore `skip`"):
+        next(rows)
+
+
 def test_pages_keep_to_the_rate() -> None:
     shelf = Shelf(3)
     assert len(list(shelf.download(page=1, rate=0.5))) == 3

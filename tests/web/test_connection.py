@@ -8,6 +8,7 @@ import http.client
 import select
 import socket
 import ssl
+import threading
 from collections.abc import Callable, Iterator
 from time import monotonic
 
@@ -245,6 +246,32 @@ def test_an_answer_that_is_not_read_is_cut_off(serve: Serve, tls: Tls, secure: b
             client = stack.enter_context(tls[1].wrap_socket(client, server_hostname="127.0.0.1"))
         client.sendall(b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
         assert len(drain_late(client)) < len(BIG)
+
+
+def test_the_time_for_reading_an_answer_is_its_own(serve: Serve) -> None:
+    port = serve(big, limits=Limits(reading_time=3.0))
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as client:
+        for wait in (2.0, 1.8):  # the second one is read whole after more than the time of the first
+            client.sendall(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+            assert not select.select([], [], [], wait)[0]
+            assert len(drain(client)) >= len(BIG)
+
+
+def test_a_client_that_has_said_all_it_will_is_answered(serve: Serve) -> None:
+    may_answer = threading.Event()
+
+    async def thoughtful(scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.to_thread(may_answer.wait, PATIENCE)
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+    with socket.create_connection(("127.0.0.1", serve(thoughtful)), timeout=PATIENCE) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+        client.shutdown(socket.SHUT_WR)
+        may_answer.set()
+        answer = b"".join(iter(lambda: client.recv(4096), b""))
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert answer.endswith(b"ok")
 
 
 def drain_late(client: socket.socket) -> bytes:

@@ -81,6 +81,12 @@ def test_what_is_no_address_is_refused_with_advice(address: str) -> None:
         listen(address)
 
 
+@pytest.mark.parametrize("host", ["a..b", "a" * 64])
+def test_what_can_be_no_name_of_a_host_is_refused(host: str) -> None:
+    with pytest.raises(ListenError, match=f"no host is called '{host}'"):
+        listen(f"{host}:80")
+
+
 @given(st.text())
 def test_no_text_without_a_port_is_listened_on(text: str) -> None:
     with pytest.raises(ListenError, match="for one"):

@@ -75,6 +75,11 @@ def test_what_is_left_out_means_what_it_means_to_the_toolkit(file: Path) -> None
     assert (tls.client_auth_type, tls.min_version, tls.max_version) == ("NoClientCert", "TLS12", "TLS13")
 
 
+def test_a_header_s_value_ends_where_http_lets_it_end(file: Path) -> None:
+    file.write_text('http_server_config: {headers: {X-Frame-Options: " DENY "}}')
+    assert web_config.load(file).headers == (("X-Frame-Options", "DENY"),)
+
+
 def test_hashes_are_not_in_a_configurations_repr(file: Path) -> None:
     file.write_text(WHOLE, encoding="utf-8")
     assert "$2y$" not in repr(web_config.load(file))
