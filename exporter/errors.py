@@ -1,6 +1,7 @@
 """What can go wrong, as one small tree.
 
     ExporterError
+    ├── WrongUsage           what the command line says makes no sense
     ├── ConfigError          the configuration is wrong: every Problem, each with its Place
     └── ApiError             one request to NativeChat got no count; `reason` is the metric's label
         ├── Unreachable        unreachable       name, connection, TLS or reset
