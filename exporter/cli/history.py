@@ -175,7 +175,9 @@ def _json_object(text: str, example: str) -> str:
         value = parse(_sendable(text).encode())
     except ValueError as error:
         raise click.BadParameter(f"not JSON: {error} ({example})") from error
-    except (BadAnswer, RecursionError) as error:
+    except RecursionError as error:
+        raise click.BadParameter(f"JSON nested too deeply ({example})") from error
+    except BadAnswer as error:
         raise click.BadParameter(f"{error} ({example})") from error
     if not isinstance(value, dict):
         raise click.BadParameter(f"not a JSON object ({example})")

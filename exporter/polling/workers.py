@@ -39,6 +39,7 @@ class Workers:
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._threads = 0
+        self._refused = False
         self._unfinished = 0
         self._own = _Own()
 
@@ -85,6 +86,12 @@ class Workers:
         try:
             threading.Thread(target=self._work, name=name, daemon=True).start()
             self._threads += 1
+            self._refused = False
         except RuntimeError:
             self.limit = self._threads or self.limit
-            log.warning("the system allows no more threads", extra=fields(workers=self._threads))
+            if not self._refused:  # the first one is tried for again and again
+                advice = "raise the limit of processes, such as a container's pids"
+                log.warning(
+                    "the system allows no more threads", extra=fields(workers=self._threads, advice=advice)
+                )
+            self._refused = True

@@ -131,7 +131,7 @@ def test_with_several_bots_one_is_named(typed: Typed, nativechat: Made) -> None:
         (["--query", '{"Errors": 1, "Errors": 2}'], "--query': an object that has a key twice"),
         (["--query", '{"Errors": NaN}'], "--query': NaN, which is not JSON"),
         (["--query", '{"Errors": 1e999}'], "--query': a number too large to hold"),
-        (["--query", '{"a":' * 20_000], "--query': "),
+        (["--query", '{"a":' * 20_000], "--query': JSON nested too deeply"),
         (["--query", '{"a": "\\ud800"}'], "--query': text that is no Unicode"),
     ],
 )
