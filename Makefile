@@ -85,7 +85,7 @@ components: ## install what the tests need beside Python, if it is missing
 # Resolved on the oldest Python we run on: its needs include those of every younger one.
 # Each file is bound by the one before, so that a package has the same version everywhere.
 COMPILE := CUSTOM_COMPILE_COMMAND='make constraints' build/pip-tools/bin/pip-compile --quiet --upgrade \
-	--generate-hashes --allow-unsafe --strip-extras --no-emit-options --no-emit-index-url \
+	--generate-hashes --allow-unsafe --no-strip-extras --no-emit-options --no-emit-index-url \
 	--no-emit-find-links --no-emit-trusted-host pyproject.toml
 
 constraints: ## pin the newest versions of everything, with hashes
