@@ -40,6 +40,9 @@ SELDOM: Final = 100
 DEMO_EVERY: Final = 5.0
 """Seconds between two runs of a query in a demonstration, at most: values move while one watches."""
 
+PRUNE_EVERY: Final = 5.0
+"""Seconds between two looks for connections that are too old to be used again."""
+
 MISSED_BEATS: Final = 3
 """A timetable that has not beaten for so many of its longest sleeps is dead."""
 
@@ -82,6 +85,7 @@ class Daemon:
         self._ready = False
         self._load()
         self.poller.timetable.add_chore(options.watch_interval, self._watch_file)
+        self.poller.timetable.add_chore(PRUNE_EVERY, self.poller.prune)
 
     def start(self) -> None:
         """Begin to poll."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from exporter.clock import Clock
 
@@ -17,7 +19,7 @@ class Attempt(threading.local):
     A thread makes one at a time, so each sees its own, and a pooled connection counts for whoever
     uses it. `peer` is the host and port dialled, the proxy's where there is one. `dialled` and
     `connected` are about a connection that this attempt itself opened; `answered` says that a byte
-    came back; `status` is the answer's, once it has one.
+    came back; `status` is the answer's, once it has one. While `must_dial`, no pooled connection is used.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -29,7 +31,9 @@ class Attempt(threading.local):
         self._started = self._clock.steady()
         self._budget = budget
         self._room = room
+        self._patience: float | None = None
         self.peer = ""
+        self.must_dial = False
         self.dialled = False
         self.connected = False
         self.answered = False
@@ -48,14 +52,30 @@ class Attempt(threading.local):
         return "the answer is unfinished" if self.answered else "no answer yet"
 
     def remaining(self) -> float:
-        """Return the seconds left, more than 0; raises TimeoutError where none are."""
+        """Return the seconds the next operation may take; raises TimeoutError where none are left."""
+        if self._patience is not None:
+            return self._patience
         left = self._budget - self.elapsed
         if left <= 0.0:
             raise TimeoutError("the attempt is out of time")
         return left
 
+    @contextmanager
+    def listening(self, seconds: float) -> Iterator[None]:
+        """Give each operation so many seconds, 0 for no waiting, and account for no bytes.
+
+        For looking whether anything comes that nobody asked for.
+        """
+        self._patience = seconds
+        try:
+            yield
+        finally:
+            self._patience = None
+
     def received(self, size: int) -> None:
         """Account for bytes that came; raises TooMuch where there is no room for them."""
+        if self._patience is not None:
+            return
         self._room -= size
         self.answered = self.answered or size > 0
         if self._room < 0:

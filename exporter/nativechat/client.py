@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from http.client import HTTPException
 from typing import Final, TypeAlias, TypeVar, cast
 from urllib.parse import urlsplit
@@ -19,12 +18,18 @@ from exporter.errors import ApiError, BadAnswer, Unreachable
 from exporter.model import Bot, Collection, Json, Secret
 from exporter.nativechat.attempt import Attempt, TooMuch
 from exporter.nativechat.endpoints import COUNT, ROWS, Endpoint
-from exporter.nativechat.failures import bad_answer, by_cause, by_status, read_retry_after
+from exporter.nativechat.failures import (
+    bad_answer,
+    by_cause,
+    by_status,
+    is_out_of_time,
+    judge_age,
+    read_retry_after,
+)
 from exporter.nativechat.headers import request_headers
 from exporter.nativechat.transport import Transport
 
 _HEADERS_ROOM: Final = 256 * 1024
-_LARGEST_ERROR: Final = 64 * 1024
 
 # A negative chunk size leaves http.client as a bare ValueError.
 _FOREIGN: Final = (requests.RequestException, HTTPError, HTTPException, OSError, ValueError, TooMuch)
@@ -39,9 +44,12 @@ Attempted: TypeAlias = Callable[[Collection, int | None, float], None]
 class Client:
     """Ask the API for one bot, over connections that stay open; any number of threads may call.
 
+    A connection is used again only after a clean exchange, and not for ever (connections.py).
+
     `token` is called for each attempt, so that a token that changes is followed. Where no token can be
-    read nothing is sent, and that is no attempt. HTTP_PROXY, HTTPS_PROXY, NO_PROXY, REQUESTS_CA_BUNDLE and
-    CURL_CA_BUNDLE are honoured; a netrc file never is, redirects are not followed, cookies not kept.
+    read nothing is sent, and that is no attempt. HTTP_PROXY, HTTPS_PROXY, NO_PROXY, REQUESTS_CA_BUNDLE,
+    CURL_CA_BUNDLE, SSL_CERT_FILE and SSL_CERT_DIR are honoured; a netrc file never is, redirects are not
+    followed, cookies not kept.
 
     Errors are made anew where they leave, without cause or inner frames: those hold the token.
     """
@@ -60,7 +68,9 @@ class Client:
         self._clock = clock
         self._on_attempt = on_attempt
         self._attempt = Attempt(clock)
-        self._transport = Transport(self._attempt, bot.api.ca_file, bot.api.concurrency)
+        self._transport = Transport(
+            self._attempt, clock, bot.api.ca_file, width=bot.api.concurrency, timeout=bot.api.timeout
+        )
         self._proxies = get_environ_proxies(bot.api.url, no_proxy=None)
 
     def count(self, collection: Collection, predicate_text: str, budget: float) -> int:
@@ -88,6 +98,14 @@ class Client:
         url = ROWS.url(self._bot, collection, limit=limit, skip=skip, sort=sort, query=query)
         return self._ask(ROWS, url, collection, budget)
 
+    def prune(self) -> None:
+        """Close the idle connections that have become too old to be used again; waits for nothing."""
+        self._transport.prune()
+
+    def renew(self) -> None:
+        """Use no connection again that is open now, so that a moved name and new certificates are seen."""
+        self._transport.renew()
+
     def close(self) -> None:
         """Close the idle connections; one that is in use closes when its attempt ends."""
         self._transport.close()
@@ -111,13 +129,16 @@ class Client:
         request = self._request(url, endpoint.accept_encoding)
         try:
             response = self._send(request)
-            self._attempt.status = response.status
-            self._judge_status(response, f"GET {endpoint.path(collection)}")
-            headers, marked = response.headers, response.chunked or response.length_remaining is not None
-            body = _receive(response, endpoint.largest)
+            try:
+                self._judge(response, f"GET {endpoint.path(collection)}")
+                body = _receive(response, endpoint.largest)
+            finally:
+                response.close()
+                response.release_conn()
         finally:
             self._on_attempt(collection, self._attempt.status, self._attempt.elapsed)
-        return endpoint.read(body, encoding=headers.get("Content-Encoding", ""), marked=marked)
+        marked = response.chunked or response.length_remaining is not None
+        return endpoint.read(body, encoding=response.headers.get("Content-Encoding", ""), marked=marked)
 
     def _request(self, url: str, accept_encoding: str) -> requests.PreparedRequest:
         request = requests.PreparedRequest()
@@ -129,25 +150,22 @@ class Client:
 
     def _send(self, request: requests.PreparedRequest) -> HTTPResponse:
         attempt = self._attempt
-        while True:
-            try:
-                response = self._transport.send(request, stream=True, proxies=self._proxies)
-                return cast("HTTPResponse", response.raw)
-            except requests.ConnectionError as exc:
-                # A server closed an idle connection just as it was used again. That is no failure of
-                # the API, and each time the pool has one such connection less, so this ends.
-                broken = isinstance(cause := _cause(exc), OSError) and not isinstance(cause, TimeoutError)
-                if attempt.dialled or attempt.answered or not broken:
-                    raise
+        try:
+            return self._transport.send(request, stream=True, proxies=self._proxies).raw
+        except requests.RequestException as exc:
+            # The other side, or a NAT in between, gave up an idle connection as it was used again. That
+            # is no failure of the API.
+            cause = _cause(exc)
+            if attempt.dialled or attempt.answered or not isinstance(cause, OSError) or is_out_of_time(cause):
+                raise
+        attempt.must_dial = True
+        return self._transport.send(request, stream=True, proxies=self._proxies).raw
 
-    def _judge_status(self, response: HTTPResponse, what: str) -> None:
+    def _judge(self, response: HTTPResponse, what: str) -> None:
         retry_after = read_retry_after(response.headers.get("Retry-After"), self._clock.wall())
-        failure = by_status(what, response.status, retry_after)
-        if failure:
-            # The status alone tells the failure; its body is read for the connection's sake only.
-            with suppress(*_FOREIGN):
-                _receive(response, _LARGEST_ERROR)
+        if failure := by_status(what, response.status, retry_after):
             raise failure
+        judge_age(response.headers.get("Age"), self._bot.api.timeout)
 
     def _failure(self, exc: BaseException, what: str, budget: float) -> ApiError:
         cause, peer = _cause(exc), self._attempt.peer or self._peer
@@ -167,12 +185,8 @@ def _cause(exc: BaseException) -> OSError | ClosedPoolError | None:
 
 
 def _receive(response: HTTPResponse, largest: int) -> bytes:
-    """Return the body as it came; afterwards its connection is back in the pool, or closed."""
+    """Return the body as it came, or its first part of more than `largest` bytes."""
     body = b""
-    try:
-        while len(body) <= largest and (part := response.read(largest + 1, decode_content=False)):
-            body += part
-    finally:
-        response.close()
-        response.release_conn()
+    while len(body) <= largest and (part := response.read(largest + 1, decode_content=False)):
+        body += part
     return body

@@ -41,8 +41,11 @@ class Endpoint(Generic[Answer]):
         by chunks. Where only the end of the connection ends it, it may have been cut anywhere, and
         `12` could be half of `1234`: then a body must close a bracket of its own.
         """
-        if encoding.strip().lower() in {"gzip", "x-gzip"}:
+        encoding = encoding.strip().lower()
+        if encoding in {"gzip", "x-gzip"}:
             body = self._gunzip(body)
+        elif encoding not in {"", "identity"}:
+            raise BadAnswer("a content coding that was not asked for")
         if len(body) > self.largest:
             raise BadAnswer(f"more than {self.largest // 1024} KiB")
         if not marked and not body.rstrip().endswith((b"}", b"]")):
@@ -57,6 +60,8 @@ class Endpoint(Generic[Answer]):
             raise BadAnswer("a body that is not the gzip it claims to be") from None
         if not decoder.eof and len(decoded) <= self.largest:
             raise BadAnswer("a gzip body that is cut off")
+        if decoder.unused_data:
+            raise BadAnswer("bytes behind its gzip body")
         return decoded
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import socket
 import ssl
@@ -29,13 +30,16 @@ def bad_answer(what: str, status: int | None, why: str) -> BadAnswer:
 
 
 def by_status(what: str, status: int, retry_after: float | None) -> ApiError | None:
-    """Return the error that an HTTP status alone means, None for a success.
+    """Return the error that an HTTP status alone means, None for 200.
 
+    Any other success brings a part, a copy, or no answer yet (202, 203, 204, 206, 226).
     `what` was asked; `retry_after` is the wait in seconds the server named, if it named one. A
     BadAnswer's message continues "answered 102 with …".
     """
-    if 200 <= status < 300:
+    if status == 200:
         return None
+    if 200 < status < 300:
+        return BadAnswer("a success that brings no answer of its own: only 200 does")
     if not 300 <= status < 600:
         return BadAnswer("a status that is neither success nor failure")
     message = f"{what} answered {status}"
@@ -62,9 +66,25 @@ def read_retry_after(value: str | None, wall: float) -> float | None:
         return None
 
 
+def judge_age(value: str | None, timeout: float) -> None:
+    """Raise BadAnswer where an Age header says that a cache kept the answer longer than `timeout` seconds.
+
+    The message continues "answered 200 with …". What is no number of seconds is as bad: RFC 9111, section
+    5.1, has caches ignore it, but the answer came from one.
+    """
+    ages = re.split("[, ]+", (value or "0").strip())
+    if not all(re.fullmatch("[0-9]{1,9}", age) and float(age) <= timeout for age in ages):
+        raise BadAnswer(f"an Age above api.timeout ({timeout:g}s): it was kept by a cache in between")
+
+
+def is_out_of_time(cause: OSError) -> bool:
+    """Tell whether it is our own time limit that ended an operation, not the system's for a lost peer."""
+    return isinstance(cause, TimeoutError) and cause.errno != errno.ETIMEDOUT
+
+
 def by_cause(cause: OSError | None, attempt: Attempt, *, what: str, peer: str, budget: float) -> ApiError:
     """Return the error for an attempt that broke off, by the system's own error where there is one."""
-    if isinstance(cause, TimeoutError):
+    if cause is not None and is_out_of_time(cause):
         return TimedOut(f"{what} took longer than {budget:.3g}s: {attempt.stage}")
     if cause is not None:
         return Unreachable(f"{_trouble(cause, attempt)} {peer}: {_reason(cause)}")

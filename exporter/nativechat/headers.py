@@ -12,6 +12,7 @@ from exporter.model import Secret
 _ALWAYS: Final = {
     "Content-Type": "application/json",
     "Accept": "application/json",
+    "Cache-Control": "no-cache",
     "User-Agent": f"nativechat-exporter/{__version__}",
 }
 

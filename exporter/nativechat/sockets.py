@@ -7,27 +7,29 @@ and body together take no longer. Only name resolution keeps the limits of the s
 
 from __future__ import annotations
 
-import os
+import errno
 import socket
 import ssl
-from collections.abc import Iterable
-from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, cast
 
-from exporter.errors import Unreachable
 from exporter.nativechat.attempt import Attempt
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
+Option = tuple[int, int, int | bytes]
 
-def dial(
-    attempt: Attempt, host: str, port: int, options: Iterable[tuple[int, int, int | bytes]]
-) -> socket.socket:
+_KEEPALIVE: Final = (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
+"""Probe a silent peer after 15 s, then each 5 s, and give it up after three probes."""
+
+
+def dial(attempt: Attempt, host: str, port: int, options: Iterable[Option]) -> socket.socket:
     """Connect to the first address of `host` that accepts, all of them within the attempt.
 
     Each address gets an equal share of the time left, so that one that swallows packets does not use
-    up the time of the next. Raises OSError.
+    up the time of the next. `options` are set once connected. Raises OSError.
     """
     attempt.peer = f"{host}:{port}"
     attempt.dialled = True
@@ -40,10 +42,10 @@ def dial(
         sock = _BoundedSocket(family, kind, protocol)
         sock.attempt = attempt
         try:
-            for option in options:
-                sock.setsockopt(*option)
             sock.settimeout(attempt.remaining() / (len(addresses) - tried))
             sock.connect(address)
+            for option in options:
+                sock.setsockopt(*option)
         except OSError as exc:
             sock.close()
             failures.append(exc)
@@ -53,28 +55,56 @@ def dial(
     raise failures.pop()
 
 
-def tls_context(attempt: Attempt, ca_file: Path | None, *, default: str) -> ssl.SSLContext:
-    """Return a context that verifies, against the certificates in a file or a directory.
+def lost_peer_options(seconds: float) -> list[Option]:
+    """Return options that end a connection whose peer, or a NAT in between, has forgotten it.
 
-    They are those of `ca_file` alone; without it, those that REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE
-    name; without them, `default`. Raises Unreachable where they cannot be read.
+    `seconds` is how long sent bytes may stay unacknowledged. However long the API thinks about a
+    request, its kernel acknowledges the bytes at once (tcp(7), TCP_USER_TIMEOUT, Linux alone).
     """
-    named = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-    ca = ca_file or Path(named or default)
+    options: list[Option] = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+    wanted = (*_KEEPALIVE, ("TCP_USER_TIMEOUT", max(1, round(seconds * 1000))))
+    options += [
+        (socket.IPPROTO_TCP, getattr(socket, name), value) for name, value in wanted if hasattr(socket, name)
+    ]
+    return options
+
+
+def is_silent(sock: socket.socket, attempt: Attempt, seconds: float) -> bool:
+    """Tell whether the peer sends nothing for so long, and keeps the connection open.
+
+    It reads through TLS, so bytes that OpenSSL has decrypted already are found, and tickets for TLS
+    sessions, which concern no answer, are not taken for one.
+    """
+    try:
+        with attempt.listening(max(0.0, seconds)):
+            sock.recv_into(bytearray(1))
+    except (BlockingIOError, TimeoutError) as exc:
+        return exc.errno != errno.ETIMEDOUT
+    except OSError:
+        pass
+    return False
+
+
+def bound_tls(context: ssl.SSLContext, attempt: Attempt) -> None:
+    """Have `context` make sockets that are bounded by `attempt`."""
 
     class BoundedTlsSocket(_BoundedTlsSocket):
         """Belongs to this attempt: a context makes its sockets itself, and passes nothing on."""
 
     BoundedTlsSocket.attempt = attempt
-    try:
-        if ca.is_dir():
-            context = ssl.create_default_context(capath=ca)
-        else:
-            context = ssl.create_default_context(cafile=ca)
-    except OSError as exc:
-        raise Unreachable(f"cannot read certificates from {ca}: {exc.strerror or exc}") from exc
     context.sslsocket_class = BoundedTlsSocket
-    return context
+
+
+@contextmanager
+def _sent_or_raised() -> Iterator[None]:
+    """Raise an error that urllib3 does not ignore, where a request was not sent whole.
+
+    urllib3 ignores a broken pipe or a reset and reads a response all the same. It answers nothing we asked.
+    """
+    try:
+        yield
+    except (BrokenPipeError, ConnectionResetError) as exc:
+        raise ConnectionAbortedError(errno.ECONNABORTED, exc.strerror) from exc
 
 
 class _BoundedSocket(socket.socket):
@@ -82,7 +112,8 @@ class _BoundedSocket(socket.socket):
 
     def sendall(self, data: ReadableBuffer, flags: int = 0, /) -> None:
         self.settimeout(self.attempt.remaining())
-        super().sendall(data, flags)
+        with _sent_or_raised():
+            super().sendall(data, flags)
 
     def recv_into(self, buffer: WriteableBuffer, nbytes: int = 0, flags: int = 0) -> int:
         self.settimeout(self.attempt.remaining())
@@ -100,12 +131,16 @@ class _BoundedTlsSocket(ssl.SSLSocket):
 
     def send(self, data: ReadableBuffer, flags: int = 0) -> int:
         self.settimeout(self.attempt.remaining())
-        return super().send(data, flags)
+        with _sent_or_raised():
+            return super().send(data, flags)
 
     # recv and recv_into of an SSLSocket both come through here; with a buffer to put the bytes in, it
     # returns their number, whatever its declared type says.
     def read(self, len: int = 1024, buffer: WriteableBuffer | None = None) -> bytes:  # noqa: A002
         self.settimeout(self.attempt.remaining())
-        got = super().read(len, buffer)
+        try:
+            got = super().read(len, buffer)
+        except ssl.SSLWantReadError:
+            raise BlockingIOError(errno.EAGAIN, "nothing to read yet") from None
         self.attempt.received(cast("int", got) if buffer is not None else memoryview(got).nbytes)
         return got

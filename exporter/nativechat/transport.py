@@ -1,35 +1,43 @@
-"""Carries one bot's requests over connections that stay open, bounded by the attempt under way."""
+"""Carries one bot's requests over connections that stay open while they are clean."""
 
 from __future__ import annotations
 
-import socket
-import ssl
+import os
 import threading
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
-from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import NewConnectionError
 
+from exporter.clock import Clock
 from exporter.nativechat.attempt import Attempt
-from exporter.nativechat.sockets import dial, tls_context
+from exporter.nativechat.authorities import Authorities
+from exporter.nativechat.connections import Link, connection_class
+from exporter.nativechat.sockets import bound_tls, lost_peer_options
+
+if TYPE_CHECKING:
+    from urllib3._base_connection import BaseHTTPConnection
 
 
 class Transport(HTTPAdapter):
     """One pool, sockets bounded by the attempt, one TLS context.
 
     It leaves out what requests does at each call and a count has no use for: finding the pool again,
-    loading the certificates again for a new connection, collecting cookies.
+    loading the certificates again for a new connection, collecting cookies. `timeout` is that of a
+    request; a connection on which sent bytes are not acknowledged for a third of it is given up.
     """
 
-    def __init__(self, attempt: Attempt, ca_file: Path | None, width: int) -> None:
+    def __init__(
+        self, attempt: Attempt, clock: Clock, ca_file: Path | None, *, width: int, timeout: float
+    ) -> None:
         super().__init__(pool_connections=1, pool_maxsize=width)
-        self._bounds = attempt
-        self._ca_file = ca_file
+        prepare = partial(bound_tls, attempt=attempt)
+        self._authorities = Authorities(ca_file, DEFAULT_CA_BUNDLE_PATH, os.environ, prepare)
+        self._link = Link(attempt, clock, self._authorities, lost_peer_options(timeout / 3))
         self._lock = threading.Lock()
         self._pool: HTTPConnectionPool | None = None
 
@@ -40,17 +48,20 @@ class Transport(HTTPAdapter):
             if self._pool is None:
                 pool = super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
                 self._pool = cast("HTTPConnectionPool", pool)
-                _bound(self._pool, self._bounds)
+                tls = isinstance(self._pool, HTTPSConnectionPool)
+                self._pool.ConnectionCls = cast(
+                    "type[BaseHTTPConnection]", connection_class(self._link, tls=tls)
+                )
             return self._pool
 
     def build_connection_pool_key_attributes(
         self, request: requests.PreparedRequest, verify: Any, cert: Any = None
     ) -> tuple[Any, Any]:
         host, tls = super().build_connection_pool_key_attributes(request, verify, cert)
-        return host, {"ssl_context": self._context()} if host["scheme"] == "https" else tls
+        return host, {"ssl_context": self._authorities.context()} if host["scheme"] == "https" else tls
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        context = self._context() if proxy.startswith("https:") else None
+        context = self._authorities.context() if proxy.startswith("https:") else None
         return super().proxy_manager_for(proxy, proxy_ssl_context=context, **kwargs)
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
@@ -61,28 +72,22 @@ class Transport(HTTPAdapter):
         response.raw = resp
         return response
 
+    def prune(self) -> None:
+        """Close the idle connections that would not be used again; waits for nothing."""
+        idle = self._pool.pool if self._pool else None
+        if idle is not None:
+            with idle.mutex:
+                for connection in filter(None, idle.queue):
+                    if not connection.is_clean():
+                        connection.close()
+
+    def renew(self) -> None:
+        """Use no connection again that is open now: the next ones look names and certificates up anew."""
+        self._link.renewed_at = self._link.clock.steady()
+        self.prune()
+
     def close(self) -> None:
         super().close()
         with self._lock:
             if self._pool is not None:
                 self._pool.close()
-
-    def _context(self) -> ssl.SSLContext:
-        return tls_context(self._bounds, self._ca_file, default=DEFAULT_CA_BUNDLE_PATH)
-
-
-def _bound(pool: HTTPConnectionPool, attempt: Attempt) -> None:
-    def connect(self: HTTPConnection) -> socket.socket:
-        try:
-            return dial(attempt, self.host, self.port, self.socket_options or ())
-        except OSError as exc:
-            # A bare reset urllib3 would take for one after the answer, and go on without a socket.
-            raise NewConnectionError(self, "no connection") from exc
-
-    class Plain(HTTPConnection):
-        _new_conn = connect
-
-    class Tls(HTTPSConnection):
-        _new_conn = connect
-
-    pool.ConnectionCls = Tls if isinstance(pool, HTTPSConnectionPool) else Plain

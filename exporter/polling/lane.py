@@ -24,6 +24,12 @@ class Asker(Protocol):
     def has_new_token(self) -> bool:
         """Tell whether the token is another than the one that was last refused; from any thread."""
 
+    def prune(self) -> None:
+        """Close connections that are too old to be used again; waits for nothing."""
+
+    def renew(self) -> None:
+        """Use no connection again that is open now."""
+
     def close(self) -> None: ...
 
 
@@ -72,8 +78,15 @@ class Lane:
         if "asker" in vars(self):
             self.asker.close()
 
+    def prune(self) -> None:
+        """Close the client's connections that are too old to be used again."""
+        if "asker" in vars(self):
+            self.asker.prune()
+
     def renew(self) -> None:
-        """Forget what a reload may have changed: proofs of date formats, orphans."""
+        """Forget what a reload may have changed: proofs of date formats, orphans, addresses, certificates."""
+        if "asker" in vars(self):
+            self.asker.renew()
         self.proven.clear()
         self.drop_orphans()
 

@@ -102,6 +102,11 @@ class Poller:
             self._workers.limit = plan.workers
         self.timetable.apply(plan)
 
+    def prune(self) -> None:
+        """Close connections that are too old to be used again; for the timetable's thread."""
+        for lane in self._lanes.values():
+            lane.prune()
+
     def run_once(self, plan: Plan) -> None:
         """Ask everything in `plan` once, and return when the last answer is in; without the timetable."""
         self.apply(plan)

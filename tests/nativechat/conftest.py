@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import select
 import socket
 import ssl
@@ -12,12 +13,13 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import trustme
 
-from exporter.clock import SystemClock
+from exporter.clock import Clock, SystemClock
 from exporter.errors import ApiError
 from exporter.model import Api, Bot, Collection, Secret, TokenSource
 from exporter.nativechat.client import Client
@@ -27,12 +29,39 @@ BOT_ID = "5bfd1c9d8f2a4e0012345678"
 AMPLE = 20.0
 
 
+def response(
+    body: bytes = b'{"count":7}', status: int = 200, *headers: str, length: int | None = None
+) -> bytes:
+    """Write a response, with another length than its own if one is given."""
+    size = len(body) if length is None else length
+    lines = [f"HTTP/1.1 {status} Whatever", f"Content-Length: {size}", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
 class Wire:
     """The server's end of one connection, at the moment it has read one request."""
 
-    def __init__(self, sock: socket.socket, stopped: threading.Event) -> None:
+    def __init__(self, sock: socket.socket, stopped: threading.Event, head: bytes = b"") -> None:
         self._sock = sock
         self._stopped = stopped
+        self._head = head
+
+    @property
+    def true(self) -> bytes:
+        """The true count of the predicate asked for: `{"n": 5}` counts 1005."""
+        query = parse_qs(urlsplit(self._head.split()[1].decode()).query)["query"][0]
+        return b'{"count":%d}' % (1000 + json.loads(query)["n"])
+
+    def pause(self, seconds: float) -> Self:
+        self._stopped.wait(seconds)
+        return self
+
+    def ended(self) -> bool:
+        """Wait until the client has closed the connection; return whether it has, without another request."""
+        self._sock.settimeout(AMPLE)
+        with suppress(ConnectionResetError):
+            return self._sock.recv(1) == b""
+        return True
 
     def send(self, data: bytes) -> Self:
         self._sock.sendall(data)
@@ -41,9 +70,7 @@ class Wire:
     def answer(
         self, body: bytes = b'{"count":7}', status: int = 200, *headers: str, length: int | None = None
     ) -> Self:
-        size = len(body) if length is None else length
-        lines = [f"HTTP/1.1 {status} Whatever", f"Content-Length: {size}", *headers, "", ""]
-        return self.send("\r\n".join(lines).encode() + body)
+        return self.send(response(body, status, *headers, length=length))
 
     def gzipped(self, body: bytes, cut: int | None = None) -> Self:
         return self.answer(gzip.compress(body)[:cut], 200, "Content-Encoding: gzip")
@@ -131,6 +158,7 @@ class Server:
             if self._stop_read in ready:
                 break
             sock, _ = self._listener.accept()
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.accepts += 1
             with self._lock:
                 self._open.append(sock)
@@ -156,7 +184,7 @@ class Server:
                 with self._lock:
                     self.heads.append(head)
                     script = self._scripts.pop(0) if len(self._scripts) > 1 else self._scripts[0]
-                script(Wire(sock, self._stopped))
+                script(Wire(sock, self._stopped, head))
         with self._lock:
             if sock in self._open:
                 self._open.remove(sock)
@@ -183,6 +211,8 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         "no_proxy",
         "requests_ca_bundle",
         "curl_ca_bundle",
+        "ssl_cert_file",
+        "ssl_cert_dir",
     ):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
@@ -229,6 +259,13 @@ class Asker:
     def count(self, budget: float = AMPLE) -> int:
         return self.client.count("conversations", "", budget)
 
+    def of(self, number: int) -> int | ApiError:
+        """Count `{"n": number}`, whose true count is 1000 + number; return an error rather than raise it."""
+        try:
+            return self.client.count("conversations", f'{{"n":{number}}}', AMPLE)
+        except ApiError as error:
+            return error
+
     def failure(self, budget: float = AMPLE) -> ApiError:
         with pytest.raises(ApiError) as caught:
             self.count(budget)
@@ -247,9 +284,11 @@ def ask() -> Iterator[Callable[..., Asker]]:
         token: Callable[[], Secret] = lambda: Secret(TOKEN),
         ca_file: Path | None = None,
         on_attempt: Callable[[Collection, int | None, float], None] = lambda *_: None,
+        clock: Clock | None = None,
+        **api: Any,
     ) -> Asker:
-        bot = Bot("support", bot_id, TokenSource(env="TOKEN"), api=Api(url=url, ca_file=ca_file))
-        clients.append(Client(bot, token, SystemClock(), on_attempt))
+        bot = Bot("support", bot_id, TokenSource(env="TOKEN"), api=Api(url=url, ca_file=ca_file, **api))
+        clients.append(Client(bot, token, clock or SystemClock(), on_attempt))
         return Asker(clients[-1])
 
     yield connect

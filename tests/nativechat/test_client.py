@@ -15,7 +15,6 @@ import pytest
 from exporter import __version__
 from exporter.errors import (
     BadAnswer,
-    Rejected,
     TimedOut,
     Unreachable,
 )
@@ -69,6 +68,7 @@ def test_a_count_is_asked_with_the_documented_headers_and_no_cookie(serve: Serve
                 f"Authorization: Bot-Server-Access-Token {TOKEN}",
                 "Content-Type: application/json",
                 "Accept: application/json",
+                "Cache-Control: no-cache",
                 "Accept-Encoding: identity",
                 f"User-Agent: nativechat-exporter/{__version__}",
             ]
@@ -114,7 +114,6 @@ GOOD_ANSWERS: dict[str, Script] = {
     "chunked": lambda wire: wire.chunks(b'{"cou', b'nt":', b"7}"),
     "gzip unasked": lambda wire: wire.gzipped(b'{"count":7}'),
     "x-gzip": lambda wire: wire.answer(gzip.compress(b"7"), 200, "Content-Encoding: X-GZIP"),
-    "another 2xx": lambda wire: wire.answer(status=203),
     "after 100 continue": lambda wire: wire.send(b"HTTP/1.1 100 Continue\r\n\r\n" + GOOD),
     "ended by the connection": lambda wire: wire.send(b'HTTP/1.0 200 OK\r\n\r\n{"count":7}').close(),
     "byte by byte": lambda wire: [wire.send(GOOD[i : i + 1]) for i in range(len(GOOD))],
@@ -129,14 +128,9 @@ def test_a_count_comes_through_every_framing(link: Link, name: str) -> None:
     assert [client.count(), client.count()] == [7, 7]
 
 
-def test_one_connection_serves_many_counts_and_errors(link: Link) -> None:
-    def alternate(wire: Wire) -> None:
-        wire.answer(b"no" * 1000, status=404) if len(server.heads) % 2 else wire.answer()
-
-    server, client = link(alternate)
-    for _ in range(5):
-        assert isinstance(client.failure(), Rejected)
-        assert client.count() == 7
+def test_one_connection_serves_many_counts(link: Link) -> None:
+    server, client = link()
+    assert [client.count() for _ in range(20)] == [7] * 20
     assert server.accepts == 1
 
 

@@ -151,6 +151,12 @@ class Asker:
     def count(self, collection: Collection, predicate_text: str, budget: float) -> int:
         return self._world.attempt(self.bot, f"{collection} {predicate_text}", budget)
 
+    def prune(self) -> None:
+        pass
+
+    def renew(self) -> None:
+        pass
+
     def has_new_token(self) -> bool:
         return self.new_token
 

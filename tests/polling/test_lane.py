@@ -42,6 +42,12 @@ class Nobody:
     def count(self, collection: Collection, predicate_text: str, budget: float) -> int:
         raise NotImplementedError
 
+    def prune(self) -> None:
+        pass
+
+    def renew(self) -> None:
+        pass
+
     def has_new_token(self) -> bool:
         raise NotImplementedError
 

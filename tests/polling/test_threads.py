@@ -30,6 +30,12 @@ class Asker:
     def count(self, collection: Collection, predicate_text: str, budget: float) -> int:
         return self._answer(predicate_text)
 
+    def prune(self) -> None:
+        pass
+
+    def renew(self) -> None:
+        pass
+
     def has_new_token(self) -> bool:
         return False
 

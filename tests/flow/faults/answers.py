@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from typing import Final
 
 from tests.flow.faults.row import KEPT, PAUSED, RESTED, Fault
@@ -46,7 +47,7 @@ STATUSES: Final = (
         "status_204",
         "answers 204",
         "bad_answer",
-        "an empty body",
+        "a success that brings no answer of its own",
         script=sends(b"HTTP/1.1 204 No Content\r\n\r\n"),
     ),
     Fault(
@@ -108,14 +109,48 @@ MOODS: Final = (
         flaps=True,
     ),
     Fault(
-        "unasked",
-        "a second answer follows the one asked for",
+        "interim",
+        "`103 Early Hints` before each answer",
         "",
         "",
         KEPT,
-        script=asked(
-            lambda wire: wire.answer(b'{"count": %d}' % wire.number),
-            lambda wire: wire.send(OK + b'Content-Length: 13\r\n\r\n{"count": 12}'),
+        script=asked(lambda wire: wire.send(b"HTTP/1.1 103 Early Hints\r\n\r\n"), Wire.count),
+    ),
+    Fault(
+        "unasked",
+        "a second answer follows the one asked for",
+        "bad_answer",
+        "more bytes than it said",
+        script=sends(2 * (OK + b'Content-Length: 13\r\n\r\n{"count": 12}')),
+    ),
+    Fault(
+        "kept_by_a_cache",
+        "a count with `Age: 86400`",
+        "bad_answer",
+        "an Age above api.timeout",
+        script=body(b'{"count": 12}', "Age: 86400"),
+    ),
+    Fault(
+        "a_part",
+        "answers 206 with the start of a number",
+        "bad_answer",
+        "a success that brings no answer of its own",
+        script=sends(
+            b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-1/4\r\nContent-Length: 2\r\n\r\n12"
         ),
+    ),
+    Fault(
+        "gzip_twice",
+        "gzip of a count, and one more",
+        "bad_answer",
+        "bytes behind its gzip body",
+        script=body(gzip.compress(b"12") + gzip.compress(b"34"), "Content-Encoding: gzip"),
+    ),
+    Fault(
+        "other_transfer_coding",
+        "`Transfer-Encoding: gzip, chunked`",
+        "bad_answer",
+        "a transfer coding other than chunked alone",
+        script=body(b"12", "Transfer-Encoding: gzip, chunked"),
     ),
 )

@@ -137,7 +137,7 @@ CUTS: Final = (
         "cut_in_headers",
         "closed within the headers",
         "bad_answer",
-        "a body that may be cut off",
+        "a header that cannot be read",
         script=sends(HALF_HEAD),
     ),
     Fault("cut_in_body", "closed within the body", "bad_answer", BROKEN, script=sends(HALF_BODY)),
@@ -166,7 +166,7 @@ CUTS: Final = (
         "length_too_short",
         "a count, longer than its length",
         "bad_answer",
-        "a body that is not JSON",
+        "more bytes than it said",
         script=sends(OK + b'Content-Length: 12\r\n\r\n{"count": 12}'),
     ),
 )
@@ -183,7 +183,7 @@ FLOODS: Final = (
         "endless_waiting",
         "`100 Continue` without end",
         "bad_answer",
-        "more bytes than it may have",
+        "more than 10 interim responses",
         script=asked(lambda wire: wire.flood(b"HTTP/1.1 100 Continue\r\n\r\n" * 100, b"")),
     ),
     Fault(

@@ -1,0 +1,80 @@
+"""Knows which certificate authorities are trusted, and reads their certificates again when they change."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+from exporter.errors import Unreachable
+
+
+class Authorities:
+    """The TLS context for a bot's connections; it always verifies.
+
+    The certificates are those of `ca_file` alone, a file or a directory; without it, those that
+    REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE name; without them, those of SSL_CERT_FILE and SSL_CERT_DIR
+    together, as OpenSSL has them; without any, `default`. `prepare` is called with each new context.
+    """
+
+    def __init__(
+        self,
+        ca_file: Path | None,
+        default: str,
+        environ: Mapping[str, str],
+        prepare: Callable[[ssl.SSLContext], None],
+    ) -> None:
+        self._trusted = partial(_trusted, ca_file, default, environ)
+        self._prepare = prepare
+        self._lock = threading.Lock()
+        self._seen: object = None
+        self._context: ssl.SSLContext | None = None
+
+    def context(self) -> ssl.SSLContext:
+        """Return a context with the certificates as they are now.
+
+        Raises Unreachable where they cannot be read.
+        """
+        with self._lock:
+            paths = list(self._trusted())
+            seen = [(path, _signature(path)) for path in paths]
+            if self._context is None or seen != self._seen:
+                self._context, self._seen = self._load(paths), seen
+            return self._context
+
+    def _load(self, paths: list[Path]) -> ssl.SSLContext:
+        context: ssl.SSLContext | None = None
+        for path in paths:
+            file, folder = (None, path) if path.is_dir() else (path, None)
+            try:
+                if context is None:
+                    context = ssl.create_default_context(cafile=file, capath=folder)
+                else:
+                    context.load_verify_locations(file, folder)
+            except OSError as exc:
+                raise Unreachable(f"cannot read certificates from {path}: {exc.strerror or exc}") from exc
+        assert context is not None  # noqa: S101 - there is one path at least
+        self._prepare(context)
+        return context
+
+
+def _trusted(ca_file: Path | None, default: str, environ: Mapping[str, str]) -> Iterator[Path]:
+    bundle = environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE")
+    if ca_file or bundle:
+        yield ca_file or Path(bundle or "")
+        return
+    file, folders = environ.get("SSL_CERT_FILE"), environ.get("SSL_CERT_DIR", "")
+    named = [*filter(None, (file, *folders.split(os.pathsep)))]
+    yield from map(Path, named or (default,))
+
+
+def _signature(path: Path) -> object:
+    """Return what changes with the certificates at `path`; None where there are none."""
+    try:
+        files = sorted(path.iterdir()) if path.is_dir() else [path]
+        return [(file, (info := file.stat()).st_mtime_ns, info.st_size, info.st_ino) for file in files]
+    except OSError:
+        return None

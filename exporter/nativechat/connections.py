@@ -1,0 +1,92 @@
+"""Makes connections that are used again only while they are known to be clean."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from typing import Final
+
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import NewConnectionError
+
+from exporter.clock import Clock
+from exporter.nativechat.attempt import Attempt
+from exporter.nativechat.authorities import Authorities
+from exporter.nativechat.response import StrictResponse
+from exporter.nativechat.sockets import Option, dial, is_silent
+
+LONGEST_IDLE: Final = 60.0
+"""Seconds after which an idle connection is closed; curl keeps one for 118, aiohttp for 15."""
+
+LONGEST_LIFE: Final = 600.0
+"""Seconds after which a connection is not used again, so that a name that moves is followed."""
+
+LISTEN: Final = 0.003
+"""Seconds for which a connection must have been silent after a response before it is used again."""
+
+
+@dataclass(slots=True)
+class Link:
+    """What all connections of one client share. Those opened before `renewed_at` are not used again."""
+
+    attempt: Attempt
+    clock: Clock
+    authorities: Authorities
+    options: list[Option]
+    renewed_at: float = float("-inf")
+
+
+class _Kept(HTTPConnection):
+    """A connection that urllib3 closes, as if it were not connected, once it should not be used again."""
+
+    link: Link
+
+    def _new_conn(self) -> socket.socket:
+        self._opened_at = self._ended_at = self.link.clock.steady()
+        try:
+            options = [*(self.socket_options or ()), *self.link.options]
+            return dial(self.link.attempt, self.host, self.port, options)
+        except OSError as exc:
+            # A bare reset urllib3 would take for one after the answer, and go on without a socket.
+            raise NewConnectionError(self, "no connection") from exc
+
+    def response_class(  # type: ignore[override]
+        self, sock: socket.socket, method: str | None = None
+    ) -> StrictResponse:
+        """Return what reads a response from `sock`; http.client calls it as it would a class."""
+        return StrictResponse(sock, method, self.link.attempt, self._ended)
+
+    def _ended(self) -> None:
+        self._ended_at = self.link.clock.steady()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether another request may be sent; waits until it has been silent for long enough."""
+        return not self.link.attempt.must_dial and self.is_clean(LISTEN)
+
+    def is_clean(self, silence: float = 0.0) -> bool:
+        """Tell whether it is open, young, and silent since its last response, `silence` seconds at least."""
+        now = self.link.clock.steady()
+        idle = now - self._ended_at
+        return (
+            self.sock is not None
+            and idle < LONGEST_IDLE
+            and now - self._opened_at < LONGEST_LIFE
+            and self._opened_at >= self.link.renewed_at
+            and is_silent(self.sock, self.link.attempt, silence - idle)
+        )
+
+
+class _KeptTls(_Kept, HTTPSConnection):
+    """The same over TLS, with the certificates as they are when it connects."""
+
+    def connect(self) -> None:
+        self.ssl_context = context = self.link.authorities.context()
+        if self.proxy_config is not None and self.proxy_config.ssl_context is not None:
+            self.proxy_config = self.proxy_config._replace(ssl_context=context)
+        super().connect()
+
+
+def connection_class(link: Link, *, tls: bool) -> type[HTTPConnection]:
+    """Return the class of connections that belong to `link`, for a pool to make."""
+    return type("Kept", (_KeptTls if tls else _Kept,), {"link": link})
