@@ -196,5 +196,9 @@ class Driver:
         self.daemon.join(10)
         if self.daemon.exitcode != 0 or time.monotonic() - started > 5:
             self.toll.wrong.append(f"SIGTERM ended it with {self.daemon.exitcode}")
+        if self.api.kept:
+            self.toll.wrong.append(
+                f"{self.api.kept} requests came on connections that should have been closed"
+            )
         log = self.log.read_text()
         self.toll.wrong.extend(f"{word!r} is in the log" for word in (TOKEN, "Traceback") if word in log)

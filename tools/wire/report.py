@@ -13,16 +13,17 @@ FIRST: Final = 100_000
 NOBODY: Final = 900_000
 """True counts are from FIRST on, and have six digits: no part of one is another. From NOBODY on, none is."""
 
-RIGHT, OTHER_S, NOBODY_S, KEPT, OUTCOME, UNTELLABLE = KINDS = (
+RIGHT, OTHER_S, NOBODY_S, KEPT, OUTCOME, UNTOLD, MISLED = KINDS = (
     "as declared",
     "of another predicate",
     "of nobody",
     "connection kept",
     "other outcome",
-    "not told apart",
+    "not judged",
+    "wrong, not judged",
 )
-"""What became of a request. The second and third are values that are wrong, and of whom they were; the fourth
-was made on a connection that should have been closed; the last is judged by nobody."""
+"""What became of a request: two kinds are wrong values, by whom they belong to; a request was made on a
+connection that should have been closed; the last two are what HTTP/1.1 cannot tell apart."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Report:
         """Judge one request: its true number, what the client said, and how it was served."""
         kind, blamed = judge(number, said, tries)
         self.found[kind, blamed] += 1
-        if kind not in {RIGHT, UNTELLABLE}:
+        if kind not in {RIGHT, UNTOLD, MISLED}:
             served = ", then ".join(
                 f"{'fresh' if t.request.fresh else 'reused'}: {t.behaviour.name}" for t in tries
             )
@@ -66,8 +67,8 @@ class Report:
         ]
         rows.sort(key=lambda row: ([-count for count in row[1][1:]], row[0]))
         rows.append(("all", [self.total(kind) for kind in KINDS]))
-        lines = [f"{name:32}" + "".join(f"{count:>22,}" for count in counts) for name, counts in rows]
-        return "\n".join([" " * 32 + "".join(f"{kind:>22}" for kind in KINDS), *lines])
+        lines = [f"{name:32}" + "".join(f"{count:>21,}" for count in counts) for name, counts in rows]
+        return "\n".join([" " * 32 + "".join(f"{kind:>21}" for kind in KINDS), *lines])
 
 
 def judge(number: int, said: int | str, tries: list[Try]) -> tuple[str, str]:
@@ -79,12 +80,12 @@ def judge(number: int, said: int | str, tries: list[Try]) -> tuple[str, str]:
     own = tries[-1].behaviour.name if tries else "nothing served"
     suspect = next((t.request.suspect for t in tries if t.request.suspect), own)
     if any(t.request.crossed is not None or not t.behaviour.tellable for t in tries):
-        return UNTELLABLE, own
+        return (MISLED if isinstance(said, int) and said != number else UNTOLD), suspect
     if isinstance(said, int) and said != number:
         return (OTHER_S if FIRST <= said < NOBODY else NOBODY_S), suspect
     if any(t.request.kept for t in tries):
         return KEPT, suspect
-    declared = [t.behaviour.declared(fresh=t.request.fresh) for t in tries]
+    declared = [t.behaviour.outcomes if t.request.fresh else t.behaviour.reused for t in tries]
     tried_well = 0 < len(declared) <= 2 and all(AGAIN in outcomes for outcomes in declared[:-1])
     if tried_well and (VALUE if said == number else said) in declared[-1] - {AGAIN}:
         return RIGHT, own

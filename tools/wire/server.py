@@ -13,7 +13,7 @@ from random import Random
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tools.wire.behaviours import CALM, VALUE, Behaviour
+from tools.wire.behaviours import CALM, Behaviour
 from tools.wire.exchange import Exchange
 
 
@@ -52,7 +52,7 @@ class Server:
         self._tls = tls
         self._threads: set[threading.Thread] = set()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
-        self.url = f"http{'s' if tls else ''}://localhost:{self._listener.getsockname()[1]}/v1"
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self._listener.getsockname()[1]}/v1"
         threading.Thread(target=self._accept, name="wire server", daemon=True).start()
 
     def stop(self) -> None:
@@ -96,9 +96,8 @@ class Server:
             fresh = False
             if part.behaviour not in CALM:
                 suspect = suspect or part.behaviour.name
-            good = VALUE in part.behaviour.outcomes
-            if exchange.unasked_at or not good:
-                exchange.late &= good  # after an error there is no next request to cross
+            if exchange.unasked_at or not part.behaviour.clean:
+                exchange.late &= part.behaviour.clean  # otherwise there is no next request to cross
                 unclean = unclean or exchange
 
 

@@ -115,7 +115,7 @@ def _serving(cast: Callable[[Request], Part], *, tls: bool) -> Iterator[tuple[st
             authority, ca_file = trustme.CA(), Path(folder) / "ca.pem"
             authority.cert_pem.write_to_path(str(ca_file))
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            authority.issue_cert("localhost").configure_cert(context)
+            authority.issue_cert("127.0.0.1").configure_cert(context)
         server = Server(cast, context)
         try:
             yield server.url, ca_file
