@@ -46,7 +46,7 @@ class Naive:
 
 @pytest.fixture
 def trial(monkeypatch: pytest.MonkeyPatch) -> Trial:
-    """Return a trial by a seed of its own, without the machine's proxies; a test that fails prints the seed."""
+    """Make a trial by a new seed, without the machine's proxies; a test that fails prints the seed."""
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     seed = random.randrange(10**6)
     sys.stdout.write(f"seed {seed}\n")

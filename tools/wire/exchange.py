@@ -20,13 +20,14 @@ class Exchange:
 
     `unasked_at` is when bytes behind the answer were on the wire, 0 where there were none; they are
     `late` where a client that listens for 3 ms could have asked its next question before they came.
+    `sent` is the beginning of what was sent.
     """
 
     sock: socket.socket
     number: int
     decoy: int
     random: Random
-    sent: bytes = b""
+    sent: bytearray
     sent_at: float = 0.0
     unasked_at: float = 0.0
     late: bool = False
@@ -35,7 +36,7 @@ class Exchange:
     def send(self, *parts: bytes) -> None:
         """Send all of it in one write, and so in one TLS record."""
         data = b"".join(parts)
-        self.sent += data[:400]
+        self.sent += data[: max(0, 300 - len(self.sent))]
         self.sent_at = time.monotonic()
         self.sock.sendall(data)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tools.wire.behaviours import AGAIN, VALUE, Behaviour
-from tools.wire.server import Request
+from tools.wire.server import Part, Request
 
 FIRST: Final = 100_000
 NOBODY: Final = 900_000
@@ -31,7 +31,16 @@ class Try:
     """One time that a request reached the server, and how it was served."""
 
     request: Request
-    behaviour: Behaviour
+    part: Part
+
+    @property
+    def behaviour(self) -> Behaviour:
+        """How it was served."""
+        return self.part.behaviour
+
+    def __str__(self) -> str:
+        state = "fresh" if self.request.fresh else "reused"
+        return f"{state}: {self.behaviour.name} {bytes(self.part.sent)!r}"
 
 
 @dataclass
@@ -55,9 +64,7 @@ class Report:
         kind, blamed = judge(number, said, tries)
         self.found[kind, blamed] += 1
         if kind not in {RIGHT, UNTOLD, MISLED}:
-            served = ", then ".join(
-                f"{'fresh' if t.request.fresh else 'reused'}: {t.behaviour.name}" for t in tries
-            )
+            served = ", then ".join(map(str, tries))
             self.details.append(f"{number - FIRST}: {said!r}, {kind}; {served}; blamed: {blamed}")
 
     def table(self) -> str:

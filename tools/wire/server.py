@@ -8,7 +8,7 @@ import ssl
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -36,12 +36,13 @@ class Request:
 
 @dataclass(frozen=True)
 class Part:
-    """How one request is served, and with which numbers."""
+    """How one request is served, with which numbers, and what was sent first."""
 
     behaviour: Behaviour
     number: int
     decoy: int
     random: Random
+    sent: bytearray = field(default_factory=bytearray)
 
 
 class Server:
@@ -89,7 +90,7 @@ class Server:
             part = self._cast(request)
             if request.crossed is not None:
                 return
-            exchange = Exchange(sock, part.number, part.decoy, part.random)
+            exchange = Exchange(sock, part.number, part.decoy, part.random, part.sent)
             part.behaviour.act(exchange)
             if not exchange.open:
                 return

@@ -101,9 +101,10 @@ class Trial:
         tries = self._tries[n]
         random = Random(f"{self._seed} {n} {len(tries)}")
         behaviour = random.choice(random.choice((CALM, self._odd)))
-        tries.append(Try(request, behaviour))
         decoy = random.choice((NOBODY + n, FIRST + random.randrange(n + 9)))
-        return Part(behaviour, FIRST + n, decoy if decoy != FIRST + n else NOBODY + n, random)
+        part = Part(behaviour, FIRST + n, decoy if decoy != FIRST + n else NOBODY + n, random)
+        tries.append(Try(request, part))
+        return part
 
 
 @contextmanager
