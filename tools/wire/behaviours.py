@@ -101,7 +101,6 @@ ODD: Final[Behaviours] = (
         not_http=torn(acts.no_http, Exchange.close),
         number_ended_by_close=torn(lambda x: x.head() + str(x.number).encode(), Exchange.close),
         half_an_object_ended_by_close=torn(lambda x: x.head() + x.object()[:-1], Exchange.close),
-        too_large=torn(lambda x: x.sized(x.body().ljust(64 * 1024 + 1))),
         endless_body=once(lambda x: x.head() + b" " * 400_000, Exchange.close),
         cut_by_close=once(acts.cut, Exchange.close),
     ),
@@ -112,6 +111,7 @@ ODD: Final[Behaviours] = (
         broken_gzip=torn(acts.wrong_gzip),
         unknown_encoding=torn(lambda x: x.sized(x.body(), b"Content-Encoding: br")),
         no_count=torn(acts.no_count),
+        too_large=torn(lambda x: x.sized(x.body().ljust(64 * 1024 + 1))),
         gzip_bomb=torn(lambda x: x.sized(gzip.compress(x.body().ljust(10**6)), b"Content-Encoding: gzip")),
     ),
     *_all(
