@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sees to what the tests need beside Python: a real Prometheus, Alertmanager and browser,
-# slow clients, a false clock, kustomize and systemd's own opinion, as Debian has them.
+# slow clients, a false clock, a network that forgets, kustomize and systemd's own opinion, as Debian has them.
 set -euo pipefail
 
 missing=""
@@ -14,6 +14,8 @@ need chromium chromium
 need slowhttptest slowhttptest
 need faketime faketime
 need systemd-analyze systemd
+need iptables iptables
+need ip iproute2
 need kustomize kustomize
 
 # Debian 12 has no kustomize. That of Debian 13 runs on it, and needs nothing but libc. It is taken from
