@@ -145,6 +145,8 @@ class Asker:
     def __init__(self, bot: Bot, world: World) -> None:
         self.bot = bot
         self.closed = False
+        self.prunings = 0
+        self.renewals = 0
         self.new_token = False
         self._world = world
 
@@ -152,10 +154,10 @@ class Asker:
         return self._world.attempt(self.bot, f"{collection} {predicate_text}", budget)
 
     def prune(self) -> None:
-        pass
+        self.prunings += 1
 
     def renew(self) -> None:
-        pass
+        self.renewals += 1
 
     def has_new_token(self) -> bool:
         return self.new_token

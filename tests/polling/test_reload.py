@@ -43,6 +43,19 @@ def test_an_unchanged_poll_keeps_its_flight_and_lane_and_the_others_lose_theirs(
     assert not run.askers[0].closed
 
 
+def test_a_plan_has_names_and_certificates_looked_up_anew_and_pruning_leaves_them(
+    kit: Kit, world: MakeWorld
+) -> None:
+    run = world(lambda _: (0.01, 7))
+    plan = kit.plan([kit.bot()], [kit.query("q", every=20.0)])
+    run.poller.apply(plan)
+    run.poller.prune()
+    run.run(30.0)
+    run.poller.apply(plan)
+    run.poller.prune()
+    assert [(asker.renewals, asker.prunings) for asker in run.askers] == [(1, 1)]
+
+
 def test_late_answers_to_a_poll_that_changed_are_dropped_and_not_asked_again(
     kit: Kit, world: MakeWorld
 ) -> None:
