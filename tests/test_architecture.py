@@ -43,7 +43,7 @@ DOORS = {
     "schedule": ("polling/timetable.py",),
     "starlette": ("simulator/",),
     "time": ("clock.py",),
-    "urllib3": ("nativechat/client.py", "nativechat/connections.py", "nativechat/transport.py"),
+    "urllib3": tuple(f"nativechat/{name}.py" for name in ("client", "connections", "sockets", "transport")),
     "yaml": ("config/source.py", "language/yaml_text.py"),  # the way in, and the way out
 }
 

@@ -31,7 +31,7 @@ class Attempt(threading.local):
         self._started = self._clock.steady()
         self._budget = budget
         self._room = room
-        self._patience: float | None = None
+        self._listens = False
         self.peer = ""
         self.must_dial = False
         self.dialled = False
@@ -53,28 +53,25 @@ class Attempt(threading.local):
 
     def remaining(self) -> float:
         """Return the seconds the next operation may take; raises TimeoutError where none are left."""
-        if self._patience is not None:
-            return self._patience
+        if self._listens:
+            return 0.0
         left = self._budget - self.elapsed
         if left <= 0.0:
             raise TimeoutError("the attempt is out of time")
         return left
 
     @contextmanager
-    def listening(self, seconds: float) -> Iterator[None]:
-        """Give each operation so many seconds, 0 for no waiting, and account for no bytes.
-
-        For looking whether anything comes that nobody asked for.
-        """
-        self._patience = seconds
+    def listening(self) -> Iterator[None]:
+        """Let no operation wait, and account for no bytes: for looking whether anything comes unasked."""
+        self._listens = True
         try:
             yield
         finally:
-            self._patience = None
+            self._listens = False
 
     def received(self, size: int) -> None:
         """Account for bytes that came; raises TooMuch where there is no room for them."""
-        if self._patience is not None:
+        if self._listens:
             return
         self._room -= size
         self.answered = self.answered or size > 0

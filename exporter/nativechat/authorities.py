@@ -17,7 +17,8 @@ class Authorities:
 
     The certificates are those of `ca_file` alone, a file or a directory; without it, those that
     REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE name; without them, those of SSL_CERT_FILE and SSL_CERT_DIR
-    together, as OpenSSL has them; without any, `default`. `prepare` is called with each new context.
+    together; without any, `default`. As OpenSSL does, it skips what does not exist of the last two.
+    `prepare` is called with each new context.
     """
 
     def __init__(
@@ -67,8 +68,8 @@ def _trusted(ca_file: Path | None, default: str, environ: Mapping[str, str]) -> 
         yield ca_file or Path(bundle or "")
         return
     file, folders = environ.get("SSL_CERT_FILE"), environ.get("SSL_CERT_DIR", "")
-    named = [*filter(None, (file, *folders.split(os.pathsep)))]
-    yield from map(Path, named or (default,))
+    named = [Path(path) for path in (file, *folders.split(os.pathsep)) if path]
+    yield from [path for path in named if path.exists()] or named or [Path(default)]
 
 
 def _signature(path: Path) -> object:

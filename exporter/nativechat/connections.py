@@ -45,7 +45,7 @@ class _Kept(HTTPConnection):
         self._opened_at = self._ended_at = self.link.clock.steady()
         try:
             options = [*(self.socket_options or ()), *self.link.options]
-            return dial(self.link.attempt, self.host, self.port, options)
+            return dial(self.link.attempt, self._dns_host, self.port, options)
         except OSError as exc:
             # A bare reset urllib3 would take for one after the answer, and go on without a socket.
             raise NewConnectionError(self, "no connection") from exc
@@ -56,8 +56,10 @@ class _Kept(HTTPConnection):
         """Return what reads a response from `sock`; http.client calls it as it would a class."""
         return StrictResponse(sock, method, self.link.attempt, self._ended)
 
-    def _ended(self) -> None:
+    def _ended(self, clean: bool) -> None:
         self._ended_at = self.link.clock.steady()
+        if not clean:
+            self.close()
 
     @property
     def is_connected(self) -> bool:
@@ -73,7 +75,7 @@ class _Kept(HTTPConnection):
             and idle < LONGEST_IDLE
             and now - self._opened_at < LONGEST_LIFE
             and self._opened_at >= self.link.renewed_at
-            and is_silent(self.sock, self.link.attempt, silence - idle)
+            and is_silent(self.sock, silence - idle)
         )
 
 

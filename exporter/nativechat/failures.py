@@ -72,7 +72,7 @@ def judge_age(value: str | None, timeout: float) -> None:
     The message continues "answered 200 with …". What is no number of seconds is as bad: RFC 9111, section
     5.1, has caches ignore it, but the answer came from one.
     """
-    ages = re.split("[, ]+", (value or "0").strip())
+    ages = re.split(r"\s*,\s*", (value or "0").strip())
     if not all(re.fullmatch("[0-9]{1,9}", age) and float(age) <= timeout for age in ages):
         raise BadAnswer(f"an Age above api.timeout ({timeout:g}s): it was kept by a cache in between")
 

@@ -5,62 +5,105 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Callable
-from email.message import Message
-from http.client import HTTPResponse, IncompleteRead, parse_headers
+from http.client import HTTPMessage, HTTPResponse, IncompleteRead, RemoteDisconnected
 from typing import Final
 
 from exporter.errors import BadAnswer
 from exporter.nativechat.attempt import Attempt
+from exporter.nativechat.sockets import is_silent
 
 INTERIM_RESPONSES: Final = 10
 """How many interim responses (1xx) may come before the final one; Go's client skips five."""
 
-_LONGEST_LINE: Final = 4096
-_CHUNK_SIZE: Final = re.compile(rb"([0-9a-fA-F]{1,8})[ \t]*(?:;[^\r\n]*)?\r\n")
+_HEADERS: Final = 100
+_LONGEST_LINE: Final = 64 * 1024
+_STATUS_LINE: Final = re.compile(rb"(HTTP/1\.[01]) ([0-9]{3})(?: [^\r\n]*)?\r?\n")
+_HEADER: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n\0]*?)[ \t]*\r?\n")
+_FOLDED: Final = re.compile(rb"[ \t]+([^\r\n\0]*?)[ \t]*\r?\n")
+_CHUNK_SIZE: Final = re.compile(rb"([0-9a-fA-F]{1,16})[ \t]*(?:;[^\r\n]*)?\r\n")
+_BLANK: Final = frozenset({b"\r\n", b"\n"})
 
 
 class StrictResponse(HTTPResponse):
     """A response of which no byte can be taken for that of another one.
 
-    http.client takes 102 and 103 for final, believes a body that has more or fewer bytes than it said,
-    and loses what it has read beyond one. Here interim responses are skipped, and what is not plain
-    raises BadAnswer, whose message continues "answered 200 with …". The connection is closed unless the
-    status is 200 and the body ended where it said; `on_end` is told of that.
+    http.client takes 102 and 103 for final, stops reading headers at a line that is none, believes a body
+    that has more or fewer bytes than it said, and loses what it has read beyond one. Here interim
+    responses are skipped, and what is not plain (RFC 9112) raises BadAnswer, whose message continues
+    "answered 200 with …". `on_end` is told once the body is read, and whether the connection is clean.
+    It is closed where it is not, and after any status but 200.
     """
 
     def __init__(
-        self, sock: socket.socket, method: str | None, attempt: Attempt, on_end: Callable[[], None]
+        self, sock: socket.socket, method: str | None, attempt: Attempt, on_end: Callable[[bool], None]
     ) -> None:
         super().__init__(sock, method=method)
+        self._sock = sock
         self._attempt = attempt
         self._on_end = on_end
         self._left: int | None = None
+        """Bytes left of the body or of its chunk; None if only the connection's end is the body's end."""
 
     def begin(self) -> None:
         """Read status and headers, and decide how long the body is."""
-        super().begin()
-        self._attempt.status = self.status
-        if self.status != 200:
-            self.will_close = True
-            return
-        self.chunked, self._left = _framing(self.headers)
-        if self._left is None:
-            self.will_close = True
+        version, self.status, self.reason = self._read_status()
+        self.code = self._attempt.status = self.status
+        self.version = 10 if version == "HTTP/1.0" else 11
+        self.headers = self.msg = self._read_final_headers()
+        self.chunked, self.length, self.will_close = False, None, True
+        if self.status == 200:
+            self.chunked, self._left = _framing(self.headers)
+            self.will_close = self._left is None or self._ends_the_connection()
 
     def _read_status(self) -> tuple[str, int, str]:
-        # http.client calls this for each status line, and skips 100 itself.
+        # urllib3 calls this, too, to read a proxy's response to CONNECT, and shows the reason: none is kept.
         for _ in range(INTERIM_RESPONSES + 1):
-            version, status, reason = super()._read_status()  # type: ignore[misc]
+            line = self.fp.readline(_LONGEST_LINE)
+            if not line:
+                raise RemoteDisconnected("the connection was closed without a response")
+            found = _STATUS_LINE.fullmatch(line)
+            if not found:
+                raise BadAnswer("HTTP that is broken or cut off")
+            version, status = found[1].decode(), int(found[2])
             if status == 101 or not 100 <= status < 200:
-                return version, status, reason
-            parse_headers(self.fp)
+                return version, status, ""
+            self._read_headers()
         raise BadAnswer(f"more than {INTERIM_RESPONSES} interim responses")
+
+    def _read_final_headers(self) -> HTTPMessage:
+        try:
+            return self._read_headers()
+        except BadAnswer:
+            if self.status == 200:
+                raise
+            return HTTPMessage()  # the status alone tells what failed
+
+    def _read_headers(self) -> HTTPMessage:
+        headers: list[tuple[str, str]] = []
+        while (line := self._line()) not in _BLANK:
+            if found := _HEADER.fullmatch(line):
+                headers.append((found[1].decode(), found[2].decode("latin-1")))
+            elif headers and (folded := _FOLDED.fullmatch(line)):
+                name, value = headers.pop()
+                headers.append((name, f"{value} {folded[1].decode('latin-1')}"))
+            else:
+                raise BadAnswer("a header that cannot be read")
+            if len(headers) > _HEADERS:
+                raise BadAnswer(f"more than {_HEADERS} headers")
+        message = HTTPMessage()
+        for name, value in headers:
+            message[name] = value
+        return message
+
+    def _ends_the_connection(self) -> bool:
+        options = _tokens(self.headers, "Connection")
+        return "close" in options or (self.version == 10 and (self.chunked or "keep-alive" not in options))
 
     def read(self, amt: int | None = None) -> bytes:
         """Return the next part of the body, at most `amt` bytes; nothing after its end."""
         if self.fp is None:
             return b""
-        if self._left is None:  # only the end of the connection ends it
+        if self._left is None:
             part = self.fp.read(amt)
             if not part:
                 self.close()
@@ -100,34 +143,43 @@ class StrictResponse(HTTPResponse):
         return line
 
     def _end(self) -> None:
-        """Look for bytes behind the body: in this response's buffer, in OpenSSL's and in the system's."""
-        with self._attempt.listening(0.0):
-            behind = self.fp.peek(1)
+        """Look for bytes behind the body: in this response's buffer, in OpenSSL's and in the system's.
+
+        The value stands if what comes is the connection's end, or a record of TLS that is not whole yet. The
+        connection is not used again then: nobody could tell to which answer the rest belongs.
+        """
+        clean = is_silent(self._sock)
+        try:
+            with self._attempt.listening():
+                behind = self.fp.peek(1)
+        except OSError:  # a reset behind a whole answer
+            behind, clean = b"", False
         self.close()
         if behind:
             raise BadAnswer("more bytes than it said")
-        self._on_end()
+        self._on_end(clean)
 
 
-def _framing(headers: Message) -> tuple[bool, int | None]:
+def _framing(headers: HTTPMessage) -> tuple[bool, int | None]:
     """Return whether the body comes in chunks, and else its length, None if the connection's end is its end.
 
     Two statements about the length, or one that is not plain, could be read in two ways (RFC 9112,
     section 6.3): they raise BadAnswer.
     """
-    if headers.defects:
-        raise BadAnswer("a header that cannot be read")
-    codings = headers.get_all("Transfer-Encoding", [])
-    lengths = headers.get_all("Content-Length", [])
     if headers.get("Content-Range") is not None:
         raise BadAnswer("a part of an answer")
+    codings, lengths = headers.get_all("Transfer-Encoding", []), headers.get_all("Content-Length", [])
     if codings:
-        if lengths or [coding.strip().lower() for coding in codings] != ["chunked"]:
+        if lengths or [coding.lower() for coding in codings] != ["chunked"]:
             raise BadAnswer("a transfer coding other than chunked alone")
         return True, 0
     if not lengths:
         return False, None
-    sizes = {length.strip() for line in lengths for length in line.split(",")}
+    sizes = _tokens(headers, "Content-Length")
     if len(sizes) > 1 or not re.fullmatch("[0-9]{1,18}", size := sizes.pop()):
         raise BadAnswer("a Content-Length that is not one number")
     return False, int(size)
+
+
+def _tokens(headers: HTTPMessage, name: str) -> set[str]:
+    return {token.strip().lower() for line in headers.get_all(name, []) for token in line.split(",")}

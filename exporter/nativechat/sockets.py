@@ -14,6 +14,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, cast
 
+from urllib3.util.ssltransport import SSLTransport
+from urllib3.util.wait import wait_for_read
+
 from exporter.nativechat.attempt import Attempt
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ def dial(attempt: Attempt, host: str, port: int, options: Iterable[Option]) -> s
     Each address gets an equal share of the time left, so that one that swallows packets does not use
     up the time of the next. `options` are set once connected. Raises OSError.
     """
+    host = host.strip("[]")
     attempt.peer = f"{host}:{port}"
     attempt.dialled = True
     try:
@@ -39,7 +43,11 @@ def dial(attempt: Attempt, host: str, port: int, options: Iterable[Option]) -> s
         raise socket.gaierror(socket.EAI_NONAME, "not a host name") from None
     failures: list[OSError] = []
     for tried, (family, kind, protocol, _, address) in enumerate(addresses):
-        sock = _BoundedSocket(family, kind, protocol)
+        try:
+            sock = _BoundedSocket(family, kind, protocol)
+        except OSError as exc:
+            failures.append(exc)
+            continue
         sock.attempt = attempt
         try:
             sock.settimeout(attempt.remaining() / (len(addresses) - tried))
@@ -69,20 +77,19 @@ def lost_peer_options(seconds: float) -> list[Option]:
     return options
 
 
-def is_silent(sock: socket.socket, attempt: Attempt, seconds: float) -> bool:
-    """Tell whether the peer sends nothing for so long, and keeps the connection open.
+def is_silent(sock: socket.socket | SSLTransport, seconds: float = 0.0) -> bool:
+    """Tell whether the peer sends nothing for so long, and keeps the connection open; reads nothing.
 
-    It reads through TLS, so bytes that OpenSSL has decrypted already are found, and tickets for TLS
-    sessions, which concern no answer, are not taken for one.
+    What OpenSSL has taken from the system already counts. What the system holds is not read through TLS: a
+    record that is not whole yet would be gone from there, and its rest be taken for the next answer.
     """
-    try:
-        with attempt.listening(max(0.0, seconds)):
-            sock.recv_into(bytearray(1))
-    except (BlockingIOError, TimeoutError) as exc:
-        return exc.errno != errno.ETIMEDOUT
-    except OSError:
-        pass
-    return False
+    return _held_by_openssl(sock) == 0 and not wait_for_read(cast("socket.socket", sock), max(0.0, seconds))
+
+
+def _held_by_openssl(sock: socket.socket | SSLTransport) -> int:
+    if isinstance(sock, SSLTransport):  # TLS in TLS, through a proxy
+        return sock.sslobj.pending() + sock.incoming.pending + _held_by_openssl(sock.socket)
+    return sock.pending() if isinstance(sock, ssl.SSLSocket) else 0
 
 
 def bound_tls(context: ssl.SSLContext, attempt: Attempt) -> None:

@@ -40,6 +40,7 @@ class Transport(HTTPAdapter):
         self._link = Link(attempt, clock, self._authorities, lost_peer_options(timeout / 3))
         self._lock = threading.Lock()
         self._pool: HTTPConnectionPool | None = None
+        self._closed = False
 
     def get_connection_with_tls_context(
         self, request: requests.PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
@@ -52,6 +53,8 @@ class Transport(HTTPAdapter):
                 self._pool.ConnectionCls = cast(
                     "type[BaseHTTPConnection]", connection_class(self._link, tls=tls)
                 )
+            if self._closed:
+                self._pool.close()
             return self._pool
 
     def build_connection_pool_key_attributes(
@@ -61,6 +64,8 @@ class Transport(HTTPAdapter):
         return host, {"ssl_context": self._authorities.context()} if host["scheme"] == "https" else tls
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        if proxy.lower().startswith("socks"):  # it would make connections of its own kind, without our bounds
+            raise requests.exceptions.InvalidSchema("no SOCKS")
         context = self._authorities.context() if proxy.startswith("https:") else None
         return super().proxy_manager_for(proxy, proxy_ssl_context=context, **kwargs)
 
@@ -89,5 +94,6 @@ class Transport(HTTPAdapter):
     def close(self) -> None:
         super().close()
         with self._lock:
+            self._closed = True
             if self._pool is not None:
                 self._pool.close()

@@ -113,6 +113,44 @@ class Wire:
 Script = Callable[[Wire], object]
 
 
+class TlsByHand:
+    """TLS over the plain socket of a wire, whose records can be sent in parts."""
+
+    def __init__(self, wire: Wire, context: ssl.SSLContext) -> None:
+        self._sock = wire._sock
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self._until_done(self._tls.do_handshake)
+
+    def record(self, data: bytes) -> bytes:
+        self._tls.write(data)
+        return self._outgoing.read()
+
+    def send(self, data: bytes) -> None:
+        """Send what is a record already."""
+        self._sock.sendall(data)
+
+    def head(self) -> bytes:
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += self._until_done(lambda: self._tls.read(65536))
+        return head
+
+    def _until_done(self, step: Callable[[], Any]) -> Any:
+        while True:
+            try:
+                done = step()
+            except ssl.SSLWantReadError:
+                self._sock.sendall(self._outgoing.read())
+                part = self._sock.recv(65536)
+                if not part:
+                    raise ConnectionResetError from None
+                self._incoming.write(part)
+            else:
+                self._sock.sendall(self._outgoing.read())
+                return done
+
+
 class Server:
     """Serves one script for each request, the last one again and again; `greeting` at each accept."""
 
@@ -235,6 +273,11 @@ def tls(authority: trustme.CA) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(context)
     return context
+
+
+@pytest.fixture
+def tls_by_hand(tls: ssl.SSLContext) -> Callable[[Wire], TlsByHand]:
+    return lambda wire: TlsByHand(wire, tls)
 
 
 @pytest.fixture

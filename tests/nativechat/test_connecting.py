@@ -89,6 +89,14 @@ def test_a_closed_client_is_unreachable(serve: Serve, ask: Ask) -> None:
     assert "this client is closed" in str(client.failure())
 
 
+def test_a_client_that_is_closed_before_its_first_request_makes_none(serve: Serve, ask: Ask) -> None:
+    server = serve()
+    client = ask(server.url)
+    client.client.close()
+    assert "this client is closed" in str(client.failure())
+    assert server.accepts == 0
+
+
 def test_closing_lets_an_attempt_in_flight_end(
     serve: Serve, ask: Ask, descriptors: Callable[[], int]
 ) -> None:
@@ -200,6 +208,27 @@ def test_a_proxy_from_the_environment_carries_plain_requests(
     assert ask("http://api.invalid/v1").count() == 7
     assert proxy.request_lines() == [f"GET http://api.invalid{BOTS}/conversations/_count HTTP/1.1"]
     assert b"Proxy-Authorization: Basic dXNlcjpwYXNz\r\n" in proxy.heads[0]
+
+
+def test_a_proxy_at_an_ipv6_address_is_found(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as listener:
+        port = listener.getsockname()[1]
+        monkeypatch.setenv("https_proxy", f"http://[::1]:{port}")
+        with ThreadPoolExecutor(1) as threads:
+            accepted = threads.submit(listener.accept)
+            error = ask("https://api.invalid/v1").failure(SHORT)
+            accepted.result()[0].close()
+    assert type(error) is TimedOut
+
+
+def test_the_reason_that_a_proxy_gives_is_not_shown(
+    serve: Serve, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = serve(lambda wire: wire.send(b"HTTP/1.1 407 \x1b[31mNo\r\n\r\n"))
+    monkeypatch.setenv("https_proxy", f"http://localhost:{proxy.port}")
+    error = str(ask("https://api.invalid/v1").failure())
+    assert "407" in error
+    assert error.isprintable()
 
 
 def test_no_proxy_is_honoured(serve: Serve, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:

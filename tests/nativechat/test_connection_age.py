@@ -214,7 +214,7 @@ def test_the_variables_of_openssl_name_certificates(
         folder.mkdir()
     if kind != "file":
         hashed(other, folders[1])
-        monkeypatch.setenv("SSL_CERT_DIR", ":".join(map(str, folders)))
+        monkeypatch.setenv("SSL_CERT_DIR", ":".join(map(str, [*folders, tmp_path / "missing"])))
     if kind != "folder":
         monkeypatch.setenv("SSL_CERT_FILE", str(other if kind == "file" else ca_file))
     assert ask(serve(tls=context).url).count() == 7
