@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench soak image image-check image-debian release-check chart-check pod-check generate grafana picture components constraints
+.PHONY: help demo test test-lowest check bench soak image image-check image-debian release-check chart-check pod-check generate grafana picture components constraints
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -22,6 +22,12 @@ test: $(VENV)/.dev components ## run every test, and hold coverage to its promis
 	$(BIN)/pytest -n auto --dist worksteal --cov --cov-report=
 	$(BIN)/coverage report --fail-under=92
 	$(BIN)/coverage report --fail-under=100 --include='$(PURE)'
+
+# The parts that call another package. The rest call the same packages through these, and take minutes.
+LOWEST := build/lowest
+test-lowest: ## test what calls another package with the lowest versions that pyproject.toml allows
+	@$(MAKE) --no-print-directory VENV=$(LOWEST) $(LOWEST)/.lowest
+	$(LOWEST)/bin/pytest -n auto --dist worksteal $(addprefix tests/,language config nativechat polling exposition web daemon cli simulator)
 
 check: $(VENV)/.dev ## lint, formatting, types, security, and files that are generated
 	$(BIN)/ruff check .
@@ -95,10 +101,12 @@ constraints: ## pin the newest versions of everything, with hashes
 	$(COMPILE) -o constraints/build.txt --only-build-deps --build-deps-for wheel
 	$(COMPILE) -o constraints/demo.txt -c constraints/build.txt -c constraints/runtime.txt --build-deps-for editable --extra simulate
 	$(COMPILE) -o constraints/dev.txt -c constraints/demo.txt --build-deps-for editable --extra dev
+	sed -n '/^dependencies/,/^]/p; /^simulate/p' pyproject.toml | grep -oE '[a-z0-9-]+>=[0-9.]+' | sed 's/>=/==/' > build/lowest.in
+	$(COMPILE) -o constraints/lowest.txt -c build/lowest.in --build-deps-for editable --extra simulate --extra test
 	$(COMPILE) -o constraints/chart.txt -c constraints/dev.txt --build-deps-for editable --extra chart
 	$(COMPILE:pyproject.toml=bench/peers.in) -o bench/peers.txt
 
-# .demo, .dev and .chart are stamps: made anew when their constraints or pyproject.toml change.
+# .demo, .dev, .chart and .lowest are stamps: made anew when their constraints or pyproject.toml change.
 $(VENV)/.%: constraints/%.txt pyproject.toml | $(VENV)/pyvenv.cfg
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Final
 
@@ -62,3 +63,11 @@ def test_one_action_is_one_hash_everywhere() -> None:
         for action in re.findall(r"uses: (\w\S+@.*)$", file.read_text("utf-8"), re.MULTILINE)
     }
     assert len({name for name, _ in used}) == len(used)
+
+
+def test_each_python_that_the_package_names_is_tested() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    named = re.findall(r"Python :: (3\.\d+)", "\n".join(project["classifiers"]))
+    jobs = yaml.safe_load((FOLDER / "tests.yml").read_text("utf-8"))["jobs"]
+    assert [row["python"] for row in jobs["tests"]["strategy"]["matrix"]["include"]] == named
+    assert project["requires-python"] == f">={named[0]}"
