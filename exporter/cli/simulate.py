@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args, get_origin, get_typ
 
 import click
 
+from exporter.cli.absent import simulator_imported
 from exporter.cli.flags import flag, logging_flags
 from exporter.clock import Clock, SystemClock
 from exporter.daemon.signals import Signals
@@ -38,10 +39,11 @@ def simulated(
     address: str, clock: Clock, *, bots: int = 1, **settings: Any
 ) -> Iterator[tuple[str, list[Made]]]:
     """Serve a simulated NativeChat while the context lasts; give its API's URL and its bots."""
-    from exporter.simulator.api import app
-    from exporter.simulator.bots import simulated_bots
-    from exporter.simulator.settings import SettingError, Settings
-    from exporter.simulator.simulation import Simulation
+    with simulator_imported():
+        from exporter.simulator.api import app
+        from exporter.simulator.bots import simulated_bots
+        from exporter.simulator.settings import SettingError, Settings
+        from exporter.simulator.simulation import Simulation
 
     try:
         chosen = Settings(**settings)

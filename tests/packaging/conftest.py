@@ -2,28 +2,74 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 from subprocess import PIPE, CompletedProcess, Popen
 from typing import Final
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from exporter.cli.simulate import simulated
 from exporter.clock import SystemClock
 
 ROOT: Final = Path(__file__).parents[2]
 PATIENCE: Final = 60.0
+SHIPPED: Final = 8
+"""Series of counts that the shipped configuration makes."""
 
-# sys.modules says of it what the import system says of a module that was never installed.
-_WITHOUT_MONGOMOCK: Final = "import sys\nsys.modules['mongomock'] = None\n"
+
+def needed(extra: str, package: str = "nativechat-exporter") -> set[str]:
+    """Return what a package with an extra needs here, with what that needs itself."""
+    needs = map(Requirement, requires(package) or ())
+    names = {need.name for need in needs if not need.marker or need.marker.evaluate({"extra": extra})}
+    return set(map(canonicalize_name, names)).union(*(needed("", name) for name in names))
+
+
+def modules_of_the_simulator() -> list[str]:
+    """Return the modules that are installed here because of the extra `simulate`."""
+    brought = needed("simulate") - needed("")
+    found = packages_distributions().items()
+    return sorted(module for module, names in found if brought & set(map(canonicalize_name, names)))
+
+
+def listening(process: Popen[str]) -> str:
+    """Return the address that a daemon logs."""
+    assert process.stderr
+    events = (json.loads(line) for line in process.stderr)
+    return str(next(event["address"] for event in events if event["msg"] == "listening"))
+
+
+def get(address: str, path: str) -> str:
+    connection = http.client.HTTPConnection(address, timeout=PATIENCE)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().read().decode()
+    finally:
+        connection.close()
+
+
+def counts(address: str) -> dict[str, float]:
+    """Return the counts on the page of metrics, once there are all that the shipped queries make."""
+    give_up = time.monotonic() + PATIENCE
+    while time.monotonic() < give_up:
+        lines = [line for line in get(address, "/metrics").splitlines() if line.startswith("nativechat_c")]
+        if len(lines) == SHIPPED:
+            return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
+        time.sleep(0.02)
+    raise AssertionError(lines)
 
 
 @dataclass(frozen=True)
@@ -55,6 +101,18 @@ class Installed:
             command, cwd=self.home, env=self.environ, capture_output=True, text=True, check=True
         )
         return Path(told.stdout.strip())
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that takes what is lacking once for each module that the simulator brings."""
+    if "lacking" in metafunc.fixturenames:
+        metafunc.parametrize("lacking", modules_of_the_simulator())
+
+
+@pytest.fixture
+def served() -> Callable[[Popen[str]], dict[str, float]]:
+    """Return the counts that a daemon serves, once they are all there."""
+    return lambda process: counts(listening(process))
 
 
 @pytest.fixture(scope="session")
@@ -98,24 +156,42 @@ def without_simulator(unpacked: Path, tmp_path: Path) -> Installed:
 
 
 @pytest.fixture
-def plain(unpacked: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """An installation without extras: that of $WHEEL_PYTHON where it is set, as `make release-check` does."""
-    if clean := os.environ.get("WHEEL_PYTHON"):
-        return Installed(clean, environ(), tmp_path)
-    custom = tmp_path_factory.mktemp("custom")
-    (custom / "sitecustomize.py").write_text(_WITHOUT_MONGOMOCK, "utf-8")
-    return Installed(sys.executable, environ(unpacked, custom), tmp_path)
+def without(unpacked: Path, tmp_path: Path) -> Callable[..., Installed]:
+    """Make an installation in which these modules are missing."""
+
+    def make(*modules: str) -> Installed:
+        custom = tmp_path / "custom"
+        custom.mkdir()
+        # sys.modules says of each what the import system says of a module that was never installed.
+        hidden = f"import sys\nsys.modules.update(dict.fromkeys({modules!r}))\n"
+        (custom / "sitecustomize.py").write_text(hidden, "utf-8")
+        return Installed(sys.executable, environ(unpacked, custom), tmp_path)
+
+    return make
 
 
 @pytest.fixture
-def nativechat() -> Iterator[Callable[[Installed], dict[str, str]]]:
-    """Serve a simulated NativeChat, and have the shipped configuration ask it."""
+def plain(without: Callable[..., Installed], tmp_path: Path) -> Installed:
+    """An installation without extras: that of $WHEEL_PYTHON where it is set, as `make release-check` does."""
+    if clean := os.environ.get("WHEEL_PYTHON"):
+        return Installed(clean, environ(), tmp_path)
+    return without(*modules_of_the_simulator())
+
+
+@pytest.fixture
+def clean_environ() -> dict[str, str]:
+    return environ()
+
+
+@pytest.fixture
+def nativechat() -> Iterator[Callable[[Path], dict[str, str]]]:
+    """Serve a simulated NativeChat, and have a shipped configuration in a folder ask it."""
     with ExitStack() as stack:
 
-        def serve(installed: Installed) -> dict[str, str]:
+        def serve(folder: Path) -> dict[str, str]:
             url, [(_, bot_id, token)] = stack.enter_context(simulated("127.0.0.1:0", SystemClock()))
-            text = installed.shipped.read_text("utf-8")
-            (installed.home / "config.yaml").write_text(f"{text}\napi: {{url: '{url}'}}\n", "utf-8")
+            text = (ROOT / "config.yaml").read_text("utf-8")
+            (folder / "config.yaml").write_text(f"{text}\napi: {{url: '{url}'}}\n", "utf-8")
             return {"NATIVECHAT_BOT_ID": bot_id, "NATIVECHAT_TOKEN": token.reveal()}
 
         yield serve

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import ensurepip
 import hashlib
 import importlib.metadata
@@ -10,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
 import tomllib
 import zipfile
 from dataclasses import dataclass
@@ -31,32 +31,30 @@ PIN: Final = re.compile(
 )
 
 
-def needs(name: str) -> list[str]:
+def needs(name: str, extras: str) -> list[str]:
     """Return the lines of metadata that say what a package needs; none if it is not installed here."""
     try:
         metadata = importlib.metadata.metadata(name)
     except importlib.metadata.PackageNotFoundError:
         return []
-    fields = ("Provides-Extra", "Requires-Dist")
-    return [f"{field}: {value}" for field in fields for value in metadata.get_all(field, ())]
+    lines = [f"Provides-Extra: {extra}" for extra in metadata.get_all("Provides-Extra", ())]
+    for need in metadata.get_all("Requires-Dist", ()):
+        extra = re.search(r"extra == ['\"]([\w.-]+)", need)
+        if not extra or extra[1] in extras:
+            lines.append(f"Requires-Dist: {need}")
+    return lines
 
 
-def empty_wheel(index: Path, name: str, version: str) -> str:
-    """Add a wheel without modules to an index; return its SHA-256."""
+def empty_wheel(index: Path, name: str, version: str, extras: str) -> str:
+    """Add a wheel without modules to a package of an index; return its SHA-256."""
     stem = f"{canonicalize_name(name).replace('-', '_')}-{version}"
-    files = {
-        "METADATA": ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}", *needs(name)],
-        "WHEEL": ["Wheel-Version: 1.0", "Root-Is-Purelib: true", "Tag: py3-none-any"],
-    }
-    record = []
     file = index / f"{stem}-py3-none-any.whl"
+    metadata = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}", *needs(name, extras)]
     with zipfile.ZipFile(file, "w") as wheel:
-        for called, lines in files.items():
-            content = "".join(f"{line}\n" for line in lines).encode()
-            digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
-            record.append(f"{stem}.dist-info/{called},sha256={digest},{len(content)}\n")
-            wheel.writestr(f"{stem}.dist-info/{called}", content)
-        wheel.writestr(f"{stem}.dist-info/RECORD", "".join([*record, f"{stem}.dist-info/RECORD,,\n"]))
+        wheel.writestr(f"{stem}.dist-info/METADATA", "\n".join([*metadata, ""]))
+        wheel.writestr(f"{stem}.dist-info/WHEEL", "Wheel-Version: 1.0\n")
+    with (index / "index.html").open("a", encoding="utf-8") as page:
+        page.write(f'<a href="{file.name}">{file.name}</a>\n')
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
@@ -65,8 +63,11 @@ def on_a_later_day(constraints: str, index: Path) -> str:
 
     def pinned(pin: re.Match[str]) -> str:
         name, extras, version, marker = pin.groups(default="")
-        empty_wheel(index, name, f"{Version(version).base_version}.1")
-        return f"{name}{extras}=={version}{marker} --hash=sha256:{empty_wheel(index, name, version)}"
+        package = index / canonicalize_name(name)
+        package.mkdir()
+        empty_wheel(package, name, f"{Version(version).base_version}.1", extras)
+        digest = empty_wheel(package, name, version, extras)
+        return f"{name}{extras}=={version}{marker} --hash=sha256:{digest}"
 
     return PIN.sub(pinned, constraints)
 
@@ -78,19 +79,26 @@ def without_extras(constraints: str) -> str:
 
 @dataclass(frozen=True)
 class Pip:
-    """The pip of a Python, as it is before anybody sets it up."""
+    """A pip as it is before anybody sets it up; `folder` is where it is imported from."""
 
-    python: str
+    folder: str
 
     def resolve(self, constraints: str, index: Path) -> CompletedProcess[str]:
         """Say what constraints would install from an index, if nothing were installed."""
         file = index.with_suffix(".txt")
         file.write_text(constraints, "utf-8")
-        options = ("--dry-run", "--ignore-installed", "--require-hashes", "--no-index", "--find-links", index)
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+        options = ("--dry-run", "--ignore-installed", "--require-hashes", "--index-url", index.as_uri())
+        environ = {
+            name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "PYTHON"))
+        }
         return subprocess.run(
-            [self.python, "-m", "pip", "--isolated", "install", *options, "-r", file],
-            env={**environ, "PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+            [sys.executable, "-m", "pip", "--isolated", "install", *options, "-r", file],
+            env={
+                **environ,
+                "PYTHONPATH": self.folder,
+                "PIP_CONFIG_FILE": os.devnull,
+                "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            },
             capture_output=True,
             text=True,
             check=False,
@@ -101,17 +109,18 @@ class Pip:
 @pytest.fixture(scope="module")
 def bundled(tmp_path_factory: pytest.TempPathFactory) -> Pip:
     """The pip that Python brings, as one has who has just made a virtual environment."""
-    venv = tmp_path_factory.mktemp("fresh")
-    subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-    return Pip(str(venv / "bin/python"))
+    brought = sysconfig.get_config_var("WHEEL_PKG_DIR") or Path(ensurepip.__file__).with_name("_bundled")
+    [wheel] = Path(brought).glob(f"pip-{ensurepip.version()}-*.whl")
+    folder = tmp_path_factory.mktemp("pip")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+    return Pip(str(folder))
 
 
 @pytest.fixture(params=["bundled", "newest"])
-def pip(request: pytest.FixtureRequest) -> Pip:
-    if request.param == "newest":
-        return Pip(sys.executable)
-    fresh: Pip = request.getfixturevalue("bundled")
-    return fresh
+def pip(request: pytest.FixtureRequest, bundled: Pip) -> Pip:
+    """The pip that Python brings, and the newest one, which is what we develop with."""
+    return bundled if request.param == "bundled" else Pip("")
 
 
 @pytest.fixture

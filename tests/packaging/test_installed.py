@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-import time
+import re
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import Popen
@@ -21,34 +20,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 SERIES = 9
 
-Serve = Callable[["Installed"], dict[str, str]]
-
-
-def listening(process: Popen[str]) -> str:
-    """Return the address that a daemon logs."""
-    assert process.stderr
-    events = (json.loads(line) for line in process.stderr)
-    return str(next(event["address"] for event in events if event["msg"] == "listening"))
-
-
-def get(address: str, path: str) -> str:
-    connection = http.client.HTTPConnection(address, timeout=30)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().read().decode()
-    finally:
-        connection.close()
-
-
-def counts(address: str) -> dict[str, float]:
-    """Return the counts on the page of metrics, once there are all that the shipped queries make."""
-    give_up = time.monotonic() + 30
-    while time.monotonic() < give_up:
-        lines = [line for line in get(address, "/metrics").splitlines() if line.startswith("nativechat_c")]
-        if len(lines) == SERIES - 1:
-            return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
-        time.sleep(0.02)
-    raise AssertionError(lines)
+Serve = Callable[[Path], dict[str, str]]
+Served = Callable[[Popen[str]], dict[str, float]]
+Without = Callable[..., "Installed"]
 
 
 def test_its_version_is_the_package_s(plain: Installed) -> None:
@@ -73,37 +47,44 @@ def test_without_a_configuration_it_says_where_the_shipped_one_is(command: str, 
 
 
 def test_it_counts(plain: Installed, nativechat: Serve) -> None:
-    done = plain.run("count", "--output=json", env=nativechat(plain))
+    done = plain.run("count", "--output=json", env=nativechat(plain.home))
     assert done.returncode == 0, done.stderr
     assert all(row["count"] > 0 for row in json.loads(done.stdout))
 
 
-def test_it_runs_and_ends_well_when_told(plain: Installed, nativechat: Serve) -> None:
+def test_it_runs_and_ends_well_when_told(plain: Installed, nativechat: Serve, served: Served) -> None:
     flags = ("--web.listen-address=127.0.0.1:0", "--log.format=json")
-    with plain.start("run", *flags, env=nativechat(plain)) as process:
-        assert all(count > 0 for count in counts(listening(process)).values())
+    with plain.start("run", *flags, env=nativechat(plain.home)) as process:
+        assert all(count > 0 for count in served(process).values())
         process.terminate()
         assert process.wait(30) == 0
 
 
-def test_a_demo_needs_no_file(with_simulator: Installed) -> None:
+def test_a_demo_needs_no_file(with_simulator: Installed, served: Served) -> None:
     flags = ("--web.listen-address=127.0.0.1:0", "--log.format=json")
     with with_simulator.start("demo", *flags) as process:
-        assert all(count > 0 for count in counts(listening(process)).values())
+        assert all(count > 0 for count in served(process).values())
         process.terminate()
         assert process.wait(30) == 0
 
 
 @pytest.mark.parametrize("command", ["simulate", "demo"])
-def test_without_mongomock_a_simulation_says_in_one_line_what_to_do(command: str, plain: Installed) -> None:
-    done = plain.run(command, "--web.listen-address=:0")
+def test_without_the_extra_a_simulation_says_in_one_line_what_to_do(command: str, plain: Installed) -> None:
+    done = plain.run(command, "--anything")
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
-    assert line.startswith(f"Error: {command} needs mongomock, which is not installed here (")
-    assert "pip install mongomock" in line
+    assert line.startswith("Error: a simulation needs mongomock, which is not installed here (")
+    assert f"{plain.python} -m pip install 'mongomock" in line
 
 
-def test_without_mongomock_every_command_is_listed(plain: Installed) -> None:
+def test_whatever_the_simulator_lacks_is_told_without_a_traceback(lacking: str, without: Without) -> None:
+    done = without(lacking).run("simulate", "--latency=-1")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert re.search(rf"a simulation needs {lacking}\b|latency must be a number", done.stderr)
+
+
+def test_without_the_extra_every_command_is_listed(plain: Installed) -> None:
     done = plain.run("--help")
     assert done.returncode == 0
     assert all(f"  {command} " in done.stdout for command in COMMANDS)
@@ -113,6 +94,8 @@ def test_without_mongomock_every_command_is_listed(plain: Installed) -> None:
 def test_without_its_simulator_a_simulation_says_so(without_simulator: Installed) -> None:
     done = without_simulator.run("demo", "--anything")
     assert done.returncode == 2
-    assert done.stderr.startswith("Error: demo needs exporter.simulator, which is not installed here (")
+    assert done.stderr.startswith(
+        "Error: a simulation needs exporter.simulator, which is not installed here ("
+    )
     assert without_simulator.run("--help").returncode == 0
     assert without_simulator.run("demo", "--help").returncode == 0

@@ -1,0 +1,129 @@
+"""Laws of docs/install.md: each way of installing, as it is written there, leads to commands that work."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import PIPE, CompletedProcess, Popen
+from typing import Final
+
+import pytest
+
+ROOT: Final = Path(__file__).parents[2]
+CHECKOUT: Final = (
+    "LICENSE",
+    "README.md",
+    "config.schema.json",
+    "constraints",
+    "exporter",
+    "pyproject.toml",
+)
+SYSTEMD: Final = "/opt/nativechat-exporter"
+
+Serve = Callable[[Path], dict[str, str]]
+Served = Callable[[Popen[str]], dict[str, float]]
+
+
+def documented(heading: str) -> list[str]:
+    """Return the commands below a heading."""
+    manual = (ROOT / "docs/install.md").read_text("utf-8")
+    [script] = re.findall(rf"^## {heading}\n\n```sh\n(.*?)^```$", manual, re.MULTILINE | re.DOTALL)
+    return [line.partition("  #")[0].rstrip() for line in script.splitlines()]
+
+
+class Machine:
+    """A machine on which nothing is installed but Python and pipx, and a person in a folder of it."""
+
+    def __init__(self, folder: Path, environ: dict[str, str]) -> None:
+        self.here = folder / "here"
+        programs = folder / "programs"
+        for made in (self.here, programs):
+            made.mkdir()
+        for name, module in (("python3", ""), ("pipx", "-m pipx")):
+            (programs / name).write_text(f'#!/bin/sh\nexec {sys.executable} {module} "$@"\n', "utf-8")
+            (programs / name).chmod(0o755)
+        self.environ = {
+            **environ,
+            "PATH": f"{folder / 'bin'}:{programs}:/usr/bin:/bin",
+            "PIPX_HOME": str(folder / "pipx"),
+            "PIPX_BIN_DIR": str(folder / "bin"),
+            "PIPX_MAN_DIR": str(folder / "man"),
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            "PIP_NO_COMPILE": "1",  # it takes half of the time, and is no part of what is promised
+            "NATIVECHAT_EXPORTER_LOG_FORMAT": "json",
+            "NATIVECHAT_EXPORTER_WEB_LISTEN_ADDRESS": "127.0.0.1:0",
+        }
+
+    def runs(self, command: str) -> CompletedProcess[str]:
+        """Run a command to its end."""
+        words = ["bash", "-c", command]
+        return subprocess.run(
+            words, cwd=self.here, env=self.environ, capture_output=True, text=True, check=False, timeout=180
+        )
+
+    def serves(self, command: str, served: Served) -> None:
+        """Start a command that stays; hold it to serving every count, and to ending well."""
+        words = ["bash", "-c", f"exec {command}"]
+        with Popen(words, cwd=self.here, env=self.environ, stdout=PIPE, stderr=PIPE, text=True) as process:
+            assert all(count > 0 for count in served(process).values())
+            process.terminate()
+            assert process.wait(30) == 0
+
+    def follows(self, commands: list[str], served: Served) -> None:
+        """Type commands one after the other; the last one stays."""
+        *installing, last = commands
+        for command in installing:
+            done = self.runs(command)
+            assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        self.serves(last, served)
+
+    def takes_the_advice(self, command: str, served: Served) -> None:
+        """Start a command that lacks a package, and do what it says."""
+        [advice] = re.findall(r"this installs all that it needs: (.*)\)$", self.runs(command).stderr.strip())
+        self.follows([advice, command], served)
+
+
+@pytest.fixture
+def machine(tmp_path: Path, clean_environ: dict[str, str], nativechat: Serve) -> Machine:
+    """A machine whose person is in a folder with a configuration that asks a simulated NativeChat."""
+    made = Machine(tmp_path, clean_environ)
+    made.environ |= nativechat(made.here)
+    return made
+
+
+@pytest.fixture
+def checkout(machine: Machine) -> Machine:
+    """The same, in a checkout."""
+    for name in CHECKOUT:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, machine.here / name)
+        else:
+            shutil.copy(ROOT / name, machine.here)
+    return machine
+
+
+def test_from_a_checkout_it_runs(checkout: Machine, served: Served) -> None:
+    checkout.follows(documented("From a checkout"), served)
+
+
+def test_from_a_wheel_it_runs_and_says_how_to_simulate(machine: Machine, wheel: Path, served: Served) -> None:
+    shutil.copy(wheel, machine.here)
+    machine.follows(documented("From a wheel"), served)
+    machine.takes_the_advice(".venv/bin/nativechat-exporter demo", served)
+
+
+def test_with_pipx_it_simulates_and_says_how_to_get_it_back(checkout: Machine, served: Served) -> None:
+    checkout.follows(documented("With pipx"), served)
+    assert checkout.runs("pipx runpip nativechat-exporter uninstall --yes mongomock").returncode == 0
+    checkout.takes_the_advice("nativechat-exporter demo", served)
+
+
+def test_under_systemd_the_packages_are_those_of_a_checkout() -> None:
+    pip = [line for line in documented("Under systemd") if "pip install" in line or "-m venv" in line]
+    as_in_a_checkout = [line.replace(SYSTEMD, ".venv") for line in pip]
+    assert as_in_a_checkout == documented("From a checkout")[: len(pip)]
+    assert len(pip) == 3
