@@ -61,12 +61,12 @@ def measure(scale: Scale, peers: Peers) -> Report:  # noqa: ARG001 - the largest
         for _ in range(scale.times(_REPETITIONS)):
             for series in scale.sizes[:3]:
                 with subjects.ours(configs.exporter(api.api, *groups(series, "1s"))) as exporter:
-                    _take(turns, series, exporter, api)
+                    _take(turns, series, exporter, api, scale)
         script = {series: _script_memory(api, series) for series in (scale.sizes[0], scale.sizes[2])}
         series = scale.sizes[3]
         config = configs.exporter(api.api, *groups(series, "2s"), large.PROBES)
         with subjects.ours(config) as exporter:
-            _take(turns, series, exporter, api)
+            _take(turns, series, exporter, api, scale)
             figures = large.figures(exporter, api, series, scale)
     return Report(
         (*figures, _per_series(scale.sizes, turns, script), *_exponents(scale.sizes, turns)),
@@ -74,7 +74,7 @@ def measure(scale: Scale, peers: Peers) -> Report:  # noqa: ARG001 - the largest
     )
 
 
-def _take(turns: Turns, series: int, exporter: Subject, api: Responder) -> None:
+def _take(turns: Turns, series: int, exporter: Subject, api: Responder, scale: Scale) -> None:
     api.log()
     turns.take(f"start {series}", exporter.until_answers())
     began = exporter.cpu()
@@ -82,7 +82,7 @@ def _take(turns: Turns, series: int, exporter: Subject, api: Responder) -> None:
     turns.take(f"round {series}", (exporter.cpu() - began) * series / asked)
     with Reader(exporter.port) as reader:
         reader.read()
-        for _ in range(_SCRAPES):
+        for _ in range(scale.times(_SCRAPES)):
             until_changed(api, series // 100)
             turns.take(f"scrape {series}", reader.seconds() * 1e3)
     turns.take(f"memory {series}", exporter.resident() / 1e6)

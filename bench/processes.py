@@ -106,10 +106,11 @@ class Subject:
 def serving(command: Callable[[Path, int], Sequence[str]], lines: int = 1) -> Iterator[Subject]:
     """Run a command that serves; it is made from a folder for its files and a free port."""
     with TemporaryDirectory() as name, socket.socket() as place:
+        # Held, so that nobody else is given the port; whoever also says SO_REUSEADDR may listen on it.
+        place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         place.bind(("127.0.0.1", 0))
         port = place.getsockname()[1]
         words = command(Path(name), port)
-        place.close()
         log = Path(name) / "log"
         with log.open("wb") as said:
             began = time.perf_counter()

@@ -21,8 +21,8 @@ _EVERY: Final = 5
 
 def measure(scale: Scale, peers: Peers) -> Report:  # noqa: ARG001 - the peers ask one after the other
     """Take the time of rounds from the API's log, beside bare sockets that ask as often, as many at once."""
-    counts = 1_000 if scale.repetitions else 100
-    config = Group("rounds", 1, counts, f"{_EVERY}s")
+    counts, every = (1_000, _EVERY) if scale.repetitions else (100, 1)
+    config = Group("rounds", 1, counts, f"{every}s")
     turns = Turns()
     with (
         subjects.responder(_LATENCY) as api,
