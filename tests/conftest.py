@@ -1,4 +1,4 @@
-"""Settle how hypothesis searches, repeatable in CI, and print the fault table at the end of a run."""
+"""Settle how hypothesis searches and what is run first, and print the fault table at the end of a run."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+LONG = {"bench", "faults", "flow"}
+
 settings.register_profile("local", deadline=None, database=None, print_blob=True)
 settings.register_profile("ci", parent=settings.get_profile("local"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
@@ -18,6 +20,11 @@ def pytest_configure() -> None:
     """Let what is started here be interrupted, also where this run was itself started in the background."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long, so that nobody waits for it alone in the end."""
+    items.sort(key=lambda item: item.path.parent.name not in LONG)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

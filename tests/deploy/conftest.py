@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -62,7 +64,8 @@ def kustomized(directory: Path) -> Manifests:
 @pytest.fixture(scope="session")
 def build() -> Callable[[str], Manifests]:
     """Build a directory under deploy/."""
-    return lambda directory: kustomized(DEPLOY / directory)
+    built = cache(kustomized)
+    return lambda directory: deepcopy(built(DEPLOY / directory))
 
 
 @pytest.fixture

@@ -56,11 +56,10 @@ def start(
     exporter: StartExporter,
     nativechat: Callable[..., Chat],
     query: Callable[..., dict[str, Any]],
-    uncovered: dict[str, str],
 ) -> Callable[..., Running]:
     def start(*flags: str) -> Running:
         chat = nativechat()
-        return exporter(chat.config([query()]), *flags, env={**chat.environ, **uncovered})
+        return exporter(chat.config([query()]), *flags, env=chat.environ)
 
     return start
 

@@ -27,11 +27,13 @@ def chat(nativechat: Callable[..., Chat]) -> Chat:
 
 
 @pytest.fixture
-def start(exporter: StartExporter, chat: Chat, query: Query) -> Callable[..., Running]:
+def start(
+    exporter: StartExporter, chat: Chat, query: Query, covered: dict[str, str]
+) -> Callable[..., Running]:
     """Start an exporter that counts conversations, and wait until it has."""
 
     def start(*flags: str, config: Path | None = None) -> Running:
-        running = exporter(config or chat.config([query()]), *flags, env=chat.environ)
+        running = exporter(config or chat.config([query()]), *flags, env=chat.environ | covered)
         running.until(lambda metrics: len(metrics.values("nativechat_conversations")) == 2)
         return running
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -33,20 +34,24 @@ def configured(chat: Chat, query: Callable[..., dict[str, Any]]) -> Callable[[st
     return lambda shard_by: {"shard_by": shard_by, **chat.config(queries)}
 
 
-@pytest.fixture(scope="module", params=SHARD_BY)
+@pytest.fixture(scope="module")
 def shards(
-    request: pytest.FixtureRequest,
-    exporter: StartExporter,
-    chat: Chat,
-    configured: Callable[[str], dict[str, Any]],
-) -> list[Running]:
-    """Three shards that have asked everything once."""
-    config = configured(request.param)
-    started = [
-        exporter(config, f"--shard.total={SHARDS}", f"--shard.ordinal={ordinal}", env=chat.environ)
-        for ordinal in range(SHARDS)
-    ]
-    for running in started:
+    exporter: StartExporter, chat: Chat, configured: Callable[[str], dict[str, Any]]
+) -> dict[str, list[Running]]:
+    """By what decides on a shard, three that have asked everything once."""
+    started: dict[str, list[Running]] = {
+        shard_by: [
+            exporter(
+                configured(shard_by),
+                f"--shard.total={SHARDS}",
+                f"--shard.ordinal={ordinal}",
+                env=chat.environ,
+            )
+            for ordinal in range(SHARDS)
+        ]
+        for shard_by in SHARD_BY
+    }
+    for running in chain.from_iterable(started.values()):
         running.until(lambda metrics: 0 not in metrics.values("nativechat_exporter_query_up"))
     return started
 
@@ -62,17 +67,19 @@ def alone(exporter: StartExporter, chat: Chat, configured: Callable[[str], dict[
 @pytest.fixture(scope="module")
 def address(
     alone: Running,
-    shards: list[Running],
+    shards: dict[str, list[Running]],
     installed: Callable[[str, str], str],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[str]:
-    """Where a Prometheus answers that scrapes all four."""
-    targets = {"alone": [alone.address], "shards": [running.address for running in shards]}
+    """Where a Prometheus answers that scrapes all of them."""
+    targets = {job: [running.address for running in each] for job, each in shards.items()}
+    targets["alone"] = [alone.address]
     home = tmp_path_factory.mktemp("prometheus")
     with prometheus(installed("prometheus", "prometheus"), targets, home) as address:
         yield address
 
 
+@pytest.mark.parametrize("shard_by", SHARD_BY)
 @pytest.mark.parametrize(
     ("expression", "by", "how_many"),
     [
@@ -90,30 +97,38 @@ def address(
     ],
 )
 def test_one_query_over_all_shards_gives_what_one_exporter_gives(
-    address: str, eventually: Callable[..., Any], expression: str, by: tuple[str, ...], how_many: int
+    address: str,
+    eventually: Callable[..., Any],
+    *,
+    shard_by: str,
+    expression: str,
+    by: tuple[str, ...],
+    how_many: int,
 ) -> None:
     def both() -> list[dict[tuple[str, ...], float]] | None:
-        each = [asked(address, expression % job, by) for job in ("alone", "shards")]
+        each = [asked(address, expression % job, by) for job in ("alone", shard_by)]
         return each if [len(one) for one in each] == [how_many] * 2 and each[0] == each[1] else None
 
     assert eventually(both)
 
 
-def test_every_series_is_on_one_shard_alone(shards: list[Running]) -> None:
+@pytest.mark.parametrize("shard_by", SHARD_BY)
+def test_every_series_is_on_one_shard_alone(shards: dict[str, list[Running]], shard_by: str) -> None:
     series = [
         (sample.name, *sorted(sample.labels.items()))
-        for running in shards
+        for running in shards[shard_by]
         for sample in running.metrics().samples
         if sample.name in {"nativechat_conversations", "nativechat_messages", "nativechat_by_channel"}
     ]
     assert len(series) == len(set(series)) == BOTS * 5
 
 
-def test_each_shard_says_which_it_is(address: str, eventually: Callable[..., Any]) -> None:
-    ordinals = 'count_values("ordinal", nativechat_exporter_shard_ordinal{job="shards"})'
+@pytest.mark.parametrize("shard_by", SHARD_BY)
+def test_each_shard_says_which_it_is(address: str, eventually: Callable[..., Any], shard_by: str) -> None:
+    ordinals = f'count_values("ordinal", nativechat_exporter_shard_ordinal{{job="{shard_by}"}})'
     once_each = {(str(ordinal),): 1.0 for ordinal in range(SHARDS)}
     assert eventually(lambda: asked(address, ordinals, ("ordinal",))) == once_each
-    totals = 'count_values("total", nativechat_exporter_shard_total{job="shards"})'
+    totals = f'count_values("total", nativechat_exporter_shard_total{{job="{shard_by}"}})'
     assert asked(address, totals, ("total",)) == {(str(SHARDS),): float(SHARDS)}
 
 

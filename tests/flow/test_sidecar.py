@@ -51,13 +51,12 @@ def test_a_daemon_with_a_hundred_series_fits_into_60_megabytes(
     exporter: StartExporter,
     nativechat: Callable[..., Chat],
     query: Callable[..., dict[str, Any]],
-    uncovered: dict[str, str],
 ) -> None:
     chat = nativechat(bots=2)
     labels = {"turns": list(range(50))}
     by_turns = query(labels=labels, query={"Messages.user": "{turns}"}, every="1m", stale_after="5m")
     config = chat.config([by_turns])
-    running = exporter(config, env=chat.environ | uncovered)
+    running = exporter(config, env=chat.environ)
     running.until(lambda metrics: metrics.value("nativechat_exporter_series") == 100)
     running.ask("/")
     status = Path(f"/proc/{running.process.pid}/status").read_text("utf-8")

@@ -99,9 +99,9 @@ class Rewritten:
         self.path.write_text(token + "\n", "utf-8")
 
 
-@pytest.fixture(params=[Mounted, Rewritten])
+@pytest.fixture
 def token(request: pytest.FixtureRequest, tmp_path: Path) -> Mounted | Rewritten:
-    made: Mounted | Rewritten = request.param(tmp_path)
+    made: Mounted | Rewritten = getattr(request, "param", Mounted)(tmp_path)
     made.write("first")
     return made
 
@@ -128,6 +128,7 @@ def running(
     return started
 
 
+@pytest.mark.parametrize("token", [Mounted, Rewritten], indirect=True)
 def test_a_replaced_token_costs_one_refusal_for_each_request_in_flight_and_no_value(
     api: Api, token: Mounted | Rewritten, running: Running
 ) -> None:

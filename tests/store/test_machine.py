@@ -312,4 +312,4 @@ class StoreMachine(RuleBasedStateMachine):
 
 
 TestStore = StoreMachine.TestCase
-TestStore.settings = settings(max_examples=150, stateful_step_count=50)
+TestStore.settings = settings(max_examples=100, stateful_step_count=50)

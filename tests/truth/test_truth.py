@@ -154,7 +154,7 @@ class Truth(RuleBasedStateMachine):
 
 
 TestTruth = Truth.TestCase
-TestTruth.settings = settings(max_examples=80, stateful_step_count=25)
+TestTruth.settings = settings(max_examples=60, stateful_step_count=25)
 
 
 def test_an_answer_that_is_read_after_a_sleep_is_not_taken_for_a_fresh_one() -> None:

@@ -106,7 +106,6 @@ def story(
     peers: MakePeers,
     authority: Authority,
     exporter: StartExporter,
-    uncovered: dict[str, str],
     asked_elsewhere: list[bytes],
 ) -> Story:
     """The life of one exporter that asks a bot for each fault, logging all it can.
@@ -118,7 +117,7 @@ def story(
         for peer in made.values():
             peer.sicken()
         settings = config(made, authority.file)
-        running = exporter(settings, "--log.level=debug", env=uncovered | {"TOKEN": TOKEN})
+        running = exporter(settings, "--log.level=debug", env={"TOKEN": TOKEN})
         told = Story(running, made, authority.file)
         told.tell()
         asked_elsewhere += elsewhere.heads

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 TOKEN: Final = "t0ken-that-nobody-may-see"
 STALE_AFTER: Final = 5
-TIMEOUT: Final = 4.0
+TIMEOUT: Final = 3.0
 LONGEST: Final = 120.0
-SEEN_EACH: Final = 0.05
+SEEN_EACH: Final = 0.25
 PATHS: Final = ("/", "/-/healthy", "/-/ready", "/-/reload", "/nowhere", "/metrics")
 OPEN_METRICS: Final = {"Accept": "application/openmetrics-text; version=1.0.0"}
 

@@ -54,10 +54,8 @@ class Crowded:
 
 
 @pytest.fixture
-def crowded(
-    exporter: StartExporter, peers: MakePeers, authority: Authority, uncovered: dict[str, str]
-) -> Iterator[Crowded]:
-    running = exporter(config(peers([]).by_name, authority.file), env=uncovered | {"TOKEN": TOKEN})
+def crowded(exporter: StartExporter, peers: MakePeers, authority: Authority) -> Iterator[Crowded]:
+    running = exporter(config(peers([]).by_name, authority.file), env={"TOKEN": TOKEN})
     crowded = Crowded(running)
     with closing(crowded.connection), closing(crowded.newcomer):
         crowded.until(lambda metrics: value(metrics, "well"))

@@ -24,9 +24,7 @@ STARTED = "nativechat_exporter_query_runs_total"
 
 
 @pytest.fixture
-def begin(
-    exporter: StartExporter, peers: MakePeers, authority: Authority, uncovered: dict[str, str]
-) -> Begin:
+def begin(exporter: StartExporter, peers: MakePeers, authority: Authority) -> Begin:
     """Start an exporter, and return once every one of these faults has it; it would wait a minute."""
 
     def start(faults: Iterable[Fault]) -> Running:
@@ -34,7 +32,7 @@ def begin(
         for peer in sick.values():
             peer.sicken()
         settings = config(sick, authority.file, timeout="60s", retries=10)
-        running = exporter(settings, env=uncovered | {"TOKEN": TOKEN})
+        running = exporter(settings, env={"TOKEN": TOKEN})
         running.until(lambda metrics: all(metrics.value(STARTED, bot=name) for name in sick))
         return running
 
@@ -47,18 +45,14 @@ def assert_ends(running: Running, number: signal.Signals) -> None:
     assert "Traceback" not in running.output
 
 
-def test_metrics_are_served_while_all_it_does_is_wait(begin: Begin) -> None:
+def test_metrics_are_served_while_all_it_does_is_wait_and_a_signal_ends_it(begin: Begin) -> None:
     running = begin(HANGING)
     waits = running.metrics()
     # Each request takes a minute, and a scrape has half of that.
     assert waits.values(STARTED) == [1] * len(HANGING)
     assert not any(waits.values("nativechat_exporter_query_failures_total"))
+    assert_ends(running, signal.SIGTERM)
 
 
 def test_a_signal_ends_it_during_all_faults_at_once(begin: Begin) -> None:
     assert_ends(begin(FAULTS.values()), signal.SIGTERM)
-
-
-@pytest.mark.parametrize("hanging", HANGING, ids=lambda fault: fault.name)
-def test_a_signal_ends_it_while_all_it_does_is_wait(begin: Begin, hanging: Fault) -> None:
-    assert_ends(begin([hanging]), signal.SIGTERM)
