@@ -27,13 +27,11 @@ def chat(nativechat: Callable[..., Chat]) -> Chat:
 
 
 @pytest.fixture
-def start(
-    exporter: StartExporter, chat: Chat, query: Query, covered: dict[str, str]
-) -> Callable[..., Running]:
+def start(exporter: StartExporter, chat: Chat, query: Query) -> Callable[..., Running]:
     """Start an exporter that counts conversations, and wait until it has."""
 
     def start(*flags: str, config: Path | None = None) -> Running:
-        running = exporter(config or chat.config([query()]), *flags, env=chat.environ | covered)
+        running = exporter(config or chat.config([query()]), *flags, env=chat.environ)
         running.until(lambda metrics: len(metrics.values("nativechat_conversations")) == 2)
         return running
 

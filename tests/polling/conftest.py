@@ -242,6 +242,15 @@ class World:
             for _, _, call in self._open:
                 call.release.set()
 
+    def end(self) -> None:
+        """Close, and wait until no attempt is in flight: each would draw from `random` when it is settled."""
+        self.close()
+        patience = time.monotonic() + PATIENCE
+        with self._arrived:
+            while self.poller._shares.busy:
+                assert time.monotonic() < patience, "an attempt never ends"
+                self._arrived.wait(0.0002)
+
     def _settle(self) -> None:
         """Wait until each attempt in flight has arrived here, and each that has left is settled."""
         patience = time.monotonic() + PATIENCE
@@ -274,9 +283,9 @@ def kit() -> Kit:
     return Kit()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def world() -> Iterator[Callable[[Behave], World]]:
-    """Make a world in which attempts go as a function says; all end with the tests."""
+    """Make a world in which attempts go as a function says; all end with the tests of a file."""
     worlds: list[World] = []
 
     def make(behave: Behave) -> World:
@@ -287,4 +296,4 @@ def world() -> Iterator[Callable[[Behave], World]]:
 
     yield make
     for old in worlds:
-        old.close()
+        old.end()

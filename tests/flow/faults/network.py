@@ -120,7 +120,7 @@ HANGS: Final = (
         "headers, a byte each 50 ms",
         "timeout",
         UNFINISHED,
-        script=asked(lambda wire: wire.drip(OK)),
+        script=asked(lambda wire: wire.drip(HALF_HEAD)),
     ),
     Fault(
         "drip_body",
