@@ -7,11 +7,18 @@ import signal
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 LONG = {"bench", "faults", "flow"}
+"""Folders whose tests start processes, and wait for them."""
 
-settings.register_profile("local", deadline=None, database=None, print_blob=True)
+settings.register_profile(
+    "local",
+    deadline=None,
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],  # no test fails by how fast a machine is
+)
 settings.register_profile("ci", parent=settings.get_profile("local"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
