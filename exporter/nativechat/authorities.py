@@ -47,19 +47,20 @@ class Authorities:
             return self._context
 
     def _load(self, paths: list[Path]) -> ssl.SSLContext:
-        context: ssl.SSLContext | None = None
-        for path in paths:
-            file, folder = (None, path) if path.is_dir() else (path, None)
-            try:
-                if context is None:
-                    context = ssl.create_default_context(cafile=file, capath=folder)
-                else:
-                    context.load_verify_locations(file, folder)
-            except OSError as exc:
-                raise Unreachable(f"cannot read certificates from {path}: {exc.strerror or exc}") from exc
-        assert context is not None  # noqa: S101 - there is one path at least
+        first, *others = [_file_or_folder(path) for path in paths]
+        try:
+            context = ssl.create_default_context(cafile=first[0], capath=first[1])
+            for file, folder in others:
+                context.load_verify_locations(file, folder)
+        except OSError as exc:
+            named = ", ".join(map(str, paths))
+            raise Unreachable(f"cannot read certificates from {named}: {exc.strerror or exc}") from exc
         self._prepare(context)
         return context
+
+
+def _file_or_folder(path: Path) -> tuple[Path | None, Path | None]:
+    return (None, path) if path.is_dir() else (path, None)
 
 
 def _trusted(ca_file: Path | None, default: str, environ: Mapping[str, str]) -> Iterator[Path]:
