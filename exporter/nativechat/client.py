@@ -69,7 +69,7 @@ class Client:
         self._on_attempt = on_attempt
         self._attempt = Attempt(clock)
         self._transport = Transport(
-            self._attempt, clock, bot.api.ca_file, width=bot.api.concurrency, timeout=bot.api.timeout
+            self._attempt, clock, bot.api.ca_file, concurrency=bot.api.concurrency, timeout=bot.api.timeout
         )
         self._proxies = get_environ_proxies(bot.api.url, no_proxy=None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass
+from queue import LifoQueue
 from typing import Final
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -66,6 +67,11 @@ class _Kept(HTTPConnection):
         """Whether another request may be sent; waits until it has been silent for long enough."""
         return not self.link.attempt.must_dial and self.is_clean(LISTEN)
 
+    @property
+    def was_silent(self) -> bool:
+        """Whether its last response is long enough ago."""
+        return self.link.clock.steady() - self._ended_at >= LISTEN
+
     def is_clean(self, silence: float = 0.0) -> bool:
         """Tell whether it is open, young, and silent since its last response, `silence` seconds at least."""
         now = self.link.clock.steady()
@@ -87,6 +93,30 @@ class _KeptTls(_Kept, HTTPSConnection):
         if self.proxy_config is not None and self.proxy_config.ssl_context is not None:
             self.proxy_config = self.proxy_config._replace(ssl_context=context)
         super().connect()
+
+
+class IdleConnections(LifoQueue[_Kept | None]):
+    """What urllib3 takes connections from: None stands for one that is still to be made.
+
+    The one that was used last comes first, so that those nobody needs get old. While others are in use, one
+    that has not been silent for long enough is left for later: nobody waits for it who can have another.
+    """
+
+    def __init__(self, concurrency: int) -> None:
+        """Hold a connection for each of the requests at once, and some more to take turns with."""
+        super().__init__(concurrency + concurrency // 8)
+        self.queue = [None] * self.maxsize
+
+    def _get(self) -> _Kept | None:
+        position = -1
+        if self._qsize() < self.maxsize:
+            ready = (at for at in reversed(range(len(self.queue))) if _is_ready(self.queue[at]))
+            position = next(ready, -1)
+        return self.queue.pop(position)
+
+
+def _is_ready(connection: _Kept | None) -> bool:
+    return connection is None or connection.was_silent
 
 
 def connection_class(link: Link, *, tls: bool) -> type[HTTPConnection]:

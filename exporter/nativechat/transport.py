@@ -16,7 +16,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from exporter.clock import Clock
 from exporter.nativechat.attempt import Attempt
 from exporter.nativechat.authorities import Authorities
-from exporter.nativechat.connections import Link, connection_class
+from exporter.nativechat.connections import IdleConnections, Link, connection_class
 from exporter.nativechat.sockets import bound_tls, lost_peer_options
 
 if TYPE_CHECKING:
@@ -32,9 +32,10 @@ class Transport(HTTPAdapter):
     """
 
     def __init__(
-        self, attempt: Attempt, clock: Clock, ca_file: Path | None, *, width: int, timeout: float
+        self, attempt: Attempt, clock: Clock, ca_file: Path | None, *, concurrency: int, timeout: float
     ) -> None:
-        super().__init__(pool_connections=1, pool_maxsize=width)
+        super().__init__(pool_connections=1)
+        self._concurrency = concurrency
         prepare = partial(bound_tls, attempt=attempt)
         self._authorities = Authorities(ca_file, DEFAULT_CA_BUNDLE_PATH, os.environ, prepare)
         self._link = Link(attempt, clock, self._authorities, lost_peer_options(timeout / 3))
@@ -50,6 +51,7 @@ class Transport(HTTPAdapter):
                 pool = super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
                 self._pool = cast("HTTPConnectionPool", pool)
                 tls = isinstance(self._pool, HTTPSConnectionPool)
+                self._pool.pool = IdleConnections(self._concurrency)
                 self._pool.ConnectionCls = cast(
                     "type[BaseHTTPConnection]", connection_class(self._link, tls=tls)
                 )

@@ -142,7 +142,7 @@ def test_eight_threads_share_a_client_and_its_connections(serve: Serve, ask: Ask
     client = ask(server.url)
     with ThreadPoolExecutor(8) as threads:
         assert set(threads.map(lambda _: client.count(), range(400))) == {7}
-    assert server.accepts <= 8
+    assert server.accepts <= 8 + 1  # one more takes turns with them, so that none waits to be silent
 
 
 def test_threads_do_not_share_their_budgets(serve: Serve, ask: Ask) -> None:
