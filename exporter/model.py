@@ -213,3 +213,7 @@ class Plan:
     def requests_per_minute(self) -> float:
         """How many requests a minute the plan makes when nothing fails."""
         return sum(len(poll.series) * 60.0 / poll.query.every for poll in self.polls)
+
+
+NOTHING: Final = Plan(polls=(), zone=ZoneInfo("UTC"), workers=1)
+"""The plan before the first one."""

@@ -24,9 +24,9 @@ ROOMS = (
     "simulator",
 )
 FLOORS = (
-    ("errors", "clock", "logs", "alert", "changes"),
+    ("errors", "clock", "logs", "alert"),
     ("model",),
-    ("language", "pace"),
+    ("language", "pace", "snapshot"),
     ROOMS,
     ("daemon",),
     ("cli",),

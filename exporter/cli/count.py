@@ -17,8 +17,7 @@ from exporter.config.load import load
 from exporter.config.secrets import TokenReader
 from exporter.daemon.asker import BotAsker
 from exporter.errors import ApiError
-from exporter.exposition.counts import Counts
-from exporter.exposition.sheet import Sheet
+from exporter.exposition.renderer import CountsRenderer
 from exporter.language.suggest import did_you_mean
 from exporter.logs import LogFormat, set_up
 from exporter.model import Bot, Plan, Poll, Series
@@ -142,12 +141,8 @@ def _json(plan: Plan, tally: Tally) -> str:
 
 
 def _prometheus(plan: Plan, tally: Tally) -> str:
-    sheet = Sheet()
-    counts = Counts(plan, sheet)
-    for position, poll in enumerate(plan.polls):
-        for row in range(len(poll.series)):
-            counts.set(position, row, tally.counts.get((poll.key, row)))
-    return sheet.text(openmetrics=False).decode()
+    counts = [[tally.counts.get((poll.key, row)) for row in range(len(poll.series))] for poll in plan.polls]
+    return "".join(CountsRenderer(plan).text(counts, openmetrics=False))
 
 
 def _failures(tally: Tally) -> str:

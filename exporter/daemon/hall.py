@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from zoneinfo import ZoneInfo
 
 from exporter.clock import Clock
 from exporter.config import source
@@ -22,7 +21,7 @@ from exporter.errors import ConfigError
 from exporter.exposition.exposition import Exposition
 from exporter.exposition.telemetry import Telemetry
 from exporter.logs import fields
-from exporter.model import Bot, Config, Plan
+from exporter.model import NOTHING, Bot, Config
 from exporter.plan import Shard, keep_same, make_plan
 from exporter.polling.poller import LONGEST_SLEEP, Poller
 
@@ -67,7 +66,7 @@ class Daemon:
         self.options = options
         self.telemetry = Telemetry(options.shard.ordinal, options.shard.total, clock.steady)
         self.store = Diary(clock)
-        self.exposition = Exposition(self.telemetry, self.store.take_changes)
+        self.exposition = Exposition(self.telemetry, self.store.snapshot, clock.steady)
         self.poller = Poller(
             clock,
             recorder=self.store,
@@ -79,7 +78,7 @@ class Daemon:
         self.started_at = self.loaded_at = clock.wall()
         self.environ = environ
         self.clock = clock
-        self._plan = Plan(polls=(), zone=ZoneInfo("UTC"), workers=1)
+        self._plan = NOTHING
         self._content = b""
         self._again_at = math.inf
         self._ready = False

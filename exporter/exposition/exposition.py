@@ -2,47 +2,50 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from threading import Lock
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder, gzip_accepted
 
-from exporter.changes import Changes
-from exporter.exposition.board import Board
-from exporter.exposition.sheet import Sheet, gzipped, pack
-from exporter.exposition.telemetry import Telemetry
-from exporter.model import Plan
+from exporter.exposition.family import EOF
+from exporter.exposition.renderer import Renderer
+from exporter.exposition.telemetry import LOOK_HOLDS, Telemetry
+from exporter.model import NOTHING, Plan
+from exporter.snapshot import Snapshot
 
-TAKEN_AT_ONCE: Final = 1000
-"""Changes of counts that are taken from the store at once: polling waits for no more than those."""
-
-_END: Final = b"# EOF\n"
-_PACKED_END: Final = pack(_END)
+_LEVEL: Final = 1
+"""Text of metrics shrinks tenfold at the lowest level already; a higher one costs more than it saves."""
 
 
 class Exposition:
     """The metrics page; safe to use from every thread.
 
-    `take_changes` is asked at each scrape for what has changed since the last, so many counts at a time.
+    A finished page is kept until something changes, gets stale, or the process was last looked at a second
+    ago; whoever asks meanwhile gets that one. `snapshot` gives the same object as long as it holds.
     """
 
-    def __init__(self, telemetry: Telemetry, take_changes: Callable[[int], Changes]) -> None:
+    def __init__(
+        self, telemetry: Telemetry, snapshot: Callable[[], Snapshot], steady: Callable[[], float]
+    ) -> None:
         self._telemetry = telemetry
-        self._take_changes = take_changes
+        self._snapshot = snapshot
+        self._steady = steady
         self._lock = Lock()
-        self._board = Board(Plan(polls=(), zone=ZoneInfo("UTC"), workers=1))
+        self._renderer = Renderer(NOTHING)
+        self._shown: tuple[Snapshot, int] = (Snapshot(), -1)
+        self._pages: dict[tuple[bool, bool], bytes] = {}
 
     def apply(self, plan: Plan, with_it: Callable[[], None]) -> None:
         """Show a new plan from the next scrape on; `with_it` is called in the same moment.
 
         So no scrape sees the values of one plan under the labels of another.
         """
-        board = Board(plan)
+        renderer = Renderer(plan)
         with self._lock:
             with_it()
-            self._board = board
+            self._renderer = renderer
             self._telemetry.apply(plan)
 
     def scrape(self, accept: str, accept_encoding: str) -> tuple[bytes, list[tuple[str, str]]]:
@@ -50,30 +53,32 @@ class Exposition:
         content_type = _content_type(accept)
         openmetrics = content_type.startswith("application/openmetrics-text")
         headers = [("Content-Type", content_type), ("Vary", "Accept, Accept-Encoding")]
-        if not gzip_accepted(accept_encoding):
-            return self._text(openmetrics=openmetrics), headers
-        headers.append(("Content-Encoding", "gzip"))
-        return self._gzip(openmetrics=openmetrics), headers
-
-    def _text(self, *, openmetrics: bool) -> bytes:
+        zipped = gzip_accepted(accept_encoding)
+        if zipped:
+            headers.append(("Content-Encoding", "gzip"))
         with self._lock:
-            texts = [sheet.text(openmetrics=openmetrics) for sheet in self._now()]
-        return b"".join((*texts, _END) if openmetrics else texts)
+            return self._page(openmetrics=openmetrics, zipped=zipped), headers
 
-    def _gzip(self, *, openmetrics: bool) -> bytes:
-        with self._lock:
-            pieces = [piece for sheet in self._now() for piece in sheet.packed(openmetrics=openmetrics)]
-        return gzipped((*pieces, _PACKED_END) if openmetrics else pieces)
+    def _page(self, *, openmetrics: bool, zipped: bool) -> bytes:
+        snapshot, version = self._snapshot(), self._telemetry.version
+        shown, shown_version = self._shown
+        looked_long_ago = self._steady() - self._telemetry.looked_at >= LOOK_HOLDS
+        if snapshot is not shown or version != shown_version or looked_long_ago:
+            self._shown, self._pages = (snapshot, version), {}
+        page = self._pages.get((openmetrics, zipped))
+        if page is None:
+            page = self._render(snapshot, openmetrics=openmetrics)
+            if zipped:
+                page = gzip.compress(page, _LEVEL, mtime=0)
+            self._pages[openmetrics, zipped] = page
+        return page
 
-    def _now(self) -> tuple[Sheet, ...]:
-        """Return the page's sheets, with everything up to now; with the lock held."""
-        complete = False
-        while not complete:
-            changes = self._take_changes(TAKEN_AT_ONCE)
-            self._board.take(changes)
-            complete = changes.complete
-        self._telemetry.take()
-        return self._board.sheet, *self._telemetry.sheets
+    def _render(self, snapshot: Snapshot, *, openmetrics: bool) -> bytes:
+        texts = [
+            *self._renderer.text(snapshot, openmetrics=openmetrics),
+            *self._telemetry.text(openmetrics=openmetrics),
+        ]
+        return "".join((*texts, EOF) if openmetrics else texts).encode()
 
 
 def _content_type(accept: str) -> str:

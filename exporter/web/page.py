@@ -22,12 +22,11 @@ _THIN_SPACE: Final = "\N{NARROW NO-BREAK SPACE}"
 
 @dataclass(frozen=True, slots=True)
 class SeriesStatus:
-    """One series: its last good count, the count's age in seconds, and whether that is too old to expose."""
+    """One series: its count and the count's age in seconds, both None where it is absent."""
 
     labels: Labels
     value: int | None
     age: float | None
-    stale: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ FAILS = {
 
 
 def first(daemon: Daemon) -> Poll:
-    return daemon.store.polls(0)[0].poll
+    return daemon.store.snapshot().polls[0].poll
 
 
 def test_a_spell_of_failures_is_a_line_at_each_of_its_turns(

@@ -27,7 +27,7 @@ def edit(file: Path, old: str, new: str) -> None:
 
 
 def polls(daemon: Daemon) -> dict[str, Poll]:
-    return {view.poll.query.name: view.poll for view in daemon.store.polls(0)}
+    return {each.poll.query.name: each.poll for each in daemon.store.snapshot().polls}
 
 
 def samples(daemon: Daemon) -> dict[tuple[str, str], float]:

@@ -35,7 +35,7 @@ def test_a_daemon_that_has_just_started_knows_no_ages(daemon: Daemon, clock: Any
 
 
 def test_a_query_shows_its_values_and_how_its_last_run_went(daemon: Daemon, clock: Any) -> None:
-    poll = daemon.store.polls(0)[1].poll
+    poll = daemon.store.snapshot().polls[1].poll
     daemon.store.started(poll)
     clock.now += 1.0
     daemon.store.counted(poll, 1, 12_345)
@@ -59,7 +59,7 @@ def test_a_query_shows_its_values_and_how_its_last_run_went(daemon: Daemon, cloc
 
 
 def test_a_query_that_works_again_keeps_its_last_error_and_ends_its_spell(daemon: Daemon, clock: Any) -> None:
-    poll = daemon.store.polls(0)[0].poll
+    poll = daemon.store.snapshot().polls[0].poll
     daemon.store.failed(poll, [0], REFUSED)
     daemon.store.finished(poll, 0.1, REFUSED)
     daemon.store.started(poll)
@@ -72,7 +72,7 @@ def test_a_query_that_works_again_keeps_its_last_error_and_ends_its_spell(daemon
 
 
 def test_a_count_that_is_stale_is_not_shown(daemon: Daemon, clock: Any) -> None:
-    poll = daemon.store.polls(0)[0].poll
+    poll = daemon.store.snapshot().polls[0].poll
     daemon.store.counted(poll, 0, 3)
     clock.now += poll.query.stale_after + 1
     assert status_page(daemon).queries[0].series[0].value is None

@@ -161,6 +161,6 @@ def live_metrics() -> Iterator[str]:
     with simulated("127.0.0.1:0", clock) as (url, [(_, bot_id, token)]):
         environ = {"NATIVECHAT_BOT_ID": bot_id, "NATIVECHAT_TOKEN": token.reveal()}
         daemon = Daemon(Options(ROOT / "config.yaml", demo_url=url), environ, clock)
-        polls = tuple(view.poll for view in daemon.store.polls(0))
+        polls = tuple(each.poll for each in daemon.store.snapshot().polls)
         daemon.poller.run_once(Plan(polls, ZoneInfo("UTC"), workers=8))
         yield daemon.exposition.scrape("", "")[0].decode()

@@ -54,7 +54,7 @@ class Page:
         self.clock = HandClock()
         self.store = Store(self.clock)
         self.telemetry = Telemetry(0, 1, self.clock.steady)
-        self.exposition = Exposition(self.telemetry, self.store.take_changes)
+        self.exposition = Exposition(self.telemetry, self.store.snapshot, self.clock.steady)
 
     def apply(self, plan: Plan) -> None:
         self.exposition.apply(plan, with_it=lambda: self.store.apply(plan))

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.exposition.family import Family, Kind, blank
-from exporter.exposition.sheet import Sheet
+from exporter.exposition.family import Kind, family
 from exporter.model import Labels
 
 NAME = "nativechat_any"
@@ -52,103 +51,43 @@ def registry(kind: Kind, help_text: str, given_samples: list[tuple[Labels, float
     return made
 
 
-class Written(Family):
-    """A family on a sheet of its own."""
-
-    def __init__(self, kind: Kind, given_rows: list[Labels], help_text: str = "Help.") -> None:
-        self.sheet = Sheet()
-        super().__init__(self.sheet, blank(NAME, help_text, kind, given_rows))
-
-    def text(self, *, openmetrics: bool = False) -> bytes:
-        return self.sheet.text(openmetrics=openmetrics)
-
-
-def family(kind: Kind, help_text: str, given_samples: list[tuple[Labels, float | None]]) -> Written:
-    made = Written(kind, [labels for labels, _ in given_samples], help_text)
-    for row, (_, value) in enumerate(given_samples):
-        made.set(row, value)
-    return made
+def written(
+    kind: Kind, help_text: str, given_samples: list[tuple[Labels, float | None]], *, openmetrics: bool = False
+) -> str:
+    made = family(NAME, help_text, kind, [labels for labels, _ in given_samples])
+    return made.text([value for _, value in given_samples], openmetrics=openmetrics)
 
 
 @given(kinds, texts, samples)
 def test_a_family_is_byte_for_byte_what_prometheus_client_writes(
     kind: Kind, help_text: str, given_samples: list[tuple[Labels, float | None]]
 ) -> None:
-    made = family(kind, help_text, given_samples)
-    if made.filled:
-        wanted = registry(kind, help_text, given_samples)
-        assert made.text(openmetrics=False) == generate_latest(wanted)
-        assert made.text(openmetrics=True) + b"# EOF\n" == generate_openmetrics(wanted)
-
-
-@given(kinds, samples, st.data())
-def test_what_a_family_shows_depends_on_its_values_and_not_on_how_they_came(
-    kind: Kind, given_samples: list[tuple[Labels, float | None]], data: st.DataObject
-) -> None:
-    made = Written(kind, [labels for labels, _ in given_samples])
-    for row in data.draw(st.lists(st.integers(0, len(given_samples) - 1))):
-        made.set(row, data.draw(st.none() | numbers))
-        made.text(openmetrics=data.draw(st.booleans()))
-    for row, (_, value) in enumerate(given_samples):
-        made.set(row, value)
-    fresh = family(kind, "Help.", given_samples)
-    assert made.filled == fresh.filled == sum(value is not None for _, value in given_samples)
-    assert [made.text(openmetrics=each) for each in (False, True)] == [
-        fresh.text(openmetrics=each) for each in (False, True)
-    ]
+    if all(value is None for _, value in given_samples):
+        given_samples = [((), 0.5)]
+    wanted = registry(kind, help_text, given_samples)
+    assert written(kind, help_text, given_samples).encode() == generate_latest(wanted)
+    text = written(kind, help_text, given_samples, openmetrics=True)
+    assert f"{text}# EOF\n".encode() == generate_openmetrics(wanted)
 
 
 @given(texts, st.integers(0, 2**53))
 def test_a_label_value_and_a_count_read_back_exactly(value: str, count: int) -> None:
-    made = family("gauge", "Help.", [((("value", value),), count)])
-    [read] = text_string_to_metric_families(made.text(openmetrics=False).decode())
+    [read] = text_string_to_metric_families(written("gauge", "Help.", [((("value", value),), count)]))
     [sample] = read.samples
     assert (sample.labels, int(sample.value)) == ({"value": value}, count)
 
 
-@given(st.lists(numbers, min_size=1, max_size=6), st.data())
-def test_a_value_that_changes_changes_its_line_only(values: list[float], data: st.DataObject) -> None:
-    changed = data.draw(st.integers(0, len(values) - 1))
-    made = family("gauge", "Help.", [((("row", str(row)),), value) for row, value in enumerate(values)])
-    before = made.text(openmetrics=False).split(b"\n")
-    made.set(changed, data.draw(numbers))
-    after = made.text(openmetrics=False).split(b"\n")
-    head = 2
-    assert [*after[: head + changed], *after[head + changed + 1 :]] == [
-        *before[: head + changed],
-        *before[head + changed + 1 :],
-    ]
-
-
 @pytest.mark.parametrize("openmetrics", [False, True])
 def test_a_family_without_values_writes_nothing(openmetrics: bool) -> None:
-    made = Written("gauge", [(), (("bot", "main"),)])
-    assert made.text(openmetrics=openmetrics) == b""
-    made.set(0, 1)
-    made.set(0, None)
-    assert (made.text(openmetrics=openmetrics), made.filled) == (b"", 0)
+    made = family(NAME, "Help.", "gauge", [(), (("bot", "main"),)])
+    assert made.text([None, None], openmetrics=openmetrics) == ""
 
 
-def test_a_row_tells_how_many_more_samples_there_are() -> None:
-    made = Written("gauge", [()])
-    assert [made.set(0, value) for value in (None, 1, 2, None, None)] == [0, 1, 0, -1, 0]
-
-
-def test_a_family_that_is_cleared_writes_nothing_until_it_has_a_value_again() -> None:
-    made = Written("gauge", [(("row", "0"),), (("row", "1"),)])
-    made.set_all([1, 2])
-    made.clear()
-    assert (made.text(), made.filled) == (b"", 0)
-    made.set(1, 3)
-    assert made.text().endswith(b'# TYPE nativechat_any gauge\nnativechat_any{row="1"} 3.0\n')
-
-
-def test_every_row_can_be_given_a_value_at_once() -> None:
-    made = Written("gauge", [(("row", "0"),), (("row", "1"),)])
-    made.set_all([1.0, 2.0])
-    assert made.text(openmetrics=False).decode() == (
+def test_a_family_is_a_head_and_a_line_for_each_value() -> None:
+    rows: list[tuple[Labels, float | None]] = [((("row", str(row)),), row or None) for row in range(3)]
+    assert written("gauge", "Help.", rows) == (
         "# HELP nativechat_any Help.\n"
         "# TYPE nativechat_any gauge\n"
-        'nativechat_any{row="0"} 1.0\n'
-        'nativechat_any{row="1"} 2.0\n'
+        'nativechat_any{row="1"} 1.0\n'
+        'nativechat_any{row="2"} 2.0\n'
     )

@@ -16,11 +16,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from prometheus_client.exposition import choose_encoder
 
-from exporter.changes import Changes
 from exporter.errors import REASONS, ServerError
 from exporter.exposition.exposition import Exposition
 from exporter.exposition.telemetry import Telemetry
 from exporter.model import Plan, Query
+from exporter.snapshot import Snapshot
 
 Page = Any
 MakeQuery = Callable[..., Query]
@@ -34,7 +34,7 @@ PROMETHEUS_3 = (
     "application/openmetrics-text;version=0.0.1;q=0.5,"
     "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
 )
-EMPTY = Exposition(Telemetry(0, 1, lambda: 0.0), lambda _: Changes((), ()))
+EMPTY = Exposition(Telemetry(0, 1, lambda: 0.0), Snapshot, lambda: 0.0)
 HARD = ('"quoted"', "back\\slash", "two\nlines", "line\u2028separator", "Зелен 漢 😀", "a=b,c}", " ")
 
 
@@ -314,6 +314,56 @@ def test_a_page_is_compressed_for_who_takes_it(busy: Page, accepted: str, encodi
     assert dict(headers).get("Content-Encoding") == encoding
     page = gzip.decompress(body) if encoding else body
     assert page.startswith(b"# HELP nativechat_conversations ")
+
+
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+def test_a_page_is_kept_until_something_changes(busy: Page, plan: Plan, encoding: str) -> None:
+    def page() -> bytes:
+        body: bytes = busy.exposition.scrape(TEXT, encoding)[0]
+        return body
+
+    first = page()
+    assert page() is first
+    busy.telemetry.lagged(0.25)
+    second = page()
+    assert second != first
+    assert page() is second
+    busy.store.counted(plan.polls[0], 0, 5)
+    assert page() != second
+
+
+def test_a_page_that_was_kept_drops_each_series_the_moment_it_gets_stale(
+    page: Page, make: MakeQuery, plan_of: PlanOf
+) -> None:
+    """Nothing is told meanwhile: polling is stopped."""
+    plan = plan_of(make("short", "a", "b", stale_after=30.0), make("long", stale_after=90.0))
+    page.apply(plan)
+    short, long = plan.polls
+    page.store.counted(short, 0, 1)
+    page.store.counted(long, 0, 3)
+    page.clock.now += 0.25
+    page.store.counted(short, 1, 2)
+
+    def shown() -> set[float]:
+        return {
+            value
+            for (name, _), value in page.samples().items()
+            if name in ("nativechat_short", "nativechat_long")
+        }
+
+    moments = {
+        0.0: {1, 2, 3},
+        29.75: {1, 2, 3},
+        29.8: {2, 3},
+        30.0: {2, 3},
+        30.05: {3},
+        89.75: {3},
+        89.8: set(),
+    }
+    began = page.clock.now
+    for seconds, values in moments.items():
+        page.clock.now = began + seconds
+        assert shown() == values, seconds
 
 
 def test_a_reload_shows_the_new_plan_only(busy: Page, make: MakeQuery, plan_of: PlanOf) -> None:

@@ -20,7 +20,6 @@ from prometheus_client import (
 )
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.exposition.attempts import Attempts
 from exporter.exposition.telemetry import Telemetry
 from exporter.model import Bot, Config, Plan, Query, TokenSource
 from exporter.plan import make_plan
@@ -42,8 +41,7 @@ def telemetry() -> Telemetry:
 
 
 def samples(telemetry: Telemetry) -> list[Any]:
-    telemetry.take()
-    text = b"".join(sheet.text(openmetrics=False) for sheet in telemetry.sheets).decode()
+    text = "".join(telemetry.text(openmetrics=False))
     return [sample for family in text_string_to_metric_families(text) for sample in family.samples]
 
 
@@ -169,20 +167,19 @@ def test_attempts_read_as_prometheus_client_itself_would_write_them(
     requests.labels("main", "messages", "200")
     requests.labels("main", "messages", "none")
     durations.labels("main", "messages")
-    ours = Attempts()
+    ours = Telemetry(0, 1, lambda: 0.0)
     ours.apply(plan_of_messages())
     for status, seconds in attempts:
         requests.labels("main", "messages", "none" if status is None else str(status)).inc()
         durations.labels("main", "messages").observe(seconds)
-        ours.add("main", "messages", status, seconds)
+        ours.attempted("main", "messages", status, seconds)
     write = write_openmetrics if openmetrics else generate_latest
-    ours.take()
-    text = ours.sheet.text(openmetrics=openmetrics)
-    assert _samples(text) == _samples(write(registry).removesuffix(b"# EOF\n"))
+    text = "".join(ours.text(openmetrics=openmetrics))
+    assert _of_bots(text) == _of_bots(write(registry).decode())
 
 
-def _samples(text: bytes) -> list[bytes]:
-    return [line for line in text.split(b"\n") if not line.startswith(b"# HELP")]
+def _of_bots(text: str) -> list[str]:
+    return [line for line in text.split("\n") if line.removeprefix("# TYPE ").startswith(OF_BOTS)]
 
 
 def plan_of_messages() -> Plan:

@@ -130,7 +130,7 @@ def test_the_page_shows_what_is_wrong_with_a_query_and_since_when(chat: Chat, ca
     assert "✕ failing" in card
     assert re.search(r"unauthorized: .* \(check the bot's token .*\) since \d", card)
     assert "Last success never" in card
-    assert "no count yet –" in card
+    assert "no count –" in card
     assert "2 of 4 failing" in cards[""]
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,7 +11,6 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from exporter.changes import PollState
 from exporter.errors import (
     REASONS,
     ApiError,
@@ -24,12 +23,28 @@ from exporter.errors import (
 )
 from exporter.model import Bot, Config, Plan, Poll, Predicate, Query, Series, TokenSource, Variant
 from exporter.plan import keep_same, make_plan
+from exporter.snapshot import PollSnapshot
 from exporter.store.record import Turn
 from exporter.store.store import Store
-from exporter.store.views import PollView
 
-ALL = 1000
-NEVER = PollState(False, 0.0, 0.0, 0.0, 0, 0, (0,) * len(REASONS))
+
+@dataclass(frozen=True)
+class State:
+    """How a poll is doing, without its counts."""
+
+    up: bool = False
+    last_success: float = 0.0
+    last_run: float = 0.0
+    duration: float = 0.0
+    runs: int = 0
+    skipped: int = 0
+    failures: tuple[int, ...] = (0,) * len(REASONS)
+
+
+def state(poll: PollSnapshot) -> State:
+    return State(**{name.name: getattr(poll, name.name) for name in fields(State)})
+
+
 NOTHING = Plan((), ZoneInfo("UTC"), 1)
 ERRORS = (
     Unreachable("refused"),
@@ -71,7 +86,7 @@ class Known:
 
     poll: Poll
     told: dict[Series, tuple[int, float]] = field(default_factory=dict)
-    state: PollState = NEVER
+    state: State = field(default_factory=State)
     ended: bool = False
     attempted: bool = False
     failed: tuple[ApiError, float] | None = None
@@ -80,9 +95,6 @@ class Known:
     def forget_stale(self, now: float) -> None:
         limit = self.poll.query.stale_after
         self.told = {series: told for series, told in self.told.items() if now - told[1] <= limit}
-
-    def counts(self) -> list[int | None]:
-        return [self.told[series][0] if series in self.told else None for series in self.poll.series]
 
 
 def told_of_a_poll(method: Callable[[Any, st.DataObject], None]) -> Callable[[Any, st.DataObject], None]:
@@ -101,8 +113,6 @@ class StoreMachine(RuleBasedStateMachine):
         self.known: dict[tuple[str, str], Known] = {}
         self.up: dict[str, tuple[Bot, bool | None, tuple[ApiError, float] | None, float]] = {}
         self.every_poll: list[Poll] = []
-        self.replayed: dict[tuple[int, int], int] = {}
-        self.states: dict[int, PollState] = {}
 
     # The machine is the clock, too
 
@@ -163,7 +173,6 @@ class StoreMachine(RuleBasedStateMachine):
             name: self.up[name] if name in self.up and self.up[name][0] == bot else (bot, None, None, 0.0)
             for name, bot in same.items()
         }
-        self.replayed, self.states = {}, {}
 
     def is_known(self, poll: Poll) -> bool:
         return any(poll is one for one in self.every_poll)
@@ -256,59 +265,29 @@ class StoreMachine(RuleBasedStateMachine):
 
     # What is given out
 
-    @rule(most_counts=st.sampled_from([1, 2, ALL]))
-    def scrape(self, most_counts: int) -> None:
-        complete = False
-        while not complete:
-            changes = self.store.take_changes(most_counts)
-            assert sum(len(change.counts) for change in changes.polls) <= most_counts
-            assert len({change.poll for change in changes.polls}) == len(changes.polls)
-            for change in changes.polls:
-                self.states[change.poll] = change.state
-                for row, count in change.counts:
-                    self.replayed.pop((change.poll, row), None)
-                    if count is not None:
-                        self.replayed[change.poll, row] = count
-            complete = changes.complete
-        known = list(self.known.values())
-        assert self.replayed == {
-            (number, row): count
-            for number, one in enumerate(known)
-            for row, count in enumerate(one.counts())
-            if count is not None
-        }
-        assert self.states == {number: one.state for number, one in enumerate(known)}
-        assert dict(changes.bots_up) == {name: bool(up) for name, (_, up, _, _) in self.up.items()}
-
-    @rule(most_series=st.sampled_from([1, 2, ALL]))
-    def look(self, most_series: int) -> None:
+    @rule()
+    def look(self) -> None:
+        snapshot = self.store.snapshot()
         assert self.store.all_attempted() == all(known.attempted for known in self.known.values())
-        self.look_at_bots()
-        views = self.store.polls(most_series)
-        assert [view.poll for view in views] == list(self.plan.polls)
-        for view, known in zip(views, self.known.values(), strict=True):
-            self.compare(view, known, known.poll.series[:most_series])
-
-    def compare(self, view: PollView, known: Known, series: Sequence[Series]) -> None:
-        assert (view.state, view.ended) == (known.state, known.ended)
-        assert (view.last_error, view.error_age) == self.aged(known.failed)
-        assert view.failing_for == self.aged(known.spell)[1]
-        shown = [(one.series, one.count, one.age) for one in view.series]
-        assert shown == [(one, *self.aged(known.told.get(one))) for one in series]
-
-    def aged(self, at: tuple[object, float] | None) -> tuple[object, float | None]:
-        return (at[0], self.now - at[1]) if at else (None, None)
-
-    def look_at_bots(self) -> None:
-        shown = [(v.bot, v.up, v.asked_age, v.last_error, v.error_age) for v in self.store.bots()]
-        assert shown == [
-            (bot, up, None if up is None else self.now - at, *self.aged(last))
-            for bot, up, last, at in self.up.values()
+        assert [poll.poll for poll in snapshot.polls] == list(self.plan.polls)
+        for poll, known in zip(snapshot.polls, self.known.values(), strict=True):
+            self.compare(poll, known)
+        shown = [
+            (bot.bot, bot.up, bot.asked_at, bot.last_error, bot.last_error_at if bot.last_error else 0.0)
+            for bot in snapshot.bots
         ]
+        assert shown == [(bot, up, at, *(last or (None, 0.0))) for bot, up, last, at in self.up.values()]
+
+    def compare(self, poll: PollSnapshot, known: Known) -> None:
+        assert (state(poll), poll.ended) == (known.state, known.ended)
+        assert poll.last_error == (known.failed[0] if known.failed else None)
+        assert poll.failing_since_at == (known.spell[1] if known.spell else None)
+        told = [known.told.get(series) for series in known.poll.series]
+        assert list(poll.counts) == [one[0] if one else None for one in told]
+        assert all(at == one[1] for at, one in zip(poll.counted_at, told, strict=True) if one)
 
     def teardown(self) -> None:
-        self.scrape(ALL)
-        self.look(ALL)
+        self.look()
 
 
 TestStore = StoreMachine.TestCase

@@ -38,7 +38,7 @@ def plan_of(*queries: Query, bot: Bot = BOT) -> Plan:
 
 def shown(store: Store) -> list[int | None]:
     """Return every count the store gives out, in the plan's order."""
-    return [series.count for view in store.polls(100) for series in view.series]
+    return [count for poll in store.snapshot().polls for count in poll.counts]
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_another_token_for_the_same_bot_keeps_its_counts_and_forgets_whether_it_
     store.asked(plan.polls[0], None)
     store.apply(plan_of(QUERY, bot=replace(BOT, token=TokenSource(env="ANOTHER"))))
     assert shown(store) == [7, None]
-    assert [bot.up for bot in store.bots()] == [None]
+    assert [bot.up for bot in store.snapshot().bots] == [None]
 
 
 def test_an_answer_to_the_bot_that_had_this_name_does_not_say_whether_this_one_is_up(
@@ -124,7 +124,7 @@ def test_an_answer_to_the_bot_that_had_this_name_does_not_say_whether_this_one_i
 ) -> None:
     store.apply(plan_of(QUERY, bot=replace(BOT, id="2")))
     store.asked(plan.polls[0], None)
-    assert [bot.up for bot in store.bots()] == [None]
+    assert [bot.up for bot in store.snapshot().bots] == [None]
 
 
 def test_what_is_told_of_a_poll_of_an_older_plan_is_dropped(store: Store, plan: Plan) -> None:
@@ -132,8 +132,8 @@ def test_what_is_told_of_a_poll_of_an_older_plan_is_dropped(store: Store, plan: 
     store.counted(plan.polls[0], 0, 7)
     store.failed(plan.polls[0], [1], ERROR)
     assert store.finished(plan.polls[0], 1.0, ERROR) is None
-    [view] = store.polls(100)
-    assert (shown(store), view.state.failures, view.ended) == ([None, None], (0,) * 8, False)
+    [poll] = store.snapshot().polls
+    assert (shown(store), poll.failures, poll.ended) == ([None, None], (0,) * 8, False)
 
 
 def test_an_equal_poll_that_was_kept_is_the_same_poll(store: Store, plan: Plan) -> None:
@@ -147,15 +147,15 @@ def test_a_poll_that_went_and_came_back_starts_anew(store: Store, plan: Plan) ->
     store.counted(plan.polls[0], 0, 7)
     store.apply(plan_of())
     store.apply(plan)
-    [view] = store.polls(100)
-    assert (shown(store), view.state.runs) == ([None, None], 0)
+    [poll] = store.snapshot().polls
+    assert (shown(store), poll.runs) == ([None, None], 0)
 
 
 def test_a_run_that_a_reload_cut_off_is_no_attempt(store: Store, plan: Plan) -> None:
     store.started(plan.polls[0])
     store.apply(plan_of(replace(QUERY, every=30.0)))
-    [view] = store.polls(100)
-    assert (store.all_attempted(), view.ended, view.state.runs) == (False, False, 1)
+    [poll] = store.snapshot().polls
+    assert (store.all_attempted(), poll.ended, poll.runs) == (False, False, 1)
 
 
 def test_an_attempt_stays_one_when_its_predicate_changes(store: Store, plan: Plan) -> None:
@@ -174,27 +174,26 @@ def test_a_bot_that_refuses_one_predicate_is_up_all_the_same(
     store: Store, plan: Plan, status: int | None, up: bool
 ) -> None:
     store.asked(plan.polls[0], ServerError("made up", status=status))
-    assert store.take_changes(1000).bots_up == (("main", up),)
+    assert [bot.up for bot in store.snapshot().bots] == [up]
 
 
-def test_an_unchanged_store_has_no_changes(store: Store, plan: Plan) -> None:
-    assert len(store.take_changes(1000).polls) == 1
-    assert store.take_changes(1000).polls == ()
-
-
-def test_a_count_told_again_is_no_change_of_the_series(store: Store, plan: Plan) -> None:
-    store.counted(plan.polls[0], 0, 7)
-    store.take_changes(1000)
-    store.counted(plan.polls[0], 0, 7)
-    [change] = store.take_changes(1000).polls
-    assert change.counts == ()
-
-
-def test_a_count_that_gets_stale_is_a_change_though_nothing_was_told(
+def test_a_snapshot_is_the_same_until_something_changes_or_gets_stale(
     store: Store, plan: Plan, clock: MovingClock
 ) -> None:
     store.counted(plan.polls[0], 0, 7)
-    store.take_changes(1000)
-    clock.now += QUERY.stale_after + 1.0
-    [change] = store.take_changes(1000).polls
-    assert change.counts == ((0, None),)
+    before = store.snapshot()
+    clock.now += QUERY.stale_after
+    assert store.snapshot() is before
+    clock.now += 0.001
+    after = store.snapshot()
+    assert after is not before
+    store.skipped(plan.polls[0])
+    assert store.snapshot() is not after
+
+
+def test_a_snapshot_does_not_change_afterwards(store: Store, plan: Plan) -> None:
+    store.counted(plan.polls[0], 0, 7)
+    [before] = store.snapshot().polls
+    store.counted(plan.polls[0], 0, 8)
+    store.failed(plan.polls[0], [1], ERROR)
+    assert (before.counts, sum(before.failures)) == ((7, None), 0)

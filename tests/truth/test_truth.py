@@ -32,7 +32,7 @@ class Whole(World):
         self.api = Api()
         super().__init__(self.api.behave)
         self.store = Store(self.clock)
-        self.page = Exposition(Telemetry(0, 1, self.clock.steady), self.store.take_changes)
+        self.page = Exposition(Telemetry(0, 1, self.clock.steady), self.store.snapshot, self.clock.steady)
         self.judge = Judge(self.api)
         self.plan = Plan((), ZoneInfo("UTC"), 1)
         self.poller = Poller(
@@ -168,6 +168,8 @@ def test_an_answer_that_is_read_after_a_sleep_is_not_taken_for_a_fresh_one() -> 
         world.clock.sleep(3600.0)
         world.answer_all()
         assert world.look() == set()
-        assert [poll.last_error.reason for poll in world.store.polls(1) if poll.last_error] == ["timeout"]
+        assert [poll.last_error.reason for poll in world.store.snapshot().polls if poll.last_error] == [
+            "timeout"
+        ]
     finally:
         world.close()

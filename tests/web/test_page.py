@@ -144,14 +144,8 @@ def test_a_series_says_its_labels_count_and_age() -> None:
 
 def test_a_series_without_a_count_says_so() -> None:
     bare = SeriesStatus((), None, None)
-    assert "no count yet –" in read_query(replace(QUERY, series=(bare,)))
-    assert "– no count yet" in read_query(replace(QUERY, series=(bare, bare)))
-
-
-def test_a_stale_series_says_that_it_is_not_exposed() -> None:
-    for labels in ((), (("channel", "viber"),)):
-        stale = SeriesStatus(labels, 7, 4000.0, stale=True)
-        assert "stale, not exposed" in read_query(replace(QUERY, series=(stale,)))
+    assert "no count –" in read_query(replace(QUERY, series=(bare,)))
+    assert "– no count" in read_query(replace(QUERY, series=(bare, bare)))
 
 
 def test_many_series_are_folded_and_those_left_out_are_counted() -> None:
