@@ -10,9 +10,10 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from logging.handlers import QueueHandler, QueueListener
 from queue import Full, Queue
 from typing import Any, Final, Literal
 
@@ -26,7 +27,7 @@ MOST_TRACEBACKS: Final = 1000
 """Different tracebacks that are told; so many defects are one."""
 
 PATIENCE: Final = 1.0
-"""Seconds that the last lines get to be written at the end."""
+"""Seconds in which the last lines are written at the end."""
 
 
 def set_up(level: str, log_format: LogFormat) -> None:
@@ -42,90 +43,78 @@ def set_up(level: str, log_format: LogFormat) -> None:
         logging.getLogger(library).setLevel(logging.DEBUG if level == "debug" else logging.CRITICAL)
 
 
-class Writer:
-    """The thread that writes lines."""
+class _Queue(QueueHandler):
+    """Queues lines for another thread; drops and counts them where the queue is full."""
 
-    def __init__(self, handlers: list[logging.Handler]) -> None:
-        self._handlers = handlers
-        self._lines: Queue[logging.LogRecord | None] = Queue(MOST_WAITING)
-        self._lost = 0
-        self._thread = threading.Thread(target=self._write, name="log", daemon=True)
-        self._thread.start()
+    queue: Queue[logging.LogRecord | None]
+    dropped = 0
 
-    def take(self, record: logging.LogRecord) -> None:
-        """Have a line written, or lose it: never wait."""
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        return record  # no process is crossed, so a line is formatted where it is written
+
+    def enqueue(self, record: logging.LogRecord) -> None:
         try:
-            self._lines.put_nowait(record)
+            self.queue.put_nowait(record)
         except Full:
-            self._lost += 1
+            self.dropped += 1
 
-    def end(self) -> None:
-        """Write what is left, but for no longer than twice PATIENCE."""
-        with suppress(Full):
-            self._lines.put(None, timeout=PATIENCE)
-        self._thread.join(PATIENCE)
 
-    def leave(self, code: int) -> int:
-        """Return the process's exit code; where nobody reads the lines, end the process with it here.
+class _Writer(QueueListener):
+    """Writes queued lines; says how many were dropped once there is room again."""
 
-        The interpreter's own end would wait for the lock of the stream that is stuck.
-        """
-        if self._thread.is_alive():
-            os._exit(code)
-        return code
+    queue: Queue[logging.LogRecord | None]
 
-    def _write(self) -> None:
-        while (record := self._lines.get()) is not None:
-            self._hand_on(record)
-            if self._lines.qsize() < MOST_WAITING / 2:
-                self._tell_lost()
-        self._tell_lost()
+    def __init__(self, source: _Queue, handlers: list[logging.Handler]) -> None:
+        super().__init__(source.queue, *handlers)
+        self._source = source
 
-    def _tell_lost(self) -> None:
-        lost, self._lost = self._lost, 0
-        if lost:
+    def handle(self, record: logging.LogRecord) -> None:
+        super().handle(record)
+        if self._source.dropped and self._source.queue.qsize() < MOST_WAITING / 2:
+            lines, self._source.dropped = self._source.dropped, 0
             line = logging.LogRecord(
                 __name__, logging.WARNING, __file__, 0, "log lines were lost", None, None
             )
-            line.__dict__.update(fields(lines=lost))
-            self._hand_on(line)
+            line.__dict__.update(fields(lines=lines))
+            super().handle(line)
 
-    def _hand_on(self, record: logging.LogRecord) -> None:
-        for handler in self._handlers:
-            handler.handle(record)
+    def enqueue_sentinel(self) -> None:
+        self.queue.put(None)  # waits for room: a full queue must not lose the end
 
 
 @contextmanager
-def unblocked() -> Iterator[Writer]:
-    """Write every line on a thread of its own while this lasts.
+def unblocked() -> Iterator[Callable[[int], int]]:
+    """Write every line on a thread of its own while this lasts; the last ones within PATIENCE seconds.
 
-    Standard error is often a pipe, and a reader that stops reading it would stop whoever logs: a
-    worker, the timetable. So it costs lines instead.
+    Standard error is often a pipe, and a reader that stops reading it would stop whoever logs: a worker,
+    the timetable. So it costs lines instead. What this yields returns the process's exit code afterwards;
+    where nobody reads the lines it ends the process with that code, as the interpreter's own end would
+    wait for the stream.
     """
     root = logging.getLogger()
     direct = root.handlers[:]
-    writer = Writer(direct)
-    handler = _Handing(writer)
-    root.handlers[:] = [handler]
+    queue = _Queue(Queue(MOST_WAITING))
+    writer = _Writer(queue, direct)
+    stopping = threading.Thread(target=writer.stop, name="log end", daemon=True)
+
+    def end(code: int) -> int:
+        if stopping.is_alive():
+            os._exit(code)
+        return code
+
+    root.handlers[:] = [queue]
+    writer.start()
     try:
-        yield writer
+        yield end
     finally:
         root.handlers[:] = direct
-        writer.end()
+        stopping.start()
+        stopping.join(PATIENCE)
 
 
 def fields(**values: object) -> dict[str, Any]:
     """Return what a logging call takes as `extra`, to put these fields on its line; None is left out."""
     return {"fields": {name: value for name, value in values.items() if value is not None}}
-
-
-class _Handing(logging.Handler):
-    def __init__(self, writer: Writer) -> None:
-        super().__init__()
-        self._writer = writer
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._writer.take(record)
 
 
 class _Line(logging.Formatter):

@@ -212,13 +212,13 @@ def stuck() -> Iterator[Stuck]:
 
 
 def test_a_reader_that_stops_costs_lines_and_blocks_nobody_and_is_told_how_many(stuck: Stuck) -> None:
-    with logs.unblocked() as writer:
+    with logs.unblocked() as end:
         for number in range(logs.MOST_WAITING + 5):
             logging.getLogger("x").warning("line %d", number)
         stuck.go.set()
         # The end itself is patient for a moment only, and ends the process where that is too short.
         assert stuck.nearly_done.wait(30)
-    assert writer.leave(3) == 3
+    assert end(3) == 3
     assert stuck.lines[:2] == ["line 0", "line 1"]
     assert stuck.lines.count("log lines were lost") == 1
     assert logs.MOST_WAITING <= len(stuck.lines) - 1 <= logs.MOST_WAITING + 1

@@ -36,7 +36,7 @@ def demo(
     set_up(log_level, log_format)
     clock = SystemClock()
     web = WebOptions(listen_addresses, telemetry_path, web_config_file, enable_lifecycle)
-    with unblocked() as lines, simulated("127.0.0.1:0", clock) as (url, [(_, bot_id, token)]):
+    with unblocked() as end, simulated("127.0.0.1:0", clock) as (url, [(_, bot_id, token)]):
         environ = {"NATIVECHAT_BOT_ID": bot_id, "NATIVECHAT_TOKEN": token.reveal()}
         code = 0 if serve(Daemon(Options(config_file, demo_url=url), environ, clock), web) else 1
-    return lines.leave(code)
+    return end(code)

@@ -45,6 +45,6 @@ def run(
     set_up(log_level, log_format)
     options = Options(config_file, watch_interval, shard)
     web = WebOptions(listen_addresses, telemetry_path, web_config_file, enable_lifecycle)
-    with unblocked() as lines:
+    with unblocked() as end:
         code = 0 if serve(Daemon(options, os.environ, SystemClock()), web) else 1
-    return lines.leave(code)
+    return end(code)

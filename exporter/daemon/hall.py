@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import math
 import threading
@@ -187,7 +186,6 @@ class Daemon:
         self.problems = ()
         self.loaded_at = self.clock.wall()
         self.telemetry.reloaded(self.loaded_at)
-        _spare_the_collector()
         log.info(
             "configuration in use",
             extra=fields(
@@ -205,14 +203,6 @@ class Daemon:
 
         token = TokenReader(bot.token, self.environ)
         return BotAsker(bot, token, self.clock, partial(self.telemetry.attempted, bot.name))
-
-
-def _spare_the_collector() -> None:
-    """Keep what lives as long as the plan from being walked again and again: 0.1 s for 100,000 series."""
-    if gc.get_freeze_count():  # by a plan before this one, of which nothing may stay
-        gc.unfreeze()
-        gc.collect()
-    gc.freeze()
 
 
 def staged(config: Config, api_url: str) -> Config:

@@ -53,5 +53,5 @@ def test_a_certificate_of_no_use_starts_nothing(daemon: Daemon, tmp_path: Path) 
 
 
 def test_what_an_ending_may_wait_for_fits_into_the_time_that_is_promised() -> None:
-    unread_visitors, unread_log = DRAIN, 2 * logs.PATIENCE
+    unread_visitors, unread_log = DRAIN, logs.PATIENCE
     assert unread_visitors + unread_log <= PROMISED
