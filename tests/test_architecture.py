@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -208,3 +209,10 @@ def test_a_start_loads_nothing_that_it_does_not_need_yet() -> None:
     loaded = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True, check=False)
     assert loaded.returncode == 0, loaded.stderr
     assert not set(ONLY_WHEN_ASKED_FOR) & set(loaded.stdout.split())
+
+
+@pytest.mark.parametrize("package", DOORS)
+def test_the_manual_for_contributors_names_the_doors(package: str) -> None:
+    table = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    [row] = [line for line in table.splitlines() if line.startswith(f"| `{package}` |")]
+    assert set(re.findall(r"`([a-z_]+/[a-z_.]*|[a-z_]+\.py)`", row)) == set(DOORS[package])
