@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from exporter.cli import main as nativechat_exporter
-from exporter.config import jsonschema
+from exporter.config import schema
 
 ROOT: Final = Path(__file__).parents[1]
 SCHEMA: Final = "config.schema.json"
@@ -24,7 +24,7 @@ COMMANDS: Final = {
 
 def contents() -> dict[Path, str]:
     """Return what each file should hold."""
-    made = {ROOT / SCHEMA: jsonschema.text()}
+    made = {ROOT / SCHEMA: schema.text()}
     for name, words in COMMANDS.items():
         with redirect_stdout(io.StringIO()) as printed:
             code = nativechat_exporter([*words, f"--config.file={ROOT / 'config.yaml'}"])

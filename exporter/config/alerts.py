@@ -1,123 +1,156 @@
-"""Makes alerts of their sections: one condition each, on values that are there to be compared."""
+"""Declares the section of an alert, and makes alerts on values that are there to be compared."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from exporter.alert import Alert, Level, Rise
-from exporter.config.amounts import Amount
-from exporter.config.nodes import below
-from exporter.config.notes import Given, Notes, either
-from exporter.config.schema import AlertSection
+from exporter.config import words
+from exporter.config.kinds import Key, Kind, Values, mismatch, section, whole
+from exporter.config.report import Report
 from exporter.language import durations, templates
 from exporter.language.suggest import did_you_mean
-from exporter.model import Labels, Query
+from exporter.language.tree import Path
+from exporter.model import Json, Query
 
 _CONDITIONS: Final = ("rises_by", "above", "below")
-_ANY: Final = "rises_by, above or below"
+_SHARE: Final = r"([0-9]{1,6}(?:\.[0-9]{1,6})?) ?%"
+_MOST: Final = 10**15
+"""Whole numbers up to here are exact wherever Prometheus and Grafana calculate."""
 
 
-def alert(
-    given: Given[AlertSection], query: Query, queries: Mapping[str, Query], notes: Notes
+class _Amount(NamedTuple):
+    """A number; of a share, 0.05 stands for 5 %."""
+
+    value: float
+    share: bool
+
+
+def _read_amount(data: Json, path: Path, report: Report) -> _Amount | None:
+    if isinstance(data, int | float) and not isinstance(data, bool):
+        if 0 <= data <= _MOST:
+            return _Amount(float(data), share=False)
+        report.error(path, f"out of range (write at {'least 0' if data < 0 else f'most {_MOST}'})")
+    elif isinstance(data, str) and (match := re.fullmatch(_SHARE, data)):
+        return _Amount(float(match[1]) / 100, share=True)
+    else:
+        mismatch(data, path, _AMOUNT.expected, report)
+    return None
+
+
+_AMOUNT: Final = Kind(
+    "a number such as 100, or a share such as 5%",
+    _read_amount,
+    {
+        "oneOf": [
+            {"type": "number", "minimum": 0, "maximum": _MOST},
+            {"type": "string", "pattern": f"^{_SHARE}$"},
+        ]
+    },
+)
+
+ALERT: Final = section(
+    "a mapping such as {rises_by: 1, within: 10m}",
+    {
+        "rises_by": Key(
+            whole(1, 10**12), "Fires when the count rose by at least this much; goes with within."
+        ),
+        "within": Key(words.duration("1s", "1w"), "The time in which it rose."),
+        "above": Key(_AMOUNT, "Fires while the value is above this; 5% goes with of."),
+        "below": Key(_AMOUNT, "Fires while the value is below this; 5% goes with of."),
+        "of": Key(words.QUERY_NAME, "The query whose share above or below is about."),
+        "for": Key(words.duration("0s", "30d"), "How long it must hold before it fires.", "0s"),
+        "severity": Key(words.SEVERITY, "The alert's label severity.", Alert(Rise(1, 1.0)).severity),
+        "summary": Key(words.TEMPLATE, "What a person reads first; names bot, query and value if left out."),
+        "runbook_url": Key(words.LINK, "Where a person reads on; the project's own runbook if left out."),
+    },
+)
+
+
+def make(
+    values: Values, path: Path, query: Query, queries: Mapping[str, Query], report: Report
 ) -> Alert | None:
-    """Return the alert of a query; `queries` are all of them.
-
-    What is wrong goes to `notes`, and then the alert may be None.
-    """
-    section = given.value
-    if not all(notes.clean(below(given.path, key)) for key in _CONDITIONS):
+    """Return the alert of a query, or None once its condition is reported; `queries` are all of them."""
+    if not all(report.clean((*path, key)) for key in _CONDITIONS):
         return None
-    when = _when(given, query, notes)
+    when = _when(values, path, query, report)
     if when is None:
         return None
-    if isinstance(when, Level) and section.of:
-        _check_whole(section.of, query, queries, notes)
-    unsaid = Alert(when)
-    return Alert(
-        when=when,
-        lasting=either(section.for_, unsaid.lasting),
-        severity=either(section.severity, unsaid.severity),
-        summary=either(section.summary, unsaid.summary),
-        runbook_url=either(section.runbook_url, None),
-    )
+    if isinstance(when, Level) and when.of is not None:
+        _check_whole((*path, "of"), query, when.of, queries, report)
+    keys = {"lasting": "for", "severity": "severity", "summary": "summary", "runbook_url": "runbook_url"}
+    return Alert(when, **{name: values[key] for name, key in keys.items() if key in values})
 
 
-def check_labels(given: Given[AlertSection], known: frozenset[str], notes: Notes) -> None:
-    """Note every label in an alert's text that none of its series has."""
-    if summary := given.value.summary:
-        for name in sorted(templates.labels(summary.value) - known):
-            advice = did_you_mean(name, known) or f"known are {', '.join(sorted(known))}"
-            notes.warning(summary.place, summary.path, f'the exporter sets no label "{name}"', advice)
+def check_labels(values: Values, path: Path, known: frozenset[str], report: Report) -> None:
+    """Report every label in an alert's text that none of its series has."""
+    for name in sorted(templates.labels(values.get("summary", ())) - known):
+        advice = did_you_mean(name, known) or f"known are {', '.join(sorted(known))}"
+        report.warning((*path, "summary"), f'the exporter sets no label "{name}"', advice)
 
 
-def _when(given: Given[AlertSection], query: Query, notes: Notes) -> Rise | Level | None:
-    section = given.value
-    conditions = [each for each in (section.rises_by, section.above, section.below) if each is not None]
+def _when(values: Values, path: Path, query: Query, report: Report) -> Rise | Level | None:
+    conditions = [key for key in _CONDITIONS if key in values]
     if not conditions:
-        notes.error(given.place, given.path, "an alert without a condition", f"write {_ANY}")
+        report.error(path, "an alert without a condition", "write rises_by, above or below")
         return None
-    for more in conditions[1:]:
-        notes.error(more.place, more.path, "a second condition", "keep one of them")
-    if section.rises_by:
-        return _rise(section.rises_by, section, query, notes)
-    if section.within:
-        notes.error(section.within.place, section.within.path, "without rises_by", "the two go together")
-    if section.above:
-        return _level("above", section.above, section.of, notes)
-    return _level("below", section.below, section.of, notes) if section.below else None
+    for key in conditions[1:]:
+        report.error((*path, key), "a second condition", "keep one of them")
+    if "rises_by" in values:
+        return _rise(values, path, query, report)
+    if "within" in values:
+        report.error((*path, "within"), "without rises_by", "the two go together")
+    return _level("above" if "above" in values else "below", values, path, report)
 
 
-def _rise(by: Given[int], section: AlertSection, query: Query, notes: Notes) -> Rise | None:
-    if section.of:
-        notes.error(section.of.place, section.of.path, "without above or below", "a rise has no share")
-    within = section.within
+def _rise(values: Values, path: Path, query: Query, report: Report) -> Rise | None:
+    if "of" in values:
+        report.error((*path, "of"), "without above or below", "a rise has no share")
+    within = values.get("within")
     if within is None:
-        notes.error(
-            by.place, by.path, "without within", "write the time in which it rose, such as within: 10m"
-        )
+        advice = "write the time in which it rose, such as within: 10m"
+        report.error((*path, "rises_by"), "without within", advice)
         return None
-    if within.value < 2 * query.every:
+    if within < 2 * query.every:
         what = f"the query is asked only every {durations.write(query.every)}"
-        notes.warning(within.place, within.path, what, "write two of its intervals or more")
-    return Rise(by.value, within.value)
+        report.warning((*path, "within"), what, "write two of its intervals or more")
+    return Rise(values["rises_by"], within)
 
 
-def _level(
-    side: Literal["above", "below"], amount: Given[Amount], of: Given[str] | None, notes: Notes
-) -> Level:
-    if amount.value.share and of is None:
-        notes.error(amount.place, amount.path, "a share without `of`", "name the query whose share it is")
-    if of is not None and not amount.value.share:
-        notes.error(amount.place, amount.path, "a number with `of`", "write a share such as 5%")
-    if side == "below" and amount.value.value == 0:
-        notes.error(amount.place, amount.path, "nothing is below 0", "write at least 1")
-    return Level(side, amount.value.value, either(of, None))
+def _level(side: Literal["above", "below"], values: Values, path: Path, report: Report) -> Level:
+    amount: _Amount = values[side]
+    of: str | None = values.get("of")
+    here = (*path, side)
+    if amount.share and of is None:
+        report.error(here, "a share without `of`", "name the query whose share it is")
+    if of is not None and not amount.share:
+        report.error(here, "a number with `of`", "write a share such as 5%")
+    if side == "below" and amount.value == 0:
+        report.error(here, "nothing is below 0", "write at least 1")
+    return Level(side, amount.value, of)
 
 
-def _check_whole(of: Given[str], query: Query, queries: Mapping[str, Query], notes: Notes) -> None:
-    """Note why a query is no share of the one that `of` names: each series needs one to be divided by."""
-    whole = queries.get(of.value)
+def _check_whole(path: Path, query: Query, name: str, queries: Mapping[str, Query], report: Report) -> None:
+    """Report why a query is no share of another: each series needs one to be divided by."""
+    whole = queries.get(name)
     if whole is None:
-        advice = did_you_mean(of.value, queries) or f"known are {', '.join(queries)}"
-        notes.error(of.place, of.path, f'no query has the name "{of.value}"', advice)
+        advice = did_you_mean(name, queries) or f"known are {', '.join(queries)}"
+        report.error(path, f'no query has the name "{name}"', advice)
     elif whole.name == query.name:
-        notes.error(of.place, of.path, "the query itself", "name the one that counts all")
-    elif bots := [name for name in query.bots if name not in whole.bots]:
-        what = f'"{of.value}" does not ask the bot "{bots[0]}"'
-        notes.error(of.place, of.path, what, "let both queries ask the same bots")
-    elif names := [name for name in whole.label_names if name not in query.label_names]:
-        what = f'"{of.value}" has the label "{names[0]}", and "{query.name}" has not'
-        notes.error(of.place, of.path, what, "name a query without it")
+        report.error(path, "the query itself", "name the one that counts all")
+    elif bots := [bot for bot in query.bots if bot not in whole.bots]:
+        report.error(path, f'"{name}" does not ask the bot "{bots[0]}"', "let both queries ask the same bots")
+    elif names := [label for label in whole.label_names if label not in query.label_names]:
+        what = f'"{name}" has the label "{names[0]}", and "{query.name}" has not'
+        report.error(path, what, "name a query without it")
     else:
         known = {variant.labels for variant in whole.variants}
-        for variant in query.variants if whole.variants else ():
-            shared = tuple(pair for pair in variant.labels if pair[0] in whole.label_names)
-            if shared not in known:
-                _tell_missing(of, shared, notes)
-                return
-
-
-def _tell_missing(of: Given[str], labels: Labels, notes: Notes) -> None:
-    values = ", ".join(f'{name}="{value}"' for name, value in labels)
-    notes.error(of.place, of.path, f'"{of.value}" has no series with {values}', "give both the same values")
+        shared = (
+            tuple(pair for pair in variant.labels if pair[0] in whole.label_names)
+            for variant in (query.variants if known else ())
+        )
+        if missing := next((labels for labels in shared if labels not in known), None):
+            values = ", ".join(f'{label}="{value}"' for label, value in missing)
+            report.error(path, f'"{name}" has no series with {values}', "give both the same values")

@@ -1,58 +1,113 @@
-"""Makes bots of their sections: names once, keys of `api` inherited, ids and tokens found."""
+"""Declares the sections of the API and of bots, and makes bots of them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
-from typing import Any
+from typing import Final
 
-from exporter.config.notes import Given, Notes, either, once
-from exporter.config.outside import UNKNOWN_ID, Outside
-from exporter.config.schema import ApiSection, BotSection
-from exporter.model import Api, Bot
+from exporter.config import references, words
+from exporter.config.kinds import Key, Schema, Values, choice, section, table, text, whole
+from exporter.config.references import UNKNOWN_ID, Lookup
+from exporter.config.report import Report, check_unique
+from exporter.language import durations, rates
+from exporter.language.labels import NAME, label_name_problem
+from exporter.language.tree import Path
+from exporter.model import DATE_FORMATS, Api, Bot, TokenSource
+
+LABEL_NAMES: Final[Schema] = {
+    "pattern": f"^{NAME.pattern}$",
+    "not": {"pattern": "^__|^(bot|le|quantile|job|instance)$"},
+}
+EMPTY_LABEL: Final = "an empty label value, which Prometheus takes for no label"
+
+_API: Final = Api()
 
 
-def bots(
-    sections: Sequence[Given[BotSection]], shared: ApiSection, outside: Outside, notes: Notes
-) -> tuple[Bot, ...]:
-    """Return a bot for each section; what is wrong with them goes to `notes`."""
-    once([section.value.name for section in sections], notes)
-    if shared.ca_file:
-        outside.ca_file(shared.ca_file)
-    made = tuple(_bot(section.value, shared, outside) for section in sections)
-    _warn_of_twins(sections, made, notes)
-    return made
+def check_label_name(name: str) -> None:
+    """Accept a name for a label; raise ValueError, with advice, for any other."""
+    if problem := label_name_problem(name):
+        raise ValueError(problem)
 
 
-def _bot(section: BotSection, shared: ApiSection, outside: Outside) -> Bot:
-    own = either(section.api, ApiSection())
-    if own.ca_file:
-        outside.ca_file(own.ca_file)
+def _parse_label_value(value: str) -> str:
+    if not value:
+        raise ValueError(f"{EMPTY_LABEL} (write a text, or leave the label out)")
+    return value
+
+
+API: Final = section(
+    "a mapping such as {rate: 2/s}",
+    {
+        "url": Key(words.URL, "Where the API is.", _API.url),
+        "timeout": Key(
+            words.duration("100ms", "1h"),
+            "How long one request may take, from connecting to the last byte.",
+            durations.write(_API.timeout),
+        ),
+        "concurrency": Key(whole(1, 256), "Requests in flight at once, per bot.", _API.concurrency),
+        "rate": Key(
+            words.RATE, "Requests per bot: 10/s, 30/m, 500/h; none lifts the limit.", rates.write(_API.rate)
+        ),
+        "retries": Key(whole(0, 10), "Further attempts of one request, with growing waits.", _API.retries),
+        "dates": Key(choice((*DATE_FORMATS, "auto")), "How a {$date: …} is written on the wire.", _API.dates),
+        "ca_file": Key(
+            words.FILE, "Certificates of a private authority, in PEM; relative to this file's folder."
+        ),
+    },
+)
+
+LABELS: Final = table(
+    "a mapping such as {team: care}",
+    check_label_name,
+    LABEL_NAMES,
+    text("text, in quotes where it looks like something else", _parse_label_value, minLength=1),
+)
+
+BOT: Final = section(
+    "a bot with name, id and token",
+    {
+        "name": Key(words.BOT_NAME, "The label bot on every series.", required=True),
+        "id": Key(references.BOT_ID, "The bot's id, from its Settings on NativeChat.", required=True),
+        "token": Key(
+            references.TOKEN, "Where the bot's token is; it never stands in this file.", required=True
+        ),
+        "labels": Key(LABELS, "Labels on every series of this bot."),
+        "api": Key(API, "Overrides keys of the section api for this bot."),
+    },
+)
+
+
+def make(sections: Sequence[Values | None], shared: Values, lookup: Lookup) -> tuple[Bot, ...]:
+    """Return a bot for each section of `bots`, and report what is wrong with them.
+
+    A bot whose name is missing or wrong has an empty one. `shared` is the section `api`.
+    """
+    report = lookup.report
+    given = [each or {} for each in sections]
+    check_unique(((("bots", index, "name"), each.get("name")) for index, each in enumerate(given)), report)
+    if "ca_file" in shared:
+        shared = {**shared, "ca_file": lookup.ca_file(shared["ca_file"], ("api", "ca_file"))}
+    bots = tuple(_bot(each, ("bots", index), shared, lookup) for index, each in enumerate(given))
+    _warn_of_twins(bots, report)
+    return bots
+
+
+def _bot(values: Values, path: Path, shared: Values, lookup: Lookup) -> Bot:
+    own = values.get("api", {})
+    if "ca_file" in own:
+        own = {**own, "ca_file": lookup.ca_file(own["ca_file"], (*path, "api", "ca_file"))}
     return Bot(
-        name=section.name.value,
-        id=outside.bot_id(section.id),
-        token=outside.token(section.token),
-        labels=either(section.labels, ()),
-        api=_api(shared, own, outside),
+        name=values.get("name", ""),
+        id=lookup.bot_id(values["id"], (*path, "id")) if "id" in values else UNKNOWN_ID,
+        token=lookup.token(values["token"], (*path, "token")) if "token" in values else TokenSource(),
+        labels=tuple(sorted((name, value) for name, value in values.get("labels", {}).items() if value)),
+        api=Api(**{**shared, **own}),
     )
 
 
-def _api(shared: ApiSection, own: ApiSection, outside: Outside) -> Api:
-    given: dict[str, Any] = {
-        key.name: value.value
-        for section in (shared, own)
-        for key in fields(ApiSection)
-        if (value := getattr(section, key.name)) is not None
-    }
-    api = Api(**given)
-    return replace(api, ca_file=api.ca_file and outside.folder / api.ca_file)
-
-
-def _warn_of_twins(sections: Sequence[Given[BotSection]], made: Sequence[Bot], notes: Notes) -> None:
+def _warn_of_twins(bots: Sequence[Bot], report: Report) -> None:
     first: dict[tuple[str, str], Bot] = {}
-    for section, bot in zip(sections, made, strict=True):
+    for index, bot in enumerate(bots):
         twin = first.setdefault((bot.api.url, bot.id), bot)
-        known = bot.id != UNKNOWN_ID and notes.clean(section.value.id.path)
-        if known and twin is not bot:
-            given = section.value.id
-            notes.warning(given.place, given.path, f'the same bot as "{twin.name}"', "ask each bot once")
+        if twin is not bot and bot.id != UNKNOWN_ID:
+            report.warning(("bots", index, "id"), f'the same bot as "{twin.name}"', "ask each bot once")

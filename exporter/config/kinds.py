@@ -1,186 +1,177 @@
-"""The kinds of values in a configuration: each reads itself, and describes itself as JSON Schema."""
+"""The kinds of values in a configuration: each is checked by a plain function, and has a JSON Schema."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import field, fields
-from keyword import iskeyword
-from types import MappingProxyType
-from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
+from collections.abc import Callable, Mapping
+from types import NoneType
+from typing import Any, Final, NamedTuple, TypeAlias
 
-from exporter.config import nodes
-from exporter.config.nodes import Node, Refused, Scalar, below
-from exporter.config.notes import Given, Notes
+from exporter.config.report import Report
 from exporter.language.suggest import did_you_mean
+from exporter.language.tree import Path
 from exporter.model import Json
 
-T = TypeVar("T")
+Schema: TypeAlias = dict[str, Json]
 
-Schema = dict[str, Json]
+Values: TypeAlias = dict[str, Any]
+"""What was read of a section: a key that is absent or wrong is not in it."""
 
-_KEY: Final = "key"
-
-
-class Kind(Protocol[T]):
-    """A kind of value."""
-
-    @property
-    def expected(self) -> str:
-        """What a person is told to write."""
-
-    def read(self, node: Node, path: str, notes: Notes) -> Given[T] | None:
-        """Return the value of a node at `path`, or None once its problems are noted."""
-
-    def schema(self) -> Schema:
-        """Describe the kind as JSON Schema."""
+_NAMES: Final = {
+    NoneType: "nothing",
+    bool: "true or false",
+    str: "text",
+    int: "a number",
+    float: "a decimal number",
+    list: "a list",
+    dict: "a mapping",
+}
 
 
-def mismatch(node: Node, path: str, expected: str, notes: Notes) -> None:
-    """Note that something else stands where `expected` belongs, without repeating it."""
-    if not isinstance(node, Refused):
-        notes.error(node.place, path, f"expected {expected}, found {nodes.kind(node)}")
+class Kind(NamedTuple):
+    """A kind of value.
 
-
-class Words(NamedTuple, Generic[T]):
-    """A text in a small language: `parse` raises ValueError, `doubt` returns a warning and its advice."""
+    `expected` is what a person should write. `read` takes plain data, its path and the report; it returns
+    the value that the data mean, or None once it has reported what is wrong.
+    """
 
     expected: str
-    parse: Callable[[str], T]
-    doubt: Callable[[T], tuple[str, str] | None] = lambda _: None
-    details: Mapping[str, Json] = MappingProxyType({})
-
-    def read(self, node: Node, path: str, notes: Notes) -> Given[T] | None:
-        match node:
-            case Scalar(place, str() as text):
-                try:
-                    value = self.parse(text)
-                except ValueError as exc:
-                    notes.error(place, path, str(exc))
-                    return None
-                if doubt := self.doubt(value):
-                    notes.warning(place, path, *doubt)
-                return Given(value, place, path)
-            case _:
-                mismatch(node, path, self.expected, notes)
-                return None
-
-    def schema(self) -> Schema:
-        return {"type": "string", **self.details}
+    read: Callable[[Json, Path, Report], Any]
+    schema: Schema
 
 
-class Whole(NamedTuple):
-    """A whole number from `least` to `most`."""
+def mismatch(data: Json, path: Path, expected: str, report: Report) -> None:
+    """Report that data are of another kind than expected, without repeating them: they may be a token."""
+    report.error(path, f"expected {expected}, found {_NAMES[type(data)]}")
 
-    least: int
-    most: int
 
-    @property
-    def expected(self) -> str:
-        return f"a whole number from {self.least} to {self.most}"
+def text(expected: str, parse: Callable[[str], object], **schema: Json) -> Kind:
+    """Describe a text in a small language, of which `parse` raises ValueError with what is wrong."""
 
-    def read(self, node: Node, path: str, notes: Notes) -> Given[int] | None:
-        match node:
-            case Scalar(place, int() as value) if not isinstance(value, bool):
-                if self.least <= value <= self.most:
-                    return Given(value, place, path)
-                side = f"at least {self.least}" if value < self.least else f"at most {self.most}"
-                notes.error(place, path, f"out of range (write {side})")
-            case _:
-                mismatch(node, path, self.expected, notes)
+    def read(data: Json, path: Path, report: Report) -> object:
+        if not isinstance(data, str):
+            mismatch(data, path, expected, report)
+            return None
+        try:
+            return parse(data)
+        except ValueError as exc:
+            report.error(path, str(exc))
+            return None
+
+    return Kind(expected, read, {"type": "string", **schema})
+
+
+def one_of(options: tuple[str, ...]) -> Callable[[str], str]:
+    """Make the parser of one of a few words."""
+
+    def parse(word: str) -> str:
+        if word not in options:
+            advice = did_you_mean(word, options) or f"write {' or '.join(options)}"
+            raise ValueError(f'"{word}" is none of {", ".join(options)} ({advice})')
+        return word
+
+    return parse
+
+
+def choice(options: tuple[str, ...]) -> Kind:
+    """Describe one of a few words."""
+    return text(f"one of {', '.join(options)}", one_of(options), enum=list(options))
+
+
+def whole(least: int, most: int) -> Kind:
+    """Describe a whole number within bounds."""
+    expected = f"a whole number from {least} to {most}"
+
+    def read(data: Json, path: Path, report: Report) -> int | None:
+        if not isinstance(data, int) or isinstance(data, bool):
+            mismatch(data, path, expected, report)
+        elif least <= data <= most:
+            return data
+        else:
+            report.error(
+                path, f"out of range (write at {f'least {least}' if data < least else f'most {most}'})"
+            )
         return None
 
-    def schema(self) -> Schema:
-        return {"type": "integer", "minimum": self.least, "maximum": self.most}
+    return Kind(expected, read, {"type": "integer", "minimum": least, "maximum": most})
 
 
-class ListOf(NamedTuple, Generic[T]):
-    """A list of one or more values; those that are wrong are left out once noted."""
+def list_of(item: Kind, expected: str) -> Kind:
+    """Describe a list of one or more values; None stands in for each that is wrong."""
 
-    item: Kind[T]
-    expected: str
-
-    def read(self, node: Node, path: str, notes: Notes) -> Given[tuple[Given[T], ...]] | None:
-        if not isinstance(node, nodes.Sequence):
-            mismatch(node, path, self.expected, notes)
+    def read(data: Json, path: Path, report: Report) -> list[Any] | None:
+        if not isinstance(data, list):
+            mismatch(data, path, expected, report)
             return None
-        if not node.items:
-            notes.error(node.place, path, "an empty list", f"write {self.expected}")
-        read = (self.item.read(item, below(path, index), notes) for index, item in enumerate(node.items))
-        return Given(tuple(given for given in read if given is not None), node.place, path)
+        if not data:
+            report.error(path, "an empty list", f"write {expected}")
+        return [item.read(each, (*path, index), report) for index, each in enumerate(data)]
 
-    def schema(self) -> Schema:
-        return {"type": "array", "minItems": 1, "items": self.item.schema()}
+    return Kind(expected, read, {"type": "array", "minItems": 1, "items": item.schema})
 
 
-class Key(NamedTuple, Generic[T]):
-    """One key of a section; `blank` stands in where a required one is missing, so that reading can go on."""
+def table(expected: str, check_key: Callable[[str], object], key: Schema, value: Kind) -> Kind:
+    """Describe a mapping with free keys; a wrong key stays, and None stands in for each value that is wrong.
 
-    kind: Kind[T]
+    `check_key` raises ValueError with what is wrong with a key.
+    """
+
+    def read(data: Json, path: Path, report: Report) -> dict[str, Any] | None:
+        if not isinstance(data, dict):
+            mismatch(data, path, expected, report)
+            return None
+        for name in data:
+            try:
+                check_key(name)
+            except ValueError as exc:
+                report.error((*path, name), str(exc), at_key=True)
+        return {name: value.read(each, (*path, name), report) for name, each in data.items()}
+
+    return Kind(
+        expected, read, {"type": "object", "propertyNames": key, "additionalProperties": value.schema}
+    )
+
+
+class Key(NamedTuple):
+    """One key of a section; `default` is what its absence means, as a person would write it."""
+
+    kind: Kind
     about: str
     default: Json = None
     required: bool = False
-    blank: T | None = None
-
-    def schema(self) -> Schema:
-        default: Schema = {} if self.default is None else {"default": self.default}
-        return {**self.kind.schema(), "description": self.about, **default}
 
 
-def required(kind: Kind[T], about: str, *, blank: T) -> Given[T]:
-    """Declare a key of a section that must be there."""
-    declared: Given[T] = field(metadata={_KEY: Key(kind, about, required=True, blank=blank)})
-    return declared
+def section(expected: str, keys: Mapping[str, Key]) -> Kind:
+    """Describe a mapping with known keys, of which Values are read."""
 
-
-def optional(kind: Kind[T], about: str, *, default: Json = None) -> Given[T] | None:
-    """Declare a key of a section that may be left out; `default` is what its absence means, as written."""
-    declared: Given[T] | None = field(default=None, metadata={_KEY: Key(kind, about, default)})
-    return declared
-
-
-class Section(NamedTuple, Generic[T]):
-    """A mapping with known keys: the fields of a dataclass, each declared by `required` or `optional`.
-
-    What is wrong or missing is noted, and a `blank` or None stands in for it. A field has a `_` behind it
-    where its key is a word of Python.
-    """
-
-    shape: type[T]
-    expected: str
-
-    def keys(self) -> dict[str, Key[Any]]:
-        """Return the keys by name, in the order of their declaration."""
-        declared: Iterable[Any] = fields(self.shape)  # type: ignore[arg-type]
-        return {each.name.rstrip("_"): each.metadata[_KEY] for each in declared}
-
-    def read(self, node: Node, path: str, notes: Notes) -> Given[T] | None:
-        if not isinstance(node, nodes.Mapping):
-            mismatch(node, path, self.expected, notes)
+    def read(data: Json, path: Path, report: Report) -> Values | None:
+        if not isinstance(data, dict):
+            mismatch(data, path, expected, report)
             return None
-        keys = self.keys()
-        found = {name: self._absent(name, key, node, path) for name, key in keys.items()}
-        for entry in node.entries:
-            here = below(path, entry.key)
-            if entry.key in keys:
-                found[entry.key] = keys[entry.key].kind.read(entry.value, here, notes) or found[entry.key]
-            else:
-                advice = did_you_mean(entry.key, keys) or f"known here: {', '.join(keys)}"
-                notes.error(entry.key_place, here, "unknown key", advice)
-        present = {entry.key for entry in node.entries}
+        values: Values = {}
+        for name, each in data.items():
+            here = (*path, name)
+            if name not in keys:
+                advice = did_you_mean(name, keys) or f"known here: {', '.join(keys)}"
+                report.error(here, "unknown key", advice, at_key=True)
+                continue
+            value = keys[name].kind.read(each, here, report)
+            # None is a value too: a rate of `none`.
+            if value is not None or report.clean(here):
+                values[name] = value
         for name, key in keys.items():
-            if key.required and name not in present and node.whole:
-                notes.error(node.place, below(path, name), "missing", f"write {key.kind.expected}")
-        values = {f"{name}_" if iskeyword(name) else name: given for name, given in found.items()}
-        return Given(self.shape(**values), node.place, path)
+            if key.required and name not in data and path not in report.partial:
+                report.error((*path, name), "missing", f"write {key.kind.expected}")
+        return values
 
-    def _absent(self, name: str, key: Key[Any], node: nodes.Mapping, path: str) -> Given[Any] | None:
-        return Given(key.blank, node.place, below(path, name)) if key.required else None
+    properties: Schema = {name: _key_schema(key) for name, key in keys.items()}
+    required: list[Json] = [name for name, key in keys.items() if key.required]
+    return Kind(
+        expected,
+        read,
+        {"type": "object", "properties": properties, "required": required, "additionalProperties": False},
+    )
 
-    def schema(self) -> Schema:
-        keys = self.keys()
-        return {
-            "type": "object",
-            "properties": {name: key.schema() for name, key in keys.items()},
-            "required": [name for name, key in keys.items() if key.required],
-            "additionalProperties": False,
-        }
+
+def _key_schema(key: Key) -> Schema:
+    default: Schema = {} if key.default is None else {"default": key.default}
+    return {**key.kind.schema, "description": key.about, **default}

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias
+from typing import NamedTuple
 
-from exporter.config import source
-from exporter.config.bots import bots
-from exporter.config.notes import Notes, either
-from exporter.config.outside import Outside
-from exporter.config.queries import Around, queries
-from exporter.config.schema import CONFIG, ApiSection, ConfigSection, DefaultsSection
+from exporter.config import bots, queries, source
+from exporter.config.kinds import Values
+from exporter.config.references import Lookup, Secrets
+from exporter.config.report import Report
+from exporter.config.schema import CONFIG
 from exporter.errors import ConfigError, Problem
 from exporter.model import Config
-
-Secrets: TypeAlias = Literal["required", "optional"]
-"""Whether ids, tokens and certificates must be there: `optional` makes their absence a warning."""
 
 
 class Loaded(NamedTuple):
@@ -35,45 +31,39 @@ def parse(content: bytes, path: Path, environ: Mapping[str, str], *, secrets: Se
     """Read a configuration from its content; `path` names it in problems and starts relative paths.
 
     Raises ConfigError with every problem. Where secrets are optional, an id that is not there is
-    `outside.UNKNOWN_ID`.
+    `references.UNKNOWN_ID`.
     """
-    document = source.compose(content, str(path))
-    notes = Notes(document.problems)
-    given = CONFIG.read(document.root, "", notes)
-    outside = Outside(path.parent, environ, secrets, notes)
-    config = _config(given.value, outside, notes) if given is not None else None
-    if config is None or not notes.clean(""):
-        raise ConfigError(notes.of("error"))
-    return Loaded(config, notes.of("warning"))
+    data, report = source.compose(content, str(path))
+    values = CONFIG.read(data, (), report)
+    config = None if values is None else _config(values, Lookup(path.parent, environ, secrets, report))
+    if config is None or not report.clean(()):
+        raise ConfigError(report.of("error"))
+    return Loaded(config, report.of("warning"))
 
 
-def _config(section: ConfigSection, outside: Outside, notes: Notes) -> Config:
+def _config(values: Values, lookup: Lookup) -> Config:
+    report = lookup.report
     unsaid = Config(bots=(), queries=())
-    made = bots(section.bots.value, either(section.api, ApiSection()), outside, notes)
-    around = Around(
-        bots=tuple(bot.value for bot in section.bots.value),
-        defaults=either(section.defaults, DefaultsSection()),
-        max_series=either(section.max_series, unsaid.max_series),
-    )
-    _check_sharding(section, notes)
-    return Config(
+    made = bots.make(values.get("bots", ()), values.get("api", {}), lookup)
+    around = queries.Around(made, values.get("defaults", {}), values.get("max_series", unsaid.max_series))
+    config = Config(
         bots=made,
-        queries=queries(section.queries.value, around, notes),
-        zone=either(section.timezone, unsaid.zone),
+        queries=queries.make(values.get("queries", ()), around, report),
+        zone=values.get("timezone", unsaid.zone),
         max_series=around.max_series,
-        workers=either(section.workers, unsaid.workers),
-        shard_by=either(section.shard_by, unsaid.shard_by),
+        workers=values.get("workers", unsaid.workers),
+        shard_by=values.get("shard_by", unsaid.shard_by),
     )
+    if config.shard_by == "query":
+        _check_shares(values.get("queries", ()), report)
+    return config
 
 
-def _check_sharding(section: ConfigSection, notes: Notes) -> None:
-    """Refuse an alert that would never fire: its two queries are on two targets of Prometheus."""
-    if either(section.shard_by, "bot") == "bot":
-        return
-    for query in section.queries.value:
-        whole = query.value.alert.value.of if query.value.alert else None
-        if whole is not None:
-            what = (
-                f'with `shard_by: query`, "{whole.value}" may be on another shard, and no share of it is told'
-            )
-            notes.error(whole.place, whole.path, what, "write `shard_by: bot`, or an alert without `of`")
+def _check_shares(sections: list[Values | None], report: Report) -> None:
+    """Report an alert that would never fire: its two queries are on two targets of Prometheus."""
+    for index, query in enumerate(sections):
+        of = ((query or {}).get("alert") or {}).get("of")
+        if of is not None:
+            what = f'with `shard_by: query`, "{of}" may be on another shard, and no share of it is told'
+            advice = "write `shard_by: bot`, or an alert without `of`"
+            report.error(("queries", index, "alert", "of"), what, advice)

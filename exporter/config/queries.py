@@ -1,4 +1,4 @@
-"""Makes queries of their sections: names once, times and bots in order, each variant's predicate sound."""
+"""Declares the section of a query, and makes queries of such sections, the bots and the defaults."""
 
 from __future__ import annotations
 
@@ -6,131 +6,155 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from exporter.config.alerts import alert, check_labels
-from exporter.config.notes import Given, Notes, either, once
-from exporter.config.schema import DEFAULT_EVERY, BotSection, DefaultsSection, QuerySection
-from exporter.config.variants import inspect, variants
+from exporter.config import alerts, words
+from exporter.config.kinds import Key, Values, choice, list_of, section
+from exporter.config.report import Report, check_unique
+from exporter.config.variants import LABELS, PREDICATE, inspect, variants
 from exporter.language import durations, labels
 from exporter.language.suggest import did_you_mean
-from exporter.model import Query
+from exporter.language.tree import Path
+from exporter.model import COLLECTIONS, Bot, Query
 
 _DAY: Final = 86_400.0
+_EVERY: Final = 60.0
 _STALE_RUNS: Final = 5
+_INTERVAL: Final = words.duration("1s", "1y")
+_AGE: Final = words.duration("1ms", "10y")
+
+DEFAULTS: Final = section(
+    "a mapping such as {every: 1m}",
+    {
+        "every": Key(_INTERVAL, "How often a query is asked.", durations.write(_EVERY)),
+        "stale_after": Key(
+            _AGE, "How long the last good value is shown; five times the query's every if left out."
+        ),
+    },
+)
+
+QUERY: Final = section(
+    "a query with name and collection",
+    {
+        "name": Key(words.QUERY_NAME, "The metric is nativechat_ and this name.", required=True),
+        "help": Key(words.SENTENCE, "The metric's HELP."),
+        "collection": Key(choice(COLLECTIONS), "What is counted.", required=True),
+        "query": Key(PREDICATE, "A MongoDB predicate, as the API takes it; all are counted if left out."),
+        "labels": Key(
+            LABELS, "Labels: a list of values for a placeholder, or a mapping from values to predicates."
+        ),
+        "every": Key(_INTERVAL, "How often it is asked; see defaults."),
+        "at": Key(words.TIME, "Time of day it is asked, with every in whole days."),
+        "stale_after": Key(_AGE, "How long its last good value is shown; see defaults."),
+        "bots": Key(
+            list_of(words.BOT_NAME, "a list of bots' names"),
+            "The bots it is asked of; every bot if left out.",
+        ),
+        "alert": Key(
+            alerts.ALERT, "When its values call for a person; for the commands rules and dashboard."
+        ),
+    },
+)
 
 
 class Around(NamedTuple):
     """What a query depends on outside its own section."""
 
-    bots: tuple[BotSection, ...]
-    defaults: DefaultsSection
+    bots: tuple[Bot, ...]
+    defaults: Values
     max_series: int
 
 
-def queries(sections: Sequence[Given[QuerySection]], around: Around, notes: Notes) -> tuple[Query, ...]:
-    """Return a query for each section; what is wrong with them goes to `notes`."""
-    once([section.value.name for section in sections], notes)
-    made = _with_alerts(sections, tuple(_query(each, around, notes) for each in sections), around, notes)
-    asked = {name for query in made for name in query.bots}
-    for bot in around.bots:
-        if bot.name.value and bot.name.value not in asked:
-            advice = "add it to a query's `bots`, or take it out"
-            notes.warning(bot.name.place, bot.name.path, "no query asks this bot", advice)
-    return made
-
-
-def _with_alerts(
-    sections: Sequence[Given[QuerySection]], made: tuple[Query, ...], around: Around, notes: Notes
-) -> tuple[Query, ...]:
-    """Return the queries with their alerts, which may be about the share of another query."""
+def make(sections: Sequence[Values | None], around: Around, report: Report) -> tuple[Query, ...]:
+    """Return a query for each section of `queries`, and report what is wrong with them."""
+    given = [(each, ("queries", index)) for index, each in enumerate(sections) if each is not None]
+    check_unique((((*path, "name"), values.get("name")) for values, path in given), report)
+    made = [_query(values, path, around, report) for values, path in given]
     known = {query.name: query for query in made}
-    alerts = []
-    for section, query in zip(sections, made, strict=True):
-        given = section.value.alert
-        alerts.append(alert(given, query, known, notes) if given else None)
-        if given is not None:
-            check_labels(given, _labels(query, around.bots), notes)
-    return tuple(replace(query, alert=each) for query, each in zip(made, alerts, strict=True))
+    for index, (values, path) in enumerate(given):
+        if "alert" in values:
+            here = (*path, "alert")
+            alert = alerts.make(values["alert"], here, made[index], known, report)
+            alerts.check_labels(values["alert"], here, _labels(made[index], around.bots), report)
+            made[index] = replace(made[index], alert=alert)
+    asked = {name for query in made for name in query.bots}
+    for index, bot in enumerate(around.bots):
+        if bot.name and bot.name not in asked:
+            advice = "add it to a query's `bots`, or take it out"
+            report.warning(("bots", index, "name"), "no query asks this bot", advice)
+    return tuple(made)
 
 
-def _labels(query: Query, bots: Sequence[BotSection]) -> frozenset[str]:
+def _labels(query: Query, bots: Sequence[Bot]) -> frozenset[str]:
     """Return the names of all labels that the query's series may have."""
-    of_bots = {name for bot in bots if bot.name.value in query.bots for name, _ in either(bot.labels, ())}
+    of_bots = {name for bot in bots if bot.name in query.bots for name, _ in bot.labels}
     return frozenset({"bot", "job", "instance", *of_bots, *query.label_names})
 
 
-def _query(given: Given[QuerySection], around: Around, notes: Notes) -> Query:
-    section = given.value
-    every, stale_after = _times(given, around.defaults, notes)
-    bots = _bots(section, around, notes)
-    names = either(section.labels, ())
-    _check_clashes(section, bots, notes)
-    _check_series(section, len(bots), around.max_series, notes)
-    inspect(given, notes)
-    default_help = f"How many {section.collection.value} match the query {section.name.value}."
+def _query(values: Values, path: Path, around: Around, report: Report) -> Query:
+    every, stale_after = _times(values, path, around.defaults, report)
+    bots = _bots(values, path, around, report)
+    names = tuple(values.get("labels", ()))
+    _check_clashes(names, path, bots, report)
+    _check_series(values, path, len(bots), around.max_series, report)
+    inspect(values, path, report)
+    name, collection = values.get("name", ""), values.get("collection", "conversations")
     return Query(
-        name=section.name.value,
-        help=either(section.help, default_help),
-        collection=section.collection.value,
+        name=name,
+        help=values.get("help", f"How many {collection} match the query {name}."),
+        collection=collection,
         every=every,
         stale_after=stale_after,
-        bots=tuple(bot.name.value for bot in bots),
-        at=either(section.at, None),
-        label_names=tuple(label.name for label in names),
-        variants=variants(section) if notes.clean(given.path) else (),
+        bots=tuple(bot.name for bot in bots),
+        at=values.get("at"),
+        label_names=names,
+        variants=variants(values) if report.clean(path) else (),
     )
 
 
-def _times(given: Given[QuerySection], defaults: DefaultsSection, notes: Notes) -> tuple[float, float]:
+def _times(values: Values, path: Path, defaults: Values, report: Report) -> tuple[float, float]:
     """Return `every` and `stale_after` in seconds.
 
-    A default that is shorter than this query's `every` is not for it: its values would be gone for most
-    of each interval, as those of a daily query beside a default of five minutes.
+    A default of `stale_after` that is shorter than this query's `every` is not used: the values of a daily
+    query would be gone for most of the day.
     """
-    section = given.value
-    every = either(section.every or defaults.every, DEFAULT_EVERY)
-    stale = section.stale_after
-    if stale is None and either(defaults.stale_after, 0.0) >= every:
-        stale = defaults.stale_after
-    sure = notes.clean(f"{given.path}.every") and notes.clean("defaults")
-    if section.at and every % _DAY and sure:
-        what = f"`at` with `every` of {durations.write(every)}"
-        notes.error(section.at.place, section.at.path, what, "`at` goes with whole days, such as every: 1d")
-    if stale and stale.value < every and sure:
-        what = (
-            f"its values are gone {durations.write(stale.value)} after a run every {durations.write(every)}"
-        )
-        notes.warning(stale.place, stale.path, what, "write a stale_after longer than every")
-    return every, either(stale, _STALE_RUNS * every)
+    every: float = values.get("every") or defaults.get("every") or _EVERY
+    default: float = defaults.get("stale_after") or 0.0
+    stale: float = values.get("stale_after") or (default if default >= every else _STALE_RUNS * every)
+    if report.clean((*path, "every")) and report.clean(("defaults",)):
+        length = durations.write(every)
+        if "at" in values and every % _DAY:
+            advice = "`at` goes with whole days, such as every: 1d"
+            report.error((*path, "at"), f"`at` with `every` of {length}", advice)
+        if stale < every:
+            what = f"its values are gone {durations.write(stale)} after a run every {length}"
+            report.warning((*path, "stale_after"), what, "write a stale_after longer than every")
+    return every, stale
 
 
-def _bots(section: QuerySection, around: Around, notes: Notes) -> tuple[BotSection, ...]:
+def _bots(values: Values, path: Path, around: Around, report: Report) -> tuple[Bot, ...]:
     """Return the bots a query is asked of, in the order it names them."""
-    if section.bots is None:
+    if "bots" not in values:
         return around.bots
-    known = {bot.name.value: bot for bot in around.bots}
-    once(section.bots.value, notes)
-    for name in section.bots.value:
-        if name.value not in known and known and all(known):
-            advice = did_you_mean(name.value, known) or f"known are {', '.join(known)}"
-            notes.error(name.place, name.path, f'no bot has the name "{name.value}"', advice)
-    names = dict.fromkeys(name.value for name in section.bots.value)
-    return tuple(known[name] for name in names if name in known)
+    known = {bot.name: bot for bot in around.bots}
+    names = [((*path, "bots", index), name) for index, name in enumerate(values["bots"])]
+    check_unique(names, report)
+    for where, name in names:
+        if name is not None and name not in known and known and all(known):
+            advice = did_you_mean(name, known) or f"known are {', '.join(known)}"
+            report.error(where, f'no bot has the name "{name}"', advice)
+    return tuple(known[name] for name in dict.fromkeys(values["bots"]) if name in known)
 
 
-def _check_clashes(section: QuerySection, bots: Sequence[BotSection], notes: Notes) -> None:
-    if section.labels is None:
-        return
-    for label in section.labels.value:
+def _check_clashes(names: Sequence[str], path: Path, bots: Sequence[Bot], report: Report) -> None:
+    for name in names:
         for bot in bots:
-            if any(label.name == name for name, _ in either(bot.labels, ())):
-                what = f'the label "{label.name}" is also on the bot "{bot.name.value}"'
-                notes.error(label.place, label.path, what, "rename one of them")
+            if name in dict(bot.labels):
+                what = f'the label "{name}" is also on the bot "{bot.name}"'
+                report.error((*path, "labels", name), what, "rename one of them", at_key=True)
 
 
-def _check_series(section: QuerySection, bots: int, most: int, notes: Notes) -> None:
-    listed = either(section.labels, ())
-    series = bots * labels.count({label.name: label.values for label in listed})
+def _check_series(values: Values, path: Path, bots: int, most: int, report: Report) -> None:
+    series = bots * labels.count(values.get("labels", {}))
     if series > most:
-        where = section.labels or section.name
         what = f"makes {series:,} series, more than max_series of {most:,}"
-        notes.error(where.place, where.path, what, "fewer label values or bots, or a larger max_series")
+        advice = "fewer label values or bots, or a larger max_series"
+        report.error((*path, "labels" if "labels" in values else "name"), what, advice)

@@ -1,90 +1,125 @@
-"""Says where a bot's id or token comes from, without ever repeating what stands there."""
+"""Reads where a bot's id and token come from, and looks them up; what is written there is never repeated."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeAlias
 
-from exporter.config.kinds import Schema, mismatch
-from exporter.config.nodes import Mapping, Node, Refused, Scalar
-from exporter.config.notes import Given, Notes
+from exporter.config.kinds import Kind, Schema, mismatch
+from exporter.config.report import Report
+from exporter.config.secrets import SecretError, TokenReader
+from exporter.language import tree
+from exporter.model import Json, TokenSource
 
-_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,200}")
-_USUAL_ID: Final = re.compile(r"[0-9a-fA-F]{24}")
-_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+UNKNOWN_ID: Final = "unknown"
+"""Stands for a bot's id that cannot be read where secrets are optional."""
 
+Secrets: TypeAlias = Literal["required", "optional"]
+"""Whether ids, tokens and certificates must be there: `optional` makes their absence a warning."""
 
-class Reference(NamedTuple):
-    """What an id or a token is: written out, in an environment variable, or in a file; exactly one."""
-
-    text: str | None = None
-    env: str | None = None
-    file: Path | None = None
-
-
-def id_problem(text: str) -> str | None:
-    """Return why a text cannot be a bot's id, which stands in a URL's path, or None."""
-    return None if _ID.fullmatch(text) else "not a bot's id: it has letters, digits, - and _ only"
+_ID: Final = r"[A-Za-z0-9_-]{1,200}"
+_USUAL_ID: Final = r"[0-9a-fA-F]{24}"
+_VARIABLE: Final = r"[A-Za-z_][A-Za-z0-9_]*"
 
 
-def id_doubt(text: str) -> str | None:
-    """Return why a text is probably not a bot's id, or None."""
-    return None if _USUAL_ID.fullmatch(text) else "a bot's id usually has 24 hexadecimal digits"
+def _reference(expected: str, *, literal: bool) -> Kind:
+    """Describe {env: NAME} or {file: PATH}, read as a TokenSource; where `literal`, also an id as text."""
 
-
-class ReferenceKind(NamedTuple):
-    """{env: NAME} or {file: PATH}; where `literal`, also the text itself."""
-
-    literal: bool
-    expected: str
-
-    def read(self, node: Node, path: str, notes: Notes) -> Given[Reference] | None:
-        match node:
-            case Mapping(place, (entry,)) if entry.key in ("env", "file"):
-                reference = _referred(entry.key, entry.value)
-                if reference is not None:
-                    return Given(reference, place, path)
-                if not isinstance(entry.value, Refused):
-                    what, advice = _NEEDED[entry.key]
-                    notes.error(entry.value.place, f"{path}.{entry.key}", what, advice)
-            case Mapping(place, whole=whole):
-                if whole:
-                    notes.error(place, path, "not one key, env or file", f"write {self.expected}")
-            case Scalar(place, str() as text) if self.literal:
-                if id_problem(text) is None:
-                    return Given(Reference(text=text), place, path)
-                notes.error(place, path, str(id_problem(text)), "copy it from the bot's Settings")
-            case Scalar(place, str()):
-                notes.error(place, path, "a token does not belong in this file", f"write {self.expected}")
+    def read(data: Json, path: tree.Path, report: Report) -> str | TokenSource | None:
+        match data:
+            case {"env": name, **more} if not more:
+                if isinstance(name, str) and re.fullmatch(_VARIABLE, name):
+                    return TokenSource(env=name)
+                advice = "write the name alone, such as NATIVECHAT_TOKEN"
+                report.error((*path, "env"), "not the name of an environment variable", advice)
+            case {"file": name, **more} if not more:
+                if isinstance(name, str) and name and "\0" not in name:
+                    return TokenSource(file=Path(name))
+                advice = "write one, relative to this file's folder or absolute"
+                report.error((*path, "file"), "not the path of a file", advice)
+            case dict():
+                if path not in report.partial:
+                    report.error(path, "not one key, env or file", f"write {expected}")
+            case str() if literal:
+                return data if _is_id(data, path, report) else None
+            case str():
+                report.error(path, "a token does not belong in this file", f"write {expected}")
             case _:
-                mismatch(node, path, self.expected, notes)
+                mismatch(data, path, expected, report)
         return None
 
-    def schema(self) -> Schema:
-        written: list[Schema] = [{"type": "string", "pattern": f"^{_ID.pattern}$"}] if self.literal else []
-        env: Schema = {"type": "string", "pattern": f"^{_VARIABLE.pattern}$"}
-        return {"oneOf": [*written, _single("env", env), _single("file", {"type": "string", "minLength": 1})]}
+    written: list[Json] = [{"type": "string", "pattern": f"^{_ID}$"}] if literal else []
+    env = _single("env", {"type": "string", "pattern": f"^{_VARIABLE}$"})
+    file = _single("file", {"type": "string", "minLength": 1})
+    return Kind(expected, read, {"oneOf": [*written, env, file]})
 
 
-_NEEDED: Final = {
-    "env": ("not the name of an environment variable", "write the name alone, such as NATIVECHAT_TOKEN"),
-    "file": ("not the path of a file", "write one, relative to this file's folder or absolute"),
-}
-
-BOT_ID: Final = ReferenceKind(literal=True, expected="an id in quotes, {env: NAME} or {file: PATH}")
-TOKEN: Final = ReferenceKind(literal=False, expected="{env: NAME} or {file: PATH}")
-
-
-def _referred(key: str, node: Node) -> Reference | None:
-    match node:
-        case Scalar(_, str() as text) if key == "env" and _VARIABLE.fullmatch(text):
-            return Reference(env=text)
-        case Scalar(_, str() as text) if key == "file" and text and "\0" not in text:
-            return Reference(file=Path(text))
-        case _:
-            return None
+def _is_id(text: str, path: tree.Path, report: Report) -> bool:
+    """Return whether a text can be a bot's id, which is put in a URL's path; report it if not."""
+    if re.fullmatch(_ID, text):
+        return True
+    what = "not a bot's id: it has letters, digits, - and _ only"
+    report.error(path, what, "copy it from the bot's Settings")
+    return False
 
 
 def _single(key: str, value: Schema) -> Schema:
     return {"type": "object", "properties": {key: value}, "required": [key], "additionalProperties": False}
+
+
+BOT_ID: Final = _reference("an id in quotes, {env: NAME} or {file: PATH}", literal=True)
+TOKEN: Final = _reference("{env: NAME} or {file: PATH}", literal=False)
+
+
+class Lookup(NamedTuple):
+    """Where a configuration file's references lead; what is missing there is an error only where required."""
+
+    folder: Path
+    environ: Mapping[str, str]
+    secrets: Secrets
+    report: Report
+
+    def token(self, source: TokenSource, path: tree.Path) -> TokenSource:
+        """Return where a token is read from, its file's path complete; report a token that cannot be read."""
+        source = self._complete(source)
+        self._reveal(source, path)
+        return source
+
+    def bot_id(self, given: str | TokenSource, path: tree.Path) -> str:
+        """Return a bot's id, or UNKNOWN_ID once it is reported that it cannot be read."""
+        text = given if isinstance(given, str) else self._reveal(self._complete(given), path)
+        if text is None or not _is_id(text, path, self.report):
+            return UNKNOWN_ID
+        if not re.fullmatch(_USUAL_ID, text):
+            what = "a bot's id usually has 24 hexadecimal digits"
+            self.report.warning(path, what, "compare it with the bot's Settings")
+        return text
+
+    def ca_file(self, file: Path, path: tree.Path) -> Path:
+        """Return the complete path of a file of certificates; report one that cannot be opened."""
+        file = self.folder / file
+        try:
+            file.open("rb").close()
+        except OSError as exc:
+            what = f"file {file} cannot be read: {(exc.strerror or type(exc).__name__).lower()}"
+            self._missing(path, what, "name a file of certificates in PEM", may_pass=True)
+        return file
+
+    def _complete(self, source: TokenSource) -> TokenSource:
+        return TokenSource(env=source.env, file=source.file and self.folder / source.file)
+
+    def _reveal(self, source: TokenSource, path: tree.Path) -> str | None:
+        try:
+            return TokenReader(source, self.environ)().reveal()
+        except SecretError as exc:
+            advice = "set it before the exporter runs"
+            self._missing(path, str(exc), advice, may_pass=source.file is not None)
+            return None
+
+    def _missing(self, path: tree.Path, what: str, advice: str, *, may_pass: bool) -> None:
+        if self.secrets == "required":
+            self.report.error(path, what, advice, may_pass=may_pass)
+        else:
+            self.report.warning(path, what, advice)

@@ -1,9 +1,9 @@
-"""Reads YAML into nodes that know their place; the only door to `yaml`.
+"""Reads YAML into plain data and an index from path to place; the only door to `yaml`.
 
-Nothing a file says is constructed or executed: the parser's events become nodes, and no more.
-Refused are a key that stands twice, keys that are not text, merge keys (`<<`), tags, a second
-document, and what `scalars` finds ambiguous. Anchors and aliases are taken, up to MAX_NODES values
-once expanded.
+The parser's events become dicts, lists, texts, numbers, booleans and None; nothing a file says is
+executed. Refused are a key that is there twice, keys that are not text, merge keys (`<<`), tags, a
+second document, and what `scalars` finds ambiguous: None stands in for a refused value. Anchors and
+aliases are allowed, up to MAX_NODES values once expanded.
 """
 
 from __future__ import annotations
@@ -16,23 +16,17 @@ from typing import Any, Final, TypeAlias
 import yaml
 
 from exporter.config import scalars
-from exporter.config.nodes import (
-    Document,
-    Entry,
-    Mapping,
-    Node,
-    Refused,
-    Scalar,
-    Sequence,
-    below,
-    measure,
-    shown,
-)
-from exporter.errors import ConfigError, Place, Problem
+from exporter.config.report import Report
+from exporter.errors import Place
+from exporter.language import tree
+from exporter.model import Json
 
 MAX_BYTES: Final = 1 << 20
 MAX_NODES: Final = 100_000
 MAX_DEPTH: Final = 64
+
+_REFUSED_KEY: Final = "?"
+"""Stands for a refused key in the paths of what is below it."""
 
 _END: Final = re.compile(r"'<stream end>'|'\\x00'|(unexpected )?end of stream")
 
@@ -47,27 +41,29 @@ def content(path: Path) -> bytes:
             return file.read(MAX_BYTES + 1)
     except OSError as exc:
         what = f"cannot be read: {(exc.strerror or type(exc).__name__).lower()}"
-        raise ConfigError(
-            [Problem(Place(str(path)), "", what, "name a file that exists and may be read")]
-        ) from exc
+        Report(str(path)).stop(what, "name a file that exists and may be read")
 
 
-def compose(data: bytes, file: str) -> Document:
-    """Read one YAML document; raise ConfigError for what is no YAML at all."""
+def compose(data: bytes, file: str) -> tuple[Json, Report]:
+    """Read one YAML document; return its data, and a report of what is wrong with it and where all stands.
+
+    Raises ConfigError for what is no YAML at all.
+    """
+    report = Report(file)
     if len(data) > MAX_BYTES:
-        raise ConfigError([Problem(Place(file), "", "larger than 1 MiB", "is this the right file?")])
+        report.stop("larger than 1 MiB", "is this the right file?")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as exc:
         place = _end_of(data[: exc.start].decode("utf-8"), file)
-        raise ConfigError([Problem(place, "", "not UTF-8", "save the file as UTF-8")]) from exc
+        report.stop("not UTF-8", "save the file as UTF-8", place=place)
     try:
         loader = yaml.SafeLoader(text)
     except yaml.reader.ReaderError as exc:
         what = f"the character U+{ord(text[exc.position]):04X} is not allowed in YAML"
         place = _end_of(text[: exc.position], file)
-        raise ConfigError([Problem(place, "", what, "remove it, or escape it in double quotes")]) from exc
-    return _Composer(loader, text, file).document()
+        report.stop(what, "remove it, or escape it in double quotes", place=place)
+    return _Composer(loader, text, report).document(), report
 
 
 def _end_of(text: str, file: str) -> Place:
@@ -75,26 +71,26 @@ def _end_of(text: str, file: str) -> Place:
 
 
 class _Composer:
-    """Turns events into nodes, and collects what is wrong on the way."""
+    """Turns events into plain data, and reports what is wrong on the way."""
 
-    def __init__(self, loader: yaml.SafeLoader, text: str, file: str) -> None:
+    def __init__(self, loader: yaml.SafeLoader, text: str, report: Report) -> None:
         self._loader = loader
         self._text = text.rstrip()
-        self._file = file
-        self._problems: list[Problem] = []
-        self._anchors: dict[str, Node] = {}
+        self._report = report
+        self._anchors: dict[str, tuple[tree.Path, Json]] = {}
         self._nodes = 0
 
-    def document(self) -> Document:
+    def document(self) -> Json:
         self._next()
         first = self._next()
         if isinstance(first, yaml.StreamEndEvent):
-            return Document(Scalar(Place(self._file), None), ())
-        root = self._node(self._next(), "", 1)
+            return None
+        data = self._node(self._next(), (), 1)
         self._next()
         if not isinstance(another := self._next(), yaml.StreamEndEvent):
-            raise self._end(self._place(another), "", "a second document", "keep one document in a file")
-        return Document(root, tuple(self._problems))
+            place = self._place(another)
+            self._report.stop("a second document", "keep one document in a file", place=place)
+        return data
 
     def _next(self) -> Event:
         try:
@@ -106,114 +102,131 @@ class _Composer:
                 if "\\t" in problem
                 else "check the indentation, and quote special characters"
             )
-            raise self._end(self._fault(exc), "", f"not YAML: {problem}", advice) from exc
-        except (ValueError, OverflowError) as exc:
+            self._report.stop(f"not YAML: {problem}", advice, place=self._fault(exc))
+        except (ValueError, OverflowError):
             # PyYAML lets its own arithmetic slip through: "\UFFFFFFFF", a %YAML version of 5,000 digits.
-            mark = self._loader.get_mark()
-            raise self._end(self._marked(mark), "", "not YAML: a number out of range", "remove it") from exc
+            place = self._marked(self._loader.get_mark())
+            self._report.stop("not YAML: a number out of range", "remove it", place=place)
 
     def _fault(self, exc: yaml.MarkedYAMLError) -> Place:
-        """Return where an error stands: what the file's end leaves open is shown where it began."""
+        """Return the place of an error; for what is open at the file's end, the place where it began."""
         marks = [mark for mark in (exc.problem_mark, exc.context_mark) if mark is not None]
         inside = [mark for mark in marks if mark.index < len(self._text)]
-        return self._marked(inside[0]) if inside else _end_of(self._text, self._file)
+        return self._marked(inside[0]) if inside else _end_of(self._text, self._report.file)
 
     def _marked(self, mark: Any) -> Place:
-        return Place(self._file, mark.line + 1, mark.column + 1)
+        return Place(self._report.file, mark.line + 1, mark.column + 1)
 
     def _place(self, event: Event) -> Place:
         return self._marked(event.start_mark)
 
-    def _end(self, place: Place, path: str, what: str, advice: str) -> ConfigError:
-        return ConfigError([*self._problems, Problem(place, path, what, advice)])
+    def _refuse(self, place: Place, path: tree.Path, what: str, advice: str) -> None:
+        self._report.error(path, what, advice, place=place)
+        self._report.refused.add(path)
 
-    def _refuse(self, place: Place, path: str, what: str, advice: str) -> Refused:
-        self._problems.append(Problem(place, path, what, advice))
-        return Refused(place)
-
-    def _spend(self, place: Place, path: str, size: int, depth: int) -> None:
-        self._nodes += size
+    def _spend(self, place: Place, path: tree.Path, depth: int) -> None:
+        self._nodes += 1
         if self._nodes > MAX_NODES:
-            raise self._end(
-                place, path, f"more than {MAX_NODES:,} values", "fewer of them, or of their aliases"
-            )
+            advice = "fewer of them, or of their aliases"
+            self._report.stop(f"more than {MAX_NODES:,} values", advice, path=path, place=place)
         if depth > MAX_DEPTH:
-            raise self._end(place, shown(path), f"nested deeper than {MAX_DEPTH} levels", "write it flatter")
+            what = f"nested deeper than {MAX_DEPTH} levels"
+            self._report.stop(what, "write it flatter", path=path, place=place)
 
-    def _node(self, event: Event, path: str, depth: int) -> Node:
+    def _node(self, event: Event, path: tree.Path, depth: int) -> Json:
         place = self._place(event)
+        if isinstance(event, yaml.AliasEvent):
+            return self._alias(event, place, path, depth)
+        self._spend(place, path, depth)
+        data: Json
         match event:
-            case yaml.AliasEvent():
-                return self._alias(event, place, path, depth)
             case yaml.MappingStartEvent():
-                self._spend(place, path, 1, depth)
-                node: Node = self._mapping(place, path, depth)
+                data = self._mapping(path, depth)
             case yaml.SequenceStartEvent():
-                self._spend(place, path, 1, depth)
-                node = self._sequence(place, path, depth)
+                data = self._sequence(path, depth)
             case _:
-                self._spend(place, path, 1, depth)
-                node = self._scalar(event, place, path)
+                data = self._scalar(event, place, path)
         if event.tag is not None:
-            node = self._refuse(place, path, "a tag", "remove it: quotes are enough to make a text")
+            data = None
+            self._refuse(place, path, "a tag", "remove it: quotes are enough to make a text")
         if event.anchor is not None:
-            self._anchors[event.anchor] = node
-        return node
+            self._anchors[event.anchor] = (path, data)
+        self._report.values[path] = place
+        return data
 
-    def _alias(self, event: Event, place: Place, path: str, depth: int) -> Node:
-        node = self._anchors.get(event.anchor)
-        if node is None:
-            return self._refuse(
-                place, path, "an alias without an anchor before it", "quote it, if it is text"
-            )
-        size, height = measure(node)
-        self._spend(place, path, size, depth + height - 1)
-        return node
+    def _alias(self, event: Event, place: Place, path: tree.Path, depth: int) -> Json:
+        if event.anchor not in self._anchors:
+            self._refuse(place, path, "an alias without an anchor before it", "quote it, if it is text")
+            return None
+        origin, data = self._anchors[event.anchor]
+        self._repeat(data, origin, path, depth, (place, path))
+        return data
 
-    def _scalar(self, event: Event, place: Place, path: str) -> Node:
+    def _repeat(
+        self, data: Json, origin: tree.Path, path: tree.Path, depth: int, alias: tuple[Place, tree.Path]
+    ) -> None:
+        """Index a value under the path of its alias: a problem in it is shown where the value stands."""
+        self._spend(*alias, depth)
+        for index in (self._report.values, self._report.keys):
+            if origin in index:
+                index[path] = index[origin]
+        for marked in (self._report.refused, self._report.partial):
+            if origin in marked:
+                marked.add(path)
+        for step, child in tree.children(data):
+            self._repeat(child, (*origin, step), (*path, step), depth + 1, alias)
+
+    def _scalar(self, event: Event, place: Place, path: tree.Path) -> Json:
         if any("\ud800" <= character <= "\udfff" for character in event.value):
-            return self._refuse(place, path, "half a surrogate pair", "write the character itself")
+            self._refuse(place, path, "half a surrogate pair", "write the character itself")
+            return None
         # The same words stand in many queries; each series keeps its own.
         text = sys.intern(event.value)
         if event.style is not None or event.tag is not None:
-            return Scalar(place, text)
+            return text
         try:
-            return Scalar(place, scalars.typed(text))
+            return scalars.typed(text)
         except scalars.Ambiguous as trap:
-            return self._refuse(place, path, trap.what, trap.advice)
+            self._refuse(place, path, trap.what, trap.advice)
+            return None
 
-    def _sequence(self, place: Place, path: str, depth: int) -> Node:
-        items: list[Node] = []
+    def _sequence(self, path: tree.Path, depth: int) -> Json:
+        items: list[Json] = []
         while not isinstance(event := self._next(), yaml.SequenceEndEvent):
-            items.append(self._node(event, below(path, len(items)), depth + 1))
-        return Sequence(place, tuple(items))
+            items.append(self._node(event, (*path, len(items)), depth + 1))
+        return items
 
-    def _mapping(self, place: Place, path: str, depth: int) -> Node:
-        entries: dict[str, Entry] = {}
-        whole = True
+    def _mapping(self, path: tree.Path, depth: int) -> Json:
+        entries: dict[str, Json] = {}
         while not isinstance(event := self._next(), yaml.MappingEndEvent):
-            key_place = self._place(event)
+            place = self._place(event)
             key = self._key(event, path, depth + 1)
-            here = path if key is None else below(path, key)
-            value = self._node(self._next(), here, depth + 1)
+            here = (*path, _REFUSED_KEY if key is None else key)
             if key in entries:
-                first = entries[key].key_place
+                first = self._report.keys[here]
                 advice = f"first on line {first.line}, column {first.column}; keep one of them"
-                self._refuse(key_place, here, "the same key again", advice)
-            elif key is not None:
-                entries[key] = Entry(key, key_place, value)
-            else:
-                whole = False
-        return Mapping(place, tuple(entries.values()), whole)
+                self._report.error(here, "the same key again", advice, place=place)
+                key, here = None, (*path, f"{key} again")
+            value = self._node(self._next(), here, depth + 1)
+            if key is not None:
+                entries[key] = value
+                self._report.keys[here] = place
+        return entries
 
-    def _key(self, event: Event, path: str, depth: int) -> str | None:
+    def _key(self, event: Event, path: tree.Path, depth: int) -> str | None:
+        """Return a key, or None once it is refused; its problems have its mapping's path."""
         place = self._place(event)
         if isinstance(event, yaml.ScalarEvent) and event.style is None and event.value == "<<":
-            self._refuse(place, path, "a merge key", "write the keys out; an alias may stand for a value")
-            return None
-        node = self._node(event, path, depth)
-        if isinstance(node, Scalar) and isinstance(node.value, str):
-            return node.value
-        if not isinstance(node, Refused):
-            self._refuse(place, path, "a key that is not text", "put it in quotes")
+            advice = "write the keys out; an alias may stand for a value"
+            self._report.error(path, "a merge key", advice, place=place)
+        else:
+            problems = len(self._report.problems)
+            inner = (*path, _REFUSED_KEY) if isinstance(event, yaml.CollectionStartEvent) else path
+            key = self._node(event, inner, depth)
+            if isinstance(key, str):
+                return key
+            if len(self._report.problems) == problems:
+                self._report.error(path, "a key that is not text", "put it in quotes", place=place)
+            self._report.refused.discard(path)
+        self._report.partial.add(path)
         return None

@@ -1,95 +1,154 @@
-"""Makes a query's variants, one for each combination of label values, and inspects what they will ask."""
+"""Reads a query's predicate and labels, and makes a variant for each combination of label values."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
+import json
+from collections.abc import Iterator, Set
 from itertools import chain
+from typing import Final, TypeAlias
 
-from exporter.config.labelling import Label, Tree
-from exporter.config.nodes import locate
-from exporter.config.notes import Given, Notes, either
-from exporter.config.schema import QuerySection
+from exporter.config.bots import EMPTY_LABEL, LABEL_NAMES, check_label_name
+from exporter.config.kinds import Kind, Schema, Values, mismatch, table
+from exporter.config.report import Report
 from exporter.language import labels, predicate, tree
 from exporter.language.suggest import did_you_mean
+from exporter.language.tree import Path
 from exporter.model import Json, Variant
 
+Value: TypeAlias = str | int | float | bool
+Label: TypeAlias = list[Value] | dict[str, Json]
+"""A list of values for a placeholder, or a mapping from values to predicates."""
 
-def variants(section: QuerySection) -> tuple[Variant, ...]:
-    """Return a variant for each combination of label values; the section is free of errors."""
-    values = {label.name: label.values for label in either(section.labels, ())}
+
+def _read_predicate(data: Json, path: Path, report: Report) -> Json:
+    if not isinstance(data, dict):
+        mismatch(data, path, PREDICATE.expected, report)
+    return data if report.clean(path) else None
+
+
+def _read_label(data: Json, path: Path, report: Report) -> Label:
+    if data in ([], {}):
+        if path not in report.partial:
+            report.error(path, "a label without values", "write at least one, or leave the label out")
+    elif isinstance(data, list):
+        return _read_list(data, path, report)
+    elif isinstance(data, dict):
+        for value in data:
+            if not value:
+                report.error((*path, value), EMPTY_LABEL, "write a text, or leave the value out", at_key=True)
+        return {value: _read_predicate(each, (*path, value), report) for value, each in data.items()}
+    else:
+        mismatch(data, path, _LABEL.expected, report)
+    return {}
+
+
+def _read_list(data: list[Json], path: Path, report: Report) -> list[Value]:
+    values: dict[str, Value] = {}
+    for index, value in enumerate(data):
+        here = (*path, index)
+        if value is None or isinstance(value, list | dict):
+            mismatch(value, here, "text, a number, true or false", report)
+        elif value == "":
+            report.error(here, EMPTY_LABEL, "write a text, or leave the value out")
+        elif (text := _text(value)) in values:
+            report.error(here, f'the label value "{text}" again', "keep one of them")
+        else:
+            values[text] = value
+    return list(values.values())
+
+
+def _text(value: Value) -> str:
+    """Return a label's value as a series has it."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+PREDICATE: Final = Kind("a predicate such as {Status: success}", _read_predicate, {"type": "object"})
+
+_LISTED: Final[Schema] = {
+    "type": "array",
+    "minItems": 1,
+    "uniqueItems": True,
+    "items": {"type": ["string", "number", "boolean"]},
+}
+_MAPPED: Final[Schema] = {"type": "object", "minProperties": 1, "additionalProperties": PREDICATE.schema}
+_LABEL: Final = Kind(
+    "a list of values, or a mapping from values to predicates", _read_label, {"oneOf": [_LISTED, _MAPPED]}
+)
+LABELS: Final = table("a mapping such as {channel: [facebook, viber]}", check_label_name, LABEL_NAMES, _LABEL)
+
+
+def variants(query: Values) -> tuple[Variant, ...]:
+    """Return a variant for each combination of label values of a query without errors."""
+    given: dict[str, Label] = query.get("labels", {})
     made = []
-    for combination in labels.combinations(values):
-        raw: Json = section.query.value.raw if section.query else None
-        for _, value in combination:
-            if value.predicate is not None:
-                raw = predicate.both(raw, value.predicate.value.raw)
-        filled = predicate.fill(raw, {name: value.value for name, value in combination})
-        texts = sorted((name, value.text) for name, value in combination)
+    for combination in labels.combinations({name: list(values) for name, values in given.items()}):
+        raw: Json = query.get("query")
+        for name, value in combination:
+            if isinstance(values := given[name], dict):
+                raw = predicate.both(raw, values[str(value)])
+        filled = predicate.fill(raw, dict(combination))
+        texts = sorted((name, _text(value)) for name, value in combination)
         made.append(Variant(tuple(texts), predicate.compile(filled)))
     return tuple(made)
 
 
-def inspect(given: Given[QuerySection], notes: Notes) -> None:
-    """Note what is wrong with a query's predicates, and between its placeholders and its labels."""
-    section = given.value
-    known = either(section.labels, ())
-    readable = section.labels is not None or notes.clean(f"{given.path}.labels")
-    own = [value.predicate for label in known for value in label.values]
-    for written in (section.query, *own):
-        if written is not None:
-            _inspect_predicate(written, known, notes)
-            if readable:
-                _check_placeholders(written, {label.name for label in known}, notes)
-    if notes.clean(f"{given.path}.labels") and notes.clean(f"{given.path}.query"):
-        for label in known:
-            if label.listed and not _is_used(label, section):
-                advice = f'put "{{{label.name}}}" in quotes where its values belong, or leave it out'
-                notes.error(label.place, label.path, "a label that is never used", advice)
+def inspect(query: Values, path: Path, report: Report) -> None:
+    """Report what is wrong with a query's predicates, and between its placeholders and its labels."""
+    given: dict[str, Label] = query.get("labels", {})
+    readable = "labels" in query or report.clean((*path, "labels"))
+    for where, raw in _predicates(query, path):
+        _inspect_predicate(raw, where, given, report)
+        if readable:
+            _check_placeholders(raw, where, given.keys(), report)
+    if report.clean((*path, "labels")) and report.clean((*path, "query")):
+        for name, values in given.items():
+            if isinstance(values, list) and not _is_used(name, query):
+                advice = f'put "{{{name}}}" in quotes where its values belong, or leave it out'
+                report.error((*path, "labels", name), "a label that is never used", advice, at_key=True)
 
 
-def _inspect_predicate(written: Given[Tree], known: Sequence[Label], notes: Notes) -> None:
-    """Note what is wrong with a predicate, whichever label values fill it."""
-    raw = written.value.raw
+def _predicates(query: Values, path: Path) -> Iterator[tuple[Path, Json]]:
+    """Yield every predicate of a query, with its path."""
+    if "query" in query:
+        yield (*path, "query"), query["query"]
+    for name, values in query.get("labels", {}).items():
+        if isinstance(values, dict):
+            for value, raw in values.items():
+                if raw is not None:
+                    yield (*path, "labels", name, value), raw
+
+
+def _inspect_predicate(raw: Json, path: Path, given: dict[str, Label], report: Report) -> None:
+    """Report what is wrong with a predicate, whichever label values fill it."""
     mentioned = predicate.placeholders(raw)
-    values = {label.name: label.values for label in known if label.values and label.name in mentioned}
+    values = {name: list(some) for name, some in given.items() if some and name in mentioned}
     filled = (
-        predicate.fill(raw, {name: some[turn % len(some)].value for name, some in values.items()})
+        predicate.fill(raw, {name: some[turn % len(some)] for name, some in values.items()})
         for turn in range(max(map(len, values.values()), default=0))
     )
     for finding in dict.fromkeys(chain.from_iterable(map(predicate.inspect, (raw, *filled)))):
-        spot = locate(written.value.node, written.path, finding.path)
-        tell = notes.error if finding.severity == "error" else notes.warning
-        tell(spot.key_place, spot.path, finding.what, finding.advice)
+        tell = report.error if finding.severity == "error" else report.warning
+        tell((*path, *finding.path), finding.what, finding.advice, at_key=True)
 
 
-def _check_placeholders(written: Given[Tree], names: Set[str], notes: Notes) -> None:
-    """Note placeholders without a label, and those that YAML reads as a mapping for want of quotes."""
-    for name, paths in predicate.placeholders(written.value.raw).items():
-        for path in paths if name not in names else ():
-            spot = locate(written.value.node, written.path, path)
+def _check_placeholders(raw: Json, path: Path, names: Set[str], report: Report) -> None:
+    """Report placeholders without a label, and those that YAML reads as a mapping for want of quotes."""
+    for name, places in predicate.placeholders(raw).items():
+        for place in places if name not in names else ():
             advice = did_you_mean(name, names) or "add the label to the query's `labels`"
-            notes.error(spot.place, spot.path, f'the placeholder "{{{name}}}" has no label', advice)
-    for path, name in _unquoted(written.value.raw):
-        if name in names:
-            spot = locate(written.value.node, written.path, path)
-            what = f"{{{name}}} without quotes is a mapping, not a placeholder"
-            notes.error(spot.place, spot.path, what, f'write "{{{name}}}"')
-
-
-def _unquoted(raw: Json) -> Iterator[tuple[tree.Path, str]]:
-    for path, node in tree.walk(raw):
+            report.error((*path, *place), f'the placeholder "{{{name}}}" has no label', advice)
+    for place, node in tree.walk(raw):
         match node:
-            case dict() if list(node.values()) == [None]:
-                yield path, next(iter(node))
+            case dict() if list(node.values()) == [None] and (name := next(iter(node))) in names:
+                what = f"{{{name}}} without quotes is a mapping, not a placeholder"
+                report.error((*path, *place), what, f'write "{{{name}}}"')
 
 
-def _is_used(label: Label, section: QuerySection) -> bool:
-    """Tell whether every variant's predicate depends on a listed label."""
+def _is_used(name: str, query: Values) -> bool:
+    """Return whether every variant's predicate depends on a listed label."""
 
-    def mentions(written: Given[Tree] | None) -> bool:
-        return written is not None and label.name in predicate.placeholders(written.value.raw)
+    def mentions(raw: Json) -> bool:
+        return name in predicate.placeholders(raw)
 
-    mapped = (other for other in either(section.labels, ()) if not other.listed)
-    return mentions(section.query) or any(
-        all(mentions(value.predicate) for value in other.values) for other in mapped
-    )
+    mapped = (values for values in query["labels"].values() if isinstance(values, dict))
+    return mentions(query.get("query")) or any(all(map(mentions, values.values())) for values in mapped)

@@ -1,36 +1,34 @@
-"""The small texts of a configuration, each parsed once: names, durations, URLs, time zones."""
+"""The texts that a configuration is written with: names, durations, URLs, paths, time zones."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from datetime import time
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from exporter.config.kinds import Words
-from exporter.language import durations, labels, rates, templates
+from exporter.config import kinds
+from exporter.config.kinds import Kind
+from exporter.config.report import Report
+from exporter.language import durations, labels, rates, templates, tree
 from exporter.language.suggest import did_you_mean
+from exporter.model import Json
 
-Option = TypeVar("Option", bound=str)
-
-_URL: Final = r"^https?://[^/?#@\s]+(/[^?#\s]*)?$"
+_NAME: Final = "[a-z][a-z0-9_]{0,99}"
+_TIME: Final = "(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?"
+_DURATION: Final = "".join(f"([0-9]+{unit})?" for unit in ("y", "w", "d", "h", "m", "s", "ms"))
+_NO_QUERY_NAME: Final[dict[str, Json]] = {
+    "not": {"pattern": "_(total|count|sum|bucket|info|created)$|^up$|^exporter_"}
+}
 _URL_TEXT: Final = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*")
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+|[0-9a-f:.]+")
-_LINK: Final = r"^https?://[^\s/?#@]+([/?#]\S*)?$"
-_SEVERITY: Final = re.compile(r"[a-z][a-z0-9_-]{0,49}")
-_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,99}")
-_TIME: Final = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?")
-_DURATION: Final = (
-    "^(0|" + "".join(f"([0-9]+{unit})?" for unit in ("y", "w", "d", "h", "m", "s", "ms")) + ")$"
-)
 
 
-def duration(least: str, most: str) -> Words[float]:
-    """Describe a duration between two others, as seconds."""
+def duration(least: str, most: str) -> Kind:
+    """Describe a duration between two others, which is read as seconds."""
     low, high = durations.parse(least), durations.parse(most)
 
     def parse(text: str) -> float:
@@ -40,38 +38,28 @@ def duration(least: str, most: str) -> Words[float]:
             raise ValueError(f'"{text}" is too {"short" if seconds < low else "long"} (write {limit})')
         return seconds
 
-    return Words("a duration such as 30s or 1h30m", parse, details={"pattern": _DURATION})
+    return kinds.text("a duration such as 30s or 1h30m", parse, pattern=f"^(0|{_DURATION})$")
 
 
-def choice(options: tuple[Option, ...]) -> Words[Option]:
-    """Describe one of a few words."""
-    known = {str(option): option for option in options}
+def _matching(expected: str, pattern: str, wrong: str, **schema: Json) -> Kind:
+    """Describe a text that matches a pattern; `wrong` is said of any other, with `{}` in its place."""
 
-    def parse(text: str) -> Option:
-        if text not in known:
-            advice = did_you_mean(text, known) or f"write {' or '.join(known)}"
-            raise ValueError(f'"{text}" is none of {", ".join(known)} ({advice})')
-        return known[text]
-
-    return Words(f"one of {', '.join(known)}", parse, details={"enum": list(known)})
-
-
-def _checked(problem: Callable[[str], str | None]) -> Callable[[str], str]:
     def parse(text: str) -> str:
-        if what := problem(text):
-            raise ValueError(what)
+        if not re.fullmatch(pattern, text):
+            raise ValueError(wrong.format(text))
         return text
 
-    return parse
+    return kinds.text(expected, parse, **schema, pattern=f"^{pattern}$")
 
 
-def _bot_name_problem(text: str) -> str | None:
-    advice = "use a-z, 0-9 and _, with a letter first, at most 100"
-    return None if _NAME.fullmatch(text) else f'"{text}" is not a name ({advice})'
+def _parse_query_name(text: str) -> str:
+    if problem := labels.metric_name_problem(text):
+        raise ValueError(problem)
+    return text
 
 
 def _parse_time(text: str) -> time:
-    if not _TIME.fullmatch(text):
+    if not re.fullmatch(_TIME, text):
         raise ValueError(f'"{text}" is not a time of day (write one such as "00:05")')
     return time.fromisoformat(text)
 
@@ -90,7 +78,7 @@ def _parse_path(text: str) -> Path:
     return Path(text)
 
 
-def _parse_text(text: str) -> str:
+def _parse_sentence(text: str) -> str:
     if not text.strip():
         raise ValueError("an empty text (write a sentence, or leave the key out)")
     return text
@@ -115,21 +103,11 @@ def parse_url(text: str) -> str:
     return text.rstrip("/")
 
 
-def _link_problem(text: str) -> str | None:
-    advice = "write one that starts with https:// and has no spaces"
-    return None if re.fullmatch(_LINK, text) else f"not the address of a page ({advice})"
-
-
-def _severity_problem(text: str) -> str | None:
-    advice = "write one such as info, warning or critical"
-    return None if _SEVERITY.fullmatch(text) else f'"{text}" is not a severity ({advice})'
-
-
-def _doubt_url(url: str) -> tuple[str, str] | None:
-    parts = urlsplit(url)
-    if parts.scheme == "https" or _is_loopback(parts.hostname or ""):
-        return None
-    return "the token goes over the network in clear text", "write https://"
+def _read_url(data: Json, path: tree.Path, report: Report) -> str | None:
+    url: str | None = _URL.read(data, path, report)
+    if url and not url.startswith("https") and not _is_loopback(urlsplit(url).hostname or ""):
+        report.warning(path, "the token goes over the network in clear text", "write https://")
+    return url
 
 
 def _is_loopback(host: str) -> bool:
@@ -139,46 +117,42 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-RATE: Final = Words(
-    "a rate such as 10/s",
-    rates.parse,
-    details={"pattern": r"^(none|[0-9]+(\.[0-9]+)?/[smh])$"},
-)
-BOT_NAME: Final = Words(
+BOT_NAME: Final = _matching(
     "a name such as support",
-    _checked(_bot_name_problem),
-    details={"pattern": f"^{_NAME.pattern}$"},
+    _NAME,
+    '"{}" is not a name (use a-z, 0-9 and _, with a letter first, at most 100)',
 )
-QUERY_NAME: Final = Words(
+QUERY_NAME: Final = kinds.text(
     "a name such as conversations_by_channel",
-    _checked(labels.metric_name_problem),
-    details={
-        "pattern": f"^{_NAME.pattern}$",
-        "not": {"pattern": "_(total|count|sum|bucket|info|created)$|^up$|^exporter_"},
-    },
+    _parse_query_name,
+    pattern=f"^{_NAME}$",
+    **_NO_QUERY_NAME,
 )
-TIME: Final = Words(
-    'a time of day such as "00:05", in quotes', _parse_time, details={"pattern": f"^{_TIME.pattern}$"}
-)
-ZONE: Final = Words("the name of a time zone, such as Europe/Sofia", _parse_zone)
-FILE: Final = Words("the path of a file", _parse_path, details={"minLength": 1})
-TEXT: Final = Words("text", _parse_text, details={"pattern": r"\S"})
-TEMPLATE: Final = Words(
+RATE: Final = kinds.text("a rate such as 10/s", rates.parse, pattern=r"^(none|[0-9]+(\.[0-9]+)?/[smh])$")
+TIME: Final = kinds.text('a time of day such as "00:05", in quotes', _parse_time, pattern=f"^{_TIME}$")
+ZONE: Final = kinds.text("the name of a time zone, such as Europe/Sofia", _parse_zone)
+FILE: Final = kinds.text("the path of a file", _parse_path, minLength=1)
+SENTENCE: Final = kinds.text("text", _parse_sentence, pattern=r"\S")
+TEMPLATE: Final = kinds.text(
     "text, with {{ $labels.bot }} and {{ $value }} where they belong",
-    lambda text: templates.parse(_parse_text(text)),
-    details={"pattern": r"\S"},
+    lambda text: templates.parse(_parse_sentence(text)),
+    pattern=r"\S",
 )
-SEVERITY: Final = Words(
+SEVERITY: Final = _matching(
     "a word such as warning",
-    _checked(_severity_problem),
-    details={"pattern": f"^{_SEVERITY.pattern}$"},
+    "[a-z][a-z0-9_-]{0,49}",
+    '"{}" is not a severity (write one such as info, warning or critical)',
 )
-LINK: Final = Words(
-    "the address of a page", _checked(_link_problem), details={"format": "uri", "pattern": _LINK}
+LINK: Final = _matching(
+    "the address of a page",
+    r"https?://[^\s/?#@]+([/?#]\S*)?",
+    "not the address of a page (write one that starts with https:// and has no spaces)",
+    format="uri",
 )
-URL: Final = Words(
+_URL: Final = kinds.text(
     "a URL such as https://api.nativechat.com/v1",
     parse_url,
-    _doubt_url,
-    {"format": "uri", "pattern": _URL},
+    format="uri",
+    pattern=r"^https?://[^/?#@\s]+(/[^?#\s]*)?$",
 )
+URL: Final = _URL._replace(read=_read_url)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
-from exporter.config.load import Loaded, Secrets, parse
+from exporter.config.kinds import Kind
+from exporter.config.load import Loaded, parse
+from exporter.config.references import Secrets
+from exporter.config.source import compose
 from exporter.errors import ConfigError
 from exporter.model import Config
 
@@ -30,6 +33,19 @@ class Read(Protocol):
     def __call__(
         self, text: str, environ: Mapping[str, str] = ENVIRON, secrets: Secrets = "required"
     ) -> Loaded: ...
+
+
+@pytest.fixture
+def check() -> Callable[..., tuple[Any, list[str]]]:
+    """Read a text as a kind of value; return the value, and its problems without file and line."""
+
+    def checked(kind: Kind, text: str) -> tuple[Any, list[str]]:
+        data, report = compose(text.encode(errors="replace"), "f")
+        value = kind.read(data, (), report)
+        found = (*report.of("error"), *report.of("warning"))
+        return value, [str(problem).removeprefix("f:1:") for problem in found]
+
+    return checked
 
 
 @pytest.fixture

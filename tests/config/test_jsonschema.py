@@ -9,8 +9,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from exporter.config.jsonschema import json_schema, text
 from exporter.config.load import load
+from exporter.config.schema import json_schema, text
 from exporter.model import Api, Config
 
 HERE = Path(__file__).parent
@@ -38,7 +38,7 @@ def test_the_shipped_schema_is_the_one_this_version_makes() -> None:
 
 
 def test_the_module_prints_it() -> None:
-    command = [sys.executable, "-m", "exporter.config.jsonschema"]
+    command = [sys.executable, "-m", "exporter.config.schema"]
     printed = subprocess.run(command, capture_output=True, check=True, cwd=TOP).stdout
     assert json.loads(printed) == json_schema()
 

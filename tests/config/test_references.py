@@ -1,37 +1,38 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.config.notes import Notes
-from exporter.config.references import BOT_ID, TOKEN, Reference, ReferenceKind, id_doubt, id_problem
+from exporter.config.kinds import Kind
+from exporter.config.references import BOT_ID, TOKEN, UNKNOWN_ID, Lookup, Secrets
+from exporter.config.report import Report
 from exporter.config.source import compose
 from exporter.errors import ConfigError
+from exporter.model import TokenSource
+
+ID = "5990b7b5d57ae86c1b2dfd6e"
+HERE = ("bots", 0, "id")
+
+Check = Callable[..., tuple[Any, list[str]]]
 
 
-def read(kind: ReferenceKind, text: str) -> tuple[Reference | None, list[str]]:
-    document = compose(text.encode(errors="replace"), "f")
-    notes = Notes(document.problems)
-    given = kind.read(document.root, "bots[0].token", notes)
-    return (given.value if given else None), [str(problem) for problem in notes.of("error")]
+def test_a_reference_names_a_variable_or_a_file(check: Check) -> None:
+    assert check(TOKEN, "{env: TOKEN}") == (TokenSource(env="TOKEN"), [])
+    assert check(TOKEN, "{file: /run/token}") == (TokenSource(file=Path("/run/token")), [])
+    assert check(BOT_ID, "{env: BOT_ID}") == (TokenSource(env="BOT_ID"), [])
 
 
-def test_a_reference_names_a_variable_or_a_file() -> None:
-    assert read(TOKEN, "{env: TOKEN}") == (Reference(env="TOKEN"), [])
-    assert read(TOKEN, "{file: /run/token}") == (Reference(file=Path("/run/token")), [])
-    assert read(BOT_ID, "{env: BOT_ID}") == (Reference(env="BOT_ID"), [])
-
-
-def test_only_an_id_may_be_written_out() -> None:
-    assert read(BOT_ID, "5990b7b5d57ae86c1b2dfd6e") == (Reference(text="5990b7b5d57ae86c1b2dfd6e"), [])
-    reference, problems = read(TOKEN, "hunter2")
-    assert reference is None
-    assert problems == [
-        "f:1:1: bots[0].token: a token does not belong in this file (write {env: NAME} or {file: PATH})"
-    ]
+def test_only_an_id_may_be_written_out(check: Check) -> None:
+    assert check(BOT_ID, ID) == (ID, [])
+    assert check(TOKEN, "hunter2") == (
+        None,
+        ["1: a token does not belong in this file (write {env: NAME} or {file: PATH})"],
+    )
 
 
 @pytest.mark.parametrize(
@@ -58,17 +59,18 @@ def test_only_an_id_may_be_written_out() -> None:
         "012345",
     ],
 )
-def test_what_stands_where_a_token_belongs_is_told_once_and_never_repeated(text: str) -> None:
-    reference, problems = read(TOKEN, text)
-    assert reference is None
+def test_what_is_written_where_a_token_belongs_is_reported_once_and_never_repeated(
+    check: Check, text: str
+) -> None:
+    source, problems = check(TOKEN, text)
+    assert source is None
     assert len(problems) == 1
-    assert problems[0].startswith("f:1:")
     assert "hunter" not in problems[0]
     assert "12345" not in problems[0]
 
 
 @given(st.text(), st.sampled_from([TOKEN, BOT_ID]))
-def test_no_text_is_ever_repeated(text: str, kind: ReferenceKind) -> None:
+def test_no_text_is_ever_repeated(text: str, kind: Kind) -> None:
     for written in (
         f"hunter2{text}",
         f"{{env: 'hunter2{text}'}}",
@@ -76,20 +78,88 @@ def test_no_text_is_ever_repeated(text: str, kind: ReferenceKind) -> None:
         f'"hunter2{text}"',
     ):
         try:
-            problems = read(kind, written)[1]
+            data, report = compose(written.encode(errors="replace"), "f")
         except ConfigError as exc:
-            problems = [str(exc)]
-        assert "hunter2" not in "".join(problems)
+            problems = str(exc)
+        else:
+            kind.read(data, ("token",), report)
+            problems = "\n".join(map(str, report.of("error")))
+        assert "hunter2" not in problems
 
 
-def test_an_id_fits_a_url_s_path() -> None:
-    assert id_problem("5990b7b5d57ae86c1b2dfd6e") is None
-    assert id_problem("a-b_C") is None
-    for text in ("", "a/b", "..", "a?b", "a%2f", "a b", "é", "x" * 201, "a\n"):
-        assert id_problem(text) is not None
+@pytest.mark.parametrize("text", ["", "a/b", "..", "a?b", "a%2f", "a b", "é", "x" * 201, "a\n"])
+def test_an_id_fits_a_url_s_path(text: str) -> None:
+    report = Report("f")
+    assert BOT_ID.read("a-b_C", (), report) == "a-b_C"
+    assert report.problems == []
+    assert BOT_ID.read(text, (), report) is None
+    assert len(report.problems) == 1
 
 
-def test_an_id_that_is_not_24_hexadecimal_digits_is_doubted() -> None:
-    assert id_doubt("5990b7b5d57ae86c1b2dfd6E") is None
-    assert id_doubt("5990b7b5d57ae86c1b2dfd6") is not None
-    assert id_doubt("g990b7b5d57ae86c1b2dfd6e") is not None
+def lookup(folder: Path, secrets: Secrets = "required", **environ: str) -> Lookup:
+    return Lookup(folder, environ, secrets, Report("f"))
+
+
+def problems(found: Lookup) -> list[str]:
+    return [str(problem) for problem in found.report.problems]
+
+
+def test_a_token_is_read_once_and_only_its_source_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("hunter2")
+    found = lookup(tmp_path, TOKEN="hunter2")
+    assert found.token(TokenSource(env="TOKEN"), HERE) == TokenSource(env="TOKEN")
+    assert found.token(TokenSource(file=Path("token")), HERE) == TokenSource(file=tmp_path / "token")
+    assert problems(found) == []
+
+
+@pytest.mark.parametrize(("secrets", "kind"), [("required", ""), ("optional", " warning:")])
+def test_what_is_missing_is_an_error_only_where_secrets_are_required(
+    tmp_path: Path, secrets: Secrets, kind: str
+) -> None:
+    found = lookup(tmp_path, secrets)
+    assert found.bot_id(TokenSource(env="BOT"), HERE) == UNKNOWN_ID
+    found.token(TokenSource(file=Path("token")), ("bots", 0, "token"))
+    found.ca_file(Path("ca.pem"), ("api", "ca_file"))
+    assert problems(found) == [
+        (f"f:1:1: bots[0].id:{kind} environment variable BOT is not set (set it before the exporter runs)"),
+        (
+            f"f:1:1: bots[0].token:{kind} file {tmp_path}/token cannot be read: no such file or directory"
+            " (set it before the exporter runs)"
+        ),
+        (
+            f"f:1:1: api.ca_file:{kind} file {tmp_path}/ca.pem cannot be read: no such file or directory"
+            " (name a file of certificates in PEM)"
+        ),
+    ]
+    required = secrets == "required"
+    assert [problem.may_pass for problem in found.report.problems] == [False, required, required]
+
+
+def test_an_id_may_be_text_or_come_from_a_variable_or_a_file(tmp_path: Path) -> None:
+    (tmp_path / "id").write_text(f"{ID}\n")
+    found = lookup(tmp_path, BOT=ID)
+    for written in (ID, TokenSource(env="BOT"), TokenSource(file=Path("id"))):
+        assert found.bot_id(written, HERE) == ID
+    assert problems(found) == []
+
+
+def test_an_id_from_elsewhere_is_as_strict_as_one_that_is_text(tmp_path: Path) -> None:
+    found = lookup(tmp_path, "optional", BOT="../hunter2")
+    found.bot_id(TokenSource(env="BOT"), HERE)
+    (problem,) = found.report.of("error")
+    assert problem.what.startswith("not a bot's id")
+    assert "hunter2" not in str(problem)
+
+
+@pytest.mark.parametrize("text", ["short", f"{ID}0", "g990b7b5d57ae86c1b2dfd6e"])
+def test_an_id_that_is_not_24_hexadecimal_digits_is_doubted(tmp_path: Path, text: str) -> None:
+    found = lookup(tmp_path)
+    assert found.bot_id(text, HERE) == text
+    assert [problem.severity for problem in found.report.problems] == ["warning"]
+
+
+def test_certificates_are_relative_to_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("")
+    found = lookup(tmp_path)
+    assert found.ca_file(Path("ca.pem"), ("api", "ca_file")) == tmp_path / "ca.pem"
+    assert problems(found) == []

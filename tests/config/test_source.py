@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.config.nodes import Entry, Mapping, Scalar, Sequence, plain
 from exporter.config.source import MAX_BYTES, compose, content
 from exporter.errors import ConfigError, Place
 from exporter.model import Json
@@ -16,44 +15,51 @@ from exporter.model import Json
 def faults(text: str | bytes) -> list[str]:
     """Return the problems of a document, without the name of its file."""
     try:
-        problems = compose(text if isinstance(text, bytes) else text.encode(), "f").problems
+        _, report = compose(text if isinstance(text, bytes) else text.encode(), "f")
+        problems = report.of("error")
     except ConfigError as exc:
         problems = exc.problems
     return [str(problem).removeprefix("f:") for problem in problems]
 
 
-def at(line: int, column: int) -> Place:
-    return Place("f", line, column)
+def plain(text: str | bytes) -> Json:
+    """Return the data of a document without problems."""
+    data, report = compose(text if isinstance(text, bytes) else text.encode(), "f")
+    assert report.problems == []
+    return data
 
 
-def test_every_key_and_value_knows_its_place() -> None:
-    root = compose(b"bots:\n  - name: main\n    ids: [1, 'x']\n", "f").root
-    ids = Sequence(at(3, 10), (Scalar(at(3, 11), 1), Scalar(at(3, 14), "x")))
-    bot = Mapping(
-        at(2, 5),
-        (Entry("name", at(2, 5), Scalar(at(2, 11), "main")), Entry("ids", at(3, 5), ids)),
-    )
-    assert root == Mapping(at(1, 1), (Entry("bots", at(1, 1), Sequence(at(2, 3), (bot,))),))
-
-
-def test_columns_count_characters_also_after_a_byte_order_mark() -> None:
-    root = compose("\ufeffé: ü".encode(), "f").root
-    assert root == Mapping(at(1, 1), (Entry("é", at(1, 1), Scalar(at(1, 4), "ü")),))
+def test_every_key_and_value_has_a_place() -> None:
+    data, report = compose("\ufeffbots:\n  - é: main\n    ids: [1, 'x']\n".encode(), "f")
+    assert data == {"bots": [{"é": "main", "ids": [1, "x"]}]}
+    assert {path: (place.line, place.column) for path, place in report.values.items()} == {
+        (): (1, 1),
+        ("bots",): (2, 3),
+        ("bots", 0): (2, 5),
+        ("bots", 0, "é"): (2, 8),
+        ("bots", 0, "ids"): (3, 10),
+        ("bots", 0, "ids", 0): (3, 11),
+        ("bots", 0, "ids", 1): (3, 14),
+    }
+    assert {path: (place.line, place.column) for path, place in report.keys.items()} == {
+        ("bots",): (1, 1),
+        ("bots", 0, "é"): (2, 5),
+        ("bots", 0, "ids"): (3, 5),
+    }
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# only a comment\n"])
 def test_an_empty_file_holds_nothing(text: str) -> None:
-    document = compose(text.encode(), "f")
-    assert (document.root, document.problems) == (Scalar(at(1, 1), None), ())
+    assert plain(text) is None
 
 
 def test_quotes_and_blocks_make_text_of_anything() -> None:
     text = "a: 'no'\nb: \"010\"\nc: |\n  true\nd: >-\n  0x1f\n"
-    assert plain(compose(text.encode(), "f").root) == {"a": "no", "b": "010", "c": "true\n", "d": "0x1f"}
+    assert plain(text) == {"a": "no", "b": "010", "c": "true\n", "d": "0x1f"}
 
 
 def test_an_alias_stands_for_its_anchor_s_value() -> None:
-    assert plain(compose(b"a: &x {b: [1]}\nc: *x\n", "f").root) == {"a": {"b": [1]}, "c": {"b": [1]}}
+    assert plain(b"a: &x {b: [1]}\nc: *x\n") == {"a": {"b": [1]}, "c": {"b": [1]}}
 
 
 def test_everything_refused_is_told_at_once_and_reading_goes_on() -> None:
@@ -71,12 +77,25 @@ def test_everything_refused_is_told_at_once_and_reading_goes_on() -> None:
     ]
 
 
-def test_a_mapping_that_lost_a_key_is_not_whole() -> None:
-    root = compose(b"a: {b: 1, 2: c}", "f").root
-    assert isinstance(root, Mapping)
-    assert root.whole
-    assert isinstance(root.entries[0].value, Mapping)
-    assert not root.entries[0].value.whole
+def test_a_mapping_that_lost_a_key_is_partial_and_an_alias_of_it_too() -> None:
+    data, report = compose(b"a: &a {b: 1, 2: c, d: no}\ne: *a", "f")
+    assert data == {"a": {"b": 1, "d": None}, "e": {"b": 1, "d": None}}
+    assert report.partial == {("a",), ("e",)}
+    assert report.refused == {("a", "d"), ("e", "d")}
+
+
+def test_a_problem_below_an_alias_has_its_path_and_the_place_of_the_value() -> None:
+    _, report = compose(b"a: &a {b: [1]}\nc: {d: *a}\n", "f")
+    assert report.place(("c", "d", "b", 0)) == report.place(("a", "b", 0)) == Place("f", 1, 12)
+    assert report.place(("c", "d", "b"), at_key=True) == Place("f", 1, 8)
+    assert report.place(("c", "d"), at_key=True) == Place("f", 2, 5)
+
+
+def test_what_is_below_a_refused_key_is_not_taken_for_another_s() -> None:
+    _, report = compose(b"a: {b: 1}\n2: {b: 2}\n? {b: 3}\n: {b: 4}\na: {b: 5}\n", "f")
+    assert report.place(("a", "b")) == Place("f", 1, 8)
+    assert report.place(()) == Place("f", 1, 1)
+    assert faults("a: 1\na: {c: !x 5}\n")[1].startswith('2:8: ["a again"].c: a tag')
 
 
 def test_the_same_key_again_says_where_it_was_first() -> None:
@@ -86,7 +105,7 @@ def test_the_same_key_again_says_where_it_was_first() -> None:
 
 
 def test_a_quoted_merge_sign_is_a_key_like_any_other() -> None:
-    assert plain(compose(b"'<<': 1", "f").root) == {"<<": 1}
+    assert plain(b"'<<': 1") == {"<<": 1}
 
 
 def test_an_anchor_does_not_stand_for_the_value_it_is_in() -> None:
@@ -160,7 +179,8 @@ yaml_like = st.text(alphabet="ab01:-[]{}!&*|>'\"#%@`?,~<= \t\n\\xuU.é", max_siz
 def test_any_content_is_read_or_refused_with_places_inside_it(text: str | bytes) -> None:
     data = text if isinstance(text, bytes) else text.encode("utf-8", "replace")
     try:
-        problems = compose(data, "f").problems
+        _, report = compose(data, "f")
+        problems = report.of("error")
     except ConfigError as exc:
         problems = exc.problems
     lines = len(data.decode("utf-8", "replace").replace("\x85", "\n").splitlines())
@@ -177,5 +197,4 @@ json_like = st.recursive(
 
 @given(json_like)
 def test_json_is_read_as_json_reads_it(value: Json) -> None:
-    document = compose(json.dumps(value, ensure_ascii=False).encode(), "f")
-    assert (plain(document.root), document.problems) == (value, ())
+    assert plain(json.dumps(value, ensure_ascii=False)) == value

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import time
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -9,59 +10,62 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.config import words
+from exporter.config.kinds import Kind
+from exporter.config.report import Report
+
+
+def parse(kind: Kind, text: str) -> Any:
+    """Return what a text means, or raise ValueError with its error."""
+    report = Report("f")
+    value = kind.read(text, (), report)
+    for problem in report.of("error"):
+        raise ValueError(str(problem))
+    return value
 
 
 def test_a_duration_is_seconds_between_its_bounds() -> None:
     kind = words.duration("1s", "1h")
-    assert kind.parse("1s") == 1.0
-    assert kind.parse("1h") == 3600.0
+    assert parse(kind, "1s") == 1.0
+    assert parse(kind, "1h") == 3600.0
     for text, why in (("999ms", "too short"), ("1h1ms", "too long"), ("1", "unit")):
         with pytest.raises(ValueError, match=why):
-            kind.parse(text)
-
-
-def test_a_choice_is_one_of_its_words_and_says_which_was_meant() -> None:
-    kind = words.choice(("iso", "auto"))
-    assert kind.parse("auto") == "auto"
-    for text, why in (("autto", 'did you mean "auto"'), ("zzz", "write iso or auto")):
-        with pytest.raises(ValueError, match=why):
-            kind.parse(text)
+            parse(kind, text)
 
 
 @pytest.mark.parametrize("text", ["a", "support_2", "x" * 100])
 def test_a_bot_s_name_is_small_letters_digits_and_underscores(text: str) -> None:
-    assert words.BOT_NAME.parse(text) == text
+    assert parse(words.BOT_NAME, text) == text
 
 
 @pytest.mark.parametrize("text", ["", "A", "2a", "a-b", "_a", "a\n", "x" * 101])
 def test_any_other_name_of_a_bot_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a name"):
-        words.BOT_NAME.parse(text)
+        parse(words.BOT_NAME, text)
 
 
 def test_a_time_of_day_has_two_digits_each() -> None:
-    assert words.TIME.parse("00:05") == time(0, 5)
-    assert words.TIME.parse("23:59:59") == time(23, 59, 59)
+    assert parse(words.TIME, "00:05") == time(0, 5)
+    assert parse(words.TIME, "23:59:59") == time(23, 59, 59)
     for text in ("0:05", "24:00", "12", "12:60", "T12:00", "12:00+02:00"):
         with pytest.raises(ValueError, match="time of day"):
-            words.TIME.parse(text)
+            parse(words.TIME, text)
 
 
 def test_a_zone_is_an_iana_name() -> None:
-    assert words.ZONE.parse("Europe/Sofia") == ZoneInfo("Europe/Sofia")
+    assert parse(words.ZONE, "Europe/Sofia") == ZoneInfo("Europe/Sofia")
 
 
-@pytest.mark.parametrize("text", ["", "Mars", "../UTC", "/etc/localtime", "Europe", "UTC\0", "x" * 5000])
+@pytest.mark.parametrize("text", ["", "Mars", "../UTC", "/etc/localtime", "Europe", "UTC\0", "x" * 300])
 def test_any_other_zone_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a time zone"):
-        words.ZONE.parse(text)
+        parse(words.ZONE, text)
 
 
 def test_a_path_is_any_text_a_file_can_have() -> None:
-    assert words.FILE.parse("certs/ca.pem") == Path("certs/ca.pem")
+    assert parse(words.FILE, "certs/ca.pem") == Path("certs/ca.pem")
     for text in ("", "a\0b"):
         with pytest.raises(ValueError, match="path"):
-            words.FILE.parse(text)
+            parse(words.FILE, text)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +79,7 @@ def test_a_path_is_any_text_a_file_can_have() -> None:
     ],
 )
 def test_a_url_has_a_scheme_a_host_and_no_last_slash(text: str, url: str) -> None:
-    assert words.URL.parse(text) == url
+    assert parse(words.URL, text) == url
 
 
 @pytest.mark.parametrize(
@@ -103,7 +107,7 @@ def test_a_url_has_a_scheme_a_host_and_no_last_slash(text: str, url: str) -> Non
 )
 def test_any_other_url_is_refused_and_not_repeated(text: str) -> None:
     with pytest.raises(ValueError, match="URL") as caught:
-        words.URL.parse(text)
+        parse(words.URL, text)
     assert "hunter2" not in str(caught.value)
 
 
@@ -130,10 +134,12 @@ def test_a_url_that_is_taken_is_stable_and_has_nothing_but_a_path(text: str) -> 
     ],
 )
 def test_a_token_in_clear_text_is_doubted_beyond_this_machine(url: str, safe: bool) -> None:
-    assert (words.URL.doubt(url) is None) == safe
+    report = Report("f")
+    assert words.URL.read(url, (), report) == url
+    assert (report.problems == []) == safe
 
 
 def test_a_sentence_is_not_empty() -> None:
-    assert words.TEXT.parse("Conversations.") == "Conversations."
+    assert parse(words.SENTENCE, "Conversations.") == "Conversations."
     with pytest.raises(ValueError, match="empty"):
-        words.TEXT.parse(" ")
+        parse(words.SENTENCE, " ")
