@@ -14,7 +14,7 @@ from exporter.model import Json
 Schema: TypeAlias = dict[str, Json]
 
 Values: TypeAlias = dict[str, Any]
-"""What was read of a section: a key that is absent or wrong is not in it."""
+"""The values of a section by key; a key that is absent or wrong is left out."""
 
 _NAMES: Final = {
     NoneType: "nothing",
@@ -40,12 +40,12 @@ class Kind(NamedTuple):
 
 
 def mismatch(data: Json, path: Path, expected: str, report: Report) -> None:
-    """Report that data are of another kind than expected, without repeating them: they may be a token."""
+    """Report data of another kind than expected; the message never repeats them, as they may be a token."""
     report.error(path, f"expected {expected}, found {_NAMES[type(data)]}")
 
 
 def text(expected: str, parse: Callable[[str], object], **schema: Json) -> Kind:
-    """Describe a text in a small language, of which `parse` raises ValueError with what is wrong."""
+    """Describe a text; `parse` returns what it means, or raises ValueError with what is wrong."""
 
     def read(data: Json, path: Path, report: Report) -> object:
         if not isinstance(data, str):
@@ -61,7 +61,7 @@ def text(expected: str, parse: Callable[[str], object], **schema: Json) -> Kind:
 
 
 def one_of(options: tuple[str, ...]) -> Callable[[str], str]:
-    """Make the parser of one of a few words."""
+    """Return a parser of one of a few words."""
 
     def parse(word: str) -> str:
         if word not in options:
@@ -141,7 +141,7 @@ class Key(NamedTuple):
 
 
 def section(expected: str, keys: Mapping[str, Key]) -> Kind:
-    """Describe a mapping with known keys, of which Values are read."""
+    """Describe a mapping with known keys; it is read as Values."""
 
     def read(data: Json, path: Path, report: Report) -> Values | None:
         if not isinstance(data, dict):

@@ -1,4 +1,4 @@
-"""Reads where a bot's id and token come from, and looks them up; what is written there is never repeated."""
+"""Reads where a bot's id and token come from, and looks them up. No message repeats what is written there."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _VARIABLE: Final = r"[A-Za-z_][A-Za-z0-9_]*"
 
 
 def _reference(expected: str, *, literal: bool) -> Kind:
-    """Describe {env: NAME} or {file: PATH}, read as a TokenSource; where `literal`, also an id as text."""
+    """Describe {env: NAME} or {file: PATH}, read as a TokenSource; if `literal`, also an id as text."""
 
     def read(data: Json, path: tree.Path, report: Report) -> str | TokenSource | None:
         match data:
@@ -74,7 +74,7 @@ TOKEN: Final = _reference("{env: NAME} or {file: PATH}", literal=False)
 
 
 class Lookup(NamedTuple):
-    """Where a configuration file's references lead; what is missing there is an error only where required."""
+    """Finds what a file refers to; what is missing is an error, or a warning where secrets are optional."""
 
     folder: Path
     environ: Mapping[str, str]

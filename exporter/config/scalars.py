@@ -1,7 +1,7 @@
-"""Types what stands in YAML without quotes, and only where all readers and people agree.
+"""Gives an unquoted YAML text its type, and refuses what readers of YAML disagree on.
 
 Typed is what JSON would take: `true`, `false`, `null` (also `~` and nothing), whole and decimal
-numbers. What YAML readers and people understand differently is settled so:
+numbers. For the rest:
 
     no  Yes  ON  True  NULL           refused: text or a truth value? quotes or true/false tell
     010  0x1f  0o17  0b1  1_000       refused: octal, decimal or text?
@@ -28,7 +28,7 @@ _NUMBER_TRAP: Final = re.compile(
 
 
 class Ambiguous(ValueError):
-    """An unquoted text that not everyone reads alike; says what it is, and what to write instead."""
+    """An unquoted text that readers of YAML disagree on: what it is, and what to write instead."""
 
     def __init__(self, what: str, advice: str) -> None:
         super().__init__(what)

@@ -1,9 +1,9 @@
 """Reads YAML into plain data and an index from path to place; the only door to `yaml`.
 
 The parser's events become dicts, lists, texts, numbers, booleans and None; nothing a file says is
-executed. Refused are a key that is there twice, keys that are not text, merge keys (`<<`), tags, a
-second document, and what `scalars` finds ambiguous: None stands in for a refused value. Anchors and
-aliases are allowed, up to MAX_NODES values once expanded.
+executed. Refused are duplicate keys, keys that are not text, merge keys (`<<`), tags, a second document,
+and what `scalars` finds ambiguous; None replaces a refused value. Anchors and aliases are allowed, up to
+MAX_NODES values once expanded.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ def content(path: Path) -> bytes:
 
 
 def compose(data: bytes, file: str) -> tuple[Json, Report]:
-    """Read one YAML document; return its data, and a report of what is wrong with it and where all stands.
+    """Read one YAML document; return its data, and a report with its problems and the place of each path.
 
-    Raises ConfigError for what is no YAML at all.
+    Raises ConfigError where the text is not YAML at all.
     """
     report = Report(file)
     if len(data) > MAX_BYTES:
