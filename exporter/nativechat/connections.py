@@ -5,9 +5,10 @@ from __future__ import annotations
 import socket
 from dataclasses import dataclass
 from queue import LifoQueue
-from typing import Final
+from typing import Any, Final, cast
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError
 
 from exporter.clock import Clock
@@ -95,17 +96,12 @@ class _KeptTls(_Kept, HTTPSConnection):
         super().connect()
 
 
-class IdleConnections(LifoQueue[_Kept | None]):
+class _Idle(LifoQueue[_Kept | None]):
     """What urllib3 takes connections from: None stands for one that is still to be made.
 
     The one that was used last comes first, so that those nobody needs get old. While others are in use, one
     that has not been silent for long enough is left for later: nobody waits for it who can have another.
     """
-
-    def __init__(self, concurrency: int) -> None:
-        """Hold a connection for each of the requests at once, and some more to take turns with."""
-        super().__init__(concurrency + concurrency // 8)
-        self.queue = [None] * self.maxsize
 
     def _get(self) -> _Kept | None:
         position = -1
@@ -119,6 +115,20 @@ def _is_ready(connection: _Kept | None) -> bool:
     return connection is None or connection.was_silent
 
 
-def connection_class(link: Link, *, tls: bool) -> type[HTTPConnection]:
-    """Return the class of connections that belong to `link`, for a pool to make."""
-    return type("Kept", (_KeptTls if tls else _Kept,), {"link": link})
+def pool_size(concurrency: int) -> int:
+    """Return how many connections to keep: one for each request at once, and some to take turns with."""
+    return concurrency + concurrency // 8
+
+
+def pool_classes(link: Link) -> dict[str, type[HTTPConnectionPool]]:
+    """Return the classes, by scheme, of pools whose connections belong to `link`."""
+
+    class Plain(HTTPConnectionPool):
+        QueueCls = cast("Any", _Idle)
+        ConnectionCls = cast("Any", type("Kept", (_Kept,), {"link": link}))
+
+    class Tls(HTTPSConnectionPool):
+        QueueCls = cast("Any", _Idle)
+        ConnectionCls = cast("Any", type("KeptTls", (_KeptTls,), {"link": link}))
+
+    return {"http": Plain, "https": Tls}

@@ -6,21 +6,18 @@ import os
 import threading
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connectionpool import HTTPConnectionPool
 
 from exporter.clock import Clock
 from exporter.nativechat.attempt import Attempt
 from exporter.nativechat.authorities import Authorities
-from exporter.nativechat.connections import IdleConnections, Link, connection_class
+from exporter.nativechat.connections import Link, pool_classes, pool_size
 from exporter.nativechat.sockets import bound_tls, lost_peer_options
-
-if TYPE_CHECKING:
-    from urllib3._base_connection import BaseHTTPConnection
 
 
 class Transport(HTTPAdapter):
@@ -34,11 +31,11 @@ class Transport(HTTPAdapter):
     def __init__(
         self, attempt: Attempt, clock: Clock, ca_file: Path | None, *, concurrency: int, timeout: float
     ) -> None:
-        super().__init__(pool_connections=1)
-        self._concurrency = concurrency
+        super().__init__(pool_connections=1, pool_maxsize=pool_size(concurrency))
         prepare = partial(bound_tls, attempt=attempt)
         self._authorities = Authorities(ca_file, DEFAULT_CA_BUNDLE_PATH, os.environ, prepare)
         self._link = Link(attempt, clock, self._authorities, lost_peer_options(timeout / 3))
+        self.poolmanager.pool_classes_by_scheme = pool_classes(self._link)
         self._lock = threading.Lock()
         self._pool: HTTPConnectionPool | None = None
         self._closed = False
@@ -50,11 +47,6 @@ class Transport(HTTPAdapter):
             if self._pool is None:
                 pool = super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
                 self._pool = cast("HTTPConnectionPool", pool)
-                tls = isinstance(self._pool, HTTPSConnectionPool)
-                self._pool.pool = IdleConnections(self._concurrency)
-                self._pool.ConnectionCls = cast(
-                    "type[BaseHTTPConnection]", connection_class(self._link, tls=tls)
-                )
             if self._closed:
                 self._pool.close()
             return self._pool
@@ -69,7 +61,9 @@ class Transport(HTTPAdapter):
         if proxy.lower().startswith("socks"):  # it would make connections of its own kind, without our bounds
             raise requests.exceptions.InvalidSchema("no SOCKS")
         context = self._authorities.context() if proxy.startswith("https:") else None
-        return super().proxy_manager_for(proxy, proxy_ssl_context=context, **kwargs)
+        manager = super().proxy_manager_for(proxy, proxy_ssl_context=context, **kwargs)
+        manager.pool_classes_by_scheme = self.poolmanager.pool_classes_by_scheme
+        return manager
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Leave verification to the TLS context, which always verifies."""
