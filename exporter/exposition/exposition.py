@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from threading import Lock
 from typing import Final
 
@@ -22,8 +22,9 @@ _LEVEL: Final = 1
 class Exposition:
     """The metrics page; safe to use from every thread.
 
-    A finished page is kept until something changes, gets stale, or the process was last looked at a second
-    ago; whoever asks meanwhile gets that one. `snapshot` gives the same object as long as it holds.
+    A finished page is kept until something changes, a count gets stale, or the process was last looked at a
+    second ago. Whoever asks before that gets the same page, and so does whoever asks while it is rendered.
+    `snapshot` gives the same object as long as it holds.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Exposition:
         self._lock = Lock()
         self._renderer = Renderer(NOTHING)
         self._shown: tuple[Snapshot, int] = (Snapshot(), -1)
+        self._started = self._finished = 0
         self._pages: dict[tuple[bool, bool], bytes] = {}
 
     def apply(self, plan: Plan, with_it: Callable[[], None]) -> None:
@@ -47,6 +49,7 @@ class Exposition:
             with_it()
             self._renderer = renderer
             self._telemetry.apply(plan)
+            self._started = self._finished = self._started + 1  # nobody shares a page of the old plan
 
     def scrape(self, accept: str, accept_encoding: str) -> tuple[bytes, list[tuple[str, str]]]:
         """Return the page and its headers for a request with these two headers."""
@@ -56,29 +59,44 @@ class Exposition:
         zipped = gzip_accepted(accept_encoding)
         if zipped:
             headers.append(("Content-Encoding", "gzip"))
+        under_way = self._started if self._started > self._finished else None
         with self._lock:
-            return self._page(openmetrics=openmetrics, zipped=zipped), headers
+            if self._finished != under_way or self._steady() > self._shown[0].fresh_until:
+                self._started += 1
+                self._refresh()
+            page = self._page(openmetrics=openmetrics, zipped=zipped)
+            self._finished = self._started
+        return page, headers
 
-    def _page(self, *, openmetrics: bool, zipped: bool) -> bytes:
+    def _refresh(self) -> None:
+        """Drop the finished pages if they do not hold any more."""
         snapshot, version = self._snapshot(), self._telemetry.version
         shown, shown_version = self._shown
         looked_long_ago = self._steady() - self._telemetry.looked_at >= LOOK_HOLDS
         if snapshot is not shown or version != shown_version or looked_long_ago:
             self._shown, self._pages = (snapshot, version), {}
+
+    def _page(self, *, openmetrics: bool, zipped: bool) -> bytes:
         page = self._pages.get((openmetrics, zipped))
         if page is None:
-            page = self._render(snapshot, openmetrics=openmetrics)
-            if zipped:
-                page = gzip.compress(page, _LEVEL, mtime=0)
-            self._pages[openmetrics, zipped] = page
+            texts = self._texts(openmetrics=openmetrics)
+            page = self._pages[openmetrics, zipped] = _compressed(texts) if zipped else b"".join(texts)
         return page
 
-    def _render(self, snapshot: Snapshot, *, openmetrics: bool) -> bytes:
-        texts = [
-            *self._renderer.text(snapshot, openmetrics=openmetrics),
-            *self._telemetry.text(openmetrics=openmetrics),
-        ]
-        return "".join((*texts, EOF) if openmetrics else texts).encode()
+    def _texts(self, *, openmetrics: bool) -> Iterator[bytes]:
+        """Yield the page, one family after the other, so that its text is never held as a whole."""
+        for text in self._renderer.text(self._shown[0], openmetrics=openmetrics):
+            yield text.encode()
+        for text in self._telemetry.text(openmetrics=openmetrics):
+            yield text.encode()
+        if openmetrics:
+            yield EOF.encode()
+
+
+def _compressed(texts: Iterable[bytes]) -> bytes:
+    compressor = zlib.compressobj(_LEVEL, wbits=zlib.MAX_WBITS | 16)
+    parts = [compressor.compress(text) for text in texts]
+    return b"".join((*parts, compressor.flush()))
 
 
 def _content_type(accept: str) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import gzip
 import shutil
 import subprocess
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -330,6 +332,30 @@ def test_a_page_is_kept_until_something_changes(busy: Page, plan: Plan, encoding
     assert page() is second
     busy.store.counted(plan.polls[0], 0, 5)
     assert page() != second
+
+
+def test_who_asks_while_a_page_is_rendered_gets_that_one(
+    page: Page, make: MakeQuery, plan_of: PlanOf
+) -> None:
+    plan, rendering, go_on = plan_of(make("any")), threading.Event(), threading.Event()
+
+    def slowly() -> Snapshot:
+        rendering.set()
+        assert go_on.wait(30)
+        snapshot: Snapshot = page.store.snapshot()
+        return snapshot
+
+    exposition = Exposition(page.telemetry, slowly, page.clock.steady)
+    exposition.apply(plan, with_it=lambda: page.store.apply(plan))
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(exposition.scrape, TEXT, "gzip")
+        assert rendering.wait(30)
+        second = threads.submit(exposition.scrape, TEXT, "gzip")
+        with pytest.raises(TimeoutError):
+            second.result(0.05)
+        page.store.counted(plan.polls[0], 0, 7)
+        go_on.set()
+        assert second.result()[0] is first.result()[0]
 
 
 def test_a_page_that_was_kept_drops_each_series_the_moment_it_gets_stale(
