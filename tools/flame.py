@@ -1,4 +1,4 @@
-"""Draws where the time goes, for docs/performance.md: python -m tools.flame
+"""Draws where the time goes, for bench/README.md: python -m tools.flame
 
 Has py-spy look at the exporter while it makes 500 counts a second, and while it is scraped all the time
 and a hundredth of its series changes. py-spy comes with what `make bench` installs.

@@ -19,7 +19,10 @@ from exporter.daemon.hall import Daemon, Options
 from exporter.model import Plan
 
 ROOT: Final = Path(__file__).parents[2]
-MANUAL: Final = {path.name: path.read_text("utf-8") for path in (ROOT / "README.md", *ROOT.glob("docs/*.md"))}
+MANUAL: Final = {
+    **{path.name: path.read_text("utf-8") for path in (ROOT / "README.md", *ROOT.glob("docs/*.md"))},
+    "bench/README.md": (ROOT / "bench/README.md").read_text("utf-8"),
+}
 
 PART: Final = "part of a configuration"
 EXAMPLES: Final = {
@@ -74,7 +77,7 @@ class Flag(NamedTuple):
 
 
 class Manual:
-    """README and docs/, as a reader sees them."""
+    """README, docs/ and the benchmarks' README, as a reader sees them."""
 
     def __init__(self, pages: dict[str, str]) -> None:
         self.pages = pages
