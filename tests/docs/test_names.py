@@ -44,7 +44,7 @@ def test_every_metric_is_documented_with_its_type_and_labels(
         live[name] = (family.type, labels)
     for query in re.findall(r"- name: (\w+)\n    help", (root / "config.yaml").read_text("utf-8")):
         del live[f"nativechat_{query}"]
-    told = manual.rows("metrics.md", "What the exporter tells about itself")
+    told = manual.rows("metrics.md", "The exporter's own metrics")
     assert {code(name)[0]: (kind, set(code(labels))) for name, kind, labels, _ in told} == live
 
 
@@ -119,7 +119,7 @@ def test_a_reason_has_its_log_line_and_what_to_do(manual: Manual, kind: type[Api
 
 
 def test_metrics_name_every_reason(manual: Manual) -> None:
-    assert set(REASONS) <= set(code(manual.section("metrics.md", "What the exporter tells about itself")))
+    assert set(REASONS) <= set(code(manual.section("metrics.md", "The exporter's own metrics")))
 
 
 def test_every_path_of_the_web_server_is_listed(manual: Manual) -> None:
