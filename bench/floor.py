@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from bench.configs import AUTHORIZATION
@@ -52,20 +52,18 @@ def client(url: str) -> Callable[[], object]:
 
 def static(plain_file: str, gzip_file: str, port: str) -> None:
     """Serve a page that never changes, and its gzip for those who take that, from our own web server."""
+    from exporter.handler import Request, Response
     from exporter.web.server import Server, listen
 
     plain, zipped = Path(plain_file).read_bytes(), Path(gzip_file).read_bytes()
 
-    async def answer(scope: Any, _receive: Any, send: Any) -> None:
-        takes_gzip = b"gzip" in dict(scope["headers"]).get(b"accept-encoding", b"")
+    async def answer(request: Request) -> Response:
+        takes_gzip = "gzip" in request.headers.get("Accept-Encoding", "")
         body = zipped if takes_gzip else plain
-        if scope["path"] == ANEW:
+        if request.path == ANEW:
             body = gzip.compress(plain, 1)
-        headers = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(body))]
-        if takes_gzip:
-            headers.append((b"content-encoding", b"gzip"))
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        headers = (("Content-Type", "text/plain"), *((("Content-Encoding", "gzip"),) if takes_gzip else ()))
+        return Response(200, body, headers)
 
     Server(answer, [listen(f"127.0.0.1:{port}")], name="static").start()
     signal.pause()

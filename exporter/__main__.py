@@ -1,8 +1,6 @@
 """Makes `python -m exporter` the same as `nativechat-exporter`."""
 
-import sys
-
-from exporter.cli import main
+from exporter.cli import script
 
 if __name__ == "__main__":
-    sys.exit(main())
+    script()

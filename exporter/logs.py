@@ -39,7 +39,7 @@ def set_up(level: str, log_format: LogFormat) -> None:
     handler.setFormatter(_Json() if log_format == "json" else _Logfmt())
     logging.basicConfig(handlers=[handler], level=LEVELS[level], force=True)
     logging.captureWarnings(capture=True)
-    for library in ("asyncio", "schedule", "urllib3"):
+    for library in ("asyncio", "schedule", "tornado", "urllib3"):
         logging.getLogger(library).setLevel(logging.DEBUG if level == "debug" else logging.CRITICAL)
 
 

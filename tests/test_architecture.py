@@ -27,7 +27,7 @@ ROOMS = (
 FLOORS = (
     ("errors", "clock", "logs", "alert"),
     ("model",),
-    ("language", "pace", "snapshot"),
+    ("language", "pace", "snapshot", "handler"),
     ROOMS,
     ("daemon",),
     ("cli",),
@@ -36,23 +36,22 @@ FLOORS = (
 FLOOR = {unit: number for number, units in enumerate(FLOORS) for unit in units} | {"__init__": -1}
 
 DOORS = {
-    "h11": ("web/",),
     "mongomock": ("simulator/",),
     "prometheus_client": ("exposition/",),
     "requests": ("nativechat/client.py", "nativechat/transport.py"),
     "schedule": ("polling/timetable.py",),
-    "starlette": ("simulator/",),
     "time": ("clock.py",),
+    "tornado": ("web/", "handler.py"),  # handler.py names the type of a connection
     "urllib3": tuple(f"nativechat/{name}.py" for name in ("client", "connections", "sockets", "transport")),
     "yaml": ("config/source.py", "language/yaml_text.py"),  # the way in, and the way out
 }
 
 ONLY_WHEN_ASKED_FOR = (
-    "anyio",
     "bcrypt",
     "difflib",
     "exporter.config.web_config",
     "exporter.daemon.asker",
+    "exporter.daemon.guard",
     "exporter.daemon.status",
     "exporter.simulator",
     "exporter.store.views",
@@ -63,9 +62,9 @@ ONLY_WHEN_ASKED_FOR = (
     "jsonschema",
     "mongomock",
     "requests",
-    "starlette",
+    "tornado.httpserver",
+    "tornado.web",
     "urllib3",
-    "uvicorn",
 )
 
 

@@ -12,6 +12,7 @@ import click
 from exporter import __version__
 from exporter.cli.absent import absent, stand_in
 from exporter.cli.output import abandon_output, reason
+from exporter.daemon import signals
 from exporter.errors import ConfigError, ExporterError, WrongUsage
 from exporter.language.suggest import did_you_mean
 
@@ -76,4 +77,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def script() -> None:
     """Run the command and end the process with its code."""
+    if sys.argv[1:2] in (["run"], ["demo"], ["simulate"]):
+        signals.hold()
     sys.exit(main())

@@ -12,7 +12,7 @@ import click
 from exporter.cli.absent import simulator_imported
 from exporter.cli.flags import flag, logging_flags
 from exporter.clock import Clock, SystemClock
-from exporter.daemon.signals import Signals
+from exporter.daemon import signals
 from exporter.logs import LogFormat, set_up
 from exporter.model import Secret
 from exporter.web.server import Server, address_of, listen
@@ -51,7 +51,7 @@ def simulated(
         raise click.UsageError(str(error)) from error
     simulation = Simulation(chosen, simulated_bots(bots, chosen.seed), clock)
     listener = listen(address)
-    server = Server(app(simulation), [listener], name="simulated-nativechat")
+    server = Server(app(simulation), [listener], name="simulated-nativechat", reads_bodies=True)
     server.start()
     try:
         yield f"http://{address_of(listener)}/v1", [(bot.name, bot.id, bot.token) for bot in simulation.bots]
@@ -96,7 +96,7 @@ def simulate(address: str, bots: int, log_level: str, log_format: LogFormat, **s
     misbehave, with POST /-/burst and /-/forget its data grows and shrinks at once.
     """
     set_up(log_level, log_format)
-    with Signals() as signals, simulated(address, SystemClock(), bots=bots, **settings) as (url, made):
+    with signals.held(), simulated(address, SystemClock(), bots=bots, **settings) as (url, made):
         click.echo(f"api.url  {url}")
         for name, bot_id, token in made:
             click.echo(f"{name}  id {bot_id}  token {token.reveal()}")

@@ -49,6 +49,9 @@ _HEADERS: Final = (
 )
 _BCRYPT: Final = r"\$2[aby]\$(?:0[4-9]|1[0-9]|2[0-9]|3[01])\$[./A-Za-z0-9]{53}"
 
+MOST_COST: Final = 14
+"""The greatest cost of a bcrypt hash: each further one doubles the time."""
+
 
 @dataclass(frozen=True, slots=True)
 class TlsConfig:
@@ -86,6 +89,11 @@ def _hash(text: str) -> bytes:
     if not re.fullmatch(_BCRYPT, text):
         # Never repeated: it may be the password itself.
         raise ValueError('not a bcrypt hash (make one with `htpasswd -nBC 10 ""`)')
+    if int(text[4:6]) > MOST_COST:
+        raise ValueError(
+            f"a bcrypt cost of {int(text[4:6])} takes more than a second for each password, right or wrong "
+            f'(use at most {MOST_COST}: `htpasswd -nBC 10 ""`)'
+        )
     return text.encode("ascii")
 
 

@@ -81,6 +81,8 @@ class Daemon:
         self._content = b""
         self._again_at = math.inf
         self._ready = False
+        self._asking = threading.Lock()
+        self._next_reload: threading.Event | None = None
         self._load()
         self.poller.timetable.add_chore(options.watch_interval, self._watch_file)
         self.poller.timetable.add_chore(PRUNE_EVERY, self.poller.prune)
@@ -95,28 +97,31 @@ class Daemon:
 
     def reload(self) -> tuple[str, ...]:
         """Load the configuration anew and wait for it; return every problem, or none if it is in use."""
-        done = threading.Event()
-
-        def errand() -> None:
-            try:
-                self._reload()
-            finally:
-                done.set()
-
-        self.poller.call(errand)
-        if not done.wait(MISSED_BEATS * LONGEST_SLEEP):
+        if not self.request_reload().wait(MISSED_BEATS * LONGEST_SLEEP):
             return ("the timetable does not answer; see /-/healthy",)
         return self.problems
 
-    def request_reload(self) -> None:
-        """Have the configuration loaded anew, without waiting for it."""
-        self.poller.call(self._reload)
+    def request_reload(self) -> threading.Event:
+        """Have the configuration loaded anew; return what is set afterwards.
+
+        Whoever asks before a reload has begun shares it.
+        """
+        with self._asking:
+            if self._next_reload is None:
+                self._next_reload = threading.Event()
+                self.poller.call(self._requested_reload)
+            return self._next_reload
 
     def healthy(self) -> tuple[bool, str]:
         """Tell whether the timetable's heart beats; NativeChat has no part in it."""
         silent = self.clock.steady() - self.poller.beat_at
         if silent > MISSED_BEATS * LONGEST_SLEEP or not self.poller.alive:
             return False, f"the timetable has not moved for {silent:.0f} s: restart this process"
+        if self.poller.has_no_worker:
+            return (
+                False,
+                "the system refuses threads: raise the limit of processes, such as a container's pids",
+            )
         return True, "healthy"
 
     def ready(self) -> tuple[bool, str]:
@@ -147,6 +152,15 @@ class Daemon:
             return source.content(self.options.config_file)
         except ConfigError:
             return None
+
+    def _requested_reload(self) -> None:
+        with self._asking:
+            done, self._next_reload = self._next_reload, None
+        try:
+            self._reload()
+        finally:
+            if done:
+                done.set()
 
     def _reload(self, *, again: bool = False) -> None:
         began, self._again_at = self.clock.steady(), math.inf

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import ctypes
 import logging
-import ssl
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from exporter.clock import Clock
+from exporter.daemon import signals
 from exporter.daemon.hall import Daemon
 from exporter.daemon.heart import Heart
-from exporter.daemon.signals import Signals
 from exporter.logs import fields
-from exporter.web.app import Doors, build
+from exporter.web.app import NO_GUARD, App, Provided
 from exporter.web.server import Server, address_of, listen
 
 if TYPE_CHECKING:
@@ -26,11 +21,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_M_MMAP_THRESHOLD: Final = -3
-"""From malloc.h."""
-
 DRAIN: Final = 3.0
-"""Seconds that answers being sent get to end after a signal; the process is gone within five."""
+"""Seconds that responses being sent get to end after a signal; the process is gone within five."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +45,20 @@ def serve(daemon: Daemon, options: WebOptions) -> bool:
     failures: list[BaseException] = []
 
     def fail(error: BaseException) -> None:
+        log.error("web server ended, so this process ends too", exc_info=error)
         failures.append(error)
         signals.end()
 
-    _prepare_the_c_library()
     heart = Heart(daemon.environ)
     if heart.interval is not None:
         daemon.poller.timetable.add_chore(heart.interval, partial(heart.beat, daemon.healthy))
-    with Signals(daemon.request_reload) as signals:
+    with signals.held():
         server = _server(daemon, options, on_end=fail)
         # First the timetable: whoever is let in may ask whether it is alive.
         daemon.start()
         server.start()
         heart.ready()
-        signals.wait()
+        signals.wait(daemon.request_reload)
         log.info("ending")
         heart.stopping()
         daemon.stop()
@@ -75,21 +67,15 @@ def serve(daemon: Daemon, options: WebOptions) -> bool:
     return not failures
 
 
-def _prepare_the_c_library() -> None:
-    """Have glibc give back the memory of large pages, and libgcc at hand; other systems do without.
-
-    A page of 100 kB or more is mapped by itself, but once the first is freed, glibc would keep room for
-    the next in each thread's heap: 2 MB at 10,000 series. With libgcc it ends the threads that are left
-    when the interpreter ends; it would load it only then, and abort a process without a free descriptor.
-    """
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 128 * 1024)
-        ctypes.CDLL("libgcc_s.so.1")
-
-
 def _server(daemon: Daemon, options: WebOptions, on_end: Callable[[BaseException], None]) -> Server:
-    guard = _guard(options.config_file, daemon.clock)
-    doors = Doors(
+    guard, tls = (lambda: NO_GUARD), None
+    if options.config_file is not None:
+        # What most sidecars have no use for.
+        from exporter.daemon.guard import FollowedGuard
+
+        guard = followed = FollowedGuard(options.config_file, daemon.clock)
+        tls = followed.tls if followed.has_tls else None
+    provided = Provided(
         metrics=daemon.exposition.scrape,
         healthy=daemon.healthy,
         ready=daemon.ready,
@@ -98,40 +84,10 @@ def _server(daemon: Daemon, options: WebOptions, on_end: Callable[[BaseException
         telemetry_path=options.telemetry_path,
     )
     listeners = [listen(address) for address in options.listen_addresses]
-
-    def ended(error: BaseException) -> None:
-        log.error("web server ended, so this process ends too", exc_info=error)
-        on_end(error)
-
     for listener in listeners:
-        log.info(
-            "listening",
-            extra=fields(
-                address=address_of(listener), path=options.telemetry_path, tls=guard.tls is not None
-            ),
-        )
-    app = build(doors, users=guard.users, headers=guard.headers)
-    return Server(app, listeners, name="web", tls=guard.tls, on_error=ended)
-
-
-class _Guard(NamedTuple):
-    """What stands before the web server."""
-
-    tls: ssl.SSLContext | None = None
-    users: Mapping[str, bytes] = MappingProxyType({})
-    headers: tuple[tuple[str, str], ...] = ()
-
-
-def _guard(config_file: Path | None, clock: Clock) -> _Guard:
-    if config_file is None:
-        return _Guard()
-    # What most sidecars have no use for.
-    from exporter.config import web_config
-    from exporter.web.tls import tls_context
-
-    given = web_config.load(config_file)
-    tls = tls_context(**asdict(given.tls), steady=clock.steady) if given.tls else None
-    return _Guard(tls, dict(given.users), given.headers)
+        told = fields(address=address_of(listener), path=options.telemetry_path, tls=tls is not None)
+        log.info("listening", extra=told)
+    return Server(App(provided, guard), listeners, name="web", tls=tls, on_error=on_end)
 
 
 def _status(daemon: Daemon) -> StatusPage:

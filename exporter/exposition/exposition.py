@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from threading import Lock
@@ -17,6 +18,8 @@ from exporter.snapshot import Snapshot
 
 _LEVEL: Final = 1
 """Text of metrics shrinks tenfold at the lowest level already; a higher one costs more than it saves."""
+
+_REFUSED: Final = re.compile(r";\s*q\s*=\s*0(\.0*)?\s*(;|$)", re.IGNORECASE)
 
 
 class Exposition:
@@ -53,10 +56,10 @@ class Exposition:
 
     def scrape(self, accept: str, accept_encoding: str) -> tuple[bytes, list[tuple[str, str]]]:
         """Return the page and its headers for a request with these two headers."""
-        content_type = _content_type(accept)
+        content_type = _content_type(_wanted(accept))
         openmetrics = content_type.startswith("application/openmetrics-text")
         headers = [("Content-Type", content_type), ("Vary", "Accept, Accept-Encoding")]
-        zipped = gzip_accepted(accept_encoding)
+        zipped = gzip_accepted(_wanted(accept_encoding))
         if zipped:
             headers.append(("Content-Encoding", "gzip"))
         under_way = self._started if self._started > self._finished else None
@@ -97,6 +100,11 @@ def _compressed(texts: Iterable[bytes]) -> bytes:
     compressor = zlib.compressobj(_LEVEL, wbits=zlib.MAX_WBITS | 16)
     parts = [compressor.compress(text) for text in texts]
     return b"".join((*parts, compressor.flush()))
+
+
+def _wanted(header: str) -> str:
+    """Return an Accept header without what it refuses with a weight of 0: prometheus-client takes that."""
+    return ",".join(item for item in header.split(",") if not _REFUSED.search(item))
 
 
 def _content_type(accept: str) -> str:

@@ -125,6 +125,11 @@ class Poller:
         self._workers.stop()
 
     @property
+    def has_no_worker(self) -> bool:
+        """Whether the system refuses the thread that the first request needs."""
+        return self._workers.has_none
+
+    @property
     def alive(self) -> bool:
         """Whether the timetable's thread runs."""
         return self._thread.is_alive()

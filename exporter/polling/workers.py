@@ -62,6 +62,11 @@ class Workers:
             if self._unfinished and not self._threads:
                 self._add_thread()
 
+    @property
+    def has_none(self) -> bool:
+        """Whether the system refuses the first thread."""
+        return self._refused and not self._threads
+
     def stop(self) -> None:
         """Let each thread end once it is idle."""
         for _ in range(self._threads):

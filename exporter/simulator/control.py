@@ -12,14 +12,13 @@ Without a bot, each of them means all bots.
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
 from typing import Final
+from urllib.parse import parse_qs
 
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
-
+from exporter.handler import Request
 from exporter.model import Json
 from exporter.simulator.dates import BadRequest
 from exporter.simulator.faults import Fault
@@ -34,24 +33,38 @@ _KINDS: Final[dict[str, tuple[type, ...]]] = {
 }
 
 
-def control_routes(simulation: Simulation) -> list[Route]:
-    """Return the routes under `/-/`; none of them shows a token."""
-    control = _Control(simulation)
-    return [
-        Route("/-/state", control.state, methods=["GET"]),
-        Route("/-/faults", control.set_fault, methods=["PUT"]),
-        Route("/-/faults", control.clear_faults, methods=["DELETE"]),
-        Route("/-/burst", control.burst, methods=["POST"]),
-        Route("/-/forget", control.forget, methods=["POST"]),
-    ]
+@dataclass(frozen=True)
+class Refused(Exception):
+    """A request is refused with a status, a reason and headers."""
+
+    status: int
+    reason: str
+    headers: tuple[tuple[str, str], ...] = ()
 
 
-class _Control:
+class Control:
+    """What is under `/-/`; nothing of it shows a token."""
+
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
+        self._routes: dict[str, dict[str, Callable[[Request], Json]]] = {
+            "/-/state": {"GET": self._state},
+            "/-/faults": {"PUT": self._set_fault, "DELETE": self._clear_faults},
+            "/-/burst": {"POST": self._burst},
+            "/-/forget": {"POST": self._forget},
+        }
 
-    async def state(self, _: Request) -> Response:
-        """Answer with bots, their counts and requests, and the faults now set."""
+    def answer(self, request: Request) -> Json:
+        """Return what a request asks for, or raise Refused or BadRequest."""
+        methods = self._routes.get(request.path)
+        if methods is None:
+            raise Refused(404, "nothing is here")
+        if request.method not in methods:
+            raise Refused(405, f"{request.method} is not allowed here (use {', '.join(methods)})")
+        return methods[request.method](request)
+
+    def _state(self, _: Request) -> Json:
+        """Return bots, their counts and requests, and the faults now set."""
         simulation = self._simulation
         bots: list[Json] = [
             {
@@ -63,57 +76,58 @@ class _Control:
             for bot in simulation.bots
         ]
         faults: list[Json] = [{"bot": bot, **asdict(fault)} for bot, fault in simulation.faults.now().items()]
-        return JSONResponse({"bots": bots, "faults": faults})
+        return {"bots": bots, "faults": faults}
 
-    async def set_fault(self, request: Request) -> Response:
+    def _set_fault(self, request: Request) -> Json:
         """Set a fault for a bot, or for all: the fields of `Fault`, and `bot`."""
-        order = await _order(request, "bot", *(field.name for field in fields(Fault)))
+        order = _order(request, "bot", *(field.name for field in fields(Fault)))
         bot = order.pop("bot", None)
         if bot is not None:
             (bot,) = self._named(bot)
         self._simulation.faults.set(_fault(order), bot)
-        return await self.state(request)
+        return self._state(request)
 
-    async def clear_faults(self, request: Request) -> Response:
+    def _clear_faults(self, request: Request) -> Json:
         """Clear the faults of the bot in the URL's query string, or every fault."""
-        self._simulation.faults.clear(request.query_params.get("bot"))
-        return await self.state(request)
+        (bot,) = parse_qs(request.query).get("bot", [None])[:1]
+        self._simulation.faults.clear(bot)
+        return self._state(request)
 
-    async def burst(self, request: Request) -> Response:
+    def _burst(self, request: Request) -> Json:
         """Add conversations at once, with the given values at dotted paths."""
-        order = await _order(request, "bot", "number", "fields")
+        order = _order(request, "bot", "number", "fields")
         number, values = _whole(order, "number"), order.get("fields", {})
         if not isinstance(values, dict):
             raise BadRequest("fields must be an object of values by dotted path")
         for bot in self._named(order.get("bot")):
             self._simulation.burst(bot, number, values)
-        return await self.state(request)
+        return self._state(request)
 
-    async def forget(self, request: Request) -> Response:
+    def _forget(self, request: Request) -> Json:
         """Delete conversations: those a `query` matches, or some of the `oldest`."""
-        order = await _order(request, "bot", "query", "oldest")
+        order = _order(request, "bot", "query", "oldest")
         if ("query" in order) == ("oldest" in order):
             raise BadRequest("give either query or oldest")
         bots = self._named(order.get("bot"))
         if "query" in order:
-            gone = {bot: self._simulation.forget(bot, order["query"]) for bot in bots}
+            gone: dict[str, Json] = {bot: self._simulation.forget(bot, order["query"]) for bot in bots}
         else:
             oldest = _whole(order, "oldest")
             gone = {bot: self._simulation.forget_oldest(bot, oldest) for bot in bots}
-        return JSONResponse({"forgotten": gone})
+        return {"forgotten": gone}
 
     def _named(self, name: Json) -> list[str]:
         names = [bot.name for bot in self._simulation.bots]
         if name is None:
             return names
         if name not in names:
-            raise HTTPException(404, f"no bot is called {name!r} (there are {', '.join(names)})")
+            raise Refused(404, f"no bot is called {name!r} (there are {', '.join(names)})")
         return [str(name)]
 
 
-async def _order(request: Request, *known: str) -> dict[str, Json]:
+def _order(request: Request, *known: str) -> dict[str, Json]:
     try:
-        order = await request.json()
+        order: Json = json.loads(request.body)
     except (ValueError, RecursionError) as error:
         raise BadRequest("the body is not valid JSON") from error
     if not isinstance(order, dict):

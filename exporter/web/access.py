@@ -2,109 +2,89 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hmac
 import secrets
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
-from exporter.web.asgi import App, Receive, Scope, Send, header, text
-from exporter.web.aside import Aside
+from exporter.handler import Request
+from exporter.web.pool import Busy, Pool
 
 REMEMBERED: Final = 100
 """How many verified passwords are remembered, so that a scrape costs no bcrypt."""
 
-MOST_CHECKS: Final = 64
-"""Password checks that may wait at once; one is worked on at a time."""
+CHECKED_AT_ONCE: Final = 2
+"""Passwords that are checked at once; the other threads are left to scrapes."""
 
-MOST_CHECKS_EACH: Final = 8
-"""Password checks of one address that may wait at once, so that guessing there shuts out nobody elsewhere."""
+MOST_CHECKS: Final = 64
+"""Password checks that may wait at once: two seconds of work at bcrypt's cost 10."""
+
+MOST_CHECKS_EACH: Final = 3
+"""Password checks of one address that may wait at once: twenty addresses that guess shut out nobody."""
 
 _BCRYPT_BYTES: Final = 72
 """As much of a password as bcrypt has ever looked at; its library refuses longer ones."""
 
 
-_UNKNOWN: Final = (("www-authenticate", 'Basic realm="nativechat-exporter", charset="UTF-8"'),)
+class Passwords:
+    """Check users' passwords, and remember those that fit.
 
-
-class _Busy(Exception):
-    """Too many passwords wait to be checked."""
-
-
-class BasicAuth:
-    """Ask for a user's password before `app`, except on the `open_paths`.
-
-    `users` maps one or more names to bcrypt hashes; `fits` compares a password with one, and is
-    bcrypt's own by default. A user that does not exist costs as much work as one that does.
+    `users` maps one or more names to bcrypt hashes; `fits` compares a password with one, and is bcrypt's own
+    by default. Each check takes as much work as the costliest hash, so that time tells nothing about users.
     """
 
     def __init__(
-        self,
-        app: App,
-        users: Mapping[str, bytes],
-        *,
-        open_paths: Collection[str],
-        fits: Callable[[bytes, bytes], bool] | None = None,
+        self, users: Mapping[str, bytes], pool: Pool, *, fits: Callable[[bytes, bytes], bool] | None = None
     ) -> None:
-        self._app = app
-        self._open_paths = frozenset(open_paths)
-        self._passwords = _Passwords(users, fits or _bcrypt())
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] in self._open_paths:
-            await self._app(scope, receive, send)
-            return
-        given = _given(header(scope, "authorization"))
-        try:
-            known = given is not None and await self._passwords.fit(*given, client=_address(scope))
-        except _Busy:
-            refusal = text(503, "too many passwords to check, try again", headers=(("retry-after", "1"),))
-            await refusal.send(send)
-            return
-        if known:
-            await self._app(scope, receive, send)
-        else:
-            await text(401, "a user and a password are needed", headers=_UNKNOWN).send(send)
-
-
-class _Passwords:
-    """Check passwords one at a time, and remember those that fit."""
-
-    def __init__(self, users: Mapping[str, bytes], fits: Callable[[bytes, bytes], bool]) -> None:
-        self._fits = fits
         self._users = dict(users)
-        self._stand_in = next(iter(self._users.values()))
+        self._pool = pool
+        self._fits = fits or _bcrypt()
+        self._stand_in = max(self._users.values(), key=_cost)
         self._salt = secrets.token_bytes(32)
         self._remembered: dict[bytes, None] = {}
         self._waiting: Counter[str] = Counter()
-        self._turn = Aside(1, "password")
+        self._turn = asyncio.Semaphore(CHECKED_AT_ONCE)
 
-    async def fit(self, user: str, password: bytes, *, client: str) -> bool:
-        """Tell whether this is a user's password, or raise _Busy instead of queueing without end."""
-        memory = hmac.digest(self._salt, user.encode() + b"\0" + password, "sha256")
+    async def fit(self, request: Request) -> bool:
+        """Tell whether a request has a user's password, or raise Busy instead of queueing without end."""
+        given = _given(request.headers.get("Authorization", ""))
+        if given is None:
+            return False
+        memory = hmac.digest(self._salt, given[0].encode() + b"\0" + given[1], "sha256")
         if memory in self._remembered:
             return True
-        if self._waiting.total() >= MOST_CHECKS or self._waiting[client] >= MOST_CHECKS_EACH:
-            raise _Busy
-        self._waiting[client] += 1
-        try:
-            fits = await self._turn.run(lambda: self._check(user, password))
-        finally:
-            # Subtracted this way, an address that waits no more is forgotten.
-            self._waiting -= Counter((client,))
+        if self._waiting.total() >= MOST_CHECKS or self._waiting[request.client] >= MOST_CHECKS_EACH:
+            raise Busy
+        # A client that hangs up while its password is checked does not begin the next check thereby.
+        fits = await asyncio.shield(self._wait_and_check(*given, request))
         if fits:
-            self._remember(memory)
+            self._remembered[memory] = None
+            if len(self._remembered) > REMEMBERED:
+                del self._remembered[next(iter(self._remembered))]
         return fits
 
-    def _check(self, user: str, password: bytes) -> bool:
-        fits = self._fits(password[:_BCRYPT_BYTES], self._users.get(user, self._stand_in))
-        return fits and user in self._users
+    async def _wait_and_check(self, user: str, password: bytes, request: Request) -> bool:
+        self._waiting[request.client] += 1
+        try:
+            async with self._turn:
+                return await self._pool.run(lambda: self._check(user, password), request.is_open)
+        finally:
+            # Subtracted this way, an address that waits no more is forgotten.
+            self._waiting -= Counter((request.client,))
 
-    def _remember(self, memory: bytes) -> None:
-        self._remembered[memory] = None
-        if len(self._remembered) > REMEMBERED:
-            del self._remembered[next(iter(self._remembered))]
+    def _check(self, user: str, password: bytes) -> bool:
+        password, hashed = password[:_BCRYPT_BYTES], self._users.get(user, self._stand_in)
+        fits = self._fits(password, hashed) and user in self._users
+        for cost in range(_cost(hashed), _cost(self._stand_in)):
+            self._fits(password, b"$2b$%02d" % cost + self._stand_in[6:])
+        return fits
+
+
+def _cost(hashed: bytes) -> int:
+    return int(hashed[4:6])
 
 
 def _bcrypt() -> Callable[[bytes, bytes], bool]:
@@ -121,8 +101,3 @@ def _given(header: str) -> tuple[str, bytes] | None:
         return (user.decode(), password) if scheme.lower() == "basic" and colon else None
     except ValueError:
         return None
-
-
-def _address(scope: Scope) -> str:
-    client = scope["client"]
-    return str(client[0]) if client else ""

@@ -1,4 +1,4 @@
-"""Serves an ASGI application on listening sockets, from a thread of its own that never outstays its stop."""
+"""Serves a handler on listening sockets, from a thread of its own that ends in time."""
 
 from __future__ import annotations
 
@@ -6,27 +6,28 @@ import asyncio
 import logging
 import os
 import socket
-import ssl
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
 from typing import Final
 
 from exporter.errors import ExporterError, WrongUsage
-from exporter.web.asgi import App
-from exporter.web.connection import Connection, Door, Limits
+from exporter.handler import Handler
+from exporter.logs import fields
+from exporter.web.connection import Connection, Connections, Limits, Tls
 
 BACKLOG: Final = 512
 """Connections the kernel holds for us while the event loop is busy."""
 
-START_TIME: Final = 10.0
-"""Seconds within which a server accepts connections, or has failed to start."""
-
 _GRACE: Final = 0.75
 """The share of the time to stop that open requests get; the rest is for dropping those left."""
 
-_ROUNDS: Final = 3
-"""Rounds of the event loop from taking a connection to having made it."""
+SEND_BUFFER: Final = 128 * 1024
+"""Bytes of a response that the kernel may hold for a client (it doubles this): it would hold megabytes."""
+
+_PAUSE: Final = 1.0
+"""Seconds without accepting after the system has refused a descriptor; it would be asked without a pause."""
 
 _EVERY_IPV4: Final = "0.0.0.0"  # noqa: S104 - what an address without a host asks for
 
@@ -49,12 +50,12 @@ def listen(address: str) -> socket.socket:
     """
     host, port = _split(address)
     try:
-        if not host and socket.has_dualstack_ipv6():
-            return socket.create_server(
-                ("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=BACKLOG
-            )
-        family, _, _, _, where = socket.getaddrinfo(host or _EVERY_IPV4, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server((str(where[0]), port), family=family, backlog=BACKLOG)
+        both = not host and socket.has_dualstack_ipv6()
+        family, where = socket.AF_INET6, ""
+        if not both:
+            family, _, _, _, found = socket.getaddrinfo(host or _EVERY_IPV4, port, type=socket.SOCK_STREAM)[0]
+            where = str(found[0])
+        return socket.create_server((where, port), family=family, dualstack_ipv6=both, backlog=BACKLOG)
     except (socket.gaierror, UnicodeError) as error:
         raise ListenError(
             f"cannot listen on {address!r}: no host is called {host!r} (check the name)"
@@ -88,108 +89,91 @@ def _log_error(error: BaseException) -> None:
 
 
 class Server:
-    """Serve `app` on `listeners`, which become the server's, until stopped.
+    """Serve `handler` on `listeners`, which become the server's, until stopped.
 
-    Runs one event loop in one daemon thread called `name`. `on_error` is told, in that thread, why
-    the loop ended when nobody asked it to.
+    Runs one event loop in one daemon thread called `name`. `tls` gives the context for a new connection.
+    `on_error` is told, in that thread, why the loop ended when nobody asked it to.
     """
 
     def __init__(
         self,
-        app: App,
+        handler: Handler,
         listeners: Sequence[socket.socket],
         *,
         name: str,
-        tls: ssl.SSLContext | None = None,
+        tls: Tls | None = None,
         on_error: Callable[[BaseException], None] = _log_error,
         limits: Limits | None = None,
+        reads_bodies: bool = False,
     ) -> None:
-        self._app = app
+        self._connections = Connections(handler, limits or Limits(), tls, reads_bodies=reads_bodies)
         self._listeners = tuple(listeners)
-        self._tls = tls
         self._on_error = on_error
-        self._limits = limits or Limits()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._settled = threading.Event()
-        self._failure: BaseException | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop: asyncio.Future[float]
+        self._runner = asyncio.Runner()
+        self._stop = Future[float]()
+        self._refused = False
 
     @property
     def alive(self) -> bool:
-        """Whether the server's thread runs and has started."""
-        return self._loop is not None and self._thread.is_alive()
+        """Whether the server's thread runs."""
+        return self._thread.is_alive()
 
     def start(self) -> None:
-        """Return once connections are accepted; raise what prevented it."""
+        """Accept connections from now on, or raise what prevents it."""
+        for listener in self._listeners:
+            listener.setblocking(False)
+            # Inherited by what is accepted.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+            self._listen(listener)
         self._thread.start()
-        if not self._settled.wait(START_TIME):
-            raise ListenError(
-                f"the server did not start within {START_TIME:g} s (is this machine overloaded?)"
-            )
-        if self._failure is not None:
-            raise self._failure
 
     def stop(self, timeout: float) -> None:
         """Accept nothing more, finish what is being answered, and return within `timeout` seconds."""
-        if self._loop is not None:
-            # A loop that ended by itself is closed, and says so.
-            with suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._ask_to_stop, timeout * _GRACE)
+        if not self._stop.done():
+            self._stop.set_result(timeout * _GRACE)
+        if self._thread.ident:
             self._thread.join(timeout)
         if not self._thread.is_alive():
+            self._runner.close()
             for listener in self._listeners:
                 listener.close()
 
-    def _ask_to_stop(self, grace: float) -> None:
-        if not self._stop.done():
-            self._stop.set_result(grace)
-
     def _run(self) -> None:
         try:
-            asyncio.run(self._serve())
+            self._runner.run(self._serve())
         except BaseException as error:  # noqa: BLE001 - the last frame of a thread: whoever waits must hear of it
-            if self._settled.is_set():
-                self._on_error(error)
-            self._failure = error
-        finally:
-            self._settled.set()
+            self._on_error(error)
 
     async def _serve(self) -> None:
-        loop = asyncio.get_running_loop()
-        door = Door(self._limits, tls=self._tls is not None)
-        self._stop = loop.create_future()
-        servers = [
-            await loop.create_server(
-                lambda: Connection(self._app, door, self._tls), sock=listener, backlog=BACKLOG
-            )
-            for listener in self._listeners
-        ]
-        self._loop = loop
-        self._settled.set()
         try:
-            grace = await self._stop
-            await _take_no_more(self._listeners)
-            for server in servers:
-                server.close()
-            await _until_empty(door, grace)
+            grace = await asyncio.wrap_future(self._stop)
+            for listener in self._listeners:
+                self._runner.get_loop().remove_reader(listener)
+                listener.close()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._connections.close(), grace)
         finally:
-            for server in servers:
-                server.close()
-            for connection in tuple(door.inside):
+            for connection in self._connections.open:
                 connection.abort()
 
+    def _listen(self, listener: socket.socket) -> None:
+        if not self._stop.done():
+            self._runner.get_loop().add_reader(listener, self._accept, listener)
 
-async def _take_no_more(listeners: Sequence[socket.socket]) -> None:
-    # asyncio leaks a connection that is taken, but not yet made, when its server closes.
-    for listener in listeners:
-        asyncio.get_running_loop().remove_reader(listener)
-    for _ in range(_ROUNDS):
-        await asyncio.sleep(0)
-
-
-async def _until_empty(door: Door, grace: float) -> None:
-    empty = asyncio.Event()
-    door.close(empty.set)
-    with suppress(TimeoutError):
-        await asyncio.wait_for(empty.wait(), grace)
+    def _accept(self, listener: socket.socket) -> None:
+        # One in each round of the event loop: what it has sent is seen before others may push it out.
+        try:
+            plain, address = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return
+        except OSError as error:
+            if not self._refused:
+                advice = "raise the limit of open files"
+                _log.warning("connections cannot be accepted", extra=fields(error=error, advice=advice))
+            self._refused = True
+            self._runner.get_loop().remove_reader(listener)
+            self._runner.get_loop().call_later(_PAUSE, self._listen, listener)
+        else:
+            self._refused = False
+            Connection(self._connections, plain, address[0])

@@ -13,14 +13,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from subprocess import PIPE, CompletedProcess, Popen
 from typing import Literal
+from urllib.parse import parse_qs
 
 import pytest
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from exporter.cli import main
 from exporter.clock import SystemClock
+from exporter.handler import Handler, Request, Response
 from exporter.simulator.api import app
 from exporter.simulator.bots import simulated_bots
 from exporter.simulator.settings import Settings
@@ -91,13 +90,13 @@ def started() -> Iterator[Callable[..., Popen[str]]]:
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[ASGIApp], str]]:
-    """Serve an application until the test's end; gives the URL of an API there."""
+def serve() -> Iterator[Callable[[Handler], str]]:
+    """Serve a handler until the test's end; gives the URL of an API there."""
     with ExitStack() as stack:
 
-        def served(application: ASGIApp) -> str:
+        def served(handler: Handler) -> str:
             listener = listen("127.0.0.1:0")
-            server = Server(application, [listener], name="nativechat")
+            server = Server(handler, [listener], name="nativechat")
             server.start()
             stack.callback(server.stop, 2.0)
             return f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
@@ -107,7 +106,7 @@ def serve() -> Iterator[Callable[[ASGIApp], str]]:
 
 @pytest.fixture
 def nativechat(
-    serve: Callable[[ASGIApp], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    serve: Callable[[Handler], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., tuple[Simulation, Path]]:
     """Serve a simulation whose data stands still; gives it, and a configuration that asks it."""
 
@@ -134,20 +133,16 @@ class Pages:
         self._keep_back = keep_back
         self._text = text
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = await self._answer(Request(scope, receive))
-        await answer(scope, receive, send)
-
-    async def _answer(self, request: Request) -> Response:
-        if request.url.path.endswith("/_count"):
+    async def __call__(self, request: Request) -> Response:
+        if request.path.endswith("/_count"):
             await self._perhaps_keep_back("count")
-            return JSONResponse({"count": self._pages * 100})
-        skip = int(request.query_params["skip"])
+            return Response(200, json.dumps({"count": self._pages * 100}).encode())
+        (skip,) = map(int, parse_qs(request.query)["skip"])
         await self._perhaps_keep_back(skip // 100)
         rows = range(skip, min(skip + 100, self._pages * 100))
         # Escaped, as half an emoji can be sent in no other way.
         page = json.dumps([{"_id": row, "Text": self._text} for row in rows])
-        return Response(page, media_type="application/json")
+        return Response(200, page.encode(), (("Content-Type", "application/json"),))
 
     async def _perhaps_keep_back(self, asked: KeptBack) -> None:
         if asked == self._keep_back:
@@ -157,7 +152,7 @@ class Pages:
 
 @pytest.fixture
 def paged(
-    serve: Callable[[ASGIApp], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    serve: Callable[[Handler], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., tuple[threading.Event, threading.Event, Path]]]:
     """Serve pages of 100 rows; gives `kept_back`, `go_on`, and a configuration that asks for them."""
     with ExitStack() as stack:

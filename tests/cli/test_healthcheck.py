@@ -10,18 +10,16 @@ from subprocess import CompletedProcess
 
 import pytest
 import trustme
-from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
 
+from exporter.handler import Handler, Request, Response, text
 from exporter.web.server import Server, listen
 
 Typed = Callable[..., CompletedProcess[str]]
 
 
-def health(status: int, text: str) -> ASGIApp:
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        here = scope["path"] == "/-/healthy"
-        await PlainTextResponse(text if here else "", status if here else 404)(scope, receive, send)
+def health(status: int, line: str) -> Handler:
+    async def answer(request: Request) -> Response:
+        return text(status, line) if request.path == "/-/healthy" else text(404)
 
     return answer
 
@@ -32,10 +30,12 @@ def daemon() -> Iterator[Callable[..., str]]:
     with ExitStack() as stack:
 
         def start(
-            status: int, text: str, *, at: str = "127.0.0.1:0", tls: ssl.SSLContext | None = None
+            status: int, line: str, *, at: str = "127.0.0.1:0", tls: ssl.SSLContext | None = None
         ) -> str:
             listener = listen(at)
-            server = Server(health(status, text), [listener], name="daemon", tls=tls)
+            server = Server(
+                health(status, line), [listener], name="daemon", tls=(lambda: tls) if tls else None
+            )
             server.start()
             stack.callback(server.stop, 2.0)
             return f"{at.rpartition(':')[0]}:{listener.getsockname()[1]}"

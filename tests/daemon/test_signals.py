@@ -6,82 +6,94 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
-from exporter.daemon.signals import Signals
+from exporter.daemon import signals
+
+
+def kill(number: signal.Signals) -> None:
+    """Send a signal from another thread; not to the process, of which a test runner has threads as well."""
+    signal.pthread_kill(threading.main_thread().ident or 0, number)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_before_the_wait_ends_it(number: signal.Signals) -> None:
-    with Signals() as signals:
+    with signals.held():
         signal.raise_signal(number)
         signals.wait()
 
 
-def test_a_signal_that_another_thread_is_given_ends_the_wait() -> None:
-    with Signals() as signals:
-        killer = threading.Thread(target=lambda: signal.pthread_kill(threading.get_ident(), signal.SIGTERM))
+def test_a_signal_while_it_waits_ends_it() -> None:
+    with signals.held():
+        killer = threading.Timer(0.1, kill, (signal.SIGTERM,))
         killer.start()
         signals.wait()
         killer.join()
 
 
 def test_any_thread_can_end_the_wait() -> None:
-    with Signals() as signals:
+    with signals.held():
         ender = threading.Thread(target=signals.end)
         ender.start()
         signals.wait()
         ender.join()
 
 
-def test_each_hangup_is_told_by_the_wait_and_ends_nothing() -> None:
+def test_a_hangup_ends_what_has_no_use_for_it() -> None:
+    with signals.held():
+        signal.raise_signal(signal.SIGHUP)
+        signals.wait()
+
+
+def test_hangups_are_told_by_the_wait_and_many_within_a_second_are_two() -> None:
     told: list[str] = []
 
     def hang_up() -> None:
         told.append(threading.current_thread().name)
-        if len(told) < 3:
-            signal.raise_signal(signal.SIGHUP)
-        else:
+        if len(told) == 2:
             signals.end()
-
-    with Signals(hang_up) as signals:
-        signal.raise_signal(signal.SIGHUP)
-        assert told == []
-        signals.wait()
-    # Of no thread of its own: one may not be had.
-    assert told == [threading.current_thread().name] * 3
-
-
-def test_a_thousand_hangups_that_nobody_has_waited_for_block_nothing() -> None:
-    with Signals(lambda: None) as signals:
         for _ in range(1000):
             signal.raise_signal(signal.SIGHUP)
-            signals.end()
-        signals.wait()
+
+    with signals.held():
+        signal.raise_signal(signal.SIGHUP)
+        assert told == []
+        began = time.monotonic()
+        signals.wait(hang_up)
+    # Of no thread of its own: one may not be had.
+    assert told == [threading.current_thread().name] * 2
+    assert time.monotonic() - began > 0.9 * signals.BETWEEN_HANGUPS
 
 
-def test_afterwards_everything_is_as_before() -> None:
-    def state() -> list[object]:
-        wakeup = signal.set_wakeup_fd(-1)
-        signal.set_wakeup_fd(wakeup)
-        return [*map(signal.getsignal, (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)), wakeup]
+def test_an_end_is_not_kept_waiting_by_hangups() -> None:
+    with signals.held():
+        for number in (signal.SIGHUP, signal.SIGHUP, signal.SIGTERM):
+            signal.raise_signal(number)
+        began = time.monotonic()
+        signals.wait(lambda: signal.raise_signal(signal.SIGHUP))
+    assert time.monotonic() - began < 0.9 * signals.BETWEEN_HANGUPS
 
-    before = state()
-    with Signals(lambda: None):
-        assert state() != before
-    assert state() == before
+
+def test_what_comes_too_late_is_dropped_and_afterwards_everything_is_as_before() -> None:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    with signals.held():
+        assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) > before
+        for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
+            signal.raise_signal(number)
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
 
 
 def test_a_signal_in_the_moment_before_the_wait_blocks_is_not_lost() -> None:
     """Each process is sent one as soon as it says that it is about to wait, with threads that hinder it."""
     script = (
-        "import threading; from exporter.daemon.signals import Signals\n"
+        "import threading; from exporter.daemon import signals\n"
         "def spin():\n    while True: pass\n"
-        "with Signals() as signals:\n"
-        "    threading.Thread(target=spin, daemon=True).start()\n"
-        "    print(flush=True)\n"
-        "    signals.wait()\n"
+        "signals.hold()\n"
+        "threading.Thread(target=spin, daemon=True).start()\n"
+        "print(flush=True)\n"
+        "signals.wait()\n"
     )
     for _ in range(5):
         with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as process:

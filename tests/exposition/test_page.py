@@ -282,6 +282,18 @@ def test_the_content_type_is_the_librarys_and_the_page_is_of_that_type(busy: Pag
     assert body.endswith(b"# EOF\n") == told["Content-Type"].startswith("application/openmetrics-text")
 
 
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("application/openmetrics-text;q=0", "text/plain"),
+        ("application/openmetrics-text; version=1.0.0; q=0.0, text/plain;q=0.5", "text/plain"),
+        ("application/openmetrics-text;version=1.0.0;q=0.1", "application/openmetrics-text"),
+    ],
+)
+def test_a_weight_of_0_refuses_a_format(busy: Page, accept: str, kind: str) -> None:
+    assert dict(busy.exposition.scrape(accept, "")[1])["Content-Type"].startswith(kind)
+
+
 @pytest.mark.parametrize("escaping", ["allow-utf-8", "underscores", "dots", "values", "another"])
 @pytest.mark.parametrize("kind", ["application/openmetrics-text", "text/plain"])
 def test_no_escaping_scheme_changes_a_name(busy: Page, kind: str, escaping: str) -> None:
@@ -309,7 +321,17 @@ def test_any_accept_header_gets_a_page(accept: str) -> None:
 
 @pytest.mark.parametrize(
     ("accepted", "encoding"),
-    [("gzip", "gzip"), ("deflate, GZIP;q=0.5", "gzip"), ("identity", None), ("", None), ("br", None)],
+    [
+        ("gzip", "gzip"),
+        ("deflate, GZIP;q=0.5", "gzip"),
+        ("gzip;q=0.001", "gzip"),
+        ("identity", None),
+        ("", None),
+        ("br", None),
+        ("gzip;q=0", None),
+        ("gzip; q=0.000, identity", None),
+        ("br;q=1, gzip;Q=0.0", None),
+    ],
 )
 def test_a_page_is_compressed_for_who_takes_it(busy: Page, accepted: str, encoding: str | None) -> None:
     body, headers = busy.exposition.scrape(TEXT, accepted)

@@ -274,7 +274,7 @@ def nativechat() -> Iterator[Callable[..., Chat]]:
                 Settings(**({"growth": 0.0} | switches)), simulated_bots(bots), SystemClock()
             )
             listener = listen("127.0.0.1:0")
-            server = Server(app(simulation), [listener], name="simulator")
+            server = Server(app(simulation), [listener], name="simulator", reads_bodies=True)
             server.start()
             stack.callback(server.stop, 2.0)
             return Chat(simulation, f"http://{address_of(listener)}/v1")

@@ -106,7 +106,7 @@ def serve() -> Iterator[Serve]:
             clock = HandClock()
             simulation = Simulation(Settings(**switches), simulated_bots(bots), clock)
             listener = listen("127.0.0.1:0")
-            server = Server(app(simulation), [listener], name="simulator")
+            server = Server(app(simulation), [listener], name="simulator", reads_bodies=True)
             server.start()
             stack.callback(server.stop, 2.0)
             return Served(simulation, clock, listener.getsockname()[1])

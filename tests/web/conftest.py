@@ -8,34 +8,46 @@ from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
-from exporter.web.asgi import App, Receive, Scope, Send
+from exporter.handler import Handler, Request, Response
 from exporter.web.connection import Limits
 from exporter.web.server import Server, listen
 
 Answer = tuple[int, http.client.HTTPMessage, bytes]
 
 
-async def hello(scope: Scope, receive: Receive, send: Send) -> None:
-    headers = [(b"content-length", b"5"), (b"content-type", b"text/plain")]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": b"hello"})
+async def hello(_: Request) -> Response:
+    return Response(200, b"hello", (("Content-Type", "text/plain"),))
 
 
 @pytest.fixture(name="hello")
-def _hello() -> App:
-    """An application that says hello."""
+def _hello() -> Handler:
+    """A handler that says hello."""
     return hello
 
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., int]]:
-    """Serve an application until the test's end; gives its port on 127.0.0.1."""
+    """Serve a handler until the test's end; gives its port on 127.0.0.1."""
     servers: list[Server] = []
 
-    def start(app: App, *, tls: ssl.SSLContext | None = None, limits: Limits | None = None) -> int:
+    def start(
+        handler: Handler,
+        *,
+        tls: ssl.SSLContext | None = None,
+        limits: Limits | None = None,
+        reads_bodies: bool = False,
+    ) -> int:
         listener = listen("127.0.0.1:0")
         port: int = listener.getsockname()[1]
-        servers.append(Server(app, [listener], name="web under test", tls=tls, limits=limits))
+        server = Server(
+            handler,
+            [listener],
+            name="web under test",
+            tls=(lambda: tls) if tls else None,
+            limits=limits,
+            reads_bodies=reads_bodies,
+        )
+        servers.append(server)
         servers[-1].start()
         return port
 

@@ -8,51 +8,43 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from typing import cast
 
 import bcrypt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tornado.iostream import IOStream
 
-from exporter.web.access import MOST_CHECKS, MOST_CHECKS_EACH, REMEMBERED, BasicAuth
-from exporter.web.asgi import App, Message, Receive, Scope, Send
+from exporter.handler import Request
+from exporter.web.access import CHECKED_AT_ONCE, MOST_CHECKS, MOST_CHECKS_EACH, REMEMBERED, Passwords
+from exporter.web.pool import Busy, Pool
 
 HASH = bcrypt.hashpw(b"secret", bcrypt.gensalt(4))
 LONG = "x" * 80
 USERS = {"prometheus": HASH, "jürgen": bcrypt.hashpw("pässwörd:1".encode(), bcrypt.gensalt(4))}
 
 
-async def inside(scope: Scope, receive: Receive, send: Send) -> None:
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body"})
-
-
 def basic(user: str, password: str) -> bytes:
     return b"Basic " + base64.b64encode(f"{user}:{password}".encode())
 
 
-async def status(app: App, authorization: bytes | None, *, client: str = "10.0.0.1", path: str = "/") -> int:
-    sent: list[Message] = []
-
-    async def receive() -> Message:
-        return {"type": "http.request"}
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    headers = [] if authorization is None else [(b"authorization", authorization)]
-    scope = {"type": "http", "method": "GET", "path": path, "headers": headers, "client": (client, 1)}
-    await app(scope, receive, send)
-    code: int = sent[0]["status"]
-    return code
+async def status(
+    passwords: Passwords, authorization: bytes | None, *, client: str = "10.0.0.1", is_open: bool = True
+) -> int:
+    headers = {} if authorization is None else {"Authorization": authorization.decode("latin-1")}
+    request = Request("GET", "/", "", headers, client, b"", cast("IOStream", None), is_open=lambda: is_open)
+    try:
+        return 200 if await passwords.fit(request) else 401
+    except Busy:
+        return 503
 
 
-def guarded(users: Mapping[str, bytes] = USERS) -> BasicAuth:
-    return BasicAuth(inside, users, open_paths=["/-/healthy"])
+def once(authorization: bytes | None, users: Mapping[str, bytes] = USERS) -> int:
+    async def ask() -> int:
+        return await status(Passwords(users, Pool()), authorization)
 
-
-def once(authorization: bytes | None, users: Mapping[str, bytes] = USERS, path: str = "/") -> int:
-    return asyncio.run(status(guarded(users), authorization, path=path))
+    return asyncio.run(ask())
 
 
 @pytest.mark.parametrize(("user", "password"), [("prometheus", "secret"), ("jürgen", "pässwörd:1")])
@@ -100,10 +92,6 @@ def test_the_scheme_is_read_in_any_case() -> None:
     assert once(basic("prometheus", "secret").replace(b"Basic", b"bAsIc")) == 200
 
 
-def test_open_paths_ask_for_nothing() -> None:
-    assert once(None, path="/-/healthy") == 200
-
-
 def test_a_password_longer_than_bcrypt_reads_counts_as_far_as_it_reads() -> None:
     users = {"long": bcrypt.hashpw(LONG[:72].encode(), bcrypt.gensalt(4))}
     assert once(basic("long", LONG), users) == 200
@@ -136,81 +124,134 @@ def counted() -> Counted:
 
 
 @pytest.fixture
-def door(counted: Counted) -> BasicAuth:
-    return BasicAuth(inside, USERS, open_paths=[], fits=counted)
+def passwords(counted: Counted) -> Passwords:
+    return Passwords(USERS, Pool(), fits=counted)
 
 
-def test_a_password_that_fits_is_worked_on_once(door: BasicAuth, counted: Counted) -> None:
+def test_a_password_that_fits_is_worked_on_once(passwords: Passwords, counted: Counted) -> None:
     async def scrape() -> list[int]:
-        return [await status(door, basic("prometheus", "secret")) for _ in range(10)]
+        return [await status(passwords, basic("prometheus", "secret")) for _ in range(10)]
 
     assert asyncio.run(scrape()) == [200] * 10
     assert counted.checks == 1
 
 
-def test_a_password_that_does_not_fit_is_never_remembered(door: BasicAuth, counted: Counted) -> None:
+def test_a_password_that_does_not_fit_is_never_remembered(passwords: Passwords, counted: Counted) -> None:
     async def guess() -> list[int]:
-        return [await status(door, basic("prometheus", "guess")) for _ in range(3)]
+        return [await status(passwords, basic("prometheus", "guess")) for _ in range(3)]
 
     assert asyncio.run(guess()) == [401] * 3
     assert counted.checks == 3
 
 
-def test_an_unknown_user_costs_as_much_work_as_a_known_one(door: BasicAuth, counted: Counted) -> None:
-    assert asyncio.run(status(door, basic("nobody", "secret"))) == 401
+def test_an_unknown_user_costs_as_much_work_as_a_known_one(passwords: Passwords, counted: Counted) -> None:
+    assert asyncio.run(status(passwords, basic("nobody", "secret"))) == 401
     assert counted.checks == 1
 
 
 def test_only_so_many_passwords_are_remembered(counted: Counted) -> None:
     users = {f"user{number}": HASH for number in range(REMEMBERED + 1)}
-    door = BasicAuth(inside, users, open_paths=[], fits=counted)
+    passwords = Passwords(users, Pool(), fits=counted)
 
     async def visit() -> None:
         for user in (*users, "user1", "user0"):
-            assert await status(door, basic(user, "secret")) == 200
+            assert await status(passwords, basic(user, "secret")) == 200
 
     asyncio.run(visit())
     assert counted.checks == len(users) + 1
 
 
-def test_guesses_are_worked_on_one_at_a_time_and_only_so_many_wait(door: BasicAuth, counted: Counted) -> None:
+def test_only_so_many_guesses_are_worked_on_at_once_and_wait(passwords: Passwords, counted: Counted) -> None:
     async def guess() -> tuple[list[int], int, int]:
-        assert await status(door, basic("prometheus", "secret")) == 200
+        assert await status(passwords, basic("prometheus", "secret")) == 200
         counted.gate.clear()
         guesses = [
-            asyncio.create_task(status(door, basic("root", str(number)), client=f"10.0.1.{number // 4}"))
+            asyncio.create_task(
+                status(passwords, basic("root", str(number)), client=f"10.0.1.{number // MOST_CHECKS_EACH}")
+            )
             for number in range(MOST_CHECKS)
         ]
-        await asyncio.sleep(0)
-        turned_away = await status(door, basic("root", "one more"), client="10.0.2.1")
-        scrape = await status(door, basic("prometheus", "secret"))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        turned_away = await status(passwords, basic("root", "one more"), client="10.0.2.1")
+        scrape = await status(passwords, basic("prometheus", "secret"))
         counted.gate.set()
         return await asyncio.gather(*guesses), turned_away, scrape
 
     guesses, turned_away, scrape = asyncio.run(guess())
     assert guesses == [401] * MOST_CHECKS
     assert (turned_away, scrape) == (503, 200)
-    assert counted.most_at_once == 1
+    assert counted.most_at_once <= CHECKED_AT_ONCE
 
 
-def test_guessing_from_one_address_shuts_out_no_other(door: BasicAuth, counted: Counted) -> None:
-    async def guess() -> tuple[int, int]:
+def test_twenty_addresses_that_guess_shut_out_nobody_and_neither_does_its_own(
+    passwords: Passwords, counted: Counted
+) -> None:
+    async def guess() -> tuple[list[int], int, int, int]:
         counted.gate.clear()
         guesses = [
-            asyncio.create_task(status(door, basic("root", str(number)), client="6.6.6.6"))
-            for number in range(MOST_CHECKS_EACH)
+            asyncio.create_task(status(passwords, basic("root", f"{turn}"), client=f"10.0.1.{last}"))
+            for turn in range(MOST_CHECKS_EACH)
+            for last in range(20)
+            if turn < MOST_CHECKS_EACH - 1 or last
         ]
-        await asyncio.sleep(0)
-        same = await status(door, basic("root", "one more"), client="6.6.6.6")
-        other = asyncio.create_task(status(door, basic("prometheus", "secret")))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        same = await status(passwords, basic("root", "one more"), client="10.0.1.1")
+        own = asyncio.create_task(status(passwords, basic("prometheus", "secret"), client="10.0.1.0"))
+        other = asyncio.create_task(status(passwords, basic("jürgen", "pässwörd:1"), client="10.0.2.1"))
         await asyncio.sleep(0)
         counted.gate.set()
-        await asyncio.gather(*guesses)
-        again = await status(door, basic("root", "one more"), client="6.6.6.6")
-        assert again == 401
-        return same, await other
+        return await asyncio.gather(*guesses), same, await own, await other
 
-    assert asyncio.run(guess()) == (503, 200)
+    guesses, *rest = asyncio.run(guess())
+    assert set(guesses) == {401}
+    assert rest == [503, 200, 200]
+
+
+def test_no_password_is_worked_on_whose_client_has_hung_up(passwords: Passwords, counted: Counted) -> None:
+    async def hang_up() -> int:
+        with pytest.raises(asyncio.CancelledError):
+            await status(passwords, basic("prometheus", "guess"), is_open=False)
+        return await status(passwords, basic("prometheus", "secret"))
+
+    assert asyncio.run(hang_up()) == 200
+    assert counted.checks == 1
+
+
+def test_whoever_hangs_up_amid_a_check_begins_no_other_thereby(
+    passwords: Passwords, counted: Counted
+) -> None:
+    async def hang_up() -> None:
+        counted.gate.clear()
+        for number in range(10):
+            task = asyncio.create_task(status(passwords, basic("root", str(number)), client=str(number)))
+            for _ in range(5):
+                await asyncio.sleep(0)
+            task.cancel()
+        counted.gate.set()
+        assert await status(passwords, basic("prometheus", "secret")) == 200
+
+    asyncio.run(hang_up())
+    assert counted.most_at_once <= CHECKED_AT_ONCE
+
+
+@pytest.mark.parametrize("user", ["cheap", "dear", "nobody"])
+def test_every_check_takes_as_much_work_as_the_costliest(user: str) -> None:
+    work = []
+
+    def fits(password: bytes, hashed: bytes) -> bool:
+        work.append(2 ** int(hashed[4:6]))
+        return bcrypt.checkpw(password, hashed)
+
+    costs = {"cheap": 4, "dear": 7}
+    users = {name: bcrypt.hashpw(b"secret", bcrypt.gensalt(cost)) for name, cost in costs.items()}
+
+    async def ask() -> int:
+        return await status(Passwords(users, Pool(), fits=fits), basic(user, "guess"))
+
+    assert asyncio.run(ask()) == 401
+    assert sum(work) == 2**7
 
 
 def test_bcrypt_is_loaded_only_where_there_are_users() -> None:

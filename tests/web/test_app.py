@@ -6,23 +6,27 @@ import base64
 import http.client
 import logging
 import re
+import socket
+import struct
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from time import monotonic
 from typing import NoReturn
 
 import bcrypt
 import pytest
 
-from exporter.web.app import RENDERED_AT_ONCE, Doors, build
+from exporter.web.app import App, Guard, Provided
 from exporter.web.page import StatusPage
+from exporter.web.pool import MOST_WAITING, THREADS
 
 Ask = Callable[..., tuple[int, http.client.HTTPMessage, bytes]]
 Serve = Callable[..., int]
 
 TYPE = "text/plain; version=0.0.4; charset=utf-8"
 PAGE = StatusPage("1.2.3", 0.0, 60.0, "config.yaml", 30.0, (), "0 of 1", (), ())
-DOORS = Doors(
+PROVIDED = Provided(
     metrics=lambda accept, encoding: (f"{accept} {encoding}\n".encode(), [("Content-Type", TYPE)]),
     healthy=lambda: (True, "healthy"),
     ready=lambda: (True, "ready"),
@@ -32,7 +36,7 @@ DOORS = Doors(
 
 
 def test_metrics_come_with_their_own_type_and_know_what_the_client_accepts(serve: Serve, ask: Ask) -> None:
-    port = serve(build(DOORS))
+    port = serve(App(PROVIDED))
     headers = {"Accept": "application/openmetrics-text", "Accept-Encoding": "gzip"}
     status, answer, body = ask(port, "/metrics", headers=headers)
     assert (status, answer["content-type"]) == (200, TYPE)
@@ -40,13 +44,15 @@ def test_metrics_come_with_their_own_type_and_know_what_the_client_accepts(serve
 
 
 def test_headers_of_the_metrics_are_passed_on(serve: Serve, ask: Ask) -> None:
-    packed = replace(DOORS, metrics=lambda *_: (b"x", [("Content-Type", TYPE), ("Content-Encoding", "gzip")]))
-    assert ask(serve(build(packed)), "/metrics")[1]["content-encoding"] == "gzip"
+    packed = replace(
+        PROVIDED, metrics=lambda *_: (b"x", [("Content-Type", TYPE), ("Content-Encoding", "gzip")])
+    )
+    assert ask(serve(App(packed)), "/metrics")[1]["content-encoding"] == "gzip"
 
 
 @pytest.mark.parametrize("path", ["/prometheus", "/"])
 def test_the_metrics_are_where_the_telemetry_path_says(serve: Serve, ask: Ask, path: str) -> None:
-    port = serve(build(replace(DOORS, telemetry_path=path)))
+    port = serve(App(replace(PROVIDED, telemetry_path=path)))
     assert ask(port, path)[1]["content-type"] == TYPE
     assert ask(port, "/metrics")[0] == 404
 
@@ -56,8 +62,8 @@ def test_the_metrics_are_where_the_telemetry_path_says(serve: Serve, ask: Ask, p
 def test_health_is_a_status_and_a_line_of_text(
     serve: Serve, ask: Ask, path: str, good: bool, status: int
 ) -> None:
-    doors = replace(DOORS, healthy=lambda: (good, "so it is"), ready=lambda: (good, "so it is"))
-    given, headers, body = ask(serve(build(doors)), path)
+    provided = replace(PROVIDED, healthy=lambda: (good, "so it is"), ready=lambda: (good, "so it is"))
+    given, headers, body = ask(serve(App(provided)), path)
     assert (given, body) == (status, b"so it is\n")
     assert headers["content-type"] == "text/plain; charset=utf-8"
 
@@ -70,11 +76,11 @@ def test_health_answers_while_all_metrics_hang(serve: Serve, ask: Ask) -> None:
         release.wait(60.0)
         return b"", []
 
-    port = serve(build(replace(DOORS, metrics=hang)))
-    scrapes = [threading.Thread(target=ask, args=(port, "/metrics")) for _ in range(RENDERED_AT_ONCE + 2)]
+    port = serve(App(replace(PROVIDED, metrics=hang)))
+    scrapes = [threading.Thread(target=ask, args=(port, "/metrics")) for _ in range(THREADS + 2)]
     for scrape in scrapes:
         scrape.start()
-    for _ in range(RENDERED_AT_ONCE):
+    for _ in range(THREADS):
         assert hanging.acquire(timeout=30.0)
     assert ask(port, "/-/healthy")[0] == 200
     release.set()
@@ -84,18 +90,18 @@ def test_health_answers_while_all_metrics_hang(serve: Serve, ask: Ask) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "PUT"])
 def test_a_reload_that_worked_says_so(serve: Serve, ask: Ask, method: str) -> None:
-    assert ask(serve(build(DOORS)), "/-/reload", method=method)[::2] == (200, b"reloaded\n")
+    assert ask(serve(App(PROVIDED)), "/-/reload", method=method)[::2] == (200, b"reloaded\n")
 
 
 def test_a_reload_that_failed_lists_every_problem(serve: Serve, ask: Ask) -> None:
-    doors = replace(DOORS, reload=lambda: ["config.yaml:1:1: one", "config.yaml:2:1: two"])
-    status, headers, body = ask(serve(build(doors)), "/-/reload", method="POST")
+    provided = replace(PROVIDED, reload=lambda: ["config.yaml:1:1: one", "config.yaml:2:1: two"])
+    status, headers, body = ask(serve(App(provided)), "/-/reload", method="POST")
     assert (status, headers["content-type"]) == (422, "text/plain; charset=utf-8")
     assert body == b"config.yaml:1:1: one\nconfig.yaml:2:1: two\n"
 
 
 def test_reloading_is_forbidden_unless_enabled(serve: Serve, ask: Ask) -> None:
-    status, _, body = ask(serve(build(replace(DOORS, reload=None))), "/-/reload", method="POST")
+    status, _, body = ask(serve(App(replace(PROVIDED, reload=None))), "/-/reload", method="POST")
     assert status == 403
     assert b"--web.enable-lifecycle" in body
 
@@ -113,26 +119,26 @@ def test_reloading_is_forbidden_unless_enabled(serve: Serve, ask: Ask) -> None:
 def test_other_methods_are_refused_with_those_allowed(
     serve: Serve, ask: Ask, method: str, path: str, allowed: str
 ) -> None:
-    status, headers, body = ask(serve(build(DOORS)), path, method=method)
+    status, headers, body = ask(serve(App(PROVIDED)), path, method=method)
     assert (status, headers["allow"]) == (405, allowed)
     assert body.decode() == f"{method} is not allowed here (use {allowed})\n"
 
 
 @pytest.mark.parametrize("path", ["/nope", "/metrics/", "/-/", "//", "/favicon.ico"])
 def test_an_unknown_path_is_a_short_404(serve: Serve, ask: Ask, path: str) -> None:
-    assert ask(serve(build(DOORS)), path)[::2] == (404, b"nothing is here (the status page is at /)\n")
+    assert ask(serve(App(PROVIDED)), path)[::2] == (404, b"nothing is here (the status page is at /)\n")
 
 
 @pytest.mark.parametrize("path", ["/", "/metrics", "/-/healthy", "/-/ready"])
 def test_head_gives_the_headers_of_get_and_no_body(serve: Serve, ask: Ask, path: str) -> None:
-    port = serve(build(DOORS))
+    port = serve(App(PROVIDED))
     status, headers, body = ask(port, path, method="HEAD")
     assert (status, body) == (200, b"")
     assert headers["content-length"] == ask(port, path)[1]["content-length"]
 
 
 def test_the_page_is_html_under_a_strict_policy(serve: Serve, ask: Ask) -> None:
-    status, headers, body = ask(serve(build(DOORS)), "/")
+    status, headers, body = ask(serve(App(PROVIDED)), "/")
     assert (status, headers["content-type"]) == (200, "text/html; charset=utf-8")
     policy = headers["content-security-policy"]
     assert "default-src 'none'" in policy
@@ -145,19 +151,19 @@ def test_the_page_is_html_under_a_strict_policy(serve: Serve, ask: Ask) -> None:
 
 
 def test_no_two_pages_share_a_nonce(serve: Serve, ask: Ask) -> None:
-    port = serve(build(DOORS))
+    port = serve(App(PROVIDED))
     assert ask(port)[1]["content-security-policy"] != ask(port)[1]["content-security-policy"]
 
 
 @pytest.mark.parametrize("path", ["/", "/metrics", "/-/healthy", "/nope"])
 def test_no_answer_is_stored_or_guessed_at(serve: Serve, ask: Ask, path: str) -> None:
-    _, headers, _ = ask(serve(build(DOORS)), path)
+    _, headers, _ = ask(serve(App(PROVIDED)), path)
     assert (headers["cache-control"], headers["x-content-type-options"]) == ("no-store", "nosniff")
 
 
 def test_the_operators_headers_are_on_every_answer_in_place_of_ours(serve: Serve, ask: Ask) -> None:
-    own = [("X-Frame-Options", "SAMEORIGIN"), ("Strict-Transport-Security", "max-age=1")]
-    port = serve(build(DOORS, headers=own))
+    own = (("X-Frame-Options", "SAMEORIGIN"), ("Strict-Transport-Security", "max-age=1"))
+    port = serve(App(PROVIDED, lambda: Guard({}, own)))
     for path in ("/", "/metrics", "/nope"):
         _, headers, _ = ask(port, path)
         assert headers.get_all("x-frame-options") == ["SAMEORIGIN"]
@@ -172,19 +178,20 @@ def broken(*_: object) -> NoReturn:
     ("path", "method"),
     [("/", "GET"), ("/metrics", "GET"), ("/-/healthy", "GET"), ("/-/ready", "GET"), ("/-/reload", "POST")],
 )
-def test_a_defect_behind_a_door_is_a_500_that_shows_nothing_and_is_logged_once(
+def test_a_defect_is_a_500_that_shows_nothing_and_is_logged_once(
     serve: Serve, ask: Ask, caplog: pytest.LogCaptureFixture, path: str, method: str
 ) -> None:
-    doors = Doors(metrics=broken, healthy=broken, ready=broken, status=broken, reload=broken)
+    provided = Provided(metrics=broken, healthy=broken, ready=broken, status=broken, reload=broken)
     with caplog.at_level(logging.DEBUG):
-        status, _, body = ask(serve(build(doors)), path, method=method)
+        status, _, body = ask(serve(App(provided)), path, method=method)
     assert (status, body) == (500, b"the exporter failed to answer; its log says why\n")
     assert len([record for record in caplog.records if record.exc_info]) == 1
 
 
 def test_with_users_everything_but_health_needs_a_password(serve: Serve, ask: Ask) -> None:
     users = {"prometheus": bcrypt.hashpw(b"secret", bcrypt.gensalt(4))}
-    port = serve(build(DOORS, users=users, headers=[("X-Frame-Options", "DENY")]))
+    guard = Guard(users, (("X-Frame-Options", "DENY"),))
+    port = serve(App(PROVIDED, lambda: guard))
     right = {"Authorization": "Basic " + base64.b64encode(b"prometheus:secret").decode()}
     for path, method in [("/", "GET"), ("/metrics", "GET"), ("/-/reload", "POST"), ("/nope", "GET")]:
         status, headers, _ = ask(port, path, method=method)
@@ -193,3 +200,115 @@ def test_with_users_everything_but_health_needs_a_password(serve: Serve, ask: As
         assert headers["x-frame-options"] == "DENY"
         assert ask(port, path, method=method, headers=right)[0] in (200, 404)
     assert [ask(port, path)[0] for path in ("/-/healthy", "/-/ready")] == [200, 200]
+
+
+def test_users_that_change_are_asked_from_the_next_request_on(serve: Serve, ask: Ask) -> None:
+    guards = [Guard({"old": bcrypt.hashpw(b"one", bcrypt.gensalt(4))})]
+    port = serve(App(PROVIDED, lambda: guards[-1]))
+    old, new = (
+        {"Authorization": "Basic " + base64.b64encode(given).decode()} for given in (b"old:one", b"new:two")
+    )
+    assert [ask(port, headers=headers)[0] for headers in (old, new)] == [200, 401]
+    guards.append(Guard({"new": bcrypt.hashpw(b"two", bcrypt.gensalt(4))}))
+    assert [ask(port, headers=headers)[0] for headers in (old, new)] == [401, 200]
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        (None, 200),
+        ("http://127.0.0.1:{port}", 200),
+        ("https://127.0.0.1:{port}", 200),
+        ("http://127.0.0.1", 403),
+        ("https://evil.example", 403),
+        ("null", 403),
+        ("", 403),
+    ],
+)
+def test_a_page_of_another_site_cannot_reload(
+    serve: Serve, ask: Ask, origin: str | None, status: int
+) -> None:
+    port = serve(App(PROVIDED))
+    headers = {} if origin is None else {"Origin": origin.format(port=port)}
+    assert ask(port, "/-/reload", method="POST", headers=headers)[0] == status
+
+
+def test_reloads_asked_for_while_one_is_under_way_are_one(serve: Serve, ask: Ask) -> None:
+    begun, may_end = threading.Semaphore(0), threading.Event()
+    reloads: list[int] = []
+
+    def reload() -> list[str]:
+        reloads.append(len(reloads))
+        begun.release()
+        may_end.wait(30.0)
+        return []
+
+    port = serve(App(replace(PROVIDED, reload=reload)))
+    answers: list[int] = []
+
+    def post() -> None:
+        answers.append(ask(port, "/-/reload", method="POST")[0])
+
+    askers = [threading.Thread(target=post) for _ in range(20)]
+    askers[0].start()
+    assert begun.acquire(timeout=30.0)
+    for asker in askers[1:]:
+        asker.start()
+    # The others do not hold the threads that answer scrapes.
+    assert ask(port, "/metrics")[0] == 200
+    may_end.set()
+    for asker in askers:
+        asker.join(30.0)
+    assert answers == [200] * 20
+    assert len(reloads) <= 3
+
+
+def test_what_waits_for_a_thread_is_bounded_and_nothing_is_made_for_who_has_hung_up(
+    serve: Serve, ask: Ask
+) -> None:
+    made, begun, may_end = [], threading.Semaphore(0), threading.Event()
+
+    def page() -> StatusPage:
+        made.append(1)
+        begun.release()
+        may_end.wait(30.0)
+        return PAGE
+
+    port = serve(App(replace(PROVIDED, status=page)))
+    visitors = []
+    for _ in range(THREADS + MOST_WAITING):
+        visitors.append(socket.create_connection(("127.0.0.1", port), timeout=30.0))
+        visitors[-1].sendall(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+    for _ in range(THREADS):
+        assert begun.acquire(timeout=30.0)
+    give_up = monotonic() + 30.0
+    while (refused := ask(port, "/metrics"))[0] != 503:
+        assert monotonic() < give_up
+    assert refused[1]["retry-after"] == "1"
+    for visitor in visitors:
+        visitor.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        visitor.close()
+    scrape = threading.Thread(target=ask, args=(port, "/metrics"))
+    scrape.start()
+    may_end.set()
+    scrape.join(30.0)
+    assert ask(port, "/metrics")[0] == 200
+    assert len(made) == THREADS
+
+
+def test_where_the_system_refuses_threads_health_says_so(
+    serve: Serve, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = serve(App(PROVIDED))
+    assert ask(port, "/-/healthy")[0] == 200
+
+    def refuse(_: threading.Thread) -> NoReturn:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        assert ask(port, "/metrics")[0] == 500
+        status, _, body = ask(port, "/-/healthy")
+    assert (status, body[:26]) == (503, b"the system refuses threads")
+    assert ask(port, "/metrics")[0] == 200
+    assert ask(port, "/-/healthy")[0] == 200

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.web.asgi import App, Receive, Scope, Send
+from exporter.handler import Handler, Request, Response
 from exporter.web.server import ListenError, Server, address_of, listen
 
 Ask = Callable[..., tuple[int, http.client.HTTPMessage, bytes]]
@@ -104,7 +104,7 @@ def test_a_host_nobody_knows_is_refused_by_name() -> None:
         listen("nowhere.invalid:0")
 
 
-def test_a_server_answers_on_each_of_its_listeners(hello: App, ask: Ask) -> None:
+def test_a_server_answers_on_each_of_its_listeners(hello: Handler, ask: Ask) -> None:
     listeners = [listen("127.0.0.1:0"), listen(":0")]
     ports = [port_of(listener) for listener in listeners]
     server = Server(hello, listeners, name="two")
@@ -113,7 +113,7 @@ def test_a_server_answers_on_each_of_its_listeners(hello: App, ask: Ask) -> None
     server.stop(PATIENCE)
 
 
-def test_a_server_lives_from_its_start_to_its_stop_in_a_daemon_thread_of_its_name(hello: App) -> None:
+def test_a_server_lives_from_its_start_to_its_stop_in_a_daemon_thread_of_its_name(hello: Handler) -> None:
     server = Server(hello, [listen("127.0.0.1:0")], name="front door")
     assert not server.alive
     server.start()
@@ -124,13 +124,13 @@ def test_a_server_lives_from_its_start_to_its_stop_in_a_daemon_thread_of_its_nam
     assert "front door" not in {thread.name for thread in threading.enumerate()}
 
 
-def test_an_answer_is_dated_and_does_not_name_its_server(serve: Serve, ask: Ask, hello: App) -> None:
+def test_an_answer_is_dated_and_does_not_name_its_server(serve: Serve, ask: Ask, hello: Handler) -> None:
     _, headers, _ = ask(serve(hello))
     assert headers["date"].endswith(" GMT")
     assert "server" not in headers
 
 
-def test_a_server_that_cannot_listen_raises_at_its_start(hello: App) -> None:
+def test_a_server_that_cannot_listen_raises_at_its_start(hello: Handler) -> None:
     closed = listen("127.0.0.1:0")
     closed.close()
     server = Server(hello, [closed], name="closed")
@@ -141,8 +141,9 @@ def test_a_server_that_cannot_listen_raises_at_its_start(hello: App) -> None:
 
 
 def test_an_end_that_nobody_asked_for_is_told() -> None:
-    async def collapse(scope: Scope, receive: Receive, send: Send) -> None:
+    async def collapse(_: Request) -> Response:
         asyncio.get_running_loop().call_soon(sys.exit, "the roof fell in")
+        return Response(200)
 
     told: list[BaseException] = []
     heard = threading.Event()
@@ -163,7 +164,7 @@ def test_an_end_that_nobody_asked_for_is_told() -> None:
     assert not server.alive
 
 
-def test_stopping_twice_or_before_the_start_changes_nothing(hello: App) -> None:
+def test_stopping_twice_or_before_the_start_changes_nothing(hello: Handler) -> None:
     listener = listen("127.0.0.1:0")
     Server(hello, [listener], name="never started").stop(1.0)
     assert listener.fileno() == -1
@@ -176,11 +177,10 @@ def test_stopping_twice_or_before_the_start_changes_nothing(hello: App) -> None:
 def test_stopping_lets_the_answer_under_way_finish_and_takes_no_new_request() -> None:
     arrived, may_answer = threading.Event(), threading.Event()
 
-    async def thoughtful(scope: Scope, receive: Receive, send: Send) -> None:
+    async def thoughtful(_: Request) -> Response:
         arrived.set()
         await asyncio.to_thread(may_answer.wait, PATIENCE)
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"4")]})
-        await send({"type": "http.response.body", "body": b"done"})
+        return Response(200, b"done")
 
     listener = listen("127.0.0.1:0")
     port = port_of(listener)
@@ -200,7 +200,7 @@ def test_stopping_lets_the_answer_under_way_finish_and_takes_no_new_request() ->
     connection.close()
 
 
-def test_stopping_does_not_wait_for_idle_or_half_open_connections(hello: App) -> None:
+def test_stopping_does_not_wait_for_idle_or_half_open_connections(hello: Handler) -> None:
     listener = listen("127.0.0.1:0")
     port = port_of(listener)
     server = Server(hello, [listener], name="patient")
@@ -220,9 +220,10 @@ def test_stopping_does_not_wait_for_idle_or_half_open_connections(hello: App) ->
 def test_stopping_cuts_off_an_answer_that_outlasts_the_time() -> None:
     arrived = threading.Event()
 
-    async def endless(scope: Scope, receive: Receive, send: Send) -> None:
+    async def endless(_: Request) -> Response:
         arrived.set()
         await asyncio.Event().wait()
+        return Response(200)
 
     listener = listen("127.0.0.1:0")
     connection = http.client.HTTPConnection("127.0.0.1", port_of(listener), timeout=PATIENCE)
@@ -240,9 +241,10 @@ def test_stopping_cuts_off_an_answer_that_outlasts_the_time() -> None:
 def test_stopping_returns_in_time_even_where_the_event_loop_is_stuck() -> None:
     arrived, release = threading.Event(), threading.Event()
 
-    async def stuck(scope: Scope, receive: Receive, send: Send) -> None:
+    async def stuck(_: Request) -> Response:
         arrived.set()
         release.wait(PATIENCE)
+        return Response(200)
 
     listener = listen("127.0.0.1:0")
     port = port_of(listener)

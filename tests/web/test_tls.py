@@ -12,19 +12,10 @@ import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization
 
-from exporter.web.asgi import App
-from exporter.web.tls import CHECK_INTERVAL, ClientAuth, TlsError, TlsVersion, tls_context
+from exporter.handler import Handler
+from exporter.web.tls import ClientAuth, TlsError, TlsVersion, tls_context
 
 Ask = Callable[..., tuple[int, http.client.HTTPMessage, bytes]]
-
-
-class Hands:
-    """A clock that moves when it is told to."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @dataclass
@@ -32,7 +23,6 @@ class Files:
     """A certificate and its key in a folder, two authorities to sign it, and a server that uses it."""
 
     folder: Path
-    clock: Hands
     old: trustme.CA
     new: trustme.CA
     serve: Callable[[ssl.SSLContext], int]
@@ -57,7 +47,6 @@ class Files:
             client_auth_type=auth,
             min_version=min_version,
             max_version=max_version,
-            steady=self.clock,
         )
 
 
@@ -68,9 +57,9 @@ def authorities() -> tuple[trustme.CA, trustme.CA]:
 
 @pytest.fixture
 def files(
-    tmp_path: Path, authorities: tuple[trustme.CA, trustme.CA], serve: Callable[..., int], hello: App
+    tmp_path: Path, authorities: tuple[trustme.CA, trustme.CA], serve: Callable[..., int], hello: Handler
 ) -> Files:
-    files = Files(tmp_path, Hands(), *authorities, lambda context: serve(hello, tls=context))
+    files = Files(tmp_path, *authorities, lambda context: serve(hello, tls=context))
     files.write(files.old)
     return files
 
@@ -127,66 +116,13 @@ def test_clients_certificates_are_verified_as_asked(
     assert [let_in(None), let_in(files.old), let_in(files.new)] == with_none_own_foreign
 
 
-def test_a_renewed_certificate_is_in_use_after_a_second_and_not_looked_for_before(
-    ask: Ask, files: Files
-) -> None:
-    port = files.serve(files.context())
-    files.write(files.new)
-    assert ask(port, tls=trusting(files.old))[0] == 200
-    files.clock.now = CHECK_INTERVAL
-    assert ask(port, tls=trusting(files.new))[0] == 200
-    with pytest.raises(ssl.SSLCertVerificationError):
-        ask(port, tls=trusting(files.old))
-
-
-def test_a_changed_authority_of_clients_is_in_use_after_a_second(ask: Ask, files: Files) -> None:
+def test_no_session_is_resumed_where_clients_show_certificates(files: Files) -> None:
     ca = files.folder / "ca.pem"
     files.old.cert_pem.write_to_path(ca)
-    port = files.serve(files.context("RequireAndVerifyClientCert", ca=ca))
-    client = trusting(files.old)
-    files.new.issue_cert("prometheus.example").configure_cert(client)
-    with pytest.raises((ssl.SSLError, ConnectionError)):
-        ask(port, tls=client)
-    files.new.cert_pem.write_to_path(ca)
-    files.clock.now = CHECK_INTERVAL
-    assert ask(port, tls=client)[0] == 200
-
-
-def assert_told_once(caplog: pytest.LogCaptureFixture) -> None:
-    told = [vars(record) for record in caplog.records if record.getMessage() == "new certificate not used"]
-    assert len(told) == 1
-    assert "pem" in told[0]["fields"]["error"]
-
-
-@pytest.mark.parametrize("broken", ["cert.pem", "key.pem"])
-def test_a_renewal_gone_wrong_leaves_the_former_certificate_and_is_logged_once(
-    ask: Ask,
-    files: Files,
-    caplog: pytest.LogCaptureFixture,
-    broken: str,
-) -> None:
-    port = files.serve(files.context())
-    (files.folder / broken).write_text("half of a fil")
-    for second in (1.0, 2.0, 3.0):
-        files.clock.now = second
-        assert ask(port, tls=trusting(files.old))[0] == 200
-    assert_told_once(caplog)
-
-
-def test_certificates_that_vanish_for_a_while_are_missed_once_and_then_used_again(
-    ask: Ask,
-    files: Files,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    port = files.serve(files.context())
-    (files.folder / "cert.pem").unlink()
-    for second in (1.0, 2.0, 3.0):
-        files.clock.now = second
-        assert ask(port, tls=trusting(files.old))[0] == 200
-    assert_told_once(caplog)
-    files.write(files.new)
-    files.clock.now = 4.0
-    assert ask(port, tls=trusting(files.new))[0] == 200
+    context = files.context("RequireAndVerifyClientCert", ca=ca)
+    assert context.num_tickets == 0
+    assert context.options & ssl.OP_NO_TICKET
+    assert files.context().num_tickets > 0
 
 
 def test_files_that_cannot_be_used_are_named_at_the_start(files: Files) -> None:

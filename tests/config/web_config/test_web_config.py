@@ -113,6 +113,10 @@ def test_hashes_are_not_in_a_configurations_repr(file: Path) -> None:
         (f"basic_auth_users: {{'': {HASH}}}", "not the name of a user"),
         ("basic_auth_users: {me: secret}", "1:24: basic_auth_users.me: not a bcrypt hash"),
         ("basic_auth_users: {me: 12}", "expected a bcrypt hash, found a number"),
+        (
+            f"basic_auth_users: {{me: {HASH[:4]}15{HASH[6:]}}}",
+            "me: a bcrypt cost of 15 takes more than a second for each password, right or wrong (use",
+        ),
         ("[]", "found a list"),
         ("a: [", "not YAML"),
     ],

@@ -1,0 +1,160 @@
+"""Laws of the web configuration while it is in use: what changes in its files is taken up, if it is right."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import bcrypt
+import pytest
+import trustme
+
+from exporter.daemon.guard import CHECK_INTERVAL, FollowedGuard
+from exporter.errors import ConfigError
+from exporter.web.tls import TlsError
+
+Events = Callable[[], list[dict[str, object]]]
+
+OLD, NEW = (bcrypt.hashpw(password, bcrypt.gensalt(4)).decode() for password in (b"one", b"two"))
+TLS = {"cert_file": "both.pem", "key_file": "both.pem"}
+MUTUAL = TLS | {"client_ca_file": "ca.pem", "client_auth_type": "RequireAndVerifyClientCert"}
+
+
+class Site:
+    """A web configuration and its certificates, and a guard that follows them on a clock moved by hand."""
+
+    def __init__(self, folder: Path, clock: Any) -> None:
+        self.folder = folder
+        self.clock = clock
+        self.authority = trustme.CA()
+        self.authority.cert_pem.write_to_path(folder / "ca.pem")
+        self.certify()
+
+    def certify(self) -> None:
+        both = self.authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem
+        both.write_to_path(self.folder / "both.pem")
+
+    def write(self, **content: object) -> None:
+        (self.folder / "web.yaml").write_text(json.dumps(content), "utf-8")
+
+    def guard(self, **content: object) -> FollowedGuard:
+        self.write(**content)
+        return FollowedGuard(self.folder / "web.yaml", self.clock)
+
+    def later(self) -> None:
+        self.clock.now += CHECK_INTERVAL
+
+
+@pytest.fixture
+def site(tmp_path: Path, clock: Any) -> Site:
+    return Site(tmp_path, clock)
+
+
+def authorities(context: ssl.SSLContext) -> int:
+    return len(context.get_ca_certs())
+
+
+def test_users_and_headers_that_change_are_in_force_after_a_second_and_not_looked_for_before(
+    site: Site, events: Events
+) -> None:
+    guard = site.guard(basic_auth_users={"me": OLD})
+    assert guard().users == {"me": OLD.encode()}
+    site.write(basic_auth_users={"you": NEW}, http_server_config={"headers": {"X-Frame-Options": "DENY"}})
+    assert guard().users == {"me": OLD.encode()}
+    site.later()
+    assert guard().users == {"you": NEW.encode()}
+    assert guard().headers == (("X-Frame-Options", "DENY"),)
+    assert [line["msg"] for line in events()] == ["new web configuration in use"]
+
+
+def test_what_does_not_change_stays_the_same_object(site: Site, events: Events) -> None:
+    guard = site.guard(basic_auth_users={"me": OLD}, tls_server_config=TLS)
+    before = guard(), guard.tls()
+    site.later()
+    assert (guard(), guard.tls()) == before
+    assert guard() is before[0]
+    assert events() == []
+
+
+def test_a_renewed_certificate_is_in_use_after_a_second(site: Site) -> None:
+    guard = site.guard(tls_server_config=TLS)
+    before = guard.tls()
+    site.certify()
+    assert guard.tls() is before
+    site.later()
+    assert guard.tls() is not before
+
+
+def test_a_changed_authority_of_clients_is_in_use_after_a_second(site: Site) -> None:
+    guard = site.guard(tls_server_config=MUTUAL)
+    assert authorities(guard.tls()) == 1
+    another = trustme.CA().cert_pem.bytes()
+    (site.folder / "ca.pem").write_bytes((site.folder / "ca.pem").read_bytes() + another)
+    site.later()
+    assert authorities(guard.tls()) == 2
+
+
+def test_other_files_that_the_configuration_names_are_followed_from_then_on(site: Site) -> None:
+    guard = site.guard(tls_server_config=TLS)
+    site.write(tls_server_config=MUTUAL)
+    site.later()
+    before = guard.tls()
+    assert before.verify_mode is ssl.CERT_REQUIRED
+    (site.folder / "ca.pem").write_bytes(trustme.CA().cert_pem.bytes())
+    site.later()
+    assert guard.tls() is not before
+
+
+def spoil(site: Site) -> None:
+    (site.folder / "both.pem").write_text("half of a fil")
+
+
+def remove(site: Site) -> None:
+    (site.folder / "both.pem").unlink()
+
+
+def misspell(site: Site) -> None:
+    site.write(tls_servr_config=TLS)
+
+
+def leave_tls(site: Site) -> None:
+    site.write(basic_auth_users={"me": OLD})
+
+
+@pytest.mark.parametrize("break_it", [spoil, remove, misspell, leave_tls])
+def test_what_cannot_be_used_leaves_what_was_in_use_and_is_logged_once(
+    site: Site, events: Events, break_it: Callable[[Site], None]
+) -> None:
+    guard = site.guard(tls_server_config=TLS)
+    before = guard.tls()
+    break_it(site)
+    for _ in range(3):
+        site.later()
+        assert guard.tls() is before
+    assert [line["msg"] for line in events()] == ["new web configuration not used"]
+    site.write(tls_server_config=TLS)
+    site.certify()
+    site.later()
+    assert guard.tls() is not before
+    assert [line["msg"] for line in events()] == ["new web configuration in use"]
+
+
+def test_tls_is_not_begun_while_it_runs(site: Site, events: Events) -> None:
+    guard = site.guard()
+    site.write(tls_server_config=TLS)
+    site.later()
+    guard()
+    assert not guard.has_tls
+    [line] = events()
+    assert "restart it" in str(line["error"])
+
+
+def test_what_cannot_be_used_at_the_start_is_an_error(site: Site) -> None:
+    with pytest.raises(ConfigError, match="did you mean"):
+        site.guard(tls_servr_config=TLS)
+    spoil(site)
+    with pytest.raises(TlsError, match=r"both\.pem"):
+        site.guard(tls_server_config=TLS)
