@@ -20,7 +20,6 @@ from urllib.parse import unquote
 from tornado.http1connection import HTTP1ConnectionParameters, HTTP1ServerConnection
 from tornado.httputil import (
     HTTPHeaders,
-    HTTPInputError,
     HTTPMessageDelegate,
     HTTPServerConnectionDelegate,
     ResponseStartLine,
@@ -217,8 +216,6 @@ class Connection(HTTPServerConnectionDelegate, HTTPMessageDelegate):
 
     def headers_received(self, start_line: Any, headers: HTTPHeaders) -> None:
         self._line, self._headers = start_line, headers
-        if start_line.version != "HTTP/1.0" and len(headers.get_list("Host")) != 1:
-            raise HTTPInputError("there must be one Host header")
 
     def data_received(self, chunk: bytes) -> None:
         if self._all.reads_bodies:
@@ -251,8 +248,12 @@ class Connection(HTTPServerConnectionDelegate, HTTPMessageDelegate):
             stream=self._http.stream,
             is_open=self._is_open,
         )
+        hosts = len(self._headers.get_list("Host"))
         try:
-            response = await self._all.handler(request)
+            if hosts == 1 or (hosts == 0 and self._line.version == "HTTP/1.0"):
+                response = await self._all.handler(request)
+            else:
+                response = text(400, "there must be one Host header")
             if response is None:
                 request.stream.close()
             else:

@@ -268,3 +268,37 @@ def test_a_demonstration_asks_its_own_api_and_often(make_daemon: Callable[..., D
     for poll in polls(daemon).values():
         assert poll.query.every == DEMO_EVERY
         assert {series.url for series in poll.series} == {"http://127.0.0.1:1/v1"}
+
+
+def test_reloads_that_are_asked_for_before_one_begins_are_one(
+    daemon: Daemon, clock: Any, events: Events
+) -> None:
+    events()
+    first = daemon.request_reload()
+    assert all(daemon.request_reload() is first for _ in range(1000))
+    daemon.start()
+    assert first.wait(30.0)
+    assert [line["msg"] for line in events()] == ["configuration in use"]
+    assert daemon.reload() == ()
+
+
+def test_a_daemon_whose_workers_the_system_refuses_is_not_healthy(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, refuses = Thread.start, [True]
+
+    def refuse(thread: Thread) -> None:
+        if refuses and thread.name.startswith("worker"):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(Thread, "start", refuse)
+    daemon.start()
+    assert daemon.reload() == ()
+    daemon.poller._workers.run(lambda: None)
+    healthy, why = daemon.healthy()
+    assert not healthy
+    assert why.startswith("the system refuses threads: raise the limit of processes")
+    refuses.clear()
+    daemon.poller._workers.retry()
+    assert daemon.healthy() == (True, "healthy")

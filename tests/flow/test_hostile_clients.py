@@ -82,7 +82,6 @@ def start(
     exporter: StartExporter,
     nativechat: Callable[..., Chat],
     query: Callable[..., dict[str, Any]],
-    uncovered: dict[str, str],
 ) -> Callable[..., Running]:
     """Start an exporter with one query, or with so many."""
 
@@ -92,7 +91,7 @@ def start(
         config = chat.config(many)
         if queries > 1:
             config["defaults"] = {"every": "1d", "stale_after": "2d"}
-        return exporter(config, *flags, env={**chat.environ, **uncovered})
+        return exporter(config, *flags, env=chat.environ)
 
     return start
 
@@ -197,7 +196,6 @@ def big(
     exporter: StartExporter,
     nativechat: Callable[..., Chat],
     query: Callable[..., dict[str, Any]],
-    uncovered: dict[str, str],
     authority: trustme.CA,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[bool, Running]:
@@ -210,7 +208,7 @@ def big(
     config = chat.config([query(f"by_turns_{number}", **by_turns) for number in range(5)])
     config["bots"][0]["labels"] = {"team": "x" * 4_000}
     config["defaults"] = {"every": "1d", "stale_after": "2d"}
-    env = {**chat.environ, **uncovered}
+    env = chat.environ
     return {
         secure: exporter(config, *([f"--web.config.file={folder / 'web.yaml'}"] if secure else []), env=env)
         for secure in (False, True)

@@ -123,9 +123,17 @@ def test_head_and_body_come_in_one_packet(serve: Serve, hello: Handler) -> None:
         assert client.recv(1 << 16).endswith(b"\r\n\r\nhello")
 
 
+@pytest.mark.parametrize("hosts", [b"", b"Host: a\r\nHost: b\r\n"])
+def test_a_request_has_one_host(serve: Serve, hello: Handler, hosts: bytes) -> None:
+    with connected(serve(hello)) as client:
+        client.sendall(b"GET / HTTP/1.1\r\n" + hosts + b"\r\n")
+        answer = client.recv(1 << 16)
+    assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert answer.endswith(b"\r\n\r\nthere must be one Host header\n")
+
+
 @pytest.mark.parametrize(
-    "request_",
-    [b"NONSENSE\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"],
+    "request_", [b"NONSENSE\r\n\r\n", b"GET /\r\n\r\n", b"GET / HTTP/1.1\r\nHost\r\n\r\n"]
 )
 def test_what_is_no_request_is_told_so(serve: Serve, hello: Handler, request_: bytes) -> None:
     answer = said(serve(hello), request_)
