@@ -97,7 +97,7 @@ def _ask(plan: Plan, tally: Tally) -> None:
     def asker(bot: Bot) -> BotAsker:
         return BotAsker(bot, TokenReader(bot.token, os.environ), clock)
 
-    poller = Poller(clock, recorder=tally, make_asker=asker, on_defect=lambda: None, on_lag=lambda _: None)
+    poller = Poller(clock, recorder=tally, make_client=asker, on_defect=lambda: None, on_lag=lambda _: None)
     poller.run_once(plan)
 
 

@@ -24,7 +24,7 @@ from exporter.model import Bot, Collection, Config, Json
 from exporter.nativechat.answers import parse
 from exporter.nativechat.client import Client
 from exporter.nativechat.history import download
-from exporter.pace import Pace
+from exporter.rate_limiter import RateLimiter
 
 _HELP: Final = """\
 Page by page, until there are no more: as much as --limit says, or all. Without --sort the order is the
@@ -66,7 +66,7 @@ def _print(
         sort=sort,
         limit=limit,
         skip=skip,
-        pace=Pace(bot.api.rate),
+        limiter=RateLimiter(bot.api.rate),
         retries=bot.api.retries,
         timeout=bot.api.timeout,
         clock=clock,

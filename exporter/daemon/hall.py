@@ -69,7 +69,7 @@ class Daemon:
         self.poller = Poller(
             clock,
             recorder=self.store,
-            make_asker=self._make_asker,
+            make_client=self._make_client,
             on_defect=self.telemetry.defect,
             on_lag=self.telemetry.lagged,
         )
@@ -84,8 +84,8 @@ class Daemon:
         self._asking = threading.Lock()
         self._next_reload: threading.Event | None = None
         self._load()
-        self.poller.timetable.add_chore(options.watch_interval, self._watch_file)
-        self.poller.timetable.add_chore(PRUNE_EVERY, self.poller.prune)
+        self.poller.timetable.add_periodic_task(options.watch_interval, self._watch_file)
+        self.poller.timetable.add_periodic_task(PRUNE_EVERY, self.poller.prune)
 
     def start(self) -> None:
         """Begin to poll."""
@@ -114,7 +114,7 @@ class Daemon:
 
     def healthy(self) -> tuple[bool, str]:
         """Tell whether the timetable's heart beats; NativeChat has no part in it."""
-        silent = self.clock.steady() - self.poller.beat_at
+        silent = self.clock.steady() - self.poller.last_tick_at
         if silent > MISSED_BEATS * LONGEST_SLEEP or not self.poller.alive:
             return False, f"the timetable has not moved for {silent:.0f} s: restart this process"
         if self.poller.has_no_worker:
@@ -211,7 +211,7 @@ class Daemon:
             ),
         )
 
-    def _make_asker(self, bot: Bot) -> BotAsker:
+    def _make_client(self, bot: Bot) -> BotAsker:
         # With the first run: it loads requests, which takes a third of what a start takes.
         from exporter.daemon.asker import BotAsker
 

@@ -1,4 +1,4 @@
-"""Downloads a collection, page by page, as its rows arrive."""
+"""Downloads a collection, page by page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Protocol
 from exporter.clock import Clock
 from exporter.errors import ApiError, BadAnswer
 from exporter.model import Collection, Json
-from exporter.pace import Pace, asked_pause, retry_wait
+from exporter.rate_limiter import RateLimiter, requested_pause, retry_wait
 
 Row = dict[str, Json]
 
@@ -40,31 +40,34 @@ def download(
     sort: str = "",
     limit: int | None = None,
     skip: int | None = None,
-    pace: Pace,
+    limiter: RateLimiter,
     retries: int,
     timeout: float,
     clock: Clock,
     page: int = 100,
     jitter: Callable[[], float] = random.random,
 ) -> Iterator[Row]:
-    """Yield the rows that match, at most `limit` from position `skip` on, holding one page at a time.
+    """Yield the rows that match, at most `limit` from position `skip` on, one page at a time.
 
-    It ends with an empty page, never with a short one: a server may give fewer rows than asked for.
-    Without `sort` the order is the API's own, of which it promises nothing: rows may then repeat or be
-    missing where pages meet. None is invented, for no field that every row has is documented.
+    It ends at an empty page, not at a short one: a server may return fewer rows than requested.
+    Without `sort` the order is the API's own, which is not documented: rows may repeat or be missing
+    where pages meet. There is no default order, because no field is documented to be in every row.
 
-    Each page is one request: `timeout` seconds for its attempts together, `retries` further ones.
-    A Retry-After is waited for even beyond that, up to `pace.RETRY_AFTER_CAP`, and gives the request a
-    new `timeout`: who downloads prefers waiting to starting over. Raises ApiError after the last
-    attempt, and BadAnswer for a page that begins like the one before, as that of a server does that
-    ignores `skip`.
+    Each page is one request: at most `timeout` seconds and `retries` retries. A Retry-After is obeyed
+    even beyond `timeout`, up to `rate_limiter.RETRY_AFTER_CAP`, and then starts `timeout` anew: waiting
+    is better than downloading everything again.
+
+    Raises ApiError after the last attempt. Raises BadAnswer for a page that begins like the previous
+    one, which is what a server that ignores `skip` returns.
     """
     position, wanted = skip or 0, limit
     before: list[bytes] = []
     while wanted is None or wanted > 0:
         size = page if wanted is None else min(page, wanted)
         ask = partial(client.rows, collection, query=query, sort=sort, limit=size, skip=position)
-        rows = _persist(ask, pace=pace, retries=retries, timeout=timeout, clock=clock, jitter=jitter)
+        rows = _request_page(
+            ask, limiter=limiter, retries=retries, timeout=timeout, clock=clock, jitter=jitter
+        )
         if not rows:
             return
         digests = [hashlib.sha256(json.dumps(row).encode()).digest() for row in rows]
@@ -77,23 +80,23 @@ def download(
         wanted = None if wanted is None else wanted - len(rows)
 
 
-def _persist(
+def _request_page(
     ask: Callable[..., list[Row]],
     *,
-    pace: Pace,
+    limiter: RateLimiter,
     retries: int,
     timeout: float,
     clock: Clock,
     jitter: Callable[[], float],
 ) -> list[Row]:
-    """Ask for one page until it comes, at the bot's pace and within one request's time and attempts."""
-    start = pace.next_at(clock.steady())
+    """Request one page, with retries, within the bot's rate and the request's timeout."""
+    start = limiter.next_at(clock.steady())
     deadline = start + timeout
     attempt = 0
     while True:
         attempt += 1
         clock.sleep(start - clock.steady())
-        pace.take(clock.steady())
+        limiter.take(clock.steady())
         try:
             return ask(budget=deadline - clock.steady())
         except ApiError as error:
@@ -101,9 +104,9 @@ def _persist(
             wait = retry_wait(error, attempt, jitter())
             if wait is None or attempt > retries:
                 raise
-            pause = asked_pause(error)
-            pace.pause(now + pause)
-            start = pace.next_at(now + wait)
+            pause = requested_pause(error)
+            limiter.pause(now + pause)
+            start = limiter.next_at(now + wait)
             if pause:
                 deadline = start + timeout
             if start >= deadline:

@@ -1,4 +1,4 @@
-"""Works out when something is due again: pure, on seconds."""
+"""Computes when something is due again: pure functions on seconds."""
 
 from __future__ import annotations
 
@@ -11,27 +11,28 @@ DAY: Final = 86_400.0
 _DAY: Final = timedelta(days=1)
 
 
-def next_beat(origin: float, every: float, due: float, now: float) -> float:
-    """Return the next point of the grid `origin + k * every`, after `now` and well after `due`.
+def next_interval_due(origin: float, every: float, due: float, now: float) -> float:
+    """Return the next point of the grid `origin + k * every` after `now`.
 
-    Well after is half an interval: a first run, which is off the grid, is not followed at once by
-    a second. Points that were missed (a suspended machine) are not made up for.
+    It is also more than half an interval after `due`, the last due time: a first run is off the grid,
+    and the second must not follow at once. Points that were missed, as on a suspended machine, are
+    skipped.
     """
     after = max(now, due + every / 2)
     steps = math.floor((after - origin) / every) + 1
     point = origin + steps * every
-    return point if point > after else origin + (steps + 1) * every  # the division rounds, at times down
+    return point if point > after else origin + (steps + 1) * every  # the division may have rounded down
 
 
-def next_call(last: float, at: time, days: int, zone: ZoneInfo) -> float:
+def next_daily_due(last: float, at: time, days: int, zone: ZoneInfo) -> float:
     """Return the first wall time after `last` at which it is `at` in `zone`, in steps of `days`.
 
-    `last` is the previous such time, or the moment to count from. A time of day that a change of
-    daylight saving skips is called as much later as the clock moved, one that comes twice the first
-    time only: once a day in either case.
+    `last` is the previous due time, or the moment to count from. It is due once a day even when the
+    clock changes: a time of day that is skipped is due as much later as the clock moved, and one that
+    comes twice is due the first time only.
     """
     today = datetime.fromtimestamp(last, zone).date()
-    # A call that was late because its hour was skipped may have come after midnight: yesterday's.
+    # If its hour was skipped, yesterday's due time may have come after midnight.
     for day in (today, today - _DAY):
         if _instant(day, at, zone) == last:
             return _instant(day + days * _DAY, at, zone)

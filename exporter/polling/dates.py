@@ -1,8 +1,8 @@
-"""Proves how dates are written on the wire, by asking the API itself.
+"""Finds out from the API itself how dates must be written in a request.
 
-A date in the wrong format matches nothing, and the API answers 0 with status 200: a calm, wrong number.
-So a format is believed only after `field >= 1970` written in it has matched something. Where no element
-has the field at all, nothing is proven, and the question is put again at the next run.
+A date in the wrong format matches nothing, and the API answers 0 with status 200: a wrong number without
+an error. So a format is used only after `field >= 1970`, written in it, has matched something. If no
+element has the field at all, nothing is proven, and the next run tries again.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ from collections.abc import Callable, Iterable
 from exporter.errors import ApiError, DatesUnverified, Rejected
 from exporter.language import predicate
 from exporter.model import DATE_FORMATS, Collection, DateFormat, DateSetting
-from exporter.polling.questions import Done
+from exporter.polling.request import Done
 
 Ask = Callable[[str, Done], None]
-"""Puts one predicate to the bot; told how it ended."""
+"""Sends one predicate to the bot, and calls back with the result."""
 
 Proven = Callable[[DateFormat | None, ApiError | None], None]
-"""Told once: the format that works, or why none is proven."""
+"""Called once: with the format that works, or with the reason why none is proven."""
 
 
 def prove(
     setting: DateSetting, collection: Collection, fields: Iterable[str], ask: Ask, then: Proven
 ) -> None:
-    """Find one format that works for all `fields` of a collection, and tell `then`."""
+    """Find one format that works for all `fields` of a collection, and call `then` with it."""
     formats = DATE_FORMATS if setting == "auto" else (setting,)
     _Proof(formats, collection, tuple(fields), ask, then).begin()
 
 
 class _Proof:
-    """First, does any element have each field? Then, which format matches some element in every field?"""
+    """Check first that some element has each field, then which format matches in every field."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class _Proof:
             self._then(self._formats[0], None)
 
     def _refute(self) -> None:
-        """Drop a format that a field does not know; the next one has to work for every field anew."""
+        """Drop a format that does not match in a field, and try the next one from the first field on."""
         self._formats.pop(0)
         if self._formats:
             self._at = 0
@@ -87,6 +87,6 @@ class _Proof:
             self._then(None, DatesUnverified(what))
 
     def _to_next_field(self) -> bool:
-        """Move on to the next field; after the last, return False and start over."""
+        """Move on to the next field; after the last, go back to the first and return False."""
         self._at = (self._at + 1) % len(self._fields)
         return self._at > 0

@@ -1,4 +1,4 @@
-"""Runs attempts on a bounded number of threads, made as they are needed."""
+"""Runs attempts on a bounded pool of threads, which are created as needed."""
 
 from __future__ import annotations
 
@@ -12,25 +12,24 @@ from exporter.logs import fields
 log = logging.getLogger(__name__)
 
 
-class _Own(threading.local):
-    """What the calling thread is to do next; only a worker may take anything."""
+class _ThisThread(threading.local):
+    """The next job of the current thread; `is_worker` only in a worker's thread."""
 
-    may_take = False
+    is_worker = False
     job: Callable[[], None] | None = None
 
 
 class Workers:
-    """At most `limit` daemon threads that run what they are handed, in order.
+    """Run jobs, in order of submission, on at most `limit` daemon threads.
 
-    Where the system refuses a thread, `limit` falls to the number there are: a container may not make
-    as many as it likes. Where there is none at all, jobs wait until `retry` gets one.
+    If the system refuses a new thread, `limit` falls to the number of threads that exist: a container
+    may have a limit of its own. If there is no thread at all, jobs wait until `retry` gets one.
 
-    They are daemons: at the end of the process nothing waits for an answer that may never come.
-    A thread that hands on a job, which it does last of all, takes it itself: to wake another thread for it
-    would only cost. Any further one goes to the others.
+    The threads are daemons, so the end of the process waits for no answer. A job's own submission runs
+    next on the same thread, which saves a wake-up; so a job submits as its last step. Only the first
+    submission of a job does so; further ones go to other threads.
 
-    What they are handed does not raise; a defect that makes it raise all the same is logged, told to
-    `on_defect`, and costs no thread.
+    Jobs must not raise. If one does, the error is logged, `on_defect` is called, and the thread goes on.
     """
 
     def __init__(self, limit: int, on_defect: Callable[[], None]) -> None:
@@ -41,12 +40,12 @@ class Workers:
         self._threads = 0
         self._refused = False
         self._unfinished = 0
-        self._own = _Own()
+        self._this_thread = _ThisThread()
 
-    def run(self, job: Callable[[], None]) -> None:
-        """Have `job` run soon, on a new thread if no other is idle and the limit allows one."""
-        if self._own.may_take and self._own.job is None:
-            self._own.job = job
+    def submit(self, job: Callable[[], None]) -> None:
+        """Run `job` soon, on a new thread if all are busy and the limit allows it."""
+        if self._this_thread.is_worker and self._this_thread.job is None:
+            self._this_thread.job = job
             with self._lock:
                 self._unfinished += 1
             return
@@ -57,7 +56,7 @@ class Workers:
                 self._add_thread()
 
     def retry(self) -> None:
-        """Make the first thread, if jobs wait because the system refused it."""
+        """Create the first thread if the system refused it and jobs wait."""
         with self._lock:
             if self._unfinished and not self._threads:
                 self._add_thread()
@@ -73,16 +72,16 @@ class Workers:
             self._jobs.put(None)
 
     def _work(self) -> None:
-        own = self._own
-        own.may_take = True
-        while (job := own.job or self._jobs.get()) is not None:
-            own.job = None
+        this_thread = self._this_thread
+        this_thread.is_worker = True
+        while (job := this_thread.job or self._jobs.get()) is not None:
+            this_thread.job = None
             try:
                 job()
             except Exception:
                 log.exception("internal error in a worker; please report it")
                 self._on_defect()
-            del job  # an idle thread would keep a bot and a poll alive that a reload has taken away
+            del job  # an idle thread would keep alive a bot and a poll that a reload has removed
             with self._lock:
                 self._unfinished -= 1
 
@@ -94,7 +93,7 @@ class Workers:
             self._refused = False
         except RuntimeError:
             self.limit = self._threads or self.limit
-            if not self._refused:  # the first one is tried for again and again
+            if not self._refused:  # without any thread, each `retry` tries again
                 advice = "raise the limit of processes, such as a container's pids"
                 log.warning(
                     "the system allows no more threads", extra=fields(workers=self._threads, advice=advice)

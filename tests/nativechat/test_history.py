@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from exporter.errors import ApiError, BadAnswer, Rejected, ServerError, Throttled, TimedOut, Unreachable
 from exporter.model import Collection, Json
 from exporter.nativechat.history import download
-from exporter.pace import RETRY_AFTER_CAP, Pace
+from exporter.rate_limiter import RETRY_AFTER_CAP, RateLimiter
 
 if TYPE_CHECKING:
     from tests.nativechat.conftest import Asker, Server, Wire
@@ -72,7 +72,7 @@ class Shelf:
         return download(
             self,
             "messages",
-            pace=Pace(rate),
+            limiter=RateLimiter(rate),
             retries=retries,
             timeout=10.0,
             clock=self.clock,
@@ -219,7 +219,7 @@ def test_a_download_through_the_real_client_asks_as_documented(
         query='{"Errors":0}',
         sort="-StartedAt",
         skip=1,
-        pace=Pace(None),
+        limiter=RateLimiter(None),
         retries=0,
         timeout=20.0,
         clock=clock,

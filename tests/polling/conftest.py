@@ -1,4 +1,4 @@
-"""A clock that a test moves, and a world in which the real poller, its threads included, obeys it."""
+"""A clock that a test moves, and the real poller with its threads running on that clock."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Key = tuple[str, str]
 
 
 class Clock:
-    """Stands still until it is moved; the wall can be set anew beside the steady clock."""
+    """Stands still until it is moved; the wall clock can be changed apart from the steady clock."""
 
     def __init__(self, steady: float = 1000.0, wall: float = 1_700_000_000.0) -> None:
         self._steady = steady
@@ -75,14 +75,14 @@ def plan(
     zone: str = "UTC",
     before: Plan | None = None,
 ) -> Plan:
-    """Lay out a plan; polls that `before` has alike are the very same."""
+    """Make a plan; polls that are equal in `before` are the same objects."""
     made = make_plan(Config(tuple(bots), tuple(queries), zone=ZoneInfo(zone), workers=workers))
     return made if before is None else keep_same(made, before)
 
 
 @dataclass
-class Notes:
-    """A recorder: takes down what polling tells."""
+class Recorder:
+    """A recorder that keeps every call for the test."""
 
     runs: Counter[Key] = field(default_factory=Counter)
     skips: Counter[Key] = field(default_factory=Counter)
@@ -130,7 +130,7 @@ class Call:
 
 
 Outcome = tuple[float, "int | Exception"]
-"""Seconds that an attempt takes, and what it brings."""
+"""Seconds that an attempt takes, and its result."""
 
 Behave = Callable[[Call], Outcome]
 
@@ -139,8 +139,8 @@ def hang(call: Call) -> Outcome:
     return call.budget, TimedOut("no answer")
 
 
-class Asker:
-    """The client of one bot: its attempts take the world's time, and bring what it says."""
+class FakeClient:
+    """The client of one bot: each attempt takes the time, and has the result, that `behave` returns."""
 
     def __init__(self, bot: Bot, world: World) -> None:
         self.bot = bot
@@ -176,8 +176,8 @@ class World:
     def __init__(self, behave: Behave) -> None:
         self.behave = behave
         self.clock = Clock()
-        self.notes = Notes()
-        self.askers: list[Asker] = []
+        self.recorder = Recorder()
+        self.clients: list[FakeClient] = []
         self.defects = 0
         self.lags: list[float] = []
         self.calls: list[Call] = []
@@ -188,8 +188,8 @@ class World:
         self._closed = False
         self.poller = Poller(
             self.clock,
-            recorder=self.notes,
-            make_asker=self._make_asker,
+            recorder=self.recorder,
+            make_client=self._make_client,
             on_defect=self._defect,
             on_lag=self.lags.append,
         )
@@ -228,7 +228,7 @@ class World:
             self.most[bot.name] = max(self.most[bot.name], self.open(bot.name))
             self.most[""] = max(self.most[""], self.open())
             self._arrived.notify()
-            if self._closed:  # handed to a worker before the end, and begun after it
+            if self._closed:  # submitted to a worker before the end, and begun after it
                 call.release.set()
         assert call.release.wait(PATIENCE)
         if isinstance(result, Exception):
@@ -243,11 +243,11 @@ class World:
                 call.release.set()
 
     def end(self) -> None:
-        """Close, and wait until no attempt is in flight: each would draw from `random` when it is settled."""
+        """Close, and wait until no attempt is in flight: each draws from `random` when it ends."""
         self.close()
         patience = time.monotonic() + PATIENCE
         with self._arrived:
-            while self.poller._shares.busy:
+            while self.poller._limits.busy:
                 assert time.monotonic() < patience, "an attempt never ends"
                 self._arrived.wait(0.0002)
 
@@ -255,23 +255,23 @@ class World:
         """Wait until each attempt in flight has arrived here, and each that has left is settled."""
         patience = time.monotonic() + PATIENCE
         with self._arrived:
-            while len(self._open) != self.poller._shares.busy:
+            while len(self._open) != self.poller._limits.busy:
                 assert time.monotonic() < patience, "an attempt is neither made nor settled"
                 self._arrived.wait(0.0002)
 
-    def _make_asker(self, bot: Bot) -> Asker:
-        self.askers.append(Asker(bot, self))
-        return self.askers[-1]
+    def _make_client(self, bot: Bot) -> FakeClient:
+        self.clients.append(FakeClient(bot, self))
+        return self.clients[-1]
 
     def _defect(self) -> None:
         self.defects += 1
 
 
 class Kit:
-    """What the tests build with; one for all, so that property tests may use it."""
+    """What the tests build with; of session scope, so that property tests may use it."""
 
     Clock = Clock
-    Notes = Notes
+    Recorder = Recorder
     bot = staticmethod(bot)
     query = staticmethod(query)
     plan = staticmethod(plan)
@@ -284,8 +284,8 @@ def kit() -> Kit:
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[Callable[[Behave], World]]:
-    """Make a world in which attempts go as a function says; all end with the tests of a file."""
+def make_world() -> Iterator[Callable[[Behave], World]]:
+    """Return a function that makes a world with a given behaviour; all worlds end with the test file."""
     worlds: list[World] = []
 
     def make(behave: Behave) -> World:

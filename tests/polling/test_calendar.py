@@ -1,4 +1,4 @@
-"""Laws of the grid of an interval, and of the calls of a time of day."""
+"""Laws of the next due time, on the grid of an interval and at a time of day."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.polling.calendar import DAY, next_beat, next_call
+from exporter.polling.calendar import DAY, next_daily_due, next_interval_due
 
 ZONES = [
     "UTC",
@@ -43,36 +43,36 @@ def seconds(text: str, zone: ZoneInfo, *, fold: int = 0) -> float:
 
 
 def calls(start: float, at: time, days: int, zone: ZoneInfo, until: float) -> list[float]:
-    first = next_call(start, at, days, zone)
+    first = next_daily_due(start, at, days, zone)
     following = itertools.accumulate(
-        itertools.repeat(0), lambda last, _: next_call(last, at, days, zone), initial=first
+        itertools.repeat(0), lambda last, _: next_daily_due(last, at, days, zone), initial=first
     )
     return list(itertools.takewhile(lambda call: call <= until, following))
 
 
 @given(moments, intervals, moments, moments)
-def test_a_beat_is_the_first_on_the_grid_after_now_and_half_an_interval_after_the_last(
+def test_the_next_due_time_is_the_first_on_the_grid_after_now_and_half_an_interval(
     origin: float, every: float, due: float, late: float
 ) -> None:
     now = due + late
-    beat = next_beat(origin, every, due, now)
-    steps = (beat - origin) / every
+    due_again = next_interval_due(origin, every, due, now)
+    steps = (due_again - origin) / every
     assert steps == pytest.approx(round(steps), abs=1e-6)
-    assert beat > now
-    assert beat > due + every / 2
-    assert beat - max(now, due + every / 2) <= every + 1e-6
+    assert due_again > now
+    assert due_again > due + every / 2
+    assert due_again - max(now, due + every / 2) <= every + 1e-6
 
 
 @given(moments, intervals, st.integers(0, 10_000))
-def test_a_beat_that_runs_on_time_is_followed_by_the_very_next(
+def test_a_run_on_time_is_followed_by_the_very_next_point_of_the_grid(
     origin: float, every: float, steps: int
 ) -> None:
     due = origin + steps * every
-    assert next_beat(origin, every, due, due) == pytest.approx(due + every)
+    assert next_interval_due(origin, every, due, due) == pytest.approx(due + every)
 
 
 @given(zones, times, years)
-def test_over_a_year_there_are_as_many_calls_as_days(zone: ZoneInfo, at: time, year: int) -> None:
+def test_over_a_year_there_are_as_many_due_times_as_days(zone: ZoneInfo, at: time, year: int) -> None:
     before, last = datetime(year, 1, 1, tzinfo=zone), datetime(year, 12, 31, 23, 59, 59, tzinfo=zone)
     made = calls(before.timestamp() - 1.0, at, 1, zone, last.timestamp())
     days = [date(year, 1, 1) + timedelta(n) for n in range((last - before).days + 1)]
@@ -84,7 +84,7 @@ DAILY = timedelta(days=1)
 
 
 @given(zones, times, years)
-def test_a_call_comes_at_its_time_of_day_or_as_much_later_as_the_clock_moved(
+def test_it_is_due_at_its_time_of_day_or_as_much_later_as_the_clock_moved(
     zone: ZoneInfo, at: time, year: int
 ) -> None:
     start = datetime(year, 1, 1, tzinfo=zone).timestamp()
@@ -97,7 +97,7 @@ def test_a_call_comes_at_its_time_of_day_or_as_much_later_as_the_clock_moved(
 
 
 @given(zones, times, st.integers(2, 14), years)
-def test_calls_of_several_days_are_every_so_many_of_the_daily_ones(
+def test_due_times_every_n_days_are_every_nth_daily_one(
     zone: ZoneInfo, at: time, days: int, year: int
 ) -> None:
     start = datetime(year, 1, 1, tzinfo=zone).timestamp() - 0.5
@@ -114,21 +114,21 @@ def test_calls_of_several_days_are_every_so_many_of_the_daily_ones(
         ("Asia/Beirut", "2024-03-30T12:00", time(0, 30), "2024-03-31T01:30"),
     ],
 )
-def test_a_time_that_a_day_lacks_is_called_as_much_later_as_the_clock_moved(
+def test_a_time_that_a_day_lacks_is_due_as_much_later_as_the_clock_moved(
     zone: str, after: str, at: time, called: str
 ) -> None:
     place = ZoneInfo(zone)
-    assert next_call(seconds(after, place), at, 1, place) == seconds(called, place)
+    assert next_daily_due(seconds(after, place), at, 1, place) == seconds(called, place)
 
 
-def test_a_time_that_a_day_has_twice_is_called_the_first_time_only() -> None:
+def test_a_time_that_a_day_has_twice_is_due_the_first_time_only() -> None:
     place = ZoneInfo("America/New_York")
-    first = next_call(seconds("2024-11-03T00:00", place), time(1, 30), 1, place)
+    first = next_daily_due(seconds("2024-11-03T00:00", place), time(1, 30), 1, place)
     assert first == seconds("2024-11-03T01:30", place, fold=0)
-    assert next_call(first, time(1, 30), 1, place) == seconds("2024-11-04T01:30", place)
+    assert next_daily_due(first, time(1, 30), 1, place) == seconds("2024-11-04T01:30", place)
 
 
-def test_a_day_that_a_zone_left_out_has_no_call() -> None:
+def test_a_day_that_a_zone_skipped_has_no_due_time() -> None:
     apia = ZoneInfo("Pacific/Apia")
     made = calls(seconds("2011-12-29T00:00", apia), time(2, 30), 1, apia, seconds("2012-01-01T12:00", apia))
     assert [datetime.fromtimestamp(call, apia).date().isoformat() for call in made] == [

@@ -1,4 +1,4 @@
-"""Laws of polls with dates: counted only once a format is proven, and no other is held up."""
+"""Laws of polls with dates: counted only once a format is proven, and without delay for others."""
 
 from __future__ import annotations
 
@@ -45,89 +45,93 @@ class Api:
         return 0.01, 5
 
 
-def test_dates_in_the_right_format_are_counted_after_one_proof(kit: Kit, world: MakeWorld) -> None:
-    run = world(Api("iso"))
-    run.poller.apply(kit.plan([kit.bot()], [kit.query("all", SINCE, every=10.0)]))
-    run.run(60.0)
-    assert run.notes.counts[KEY] == [(0, 5)] * run.notes.runs[KEY]
-    assert sum(call.asked == EXISTS for call in run.calls) == 1
-    assert len(run.calls) == run.notes.runs[KEY] + 2
+def test_dates_in_the_right_format_are_counted_after_one_proof(kit: Kit, make_world: MakeWorld) -> None:
+    world = make_world(Api("iso"))
+    world.poller.apply(kit.plan([kit.bot()], [kit.query("all", SINCE, every=10.0)]))
+    world.run(60.0)
+    assert world.recorder.counts[KEY] == [(0, 5)] * world.recorder.runs[KEY]
+    assert sum(call.asked == EXISTS for call in world.calls) == 1
+    assert len(world.calls) == world.recorder.runs[KEY] + 2
 
 
-def test_a_format_proven_wrong_counts_nothing_and_says_why(kit: Kit, world: MakeWorld) -> None:
-    run = world(Api("epoch-ms"))
-    run.poller.apply(kit.plan([kit.bot(dates="iso")], [kit.query("all", SINCE, SINCE, every=10.0)]))
-    run.run(60.0)
-    assert not run.notes.counts[KEY]
-    assert set(run.notes.reasons(KEY)) == {"dates_unverified"}
-    assert all(rows == (0, 1) for rows, _ in run.notes.failures[KEY])
-    assert len(run.notes.failures[KEY]) == run.notes.runs[KEY]
+def test_with_a_wrong_format_nothing_is_counted_and_the_error_says_why(
+    kit: Kit, make_world: MakeWorld
+) -> None:
+    world = make_world(Api("epoch-ms"))
+    world.poller.apply(kit.plan([kit.bot(dates="iso")], [kit.query("all", SINCE, SINCE, every=10.0)]))
+    world.run(60.0)
+    assert not world.recorder.counts[KEY]
+    assert set(world.recorder.reasons(KEY)) == {"dates_unverified"}
+    assert all(rows == (0, 1) for rows, _ in world.recorder.failures[KEY])
+    assert len(world.recorder.failures[KEY]) == world.recorder.runs[KEY]
 
 
-def test_auto_finds_the_format_and_writes_dates_in_it(kit: Kit, world: MakeWorld) -> None:
+def test_auto_finds_the_format_and_writes_dates_in_it(kit: Kit, make_world: MakeWorld) -> None:
     for wire in WIRES:
-        run = world(Api(wire))
-        run.poller.apply(kit.plan([kit.bot(dates="auto")], [kit.query("all", SINCE, every=10.0)]))
-        run.run(30.0)
-        assert run.notes.counts[KEY] == [(0, 5)] * run.notes.runs[KEY]
-        written = run.calls[-1].asked
+        world = make_world(Api(wire))
+        world.poller.apply(kit.plan([kit.bot(dates="auto")], [kit.query("all", SINCE, every=10.0)]))
+        world.run(30.0)
+        assert world.recorder.counts[KEY] == [(0, 5)] * world.recorder.runs[KEY]
+        written = world.calls[-1].asked
         assert ('"$date"' in written, "-" in written) == (wire == "extended-json", wire != "epoch-ms")
 
 
 def test_no_element_with_the_field_proves_nothing_and_is_asked_again_at_each_run(
-    kit: Kit, world: MakeWorld
+    kit: Kit, make_world: MakeWorld
 ) -> None:
     api = Api("iso", there=0)
-    run = world(api)
-    run.poller.apply(kit.plan([kit.bot()], [kit.query("all", SINCE, every=10.0)]))
-    run.run(60.0)
-    assert run.notes.reasons(KEY) == ["dates_unverified"] * run.notes.runs[KEY]
-    assert {call.asked for call in run.calls} == {EXISTS}
+    world = make_world(api)
+    world.poller.apply(kit.plan([kit.bot()], [kit.query("all", SINCE, every=10.0)]))
+    world.run(60.0)
+    assert world.recorder.reasons(KEY) == ["dates_unverified"] * world.recorder.runs[KEY]
+    assert {call.asked for call in world.calls} == {EXISTS}
     api.there = 4
-    run.run(20.0)
-    assert run.notes.counts[KEY]
+    world.run(20.0)
+    assert world.recorder.counts[KEY]
 
 
-def test_an_api_that_fails_during_the_proof_counts_by_its_own_reason(kit: Kit, world: MakeWorld) -> None:
+def test_a_failure_during_the_proof_counts_by_its_own_reason(kit: Kit, make_world: MakeWorld) -> None:
     api = Api("iso")
-    run = world(api)
+    world = make_world(api)
     for failure in (ServerError("ill", status=500), Rejected("no", status=404)):
         api.failure = failure
-        run.poller.apply(kit.plan([kit.bot(retries=0)], [kit.query("all", SINCE, every=10.0)]))
-        run.run(10.0)
-    assert set(run.notes.reasons(KEY)) == {"server_error", "rejected"}
-    assert not run.notes.counts[KEY]
+        world.poller.apply(kit.plan([kit.bot(retries=0)], [kit.query("all", SINCE, every=10.0)]))
+        world.run(10.0)
+    assert set(world.recorder.reasons(KEY)) == {"server_error", "rejected"}
+    assert not world.recorder.counts[KEY]
 
 
-def test_undated_series_of_the_same_poll_are_not_held_up(kit: Kit, world: MakeWorld) -> None:
-    run = world(Api("epoch-ms"))
-    run.poller.apply(kit.plan([kit.bot()], [kit.query("all", SINCE, {"Errors": 1}, every=10.0)]))
-    run.run(60.0)
-    assert run.notes.counts[KEY] == [(1, 11)] * run.notes.runs[KEY]
-    assert all(rows == (0,) for rows, _ in run.notes.failures[KEY])
-    assert all(error is not None and error.reason == "dates_unverified" for _, error in run.notes.ends[KEY])
+def test_undated_series_of_the_same_poll_are_not_delayed(kit: Kit, make_world: MakeWorld) -> None:
+    world = make_world(Api("epoch-ms"))
+    world.poller.apply(kit.plan([kit.bot()], [kit.query("all", SINCE, {"Errors": 1}, every=10.0)]))
+    world.run(60.0)
+    assert world.recorder.counts[KEY] == [(1, 11)] * world.recorder.runs[KEY]
+    assert all(rows == (0,) for rows, _ in world.recorder.failures[KEY])
+    assert all(
+        error is not None and error.reason == "dates_unverified" for _, error in world.recorder.ends[KEY]
+    )
 
 
-def test_a_proof_is_repeated_after_a_reload(kit: Kit, world: MakeWorld) -> None:
+def test_a_proof_is_repeated_after_a_reload(kit: Kit, make_world: MakeWorld) -> None:
     api = Api("iso")
-    run = world(api)
+    world = make_world(api)
     plan = kit.plan([kit.bot()], [kit.query("all", SINCE, every=10.0)])
-    run.poller.apply(plan)
-    run.run(30.0)
+    world.poller.apply(plan)
+    world.run(30.0)
     api.matches = "epoch-ms"
-    run.poller.apply(plan)
-    run.notes.counts.clear()
-    run.run(30.0)
-    assert sum(call.asked == EXISTS for call in run.calls) >= 2
-    assert not run.notes.counts[KEY]
-    assert set(run.notes.reasons(KEY)) == {"dates_unverified"}
+    world.poller.apply(plan)
+    world.recorder.counts.clear()
+    world.run(30.0)
+    assert sum(call.asked == EXISTS for call in world.calls) >= 2
+    assert not world.recorder.counts[KEY]
+    assert set(world.recorder.reasons(KEY)) == {"dates_unverified"}
 
 
-def test_dates_are_worked_out_at_each_run_from_its_start(kit: Kit, world: MakeWorld) -> None:
-    run = world(Api("epoch-ms"))
-    run.poller.apply(kit.plan([kit.bot(dates="epoch-ms")], [kit.query("all", SINCE, every=10.0)]))
-    run.run(60.0)
-    dated = [call for call in run.calls if not call.asked.endswith((":0}}", "true}}"))]
+def test_dates_are_worked_out_at_each_run_from_its_start(kit: Kit, make_world: MakeWorld) -> None:
+    world = make_world(Api("epoch-ms"))
+    world.poller.apply(kit.plan([kit.bot(dates="epoch-ms")], [kit.query("all", SINCE, every=10.0)]))
+    world.run(60.0)
+    dated = [call for call in world.calls if not call.asked.endswith((":0}}", "true}}"))]
     instants = [int(call.asked.split(":")[-1].rstrip("}")) / 1000 for call in dated]
-    ahead = run.clock.wall() - run.clock.steady() - 3600.0
+    ahead = world.clock.wall() - world.clock.steady() - 3600.0
     assert instants[1:] == [round(call.began + ahead, 3) for call in dated[1:]]

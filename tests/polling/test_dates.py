@@ -1,4 +1,4 @@
-"""Laws of proving how dates are written: nothing is believed that has not matched something."""
+"""Laws of proving how dates are written: a format is used only after it has matched something."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from exporter.errors import ApiError, DatesUnverified, Rejected, ServerError
 from exporter.language.predicate import exists_probe, since_epoch_probe
 from exporter.model import DATE_FORMATS, DateFormat, DateSetting
 from exporter.polling.dates import prove
-from exporter.polling.questions import Done
+from exporter.polling.request import Done
 
 Kept: TypeAlias = "dict[str, frozenset[DateFormat] | None]"
 """For each field, the formats that match its dates; None where no element has the field."""
@@ -27,7 +27,7 @@ fields = st.dictionaries(
 
 
 class Api:
-    """Answers probes about fields, and refuses some formats."""
+    """Answers probes about fields, and rejects some formats."""
 
     def __init__(self, kept: Kept, refused: frozenset[DateFormat] = frozenset()) -> None:
         self.asked: list[str] = []
@@ -92,13 +92,13 @@ def test_a_refuted_setting_names_the_field() -> None:
 
 
 @pytest.mark.parametrize("probe", [exists_probe("StartedAt"), since_epoch_probe("StartedAt", "iso")])
-def test_an_api_that_fails_during_the_proof_is_told_as_such(probe: str) -> None:
+def test_a_failure_of_the_api_during_the_proof_is_reported_as_it_is(probe: str) -> None:
     api, failure = Api({"StartedAt": frozenset({"iso"})}), ServerError("ill", status=500)
     api.fail(probe, failure)
     assert api.prove("auto", "StartedAt") == (None, failure)
 
 
-def test_an_api_that_refuses_the_question_for_the_field_is_told_as_such() -> None:
+def test_a_rejected_probe_for_the_field_is_reported_as_it_is() -> None:
     api, failure = Api({"StartedAt": frozenset({"iso"})}), Rejected("no", status=400)
     api.fail(exists_probe("StartedAt"), failure)
     assert api.prove("iso", "StartedAt") == (None, failure)

@@ -1,4 +1,4 @@
-"""Laws of polling as a whole: every question is asked once, on time, within what each bot is promised."""
+"""Laws of polling as a whole: every request is made once, on time, and within each bot's limits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.errors import Throttled, TimedOut, Unreachable
-from exporter.pace import CATCH_UP
+from exporter.rate_limiter import CATCH_UP
 
 if TYPE_CHECKING:
     from tests.polling.conftest import Behave, Call, Kit, Outcome, World
@@ -26,7 +26,7 @@ def quick(call: Call) -> Outcome:
 
 
 def hang_for(*silent: str) -> Behave:
-    """Bots of these names hang until their budget is over; the others are quick."""
+    """Make bots of these names time out; the others answer quickly."""
 
     def behave(call: Call) -> Outcome:
         return (call.budget, TimedOut("no answer")) if call.bot.name in silent else quick(call)
@@ -34,34 +34,34 @@ def hang_for(*silent: str) -> Behave:
     return behave
 
 
-def test_each_run_asks_every_series_once_and_tells_each_count(kit: Kit, world: MakeWorld) -> None:
+def test_each_run_requests_every_series_once_and_records_each_count(kit: Kit, make_world: MakeWorld) -> None:
     numbers = {f'conversations {{"Status":"{n}"}}': n for n in range(5)}
-    run = world(lambda call: (0.01, numbers[call.asked]))
+    world = make_world(lambda call: (0.01, numbers[call.asked]))
     queries = [kit.query("all", *({"Status": str(n)} for n in range(5)), every=10.0)]
-    run.poller.apply(kit.plan([kit.bot()], queries))
-    run.run(60.0)
-    runs = run.notes.runs[KEY]
+    world.poller.apply(kit.plan([kit.bot()], queries))
+    world.run(60.0)
+    runs = world.recorder.runs[KEY]
     assert runs in (6, 7)
-    assert sorted(run.notes.counts[KEY]) == sorted((n, n) for n in range(5) for _ in range(runs))
-    assert run.notes.requests["support"] == len(run.calls) == 5 * runs
-    assert [error for _, error in run.notes.ends[KEY]] == [None] * runs
+    assert sorted(world.recorder.counts[KEY]) == sorted((n, n) for n in range(5) for _ in range(runs))
+    assert world.recorder.requests["support"] == len(world.calls) == 5 * runs
+    assert [error for _, error in world.recorder.ends[KEY]] == [None] * runs
 
 
-def test_a_poll_that_is_due_while_its_run_is_in_flight_is_skipped(kit: Kit, world: MakeWorld) -> None:
-    run = world(lambda _: (25.0, 7))
-    run.poller.apply(kit.plan([kit.bot(timeout=60.0)], [kit.query(every=10.0)]))
-    run.run(200.0)
-    began = run.starts("support")
+def test_a_poll_that_is_due_while_its_run_is_in_flight_is_skipped(kit: Kit, make_world: MakeWorld) -> None:
+    world = make_world(lambda _: (25.0, 7))
+    world.poller.apply(kit.plan([kit.bot(timeout=60.0)], [kit.query(every=10.0)]))
+    world.run(200.0)
+    began = world.starts("support")
     assert all(b - a >= 25.0 for a, b in itertools.pairwise(began))
-    assert run.notes.runs[KEY] == len(began)
-    assert run.notes.skips[KEY] >= 2 * (len(began) - 1)
+    assert world.recorder.runs[KEY] == len(began)
+    assert world.recorder.skips[KEY] >= 2 * (len(began) - 1)
 
 
-def test_runs_start_on_time_where_nothing_is_in_the_way(kit: Kit, world: MakeWorld) -> None:
-    run = world(quick)
-    run.poller.apply(kit.plan([kit.bot()], [kit.query(f"query_{n}", every=10.0) for n in range(50)]))
-    run.run(100.0)
-    assert max(run.lags) == 0.0
+def test_runs_start_on_time_when_nothing_delays_them(kit: Kit, make_world: MakeWorld) -> None:
+    world = make_world(quick)
+    world.poller.apply(kit.plan([kit.bot()], [kit.query(f"query_{n}", every=10.0) for n in range(50)]))
+    world.run(100.0)
+    assert max(world.lags) == 0.0
 
 
 @settings(max_examples=15)
@@ -72,149 +72,155 @@ def test_runs_start_on_time_where_nothing_is_in_the_way(kit: Kit, world: MakeWor
     seconds=st.lists(st.floats(0.0, 4.0), min_size=1, max_size=10),
 )
 def test_a_bots_concurrency_and_rate_are_never_exceeded(
-    kit: Kit, world: MakeWorld, *, concurrency: int, rate: float | None, workers: int, seconds: list[float]
+    kit: Kit,
+    make_world: MakeWorld,
+    *,
+    concurrency: int,
+    rate: float | None,
+    workers: int,
+    seconds: list[float],
 ) -> None:
     durations = itertools.cycle(seconds)
-    run = world(lambda _: (next(durations), 7))
+    world = make_world(lambda _: (next(durations), 7))
     bot = kit.bot(concurrency=concurrency, rate=rate, timeout=60.0)
     queries = [kit.query(f"query_{n}", *({"Errors": m} for m in range(3)), every=10.0) for n in range(6)]
-    run.poller.apply(kit.plan([bot], queries, workers=workers))
-    run.run(60.0)
-    starts = run.starts("support")
+    world.poller.apply(kit.plan([bot], queries, workers=workers))
+    world.run(60.0)
+    starts = world.starts("support")
     assert starts
-    assert run.most["support"] <= min(concurrency, workers)
+    assert world.most["support"] <= min(concurrency, workers)
     if rate:
         made_good = min(CATCH_UP, 1 / rate) + 1e-6
         for (i, first), (j, second) in itertools.combinations(enumerate(starts), 2):
             assert second - first >= (j - i) / rate - made_good
 
 
-def test_a_backlog_is_asked_at_the_full_rate(kit: Kit, world: MakeWorld) -> None:
-    run = world(lambda _: (0.3, 7))
+def test_a_backlog_is_requested_at_the_full_rate(kit: Kit, make_world: MakeWorld) -> None:
+    world = make_world(lambda _: (0.3, 7))
     queries = [kit.query("all", *({"Errors": n} for n in range(100)), every=600.0)]
-    run.poller.apply(kit.plan([kit.bot(rate=10.0, concurrency=8)], queries))
-    run.run(30.0)
-    starts = run.starts("support")
+    world.poller.apply(kit.plan([kit.bot(rate=10.0, concurrency=8)], queries))
+    world.run(30.0)
+    starts = world.starts("support")
     assert len(starts) == 100
     assert starts[-1] - starts[0] == pytest.approx(10.0, abs=0.6)
 
 
-def test_a_bot_that_has_never_answered_is_asked_by_one_request_at_a_time(kit: Kit, world: MakeWorld) -> None:
-    run = world(kit.hang)
+def test_a_bot_that_has_never_answered_gets_one_request_at_a_time(kit: Kit, make_world: MakeWorld) -> None:
+    world = make_world(kit.hang)
     queries = [kit.query(f"query_{n}", every=10.0) for n in range(20)]
-    run.poller.apply(kit.plan([kit.bot(rate=None)], queries))
-    run.run(100.0)
-    assert run.most["support"] == 1
+    world.poller.apply(kit.plan([kit.bot(rate=None)], queries))
+    world.run(100.0)
+    assert world.most["support"] == 1
 
 
-def test_bots_that_do_not_answer_hold_at_most_half_of_the_workers(kit: Kit, world: MakeWorld) -> None:
-    run = world(kit.hang)
+def test_bots_that_do_not_answer_occupy_at_most_half_of_the_workers(kit: Kit, make_world: MakeWorld) -> None:
+    world = make_world(kit.hang)
     names = [f"bot_{n}" for n in range(30)]
     queries = [kit.query(every=10.0, bots=tuple(names))]
-    run.poller.apply(kit.plan([kit.bot(name) for name in names], queries, workers=20))
-    run.run(120.0)
-    assert run.most[""] == 10
-    assert min(run.notes.runs[name, "all"] for name in names) >= 2
+    world.poller.apply(kit.plan([kit.bot(name) for name in names], queries, workers=20))
+    world.run(120.0)
+    assert world.most[""] == 10
+    assert min(world.recorder.runs[name, "all"] for name in names) >= 2
 
 
 @pytest.mark.parametrize("answered_before", [False, True])
-def test_thirty_bots_that_hang_leave_the_others_on_time(
-    kit: Kit, world: MakeWorld, *, answered_before: bool
+def test_thirty_bots_that_hang_do_not_delay_the_others(
+    kit: Kit, make_world: MakeWorld, *, answered_before: bool
 ) -> None:
     silent, good = tuple(f"silent_{n}" for n in range(30)), ("one", "two")
-    run = world(quick if answered_before else hang_for(*silent))
+    world = make_world(quick if answered_before else hang_for(*silent))
     bots = [kit.bot(name) for name in (*silent, *good)]
     queries = [kit.query(f"query_{n}", every=10.0, bots=(*silent, *good)) for n in range(10)]
-    run.poller.apply(kit.plan(bots, queries))
-    run.run(20.0)
-    run.behave = hang_for(*silent)
-    run.run(120.0)
+    world.poller.apply(kit.plan(bots, queries))
+    world.run(20.0)
+    world.behave = hang_for(*silent)
+    world.run(120.0)
     for name in good:
-        ends = [took for n in range(10) for took, _ in run.notes.ends[name, f"query_{n}"]]
+        ends = [took for n in range(10) for took, _ in world.recorder.ends[name, f"query_{n}"]]
         assert len(ends) >= 130
         assert max(ends) <= 1.0
-        assert all(not run.notes.skips[name, f"query_{n}"] for n in range(10))
+        assert all(not world.recorder.skips[name, f"query_{n}"] for n in range(10))
 
 
-def test_bots_that_hang_do_not_narrow_a_bot_that_answers(kit: Kit, world: MakeWorld) -> None:
+def test_bots_that_hang_do_not_lower_the_concurrency_of_others(kit: Kit, make_world: MakeWorld) -> None:
     silent = tuple(f"silent_{n}" for n in range(40))
-    run = world(hang_for(*silent))
+    world = make_world(hang_for(*silent))
     many = kit.query("all", *({"Errors": n} for n in range(40)), every=10.0, bots=("good",))
     slow = kit.query("slow", every=10.0, bots=silent)
     bots = [kit.bot(name, concurrency=8, rate=None) for name in ("good", *silent)]
-    run.poller.apply(kit.plan(bots, [many, slow]))
-    run.run(60.0)
-    run.most.clear()
-    run.run(60.0)
-    assert run.most["good"] == 8
+    world.poller.apply(kit.plan(bots, [many, slow]))
+    world.run(60.0)
+    world.most.clear()
+    world.run(60.0)
+    assert world.most["good"] == 8
 
 
-def test_retry_after_pauses_that_bot_alone(kit: Kit, world: MakeWorld) -> None:
+def test_retry_after_pauses_that_bot_alone(kit: Kit, make_world: MakeWorld) -> None:
     def behave(call: Call) -> Outcome:
         return 0.01, Throttled("slow down", status=429, retry_after=45.0) if call.bot.name == "slow" else 7
 
-    run = world(behave)
+    world = make_world(behave)
     queries = [kit.query(f"query_{n}", every=10.0, bots=("slow", "good")) for n in range(3)]
-    run.poller.apply(kit.plan([kit.bot("slow"), kit.bot("good")], queries))
-    run.run(200.0)
-    assert all(b - a >= 45.0 for a, b in itertools.pairwise(run.starts("slow")))
-    assert len(run.starts("slow")) >= 4
-    assert len(run.starts("good")) >= 57
+    world.poller.apply(kit.plan([kit.bot("slow"), kit.bot("good")], queries))
+    world.run(200.0)
+    assert all(b - a >= 45.0 for a, b in itertools.pairwise(world.starts("slow")))
+    assert len(world.starts("slow")) >= 4
+    assert len(world.starts("good")) >= 57
 
 
-def test_attempts_get_the_seconds_that_are_left_and_the_request_counts_once(
-    kit: Kit, world: MakeWorld
+def test_a_retry_gets_the_remaining_seconds_and_the_request_counts_once(
+    kit: Kit, make_world: MakeWorld
 ) -> None:
-    run = world(lambda _: (1.0, Unreachable("gone")))
-    run.poller.apply(kit.plan([kit.bot(timeout=10.0, retries=2)], [kit.query(every=60.0)]))
-    run.run(30.0)
-    first, second, third = run.calls
+    world = make_world(lambda _: (1.0, Unreachable("gone")))
+    world.poller.apply(kit.plan([kit.bot(timeout=10.0, retries=2)], [kit.query(every=60.0)]))
+    world.run(30.0)
+    first, second, third = world.calls
     assert first.budget == 10.0
     for call in (second, third):
         assert call.budget == pytest.approx(10.0 - (call.began - first.began))
     assert second.began - first.ends < third.began - second.ends
-    assert run.notes.requests["support"] == 1
-    assert run.notes.reasons(KEY) == ["unreachable"]
+    assert world.recorder.requests["support"] == 1
+    assert world.recorder.reasons(KEY) == ["unreachable"]
 
 
-def test_a_request_that_waits_too_long_for_its_next_attempt_ends_at_its_deadline(
-    kit: Kit, world: MakeWorld
+def test_a_request_that_waits_too_long_for_its_retry_ends_at_its_deadline(
+    kit: Kit, make_world: MakeWorld
 ) -> None:
     answers = iter([(0.1, Unreachable("gone"))])
-    run = world(lambda call: next(answers, (call.budget, TimedOut("no answer"))))
+    world = make_world(lambda call: next(answers, (call.budget, TimedOut("no answer"))))
     queries = [kit.query("all", {"Errors": 1}, {"Errors": 2}, every=100.0)]
-    run.poller.apply(kit.plan([kit.bot(timeout=10.0, rate=5.0)], queries))
-    run.run(40.0)
-    began = run.starts("support")[0]
-    assert run.notes.reasons(KEY) == ["unreachable", "timeout"]
-    assert run.notes.ends[KEY][0][0] <= 2 * 10.0
-    assert len(run.calls) == 2
-    assert began == min(call.began for call in run.calls)
+    world.poller.apply(kit.plan([kit.bot(timeout=10.0, rate=5.0)], queries))
+    world.run(40.0)
+    began = world.starts("support")[0]
+    assert world.recorder.reasons(KEY) == ["unreachable", "timeout"]
+    assert world.recorder.ends[KEY][0][0] <= 2 * 10.0
+    assert len(world.calls) == 2
+    assert began == min(call.began for call in world.calls)
 
 
-def test_a_limit_of_one_worker_serves_every_bot(kit: Kit, world: MakeWorld) -> None:
+def test_a_limit_of_one_worker_serves_every_bot(kit: Kit, make_world: MakeWorld) -> None:
     names = tuple(f"bot_{n}" for n in range(8))
-    run = world(hang_for("bot_0"))
+    world = make_world(hang_for("bot_0"))
     queries = [kit.query(every=60.0, bots=names)]
-    run.poller.apply(kit.plan([kit.bot(name) for name in names], queries, workers=1))
-    run.run(300.0)
-    assert run.most[""] == 1
-    assert all(run.notes.counts[name, "all"] for name in names[1:])
-    assert run.notes.reasons(("bot_0", "all"))
+    world.poller.apply(kit.plan([kit.bot(name) for name in names], queries, workers=1))
+    world.run(300.0)
+    assert world.most[""] == 1
+    assert all(world.recorder.counts[name, "all"] for name in names[1:])
+    assert world.recorder.reasons(("bot_0", "all"))
 
 
-def test_bots_that_fail_while_they_wait_for_a_worker_do_not_hold_up_those_behind(
-    kit: Kit, world: MakeWorld
+def test_bots_that_fail_while_they_wait_for_a_worker_do_not_delay_those_behind(
+    kit: Kit, make_world: MakeWorld
 ) -> None:
-    """One that answered when it began to wait, and no longer does, waits with its like."""
+    """A bot that stopped answering while it waited is then limited like others that do not answer."""
     names = tuple(f"bot_{n}" for n in range(12))
-    run = world(quick)
+    world = make_world(quick)
     queries = [kit.query("all", *({"Errors": n} for n in range(6)), every=10.0, bots=names)]
-    run.poller.apply(kit.plan([kit.bot(name, rate=None) for name in names], queries, workers=4))
-    run.run(20.0)
-    run.behave = hang_for(*names[:9])
-    run.run(600.0)
+    world.poller.apply(kit.plan([kit.bot(name, rate=None) for name in names], queries, workers=4))
+    world.run(20.0)
+    world.behave = hang_for(*names[:9])
+    world.run(600.0)
     for name in names[9:]:
-        assert max(took for took, _ in run.notes.ends[name, "all"][3:]) <= 21.0
-        assert len(run.notes.ends[name, "all"][-1:]) == 1
-    assert run.most[""] <= 4
+        assert max(took for took, _ in world.recorder.ends[name, "all"][3:]) <= 21.0
+        assert len(world.recorder.ends[name, "all"][-1:]) == 1
+    assert world.most[""] <= 4

@@ -1,4 +1,4 @@
-"""The whole under stress: nothing that is due is forgotten, nothing is asked more often than due."""
+"""Polling under stress: every poll runs exactly as often as it is due."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 BOTS = tuple(f"bot_{n}" for n in range(5))
 
 
-def weather(seed: int) -> Behave:
-    """Answers of random kinds after random times."""
+def random_behaviour(seed: int) -> Behave:
+    """Answer with random results after random times."""
     chance = random.Random(seed)
     failures = (
         Unreachable("gone"),
@@ -41,46 +41,48 @@ def weather(seed: int) -> Behave:
 
 
 @pytest.mark.parametrize("workers", [3, 64])
-def test_two_hundred_polls_in_bad_weather_are_each_run_exactly_as_often_as_due(
-    kit: Kit, world: MakeWorld, workers: int
+def test_two_hundred_polls_with_random_failures_each_run_exactly_as_often_as_due(
+    kit: Kit, make_world: MakeWorld, workers: int
 ) -> None:
-    run = world(weather(workers))
+    world = make_world(random_behaviour(workers))
     rates = (None, 30.0, 15.0, 8.0, 20.0)
     bots = [kit.bot(name, rate=rate, timeout=5.0) for name, rate in zip(BOTS, rates, strict=True)]
     queries = [kit.query(f"query_{n}", every=10.0 + n % 7, bots=BOTS) for n in range(40)]
     plan = kit.plan(bots, queries, workers=workers)
-    run.poller.apply(plan)
-    run.run(300.0)
+    world.poller.apply(plan)
+    world.run(300.0)
     due = {poll.key: int(300.0 // poll.query.every) for poll in plan.polls}
     for poll in plan.polls:
         key = poll.key
-        assert run.notes.runs[key] + run.notes.skips[key] in range(due[key] - 1, due[key] + 3)
-    run.behave = lambda _: (0.01, 7)
-    run.run(60.0)
+        assert world.recorder.runs[key] + world.recorder.skips[key] in range(due[key] - 1, due[key] + 3)
+    world.behave = lambda _: (0.01, 7)
+    world.run(60.0)
     for poll in plan.polls:
         key = poll.key
-        in_flight = run.notes.runs[key] - len(run.notes.ends[key])
+        in_flight = world.recorder.runs[key] - len(world.recorder.ends[key])
         assert in_flight in (0, 1)
-        assert len(run.notes.counts[key]) + len(run.notes.failures[key]) == len(run.notes.ends[key])
-        assert run.notes.ends[key][-1][1] is None
-    asked = Counter(bot for bot, _ in (key for key, ends in run.notes.ends.items() for _ in ends))
-    assert run.notes.requests == asked
-    assert run.most[""] <= workers
-    assert run.defects == 0
+        assert len(world.recorder.counts[key]) + len(world.recorder.failures[key]) == len(
+            world.recorder.ends[key]
+        )
+        assert world.recorder.ends[key][-1][1] is None
+    asked = Counter(bot for bot, _ in (key for key, ends in world.recorder.ends.items() for _ in ends))
+    assert world.recorder.requests == asked
+    assert world.most[""] <= workers
+    assert world.defects == 0
 
 
-def test_nothing_is_left_behind_once_all_is_answered(kit: Kit, world: MakeWorld) -> None:
-    run = world(weather(1))
+def test_no_run_and_no_worker_is_left_once_all_is_answered(kit: Kit, make_world: MakeWorld) -> None:
+    world = make_world(random_behaviour(1))
     queries = [kit.query(f"query_{n}", every=10.0, bots=BOTS) for n in range(40)]
     for n in range(20):
         bots = [kit.bot(name, labels=(("release", str(n % 3)),), timeout=5.0) for name in BOTS]
-        run.poller.apply(kit.plan(bots, queries[: 10 + n], workers=8))
-        run.run(12.0)
-    run.poller.apply(kit.plan([], []))
-    run.run(400.0)
-    poller = run.poller
-    assert run.open() == poller._shares.busy == poller._shares._probing == 0
-    assert not poller._flights
+        world.poller.apply(kit.plan(bots, queries[: 10 + n], workers=8))
+        world.run(12.0)
+    world.poller.apply(kit.plan([], []))
+    world.run(400.0)
+    poller = world.poller
+    assert world.open() == poller._limits.busy == poller._limits._probing == 0
+    assert not poller._runs
     assert not poller._wakes
     assert poller.timetable.run_due() == float("inf")
-    assert all(asker.closed for asker in run.askers)
+    assert all(client.closed for client in world.clients)

@@ -1,4 +1,4 @@
-"""Laws of the timetable's own thread and of asking once, on the machine's own clock."""
+"""Laws of the timetable's own thread and of `run_once`, on the system clock."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from exporter.model import Bot, Collection, Poll
 from exporter.polling.poller import Poller
 
 if TYPE_CHECKING:
-    from tests.polling.conftest import Kit, Notes
+    from tests.polling.conftest import Kit, Recorder
 
 PATIENCE = 10.0
 
 
-class Asker:
-    """Answers as a function says, in as much real time as that takes."""
+class FakeClient:
+    """Answers with the result of a function, in real time."""
 
     def __init__(self, answer: Callable[[str], int]) -> None:
         self._answer = answer
@@ -40,11 +40,11 @@ class Asker:
         return False
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no connection is open."""
 
 
 class Bell:
-    """Rings once something has happened so many times."""
+    """An event that is set after so many calls."""
 
     def __init__(self, times: int = 1) -> None:
         self._left = times
@@ -61,11 +61,15 @@ class Bell:
         return self._rung.wait(PATIENCE)
 
 
-def make(notes: Notes, answer: Callable[[str], int], on_defect: Callable[[], None] = lambda: None) -> Poller:
-    def asker(bot: Bot) -> Asker:
-        return Asker(answer)
+def make(
+    recorder: Recorder, answer: Callable[[str], int], on_defect: Callable[[], None] = lambda: None
+) -> Poller:
+    def make_client(bot: Bot) -> FakeClient:
+        return FakeClient(answer)
 
-    return Poller(SystemClock(), recorder=notes, make_asker=asker, on_defect=on_defect, on_lag=lambda _: None)
+    return Poller(
+        SystemClock(), recorder=recorder, make_client=make_client, on_defect=on_defect, on_lag=lambda _: None
+    )
 
 
 def timetable_of(poller: Poller) -> threading.Thread:
@@ -74,7 +78,7 @@ def timetable_of(poller: Poller) -> threading.Thread:
 
 @pytest.fixture
 def ended() -> Iterator[Callable[[Poller], Poller]]:
-    """Stop a poller at the test's end, and see its timetable's thread gone."""
+    """Stop a poller at the test's end, and check that its timetable's thread has ended."""
     pollers: list[Poller] = []
 
     def note(poller: Poller) -> Poller:
@@ -96,7 +100,7 @@ def test_a_stop_ends_the_timetable_within_a_second_whatever_hangs(kit: Kit) -> N
         go.wait(PATIENCE)
         return 7
 
-    poller = make(kit.Notes(), hang)
+    poller = make(kit.Recorder(), hang)
     poller.apply(kit.plan([kit.bot()], [kit.query(every=1.0)]))
     poller.start()
     assert poller.alive
@@ -107,9 +111,9 @@ def test_a_stop_ends_the_timetable_within_a_second_whatever_hangs(kit: Kit) -> N
     go.set()
 
 
-def test_a_stop_ends_the_timetable_within_a_second_even_as_it_rests_from_a_defect(kit: Kit) -> None:
+def test_a_stop_ends_the_timetable_within_a_second_even_after_an_internal_error(kit: Kit) -> None:
     defect = Bell()
-    poller = make(kit.Notes(), len, on_defect=defect)
+    poller = make(kit.Recorder(), len, on_defect=defect)
     poller.start()
     poller.call(lambda: 1 // 0)  # type: ignore[arg-type]
     assert defect.heard()
@@ -128,7 +132,7 @@ def test_nothing_is_started_after_a_stop(kit: Kit) -> None:
         assert go.wait(PATIENCE)
         return 7
 
-    poller = make(kit.Notes(), hang)
+    poller = make(kit.Recorder(), hang)
     poller.apply(kit.plan([kit.bot(rate=None)], [kit.query("all", *({"n": n} for n in range(9)), every=1.0)]))
     before = set(threading.enumerate())
     poller.start()
@@ -142,22 +146,22 @@ def test_nothing_is_started_after_a_stop(kit: Kit) -> None:
     assert len(urls) == 1
 
 
-def test_an_errand_wakes_the_timetable_from_its_sleep(kit: Kit, ended: Callable[[Poller], Poller]) -> None:
-    poller = ended(make(kit.Notes(), len))
-    beat_at = poller.beat_at
+def test_a_call_wakes_the_timetable_from_its_sleep(kit: Kit, ended: Callable[[Poller], Poller]) -> None:
+    poller = ended(make(kit.Recorder(), len))
+    last_tick_at = poller.last_tick_at
     poller.start()
     for _ in range(100):
         done = Bell()
         poller.call(done)
         assert done.heard()
-    assert poller.beat_at > beat_at
+    assert poller.last_tick_at > last_tick_at
 
 
-def test_an_errand_that_raises_is_told_and_the_next_one_runs(
+def test_a_call_that_raises_is_reported_and_the_next_one_runs(
     kit: Kit, ended: Callable[[Poller], Poller], caplog: pytest.LogCaptureFixture
 ) -> None:
     defect, done = Bell(), Bell()
-    poller = ended(make(kit.Notes(), len, on_defect=defect))
+    poller = ended(make(kit.Recorder(), len, on_defect=defect))
     poller.start()
     poller.call(lambda: 1 // 0)  # type: ignore[arg-type]
     poller.call(done)
@@ -170,33 +174,33 @@ def test_an_errand_that_raises_is_told_and_the_next_one_runs(
 def test_a_failure_wakes_the_timetable_in_time_for_the_next_attempt(
     kit: Kit, ended: Callable[[Poller], Poller]
 ) -> None:
-    """A wake-up that is lost would cost the timetable's longest sleep, which no test waits for."""
+    """A lost wake-up would delay the retry by the timetable's longest sleep, and the test would fail."""
     asked = Bell(3)
 
     def fail(url: str) -> int:
         asked()
         raise ServerError("ill", status=500)
 
-    poller = ended(make(kit.Notes(), fail))
+    poller = ended(make(kit.Recorder(), fail))
     poller.apply(kit.plan([kit.bot(retries=2)], [kit.query(every=3600.0)]))
     poller.start()
     assert asked.heard()
 
 
-def test_a_plan_applied_as_an_errand_is_polled(kit: Kit, ended: Callable[[Poller], Poller]) -> None:
+def test_a_plan_applied_by_a_call_is_polled(kit: Kit, ended: Callable[[Poller], Poller]) -> None:
     asked = Bell(3)
 
     def answer(url: str) -> int:
         asked()
         return 7
 
-    poller = ended(make(kit.Notes(), answer))
+    poller = ended(make(kit.Recorder(), answer))
     poller.start()
     poller.call(lambda: poller.apply(kit.plan([kit.bot()], [kit.query(every=1.0)])))
     assert asked.heard()
 
 
-def test_asking_once_ends_with_the_last_answer_and_leaves_no_thread(kit: Kit) -> None:
+def test_run_once_ends_with_the_last_answer_and_leaves_no_thread(kit: Kit) -> None:
     chance = random.Random(3)
 
     def answer(url: str) -> int:
@@ -205,21 +209,21 @@ def test_asking_once_ends_with_the_last_answer_and_leaves_no_thread(kit: Kit) ->
         return 7
 
     before = set(threading.enumerate())
-    notes = kit.Notes()
+    recorder = kit.Recorder()
     names = tuple(f"bot_{n}" for n in range(5))
     bots = [
         kit.bot(name, rate=rate) for name, rate in zip(names, (None, 100.0, 200.0, 60.0, 300.0), strict=True)
     ]
     plan = kit.plan(bots, [kit.query(f"query_{n}", bots=names) for n in range(40)])
-    make(notes, answer).run_once(plan)
-    assert all(len(notes.ends[poll.key]) == 1 for poll in plan.polls)
+    make(recorder, answer).run_once(plan)
+    assert all(len(recorder.ends[poll.key]) == 1 for poll in plan.polls)
     for thread in set(threading.enumerate()) - before:
         thread.join(PATIENCE)
         assert not thread.is_alive()
 
 
-def test_asking_once_with_a_recorder_that_raises_ends_all_the_same(kit: Kit) -> None:
-    class Broken(kit.Notes):  # type: ignore[name-defined, misc]
+def test_run_once_ends_even_if_the_recorder_raises(kit: Kit) -> None:
+    class Broken(kit.Recorder):  # type: ignore[name-defined, misc]
         def finished(self, poll: Poll, duration: float, error: ApiError | None) -> None:
             raise RuntimeError("a defect")
 
@@ -230,5 +234,5 @@ def test_asking_once_with_a_recorder_that_raises_ends_all_the_same(kit: Kit) -> 
     assert defect.heard()
 
 
-def test_asking_nothing_once_ends_at_once(kit: Kit) -> None:
-    make(kit.Notes(), len).run_once(kit.plan([], []))
+def test_run_once_of_an_empty_plan_ends_at_once(kit: Kit) -> None:
+    make(kit.Recorder(), len).run_once(kit.plan([], []))

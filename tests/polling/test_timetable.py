@@ -43,14 +43,14 @@ class Run:
         return [at for started, at, _ in self.starts if started == name]
 
     def walk(self, seconds: float, lateness: Callable[[], float] = lambda: 0.0) -> None:
-        """Let time pass, waking up so much late for whatever is due."""
+        """Let time pass, with each wake-up late by `lateness`."""
         end = self.clock.steady() + seconds
         while (due := self.timetable.run_due()) <= end:
             self.clock.move_to(due + lateness())
         self.clock.move_to(end)
 
     def wall_times(self, zone: str) -> list[str]:
-        """Tell the times by a wall clock that was never set; without the first run."""
+        """Return the start times on a wall clock that was never changed, without the first run."""
         ahead = self.clock.wall() - self.clock.steady()
         return [
             f"{datetime.fromtimestamp(at + ahead, ZoneInfo(zone)):%d %H:%M:%S}" for at in self.times()[1:]
@@ -90,7 +90,7 @@ def test_first_runs_are_spread_and_the_same_in_every_process(kit: Kit) -> None:
 @pytest.mark.parametrize(
     ("queries", "within"), [(1, FIRST_RUNS_AFTER), (100, 1.0), (1000, FIRST_RUNS_WITHIN)]
 )
-def test_a_few_first_runs_wait_for_the_page_and_take_no_longer_than_their_requests_are_worth(
+def test_first_runs_start_after_the_page_and_within_a_time_that_fits_their_number(
     kit: Kit, queries: int, within: float
 ) -> None:
     run = Run(kit.Clock(), kit.plan([kit.bot()], [kit.query(f"query_{n}") for n in range(queries)]))
@@ -113,7 +113,7 @@ def test_after_the_first_run_an_interval_is_a_grid_without_drift(
 
 
 @given(intervals, st.floats(1.0, 1e6))
-def test_beats_missed_by_a_suspended_machine_become_one_run_and_then_the_grid(
+def test_due_times_missed_by_a_suspended_machine_become_one_run_and_then_the_grid(
     kit: Kit, every: float, suspended: float
 ) -> None:
     run = Run(kit.Clock(), kit.plan([kit.bot()], [kit.query(every=every)]))
@@ -195,7 +195,7 @@ def test_a_clock_set_back_over_the_time_of_day_does_not_run_it_again_that_day(ki
     assert called == [wall("2024-05-01T01:30"), wall("2024-05-02T02:30")]
 
 
-def test_a_clock_that_was_years_ahead_does_not_silence_a_daily_poll(kit: Kit) -> None:
+def test_a_clock_that_was_years_ahead_does_not_stop_a_daily_poll(kit: Kit) -> None:
     run = daily(kit, wall("2030-01-01T00:00"))
     run.walk(DAY)
     run.clock.step_wall(wall("2024-05-01T00:00") - wall("2030-01-02T00:00"))
@@ -213,7 +213,7 @@ def test_a_clock_that_wakes_up_in_1970_and_is_set_right_runs_a_daily_poll_once(k
     assert run.wall_times("UTC")[-1] == "02 02:30:00"
 
 
-def test_a_first_run_stands_for_the_time_of_day_it_passes(kit: Kit) -> None:
+def test_a_first_run_replaces_the_run_at_a_time_of_day_that_it_passes(kit: Kit) -> None:
     run = daily(kit, wall("2024-05-01T02:29:59.999"))
     run.walk(HOUR)
     assert len(run.times()) == 1
@@ -232,7 +232,7 @@ def test_a_weekly_poll_runs_at_its_time_every_seventh_day(kit: Kit) -> None:
     assert run.wall_times("UTC") == ["02 02:30:00", "09 02:30:00", "16 02:30:00"]
 
 
-def test_a_poll_that_a_new_plan_shares_keeps_its_beat_and_any_other_starts_soon(kit: Kit) -> None:
+def test_a_poll_that_a_new_plan_has_too_keeps_its_due_time_and_any_other_starts_soon(kit: Kit) -> None:
     queries = [kit.query("same"), kit.query("changed"), kit.query("gone")]
     old = kit.plan([kit.bot()], queries)
     run = Run(kit.Clock(), old)
@@ -268,23 +268,23 @@ def test_nothing_to_poll_is_never_due(kit: Kit) -> None:
     assert Run(kit.Clock(), kit.plan([], [])).timetable.run_due() == math.inf
 
 
-def test_a_chore_that_applies_a_plan_still_runs_once_an_interval_and_leaves_nothing_behind(kit: Kit) -> None:
+def test_a_periodic_task_that_applies_a_plan_still_runs_once_an_interval(kit: Kit) -> None:
     clock = kit.Clock()
     plan = kit.plan([kit.bot()], [kit.query()])
     run = Run(clock, plan)
     ran: list[float] = []
 
-    def chore() -> None:
+    def task() -> None:
         ran.append(clock.steady())
         run.timetable.apply(plan)
 
-    run.timetable.add_chore(5.0, chore)
+    run.timetable.add_periodic_task(5.0, task)
     run.walk(100.0)
     assert ran == [1000.0 + 5.0 * n for n in range(1, 21)]
     assert len(run.timetable._heap) == len(run.timetable._scheduler.jobs) == 2
 
 
-def test_a_start_that_raises_costs_no_beat_of_any_poll(kit: Kit) -> None:
+def test_a_start_that_raises_costs_no_run_of_any_poll(kit: Kit) -> None:
     clock = kit.Clock()
     started: list[str] = []
 

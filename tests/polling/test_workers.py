@@ -1,4 +1,4 @@
-"""Laws of the workers: bounded, made as needed, lost to no defect."""
+"""Laws of the workers: bounded, created as needed, and not ended by an internal error."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PATIENCE = 20.0
 
 
 def ran(script: str, *, prints: str) -> str:
-    """Run a script in a process of its own, whose threads it may have refused; return what it logged."""
+    """Run a script in a process of its own, which may refuse itself threads; return its log."""
     ended = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=90, check=False
     )
@@ -27,7 +27,7 @@ def ran(script: str, *, prints: str) -> str:
 
 
 class Jobs:
-    """Jobs that block until they are let go."""
+    """Jobs that block until `go` is set."""
 
     def __init__(self) -> None:
         self.started = threading.Semaphore(0)
@@ -45,14 +45,14 @@ class Jobs:
 
 
 def nothing() -> None:
-    """Take note of nothing."""
+    """Do nothing."""
 
 
 def run_and_wait(workers: Workers, times: int = 1) -> None:
-    """Have quick jobs done, one after the other."""
+    """Run quick jobs, one after the other."""
     for _ in range(times):
         done = threading.Event()
-        workers.run(done.set)
+        workers.submit(done.set)
         assert done.wait(PATIENCE)
 
 
@@ -61,7 +61,7 @@ def run_and_wait(workers: Workers, times: int = 1) -> None:
 def test_as_many_jobs_run_at_once_as_the_limit_allows(limit: int, jobs: int) -> None:
     workers, blocked = Workers(limit, nothing), Jobs()
     for _ in range(jobs):
-        workers.run(blocked)
+        workers.submit(blocked)
     blocked.wait_for(min(limit, jobs))
     assert len(blocked.threads) == min(limit, jobs)
     blocked.go.set()
@@ -70,43 +70,45 @@ def test_as_many_jobs_run_at_once_as_the_limit_allows(limit: int, jobs: int) -> 
     workers.stop()
 
 
-def test_a_limit_that_is_raised_gives_a_job_a_thread_whatever_ran_before() -> None:
+def test_a_raised_limit_gives_a_job_a_thread_whatever_ran_before() -> None:
     workers, blocked = Workers(1, nothing), Jobs()
     for _ in range(5):
         relayed = threading.Event()
-        workers.run(lambda relayed=relayed: workers.run(relayed.set))  # type: ignore[misc]
+        workers.submit(lambda relayed=relayed: workers.submit(relayed.set))  # type: ignore[misc]
         assert relayed.wait(PATIENCE)
     workers.limit = 3
     for _ in range(3):
-        workers.run(blocked)
+        workers.submit(blocked)
     blocked.wait_for(3)
     blocked.go.set()
     workers.stop()
 
 
-def test_the_first_job_that_a_job_hands_on_stays_on_its_thread_and_any_other_finds_one() -> None:
+def test_a_jobs_first_submission_runs_on_its_thread_and_any_other_on_another() -> None:
     workers, threads, ended = Workers(2, nothing), [], threading.Semaphore(0)
 
     def note() -> None:
         threads.append(threading.current_thread().name)
         ended.release()
 
-    def hand_on() -> None:
+    def submit_two() -> None:
         note()
-        workers.run(note)
+        workers.submit(note)
         other = Jobs()
-        workers.run(other)
+        workers.submit(other)
         other.wait_for(1)  # on the other thread, while this one is not done
         other.go.set()
 
-    workers.run(hand_on)
+    workers.submit(submit_two)
     for _ in range(2):
         assert ended.acquire(timeout=PATIENCE)
     assert threads == ["worker-1", "worker-1"]
     workers.stop()
 
 
-def test_a_job_that_raises_is_logged_told_and_costs_no_thread(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_job_that_raises_is_logged_and_ends_no_thread(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     told = threading.Semaphore(0)
     workers = Workers(1, told.release)
 
@@ -114,7 +116,7 @@ def test_a_job_that_raises_is_logged_told_and_costs_no_thread(caplog: pytest.Log
         raise RuntimeError("a defect")
 
     for _ in range(3):
-        workers.run(defective)
+        workers.submit(defective)
         assert told.acquire(timeout=PATIENCE)
     run_and_wait(workers)
     assert [str(record.exc_info[1]) for record in caplog.records if record.exc_info] == ["a defect"] * 3
@@ -125,7 +127,7 @@ def test_threads_end_once_they_are_idle_after_a_stop() -> None:
     before = set(threading.enumerate())
     workers, blocked = Workers(4, nothing), Jobs()
     for _ in range(4):
-        workers.run(blocked)
+        workers.submit(blocked)
     blocked.wait_for(4)
     made = set(threading.enumerate()) - before
     workers.stop()
@@ -135,7 +137,7 @@ def test_threads_end_once_they_are_idle_after_a_stop() -> None:
         assert not thread.is_alive()
 
 
-def test_a_finished_job_is_not_held_by_the_thread_that_idles() -> None:
+def test_an_idle_thread_keeps_no_reference_to_its_finished_job() -> None:
     class Job:
         def __init__(self, done: threading.Event) -> None:
             self.done = done
@@ -146,7 +148,7 @@ def test_a_finished_job_is_not_held_by_the_thread_that_idles() -> None:
     workers, done = Workers(1, nothing), threading.Event()
     job = Job(done)
     held = weakref.ref(job)
-    workers.run(job)
+    workers.submit(job)
     assert done.wait(PATIENCE)
     del job
     give_up = time.monotonic() + PATIENCE
@@ -155,14 +157,14 @@ def test_a_finished_job_is_not_held_by_the_thread_that_idles() -> None:
     workers.stop()
 
 
-def test_a_system_that_refuses_the_first_thread_is_asked_again_and_no_job_is_lost() -> None:
+def test_a_refused_first_thread_is_tried_again_and_no_job_is_lost() -> None:
     script = """
 import threading
 from exporter.polling.workers import Workers
 workers, done = Workers(8, lambda: None), threading.Semaphore(0)
 before = threading.stack_size(1 << 48)
 for _ in range(3):
-    workers.run(done.release)
+    workers.submit(done.release)
 workers.retry()
 threading.stack_size(before)
 workers.retry()
@@ -173,7 +175,7 @@ print(workers.limit)
     assert told.count("the system allows no more threads") == 1, "not at each try"
 
 
-def test_a_poller_whose_system_refused_the_first_thread_goes_on_once_it_allows_one() -> None:
+def test_a_poller_goes_on_once_the_system_allows_its_first_thread() -> None:
     script = """
 import sys, threading
 from dataclasses import replace
@@ -182,7 +184,7 @@ from exporter.model import Bot, Config, Query, TokenSource
 from exporter.plan import make_plan
 from exporter.polling.poller import Poller
 
-class Asker:
+class Client:
     def count(self, collection, predicate_text, budget): return 7
     def has_new_token(self): return False
     def prune(self): pass
@@ -196,7 +198,7 @@ class Recorder:
     def __getattr__(self, name): return lambda *_: None
 
 recorder = Recorder()
-poller = Poller(SystemClock(), recorder=recorder, make_asker=lambda bot: Asker(),
+poller = Poller(SystemClock(), recorder=recorder, make_client=lambda bot: Client(),
                 on_defect=lambda: print("defect"), on_lag=lambda lag: None)
 query = Query("q", "Help.", "messages", 1.0, 5.0, ("a",))
 poller.apply(make_plan(Config((Bot("a", "a", TokenSource(env="T")),), (query,))))
@@ -210,7 +212,7 @@ print("counted")
     ran(script, prints="counted\n")
 
 
-def test_a_system_that_refuses_threads_lowers_the_limit_and_loses_no_job() -> None:
+def test_refused_threads_lower_the_limit_and_no_job_is_lost() -> None:
     script = """
 import threading
 from exporter.polling.workers import Workers
@@ -218,10 +220,10 @@ workers, go, done = Workers(8, lambda: None), threading.Event(), threading.Semap
 def job():
     go.wait(10.0)
     done.release()
-workers.run(job)
+workers.submit(job)
 threading.stack_size(1 << 48)
 for _ in range(4):
-    workers.run(job)
+    workers.submit(job)
 go.set()
 assert all(done.acquire(timeout=10.0) for _ in range(5))
 print(workers.limit)

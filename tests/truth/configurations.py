@@ -1,4 +1,4 @@
-"""Configurations that are often alike, and the small changes that an operator makes to one."""
+"""Random configurations that are often equal, and the small changes that an operator makes to one."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Changed:
         return replace(self.config, bots=tuple(kept))
 
     def one_predicate(self) -> Config:
-        """Change what a query counts, and nothing that is seen of it."""
+        """Change what a query counts, but neither its name nor its labels."""
         at = self.draw(st.integers(0, len(self.config.queries) - 1))
         kept = list(self.config.queries)
         drawn = self.draw(queries(kept[at].name, kept[at].bots)).variants[0].predicate

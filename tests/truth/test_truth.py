@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order, each value on the page is the API's own, fresh, and in its place."""
+"""Whatever happens in whatever order, each value on the page is the API's own, fresh, and of its series."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from exporter.polling.poller import Poller
 from exporter.store.store import Store
 from tests.polling.conftest import World
 from tests.truth.configurations import Changed, configs
-from tests.truth.oracle import DATES, WEATHERS, Api, Judge, Key
+from tests.truth.oracle import BEHAVIOURS, DATES, Api, Judge, Key
 
 RECOVERY = 700.0
-"""Seconds in which everything comes back: the longest rest, a run after it, and a run of all the others."""
+"""Seconds in which every series comes back: the longest backoff, and a run of all polls after it."""
 
 
 class Whole(World):
-    """The world with the real store and the real page behind its poller; each moment is judged."""
+    """The world with the real store and the real page behind its poller; checked after each event."""
 
     def __init__(self) -> None:
         self.api = Api()
@@ -38,13 +38,13 @@ class Whole(World):
         self.poller = Poller(
             self.clock,
             recorder=self.store,
-            make_asker=self._make_asker,
+            make_client=self._make_client,
             on_defect=self._defect,
             on_lag=self.lags.append,
         )
 
     def reload(self, config: Config, *, answers_meanwhile: bool) -> None:
-        """Put a configuration into effect as the hall does, with answers that come in between."""
+        """Put a configuration into effect as the daemon does, with answers that arrive in between."""
         self.plan = keep_same(make_plan(config), self.plan)
         self.page.apply(self.plan, with_it=lambda: self.store.apply(self.plan))
         self.judge.reloaded(config)
@@ -55,7 +55,7 @@ class Whole(World):
         self._settle()
 
     def answer_all(self) -> None:
-        """Let everything in flight arrive, late as it may be."""
+        """Let every attempt in flight end, however late."""
         while self._open:
             ends, _, call = heapq.heappop(self._open)
             self.clock.move_to(ends)
@@ -63,13 +63,13 @@ class Whole(World):
             super()._settle()
 
     def run_until_asked(self, seconds: float) -> None:
-        """Let time pass until a request is in flight, or for so long."""
+        """Let time pass until a request is in flight, but at most so many seconds."""
         until = self.clock.steady() + seconds
         while not self.open() and self.clock.steady() < until:
             self.run(0.04)
 
     def look(self) -> set[Key]:
-        """Scrape once, and judge what is there."""
+        """Scrape once, and check the page."""
         page, _ = self.page.scrape("text/plain", "")
         return self.judge.judge(page.decode(), self.clock.steady())
 
@@ -79,7 +79,7 @@ class Whole(World):
 
 
 class Truth(RuleBasedStateMachine):
-    """An operator, an API and time, all of them moody; the world judges at every step."""
+    """Random changes of configuration, API and time; every page is checked."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -89,13 +89,13 @@ class Truth(RuleBasedStateMachine):
     @initialize(config=configs(), seed=st.integers(0, 2**16))
     def begin(self, config: Config, seed: int) -> None:
         self.world.api.seed = seed
-        self.world.api.weather = dict.fromkeys(DATES, ("at once", "slow"))
+        self.world.api.behaviour = dict.fromkeys(DATES, ("at once", "slow"))
         self.config = config
         self.world.reload(config, answers_meanwhile=False)
 
-    @rule(bot_id=st.sampled_from(sorted(DATES)), kinds=st.lists(st.sampled_from(WEATHERS), min_size=1))
-    def the_weather_turns(self, bot_id: str, kinds: list[str]) -> None:
-        self.world.api.weather[bot_id] = tuple(kinds)
+    @rule(bot_id=st.sampled_from(sorted(DATES)), kinds=st.lists(st.sampled_from(BEHAVIOURS), min_size=1))
+    def the_api_changes(self, bot_id: str, kinds: list[str]) -> None:
+        self.world.api.behaviour[bot_id] = tuple(kinds)
 
     @rule(seconds=st.sampled_from([0.02, 0.5, 3.0, 8.0, 20.0]))
     def time_passes(self, seconds: float) -> None:
@@ -135,9 +135,9 @@ class Truth(RuleBasedStateMachine):
         self.world.reload(self.config, answers_meanwhile=answers_meanwhile)
 
     def teardown(self) -> None:
-        """Let the weather be calm: then everything comes back, and was never told to be a defect."""
+        """End all faults: then every series comes back, without an internal error."""
         try:
-            self.world.api.weather.clear()
+            self.world.api.behaviour.clear()
             if self.world.plan.polls:
                 self.everything_comes_back()
             assert self.world.defects == 0
@@ -145,7 +145,7 @@ class Truth(RuleBasedStateMachine):
             self.world.close()
 
     def everything_comes_back(self) -> None:
-        missing = {key for key, promise in self.world.judge.promises.items() if promise.is_kept_in_calm()}
+        missing = {key for key, promise in self.world.judge.promises.items() if promise.is_kept_when_normal()}
         until = self.world.clock.steady() + RECOVERY
         while missing and self.world.clock.steady() < until:
             self.world.run(2.0)

@@ -1,4 +1,4 @@
-"""Flies one run of one poll: asks for every series, and reports when the last answer is in."""
+"""Makes one run of one poll: requests every series, and reports when the last answer is in."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from exporter.errors import ApiError, BadAnswer
 from exporter.language import predicate
 from exporter.model import DateFormat, Poll
 from exporter.polling.dates import Proven, prove
-from exporter.polling.lane import Lane
-from exporter.polling.questions import Batch, Done, Question
+from exporter.polling.queue import BotQueue
+from exporter.polling.request import Done, Request, RequestGroup
 
 
 class Recorder(Protocol):
-    """What polling tells: the store listens."""
+    """Receives what polling finds out: the store implements it."""
 
     def started(self, poll: Poll) -> None: ...
 
@@ -33,30 +33,30 @@ class Recorder(Protocol):
     def asked(self, poll: Poll, error: ApiError | None) -> None: ...
 
 
-class Flight:
-    """One run of one poll. Not locked: the poller's lock is held around every call.
+class Run:
+    """One run of one poll. Not locked: hold the poller's lock around every call.
 
-    It is `over` once the last answer is in, or once nobody wants one: what comes then is dropped.
-    Series without dates are asked for at once. Those with dates wait until the lane knows a format
-    that is proven for their fields.
+    It is `over` once the last answer is in, or once it was abandoned; later results are dropped.
+    Series without dates are requested at once. Those with dates wait until the queue knows a proven
+    format for their fields.
     """
 
     def __init__(
-        self, poll: Poll, lane: Lane, recorder: Recorder, clock: Clock, landed: Callable[[Flight], None]
+        self, poll: Poll, queue: BotQueue, recorder: Recorder, clock: Clock, on_end: Callable[[Run], None]
     ) -> None:
         self.poll = poll
         self.over = False
-        self._lane = lane
+        self._queue = queue
         self._recorder = recorder
         self._clock = clock
-        self._landed = landed
+        self._on_end = on_end
         self._started_at = clock.steady()
         self._now = datetime.fromtimestamp(clock.wall(), UTC)
         self._open = 0
         self._error: ApiError | None = None
 
     def start(self, zone: ZoneInfo) -> None:
-        """Put every question in the lane; dates count from now, and are rounded in `zone`."""
+        """Queue every request; dates are relative to now, and rounded in `zone`."""
         self._recorder.started(self.poll)
         rows_by_fields: dict[tuple[str, ...], list[int]] = {}
         for row, series in enumerate(self.poll.series):
@@ -64,20 +64,20 @@ class Flight:
         self._open = len(rows_by_fields)
         for fields, rows in rows_by_fields.items():
             ask_all = partial(self._ask_all, fields, rows, zone)
-            known = self._lane.proven.get((self.poll.query.collection, fields))
+            known = self._queue.proven.get((self.poll.query.collection, fields))
             if fields and known is None:
                 self._prove(fields, ask_all)
             else:
                 ask_all(known, None)
 
     def give_up(self, error: ApiError) -> None:
-        """End this run at once, all of it failed; nothing happens to one that is over."""
+        """End this run at once with every series failed; does nothing if it is over."""
         if self.over:
             return
-        self._land()
-        self._lane.drop_orphans()
+        self._end()
+        self._queue.drop_abandoned()
         self._recorder.failed(self.poll, range(len(self.poll.series)), error)
-        self._finish(error)
+        self._report_end(error)
 
     def _prove(self, fields: tuple[str, ...], then: Proven) -> None:
         prove(self.poll.bot.api.dates, self.poll.query.collection, fields, self._ask, then)
@@ -94,28 +94,28 @@ class Flight:
             self._fail(rows, error)
             return
         if dates is not None:
-            self._lane.proven[self.poll.query.collection, fields] = dates
+            self._queue.proven[self.poll.query.collection, fields] = dates
         self._open += len(rows) - 1
 
         def write(row: int) -> str:
             template = self.poll.series[row].predicate
             return template.text if dates is None else predicate.write(template, self._now, zone, dates)
 
-        def question(row: int) -> Question:
-            return self._question(partial(write, row), partial(self._answered, row))
+        def request(row: int) -> Request:
+            return self._request(partial(write, row), partial(self._answered, row))
 
-        self._lane.add(Batch(self, rows, question))
+        self._queue.add(RequestGroup(self, rows, request))
 
     def _ask(self, text: str, done: Done) -> None:
-        self._lane.add(Batch(self, (text,), lambda text: self._question(lambda: text, done)))
+        self._queue.add(RequestGroup(self, (text,), lambda text: self._request(lambda: text, done)))
 
-    def _question(self, write: Callable[[], str], done: Done) -> Question:
-        def tell(count: int | None, error: ApiError | None) -> None:
+    def _request(self, write: Callable[[], str], done: Done) -> Request:
+        def report(count: int | None, error: ApiError | None) -> None:
             if not self.over:
                 self._recorder.asked(self.poll, error)
                 done(count, error)
 
-        return Question(self.poll.query.collection, write, tell, self)
+        return Request(self.poll.query.collection, write, report, self)
 
     def _answered(self, row: int, count: int | None, error: ApiError | None) -> None:
         if error is not None:
@@ -132,17 +132,17 @@ class Flight:
     def _close(self) -> None:
         self._open -= 1
         if self._open == 0:
-            self._land()
-            self._finish(self._error)
+            self._end()
+            self._report_end(self._error)
 
-    def _land(self) -> None:
+    def _end(self) -> None:
         self.over = True
-        self._landed(self)
+        self._on_end(self)
 
-    def _finish(self, error: ApiError | None) -> None:
+    def _report_end(self, error: ApiError | None) -> None:
         self._recorder.finished(self.poll, self._clock.steady() - self._started_at, error)
 
 
 def internal_error() -> BadAnswer:
-    """Return what a run is told that a defect of the exporter has ended."""
+    """Return the error of a run that was ended by a defect of the exporter."""
     return BadAnswer("internal error of the exporter, see its log")

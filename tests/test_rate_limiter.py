@@ -1,4 +1,4 @@
-"""Laws of how fast, and how soon again, a bot is asked."""
+"""Laws of the rate limiter, of retries and of backoff."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from exporter.errors import (
     Unauthorized,
     Unreachable,
 )
-from exporter.pace import (
+from exporter.rate_limiter import (
     CATCH_UP,
-    FIRST_REST,
+    FIRST_BACKOFF,
     FIRST_WAIT,
-    LONGEST_REST,
+    LONGEST_BACKOFF,
     RETRY_AFTER_CAP,
-    Pace,
-    asked_pause,
-    rest_after,
+    RateLimiter,
+    refusal_backoff,
+    requested_pause,
     retry_wait,
 )
 
@@ -38,12 +38,12 @@ rates = st.floats(0.01, 1000.0)
 retried = st.sampled_from([Unreachable, ServerError, Throttled])
 
 
-def starts(pace: Pace, lateness: list[float], now: float = 0.0) -> list[float]:
-    """Start a request as soon as the pace allows, each so many seconds later than that."""
+def starts(limiter: RateLimiter, lateness: list[float], now: float = 0.0) -> list[float]:
+    """Start each request as soon as the limiter allows, plus its lateness."""
     taken = []
     for late in lateness:
-        now = pace.next_at(now) + late
-        pace.take(now)
+        now = limiter.next_at(now) + late
+        limiter.take(now)
         taken.append(now)
     return taken
 
@@ -53,49 +53,51 @@ def test_requests_are_never_closer_than_the_rate_allows(
     rate: float, lateness: list[float], now: float
 ) -> None:
     made_good = min(CATCH_UP, 1.0 / rate)
-    for (i, first), (j, second) in itertools.combinations(enumerate(starts(Pace(rate), lateness, now)), 2):
+    for (i, first), (j, second) in itertools.combinations(
+        enumerate(starts(RateLimiter(rate), lateness, now)), 2
+    ):
         assert second - first >= (j - i) / rate - made_good - SLACK
 
 
 @given(rates, st.lists(st.floats(0.0, 1.0), min_size=2, max_size=20))
 def test_waking_a_little_late_does_not_lower_the_rate(rate: float, parts: list[float]) -> None:
     made_good = min(CATCH_UP, 1.0 / rate)
-    taken = starts(Pace(rate), [part * made_good for part in parts])
+    taken = starts(RateLimiter(rate), [part * made_good for part in parts])
     assert taken[-1] <= (len(parts) - 1) / rate + 2 * made_good + SLACK
 
 
 @given(moments, st.lists(st.floats(0.0, 100.0), max_size=10))
 def test_without_a_rate_nothing_waits(now: float, lateness: list[float]) -> None:
-    pace = Pace(None)
-    for moment in starts(pace, lateness, now):
-        assert pace.next_at(moment) >= moment
+    limiter = RateLimiter(None)
+    for moment in starts(limiter, lateness, now):
+        assert limiter.next_at(moment) >= moment
     last = now + sum(lateness)
-    assert pace.next_at(last) == pytest.approx(last)
+    assert limiter.next_at(last) == pytest.approx(last)
 
 
 @given(st.none() | rates, moments)
 def test_the_first_request_starts_at_once(rate: float | None, now: float) -> None:
-    assert Pace(rate).next_at(now) == now
+    assert RateLimiter(rate).next_at(now) == now
 
 
 @given(st.none() | rates, st.lists(moments, min_size=1), moments)
 def test_nothing_starts_before_the_longest_pause_is_over(
     rate: float | None, pauses: list[float], now: float
 ) -> None:
-    pace = Pace(rate)
+    limiter = RateLimiter(rate)
     for until in pauses:
-        pace.pause(until)
-    assert pace.next_at(now) == max(now, *pauses)
+        limiter.pause(until)
+    assert limiter.next_at(now) == max(now, *pauses)
 
 
 @given(st.none() | rates, st.none() | rates, st.lists(st.floats(0.0, 100.0), min_size=1), moments)
-def test_another_rate_holds_from_the_last_request_on(
+def test_another_rate_applies_from_the_last_request_on(
     before: float | None, after: float | None, lateness: list[float], now: float
 ) -> None:
-    pace = Pace(before)
-    last = starts(pace, lateness, now)[-1]
-    pace.change_rate(after)
-    apart = pace.next_at(last) - last
+    limiter = RateLimiter(before)
+    last = starts(limiter, lateness, now)[-1]
+    limiter.change_rate(after)
+    apart = limiter.next_at(last) - last
     longest = 1.0 / after if after else 0.0
     made_good = min(CATCH_UP, 1.0 / before) if before else 0.0
     assert longest - made_good - SLACK <= apart <= longest + SLACK
@@ -105,10 +107,10 @@ def test_another_rate_holds_from_the_last_request_on(
 def test_another_rate_ends_no_pause(
     before: float | None, after: float | None, until: float, now: float
 ) -> None:
-    pace = Pace(before)
-    pace.pause(until)
-    pace.change_rate(after)
-    assert pace.next_at(now) == max(now, until)
+    limiter = RateLimiter(before)
+    limiter.pause(until)
+    limiter.change_rate(after)
+    assert limiter.next_at(now) == max(now, until)
 
 
 @given(retried, st.integers(1, 10), st.floats(0.0, 1.0))
@@ -130,11 +132,11 @@ def test_a_wait_is_never_shorter_than_what_the_server_asked_for(
     wait = retry_wait(error, attempt, jitter)
     assert wait is not None
     assert unasked is not None
-    assert wait == max(unasked, asked_pause(error))
+    assert wait == max(unasked, requested_pause(error))
 
 
 @pytest.mark.parametrize("kind", [TimedOut, Unauthorized, Rejected, BadAnswer, DatesUnverified])
-def test_what_asking_again_cannot_mend_is_not_asked_again(kind: type[ApiError]) -> None:
+def test_an_error_that_a_retry_cannot_change_has_no_retry(kind: type[ApiError]) -> None:
     assert retry_wait(kind("made up", retry_after=1.0), 1, 0.5) is None
 
 
@@ -143,10 +145,10 @@ def test_what_asking_again_cannot_mend_is_not_asked_again(kind: type[ApiError]) 
     [(None, 0.0), (-5.0, 0.0), (0.0, 0.0), (7.0, 7.0), (RETRY_AFTER_CAP, RETRY_AFTER_CAP), (1e9, 300.0)],
 )
 def test_a_retry_after_is_obeyed_up_to_five_minutes(asked: float | None, pause: float) -> None:
-    assert asked_pause(Throttled("made up", status=429, retry_after=asked)) == pause
+    assert requested_pause(Throttled("made up", status=429, retry_after=asked)) == pause
 
 
 @given(st.integers(1, 10_000))
-def test_rests_after_a_refused_token_double_up_to_the_longest(refusals: int) -> None:
-    assert rest_after(1) == FIRST_REST
-    assert rest_after(refusals + 1) == min(2.0 * rest_after(refusals), LONGEST_REST)
+def test_backoff_after_a_refused_token_doubles_up_to_the_longest(refusals: int) -> None:
+    assert refusal_backoff(1) == FIRST_BACKOFF
+    assert refusal_backoff(refusals + 1) == min(2.0 * refusal_backoff(refusals), LONGEST_BACKOFF)

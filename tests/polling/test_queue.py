@@ -1,0 +1,310 @@
+"""Laws of one bot's queue: rate, concurrency, pauses and retries, within api.timeout."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.errors import (
+    ApiError,
+    BadAnswer,
+    Rejected,
+    ServerError,
+    Throttled,
+    TimedOut,
+    Unauthorized,
+    Unreachable,
+)
+from exporter.model import Bot, Collection
+from exporter.polling.queue import BotQueue
+from exporter.polling.request import Request, RequestGroup
+from exporter.rate_limiter import CATCH_UP, RETRY_AFTER_CAP
+
+if TYPE_CHECKING:
+    from tests.polling.conftest import Kit
+
+SLACK = 1e-6
+REFUSED = Unauthorized("no", status=401)
+NOW = 1000.0
+
+waits = st.floats(0.0, 3.0)
+
+
+class Nobody:
+    """The client of a queue whose attempts are made by the test."""
+
+    def count(self, collection: Collection, predicate_text: str, budget: float) -> int:
+        raise NotImplementedError
+
+    def prune(self) -> None:
+        pass
+
+    def renew(self) -> None:
+        pass
+
+    def has_new_token(self) -> bool:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+
+@dataclass
+class Owner:
+    over: bool = False
+    results: list[tuple[int | None, ApiError | None]] = field(default_factory=list)
+
+    def give_up(self, error: ApiError) -> None:
+        raise NotImplementedError
+
+    def done(self, count: int | None, error: ApiError | None) -> None:
+        self.results.append((count, error))
+
+
+def make_queue(bot: Bot, jitter: float = 0.0, before: BotQueue | None = None) -> BotQueue:
+    return BotQueue(bot, Nobody, lambda: jitter, before)
+
+
+def ask(queue: BotQueue, times: int = 1, owner: Owner | None = None) -> Owner:
+    owner = owner or Owner()
+    queue.add(RequestGroup(owner, range(times), lambda _: Request("conversations", str, owner.done, owner)))
+    return owner
+
+
+def attempts(queue: BotQueue, errors: list[ApiError], seconds: float = 0.1) -> tuple[list[float], float]:
+    """Fail one request with these errors, each attempt as soon as it may start; return starts and end."""
+    ask(queue)
+    now, starts = NOW, []
+    for error in errors:
+        now = queue.next_at(now)
+        starts.append(now)
+        request = queue.take(now)
+        now += seconds
+        if queue.settle(request, error, now):
+            break
+    return starts, now
+
+
+@given(st.floats(0.1, 200.0), st.lists(st.tuples(st.integers(1, 8), waits), min_size=1, max_size=12))
+def test_starts_in_any_window_obey_the_rate(kit: Kit, rate: float, arrivals: list[tuple[int, float]]) -> None:
+    queue = make_queue(kit.bot(rate=rate))
+    now, starts = NOW, []
+    for requests, wait in arrivals:
+        ask(queue, requests)
+        end = now + wait
+        while (now := queue.next_at(now)) <= end:
+            queue.settle(queue.take(now), None, now)
+            starts.append(now)
+        now = end
+    made_good = min(CATCH_UP, 1.0 / rate)
+    for (i, first), (j, second) in itertools.combinations(enumerate(starts), 2):
+        assert second - first >= (j - i) / rate - made_good - SLACK
+
+
+@given(st.floats(1.0, 100.0), st.lists(st.floats(0.0, 1.0), min_size=1, max_size=10))
+def test_a_backlog_is_started_at_the_rate(kit: Kit, rate: float, late: list[float]) -> None:
+    queue = make_queue(kit.bot(rate=rate))
+    ask(queue, 100)
+    now = NOW
+    for part in itertools.islice(itertools.cycle(late), 100):
+        now = queue.next_at(now) + part * min(CATCH_UP, 1.0 / rate)
+        queue.settle(queue.take(now), None, now)
+    assert now - NOW <= 100 / rate + CATCH_UP
+
+
+def test_a_bot_that_has_never_answered_gets_one_request_at_a_time(kit: Kit) -> None:
+    queue = make_queue(kit.bot(concurrency=8))
+    assert queue.limit(scarce=False) == 1
+    ask(queue, 2)
+    queue.settle(queue.take(NOW), None, NOW)
+    assert queue.limit(scarce=False) == 8
+    queue.settle(queue.take(NOW + 1), Unreachable("gone"), NOW + 1)
+    assert queue.limit(scarce=False) == 1
+
+
+def test_a_bot_that_answers_with_an_error_counts_as_answering(kit: Kit) -> None:
+    queue = make_queue(kit.bot(concurrency=8))
+    ask(queue)
+    queue.settle(queue.take(NOW), Rejected("no", status=404), NOW)
+    assert queue.limit(scarce=False) == 8
+
+
+def test_while_workers_are_scarce_a_bot_gets_one_request_at_a_time(kit: Kit) -> None:
+    queue = make_queue(kit.bot(concurrency=8))
+    ask(queue)
+    queue.settle(queue.take(NOW), None, NOW)
+    assert queue.limit(scarce=True) == 1
+
+
+@given(st.integers(0, 5))
+def test_a_request_has_one_attempt_more_than_its_retries(kit: Kit, retries: int) -> None:
+    queue = make_queue(kit.bot(retries=retries, timeout=1000.0))
+    starts, _ = attempts(queue, [Unreachable("gone") for _ in range(10)])
+    assert len(starts) == retries + 1
+
+
+@pytest.mark.parametrize(
+    "error", [TimedOut("late"), Rejected("no", status=400), BadAnswer("odd", status=200)]
+)
+def test_an_error_that_a_retry_cannot_change_is_not_retried(kit: Kit, error: ApiError) -> None:
+    assert len(attempts(make_queue(kit.bot(retries=5)), [error] * 3)[0]) == 1
+
+
+@given(st.floats(0.0, 1.0), st.floats(0.0, 1.0))
+def test_waits_between_attempts_double_whatever_the_jitter(kit: Kit, jitter: float, other: float) -> None:
+    bot = kit.bot(retries=4, timeout=1000.0, rate=None)
+    for draw in (jitter, other):
+        starts, _ = attempts(make_queue(bot, draw), [ServerError("ill", status=500) for _ in range(5)])
+        pauses = [b - a - 0.1 for a, b in itertools.pairwise(starts)]
+        assert pauses == pytest.approx([0.25 * 2**n * (0.5 + draw / 2) for n in range(4)])
+
+
+@given(st.floats(0.1, 20.0), st.floats(0.0, 3.0), st.floats(0.1, 5.0), st.integers(0, 20))
+def test_no_attempt_starts_after_the_requests_deadline(
+    kit: Kit, timeout: float, seconds: float, rate: float, retries: int
+) -> None:
+    queue = make_queue(kit.bot(timeout=timeout, retries=retries, rate=rate), 1.0)
+    starts, _ = attempts(queue, [Unreachable("gone") for _ in range(retries + 1)], seconds)
+    assert starts[-1] < starts[0] + timeout
+
+
+def test_a_deadline_is_counted_from_the_first_attempt_and_not_from_the_queue(kit: Kit) -> None:
+    queue = make_queue(kit.bot(timeout=10.0))
+    ask(queue)
+    request = queue.take(NOW + 500.0)
+    assert request.deadline == NOW + 510.0
+    queue.settle(request, ServerError("ill", status=500), NOW + 501.0)
+    assert queue.take(NOW + 502.0) is request
+    assert request.deadline == NOW + 510.0
+
+
+@given(st.floats(0.5, 1000.0))
+def test_retry_after_pauses_the_bot_and_no_longer_than_the_cap(kit: Kit, pause: float) -> None:
+    queue = make_queue(kit.bot(timeout=1.0))
+    ask(queue, 2)
+    queue.settle(queue.take(NOW), Throttled("slow", status=429, retry_after=pause), NOW)
+    assert queue.next_at(NOW) == pytest.approx(NOW + min(pause, RETRY_AFTER_CAP))
+
+
+def test_a_request_ends_if_a_pause_outlasts_its_deadline(kit: Kit) -> None:
+    queue = make_queue(kit.bot(timeout=10.0))
+    ask(queue)
+    assert queue.settle(queue.take(NOW), Throttled("slow", status=429, retry_after=11.0), NOW)
+    assert queue.next_at(NOW) == math.inf
+
+
+def test_retries_that_can_no_longer_start_in_time_are_overdue(kit: Kit) -> None:
+    queue = make_queue(kit.bot(timeout=2.0, rate=None), 1.0)
+    ask(queue, 2)
+    first, second = queue.take(NOW), queue.take(NOW)
+    assert not queue.settle(first, Unreachable("gone"), NOW)
+    assert queue.first_deadline() == NOW + 2.0
+    assert not list(queue.take_ended(NOW + 1.9))
+    queue.settle(second, Throttled("slow", status=429, retry_after=100.0), NOW)
+    assert list(queue.take_ended(NOW + 2.0)) == [first]
+    assert queue.first_deadline() == math.inf
+    assert queue.next_at(NOW) == math.inf
+
+
+def test_a_client_is_made_when_first_needed_and_closed_if_there_is_one(kit: Kit) -> None:
+    seen: list[str] = []
+
+    class Client(Nobody):
+        def __init__(self) -> None:
+            seen.append("made")
+
+        def close(self) -> None:
+            seen.append("closed")
+
+    queue = BotQueue(kit.bot(), Client, lambda: 0.0)
+    queue.close()
+    assert not seen
+    assert queue.client is queue.client
+    queue.close()
+    assert seen == ["made", "closed"]
+
+
+def test_a_request_is_made_when_it_starts(kit: Kit) -> None:
+    queue, made = make_queue(kit.bot(rate=None)), list[int]()
+
+    def make(key: int) -> Request:
+        made.append(key)
+        return Request("conversations", str, owner.done, owner)
+
+    owner = Owner()
+    queue.add(RequestGroup(owner, (7, 8, 9), make))
+    queue.take(NOW)
+    assert made == [7]
+    for _ in range(2):
+        queue.take(NOW)
+    assert made == [7, 8, 9]
+    assert queue.next_at(NOW) == math.inf
+
+
+def test_requests_queued_during_a_backoff_end_with_the_refusal_too(kit: Kit) -> None:
+    queue = make_queue(kit.bot(rate=None))
+    ask(queue, 3)
+    queue.settle(queue.take(NOW), REFUSED, NOW)
+    ended = queue.take_ended(NOW)
+    assert next(ended).error is REFUSED
+    late = ask(queue)
+    assert [request.owner is late for request in ended] == [False, True]
+    assert not list(queue.take_ended(NOW))
+
+
+def test_a_retry_that_is_due_goes_before_a_first_attempt(kit: Kit) -> None:
+    queue = make_queue(kit.bot(rate=None))
+    ask(queue, 2)
+    again = queue.take(NOW)
+    queue.settle(again, Unreachable("gone"), NOW)
+    assert queue.take(NOW) is not again
+    ask(queue)
+    assert queue.take(NOW + 1.0) is again
+
+
+def test_abandoned_requests_are_dropped_wherever_they_wait(kit: Kit) -> None:
+    queue = make_queue(kit.bot(rate=None))
+    abandoned, other = ask(queue, 3), ask(queue)
+    failed, in_flight = queue.take(NOW), queue.take(NOW)
+    queue.settle(failed, Unreachable("gone"), NOW)
+    abandoned.over = True
+    queue.drop_abandoned()
+    assert queue.settle(in_flight, Unreachable("gone"), NOW)
+    assert queue.take(NOW + 100.0).owner is other
+    assert queue.next_at(NOW + 100.0) == math.inf
+
+
+def test_other_settings_end_neither_a_bots_pause_nor_its_rate_limit(kit: Kit) -> None:
+    old = make_queue(kit.bot(rate=0.1))
+    ask(old)
+    old.take(NOW)
+    queue = make_queue(kit.bot(rate=1.0), before=old)
+    ask(queue)
+    assert queue.next_at(NOW) == pytest.approx(NOW + 1.0 - CATCH_UP)
+    old._limiter.pause(NOW + 60.0)
+    assert queue.next_at(NOW) == NOW + 60.0
+
+
+def test_another_api_starts_without_the_pause_of_the_previous_one(kit: Kit) -> None:
+    old = make_queue(kit.bot())
+    old._limiter.pause(NOW + 60.0)
+    queue = make_queue(kit.bot(url="https://elsewhere.example/v1"), before=old)
+    ask(queue)
+    assert queue.next_at(NOW) == NOW
+
+
+def test_a_retry_that_comes_too_late_ends_with_the_previous_error(kit: Kit) -> None:
+    queue, clock = make_queue(kit.bot(timeout=1.0)), kit.Clock(NOW)
+    ask(queue)
+    request = queue.take(NOW)
+    request.error = before = ServerError("no", status=500)
+    clock.move_to(request.deadline)
+    with pytest.raises(ServerError) as raised:
+        queue.attempt(request, clock)
+    assert raised.value is before
