@@ -6,8 +6,8 @@ Data goes from left to right, and nothing flows back:
                                                                                           │
                                                        GET /metrics ◀─ web ◀─ exposition ◀┘
 
-Rooms hand each other frozen values (`model`) through the hall (`daemon`). A room that must reach
-onward is given a plain callable by the hall; it never imports its neighbour.
+`daemon` builds the rooms and passes frozen values (`model`) between them. A room never imports another
+room: where it must call one, `daemon` passes it a plain function.
 """
 
 __version__ = "0.1.0"

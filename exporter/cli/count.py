@@ -15,7 +15,7 @@ from exporter.cli.table import columns
 from exporter.clock import SystemClock
 from exporter.config.load import load
 from exporter.config.secrets import TokenReader
-from exporter.daemon.asker import BotAsker
+from exporter.daemon.bot_client import BotClient
 from exporter.errors import ApiError
 from exporter.exposition.renderer import CountsRenderer
 from exporter.language.suggest import did_you_mean
@@ -94,10 +94,12 @@ def _only(plan: Plan, names: Sequence[str]) -> Plan:
 def _ask(plan: Plan, tally: Tally) -> None:
     clock = SystemClock()
 
-    def asker(bot: Bot) -> BotAsker:
-        return BotAsker(bot, TokenReader(bot.token, os.environ), clock)
+    def make_client(bot: Bot) -> BotClient:
+        return BotClient(bot, TokenReader(bot.token, os.environ), clock)
 
-    poller = Poller(clock, recorder=tally, make_client=asker, on_defect=lambda: None, on_lag=lambda _: None)
+    poller = Poller(
+        clock, recorder=tally, make_client=make_client, on_defect=lambda: None, on_lag=lambda _: None
+    )
     poller.run_once(plan)
 
 

@@ -9,7 +9,7 @@ import click
 from exporter.cli.flags import config_file_or_shipped, logging_flags, web_flags
 from exporter.cli.simulate import simulated
 from exporter.clock import SystemClock
-from exporter.daemon.hall import Daemon, Options
+from exporter.daemon.daemon import Daemon, Options
 from exporter.daemon.service import WebOptions, serve
 from exporter.logs import LogFormat, set_up, unblocked
 

@@ -10,7 +10,7 @@ import click
 from exporter.cli.flags import Duration, config_file, flag, logging_flags, web_flags
 from exporter.cli.shards import chosen_shard, shard_flags
 from exporter.clock import SystemClock
-from exporter.daemon.hall import Daemon, Options
+from exporter.daemon.daemon import Daemon, Options
 from exporter.daemon.service import WebOptions, serve
 from exporter.logs import LogFormat, set_up, unblocked
 

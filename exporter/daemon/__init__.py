@@ -1,4 +1,4 @@
-"""The hall: builds the rooms, hands values from one to the next, starts, reloads and ends.
+"""Builds the rooms, connects them, and starts, reloads and ends them.
 
 Threads, all of them: the main one waits for signals; `timetable` owns the due times and applies
 configurations; `worker-N`, at most `workers` of them, each make one attempt at a time; `web` serves;

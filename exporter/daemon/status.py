@@ -1,11 +1,11 @@
-"""Gathers what the status page shows."""
+"""Collects what the status page shows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from exporter import __version__
-from exporter.daemon.hall import Daemon
+from exporter.daemon.daemon import Daemon
 from exporter.errors import ApiError
 from exporter.model import Poll
 from exporter.snapshot import BotSnapshot, PollSnapshot
@@ -13,7 +13,7 @@ from exporter.web.page import MOST_SERIES, BotStatus, QueryStatus, SeriesStatus,
 
 
 def status_page(daemon: Daemon) -> StatusPage:
-    """Return the page as of now."""
+    """Return the contents of the page at this moment."""
     snapshot, in_flight = daemon.store.snapshot(), daemon.poller.in_flight()
     wall, now = daemon.clock.wall(), daemon.clock.steady()
     shard = daemon.options.shard
@@ -35,7 +35,7 @@ def _bot(bot: BotSnapshot, in_flight: int, now: float) -> BotStatus:
         name=bot.bot.name,
         up=bot.up,
         last_request_age=None if bot.up is None else now - bot.asked_at,
-        last_error=_told(bot.last_error),
+        last_error=_shown(bot.last_error),
         last_error_age=now - bot.last_error_at if bot.last_error else None,
         requests_in_flight=in_flight,
         labels=bot.bot.labels,
@@ -57,7 +57,7 @@ def _query(daemon: Daemon, poll: PollSnapshot, wall: float, now: float) -> Query
         next_run_in=_next_run_in(daemon, poll.poll, now),
         last_success_age=_age(poll.last_success, wall),
         duration=poll.duration if poll.ended else None,
-        last_error=_told(poll.last_error),
+        last_error=_shown(poll.last_error),
         failing_since_age=None if poll.failing_since_at is None else now - poll.failing_since_at,
         series=tuple(_series(poll, now)),
         more=max(0, len(poll.counts) - MOST_SERIES),
@@ -80,5 +80,5 @@ def _age(wall: float, now: float) -> float | None:
     return max(0.0, now - wall) if wall else None
 
 
-def _told(error: ApiError | None) -> str | None:
+def _shown(error: ApiError | None) -> str | None:
     return None if error is None else f"{error.reason}: {error} ({error.advice})"

@@ -1,1 +1,1 @@
-"""What the API last said, and how old that is."""
+"""The API's last answers and their age."""

@@ -1,4 +1,4 @@
-"""Keeps what is known of one poll and of one bot; the store locks it."""
+"""The records of one poll and of one bot, which the store locks."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from exporter.snapshot import BotSnapshot, PollSnapshot
 
 _REASON_ROW: Final = {reason: row for row, reason in enumerate(REASONS)}
 
-_ANSWERS_ALL_THE_SAME: Final = frozenset({400, 422})
-"""Statuses with which a bot that works refuses one predicate: they do not say that it is down."""
+_UP_STATUSES: Final = frozenset({400, 422})
+"""Statuses with which a bot rejects one predicate: they do not mean that it is down."""
 
 _HISTORY: Final = [
     "up",
@@ -29,12 +29,12 @@ _HISTORY: Final = [
     "outage",
     "outage_since",
 ]
-"""What outlives a change of the poll."""
+"""Attributes that a changed poll takes over."""
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """A poll began to fail, fails for another reason, or works again; `since` is steady seconds."""
+class OutageEvent:
+    """The outage of a poll began, changed its reason, or ended; it began at `since`, in steady seconds."""
 
     kind: Literal["began", "changed", "ended"]
     error: ApiError
@@ -42,11 +42,11 @@ class Turn:
 
 
 class Record:
-    """What is known of one poll; rows are positions in `poll.series`.
+    """The counts and the history of one poll; rows are positions in `poll.series`.
 
-    It is `attempted` once any request of it got a count or an error, and `ended` once a whole run did.
-    `outage` is the error for which the poll has failed since `outage_since`, run after run; None while it
-    works. Call `changed` after a change, so that the next snapshot has it.
+    It is `attempted` once any request has a count or an error, and `ended` once a whole run has ended.
+    `outage` is the error of an outage that began at `outage_since`; None while runs succeed. Call
+    `changed` after a change, so that the next snapshot includes it.
     """
 
     __slots__ = (*_HISTORY, "_snapshot", "counts", "fresh_until", "poll", "seen")
@@ -69,7 +69,7 @@ class Record:
         self.outage_since = 0.0
 
     def _inherit(self, old: Record) -> None:
-        """Take over what is still true of a changed poll: its history, and the counts of equal series."""
+        """Take over the history of a changed poll, and the counts of equal series."""
         for name in _HISTORY:
             setattr(self, name, getattr(old, name))
         rows = {series: row for row, series in enumerate(old.poll.series)}
@@ -80,17 +80,17 @@ class Record:
         self.fresh_until = float("-inf")
 
     def changed(self) -> None:
-        """Have the next snapshot made anew."""
+        """Make the next snapshot a new one."""
         self._snapshot = None
 
     def keep(self, row: int, count: int, now: float) -> None:
-        """Keep a count that the API gave at steady time `now`."""
+        """Keep a count that the API answered at steady time `now`."""
         self.attempted = True
         self.counts[row], self.seen[row] = count, now
         self.fresh_until = min(self.fresh_until, now + self.poll.query.stale_after)
 
     def drop_stale(self, now: float) -> None:
-        """Forget the counts that are older than `stale_after`."""
+        """Drop the counts that are older than `stale_after`."""
         if now <= self.fresh_until:
             return
         stale_after, fresh_until = self.poll.query.stale_after, float("inf")
@@ -111,17 +111,17 @@ class Record:
         self.failures[_REASON_ROW[error.reason]] += 1
         self.last_error = error
 
-    def end_run(self, error: ApiError | None, now: float) -> Turn | None:
-        """Take the outcome of a run; return the turn that it is, if it is one."""
+    def end_run(self, error: ApiError | None, now: float) -> OutageEvent | None:
+        """Record the result of a run; return an event if an outage began, changed or ended."""
         self.ended, self.up = True, error is None
         before, self.outage = self.outage, error
         if error is None:
-            return Turn("ended", before, self.outage_since) if before else None
+            return OutageEvent("ended", before, self.outage_since) if before else None
         if before is None:
             self.outage_since = now
-            return Turn("began", error, now)
+            return OutageEvent("began", error, now)
         if (before.reason, before.status) != (error.reason, error.status):
-            return Turn("changed", error, self.outage_since)
+            return OutageEvent("changed", error, self.outage_since)
         return None
 
     def snapshot(self, now: float) -> PollSnapshot:
@@ -148,7 +148,7 @@ class Record:
 
 
 class BotRecord:
-    """What is known of one bot; `up` is None until it was asked."""
+    """The state of one bot; `up` is None until its first request has ended."""
 
     __slots__ = ("asked_at", "bot", "last_error", "last_error_at", "up")
 
@@ -160,9 +160,9 @@ class BotRecord:
         self.last_error_at = 0.0
 
     def asked(self, error: ApiError | None, now: float) -> None:
-        """Note how its most recent request went."""
+        """Record the result of its most recent request."""
         self.asked_at = now
-        self.up = error is None or error.status in _ANSWERS_ALL_THE_SAME
+        self.up = error is None or error.status in _UP_STATUSES
         if error is not None:
             self.last_error, self.last_error_at = error, now
 

@@ -1,4 +1,4 @@
-"""Holds the last good count of every series, how each poll fares, and which bots answer."""
+"""Holds the last good count of every series, and the state of each poll and bot."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from exporter.clock import Clock
 from exporter.errors import ApiError
 from exporter.model import Plan, Poll
 from exporter.snapshot import Snapshot
-from exporter.store.record import BotRecord, Record, Turn
+from exporter.store.record import BotRecord, OutageEvent, Record
 
 
 class Store:
     """The one place where counts are kept; safe to use from every thread.
 
-    A count is given out until it is `stale_after` seconds old, and never after. What is told of a
-    poll that the current plan does not hold, that very object, is dropped: its answers belong to
-    another predicate, or to nobody.
+    A count is returned until it is `stale_after` seconds old, and not after. Results of a poll are
+    dropped unless the current plan holds the same object: they may belong to another predicate.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -27,14 +26,14 @@ class Store:
         self._bots: dict[str, BotRecord] = {}
         self._snapshot: Snapshot | None = None
 
-    # The daemon tells
+    # Called by the daemon
 
     def apply(self, plan: Plan) -> None:
-        """Take a new plan; what the old one held alike keeps its counts, their age and its history."""
+        """Take a new plan; what is equal in the old one keeps its counts, their age and its history."""
         with self._lock:
             now = self._clock.steady()
             for record in self._records.values():
-                record.drop_stale(now)  # by the old plan's stale_after: a longer one revives nothing
+                record.drop_stale(now)  # by the old plan's stale_after: a longer one brings no count back
             old, self._records = self._records, {}
             for poll in plan.polls:
                 before = old.get(poll.key)
@@ -49,35 +48,35 @@ class Store:
             }
             self._snapshot = None
 
-    # Polling tells
+    # Called by polling
 
     def started(self, poll: Poll) -> None:
-        """Note that a run of `poll` starts."""
+        """Record that a run of `poll` starts."""
         with self._lock:
             if record := self._change(poll):
                 record.runs += 1
                 record.last_run = self._clock.wall()
 
     def skipped(self, poll: Poll) -> None:
-        """Note that `poll` was due while its previous run was still in flight."""
+        """Record that `poll` was due while its previous run was still in flight."""
         with self._lock:
             if record := self._change(poll):
                 record.skipped += 1
 
     def counted(self, poll: Poll, row: int, count: int) -> None:
-        """Keep what the API counted just now for the series at `row` of `poll`."""
+        """Keep the count that the API has just returned for the series at `row` of `poll`."""
         with self._lock:
             if record := self._change(poll):
                 record.keep(row, count, self._clock.steady())
 
     def failed(self, poll: Poll, rows: Sequence[int], error: ApiError) -> None:  # noqa: ARG002 - old counts stay
-        """Count one failed request of `poll`; the series at `rows` keep what they had until it is stale."""
+        """Count one failed request of `poll`; the series at `rows` keep their counts until they are stale."""
         with self._lock:
             if record := self._change(poll):
                 record.fail(error)
 
-    def finished(self, poll: Poll, duration: float, error: ApiError | None) -> Turn | None:
-        """Note that a run ended, with an error if any request failed; return the turn that it is."""
+    def finished(self, poll: Poll, duration: float, error: ApiError | None) -> OutageEvent | None:
+        """Record the end of a run, and its error if a request failed; return an event if the outage changed."""
         with self._lock:
             record = self._change(poll)
             if record is None:
@@ -88,15 +87,15 @@ class Store:
             return record.end_run(error, self._clock.steady())
 
     def asked(self, poll: Poll, error: ApiError | None) -> None:
-        """Note how the most recent request to the poll's bot went."""
+        """Record the result of the most recent request to the poll's bot."""
         with self._lock:
             if self._change(poll):
                 self._bots[poll.bot.name].asked(error, self._clock.steady())
 
-    # The pages ask
+    # Called by the pages
 
     def snapshot(self) -> Snapshot:
-        """Return everything as it is now: the same object again until something changes or gets stale."""
+        """Return the current state: the same object until something changes or gets stale."""
         with self._lock:
             now = self._clock.steady()
             if self._snapshot is None or self._snapshot.fresh_until < now:
@@ -107,12 +106,12 @@ class Store:
             return self._snapshot
 
     def all_attempted(self) -> bool:
-        """Tell whether every poll has got an answer or an error."""
+        """Return whether every poll has had a count or an error."""
         with self._lock:
             return all(record.attempted for record in self._records.values())
 
     def _change(self, poll: Poll) -> Record | None:
-        """Return the record that is about to change; None if the plan does not hold this very poll."""
+        """Return the record to change; None if the current plan does not hold this object."""
         record = self._records.get(poll.key)
         if record is None or record.poll is not poll:
             return None

@@ -1,4 +1,4 @@
-"""A daemon whose clock is moved by hand, and whose bots are never reached."""
+"""A daemon on a clock that a test moves, whose bots are never reached."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.daemon.hall import Daemon, Options
+from exporter.daemon.daemon import Daemon, Options
 
 ENVIRON = {"NATIVECHAT_BOT_ID": "5990b7b5d57ae86c1b2dfd6e", "NATIVECHAT_TOKEN": "s3cr3t-t0ken"}
 
@@ -34,7 +34,7 @@ queries:
 
 
 class HandClock:
-    """A clock that moves when it is told to; `on_sleep` happens while somebody sleeps."""
+    """A clock that a test moves; `on_sleep` is called by each sleep."""
 
     def __init__(self) -> None:
         self.now = 1_750_000_000.0
@@ -65,7 +65,7 @@ def config_file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def make_daemon(config_file: Path, clock: HandClock) -> Iterator[Callable[..., Daemon]]:
-    """Build a daemon, which is stopped at the test's end."""
+    """Return a function that builds a daemon, which is stopped at the test's end."""
     with ExitStack() as stack:
 
         def made(watch_interval: float = 1e-3, demo_url: str | None = None) -> Daemon:
@@ -104,7 +104,7 @@ def events(caplog: pytest.LogCaptureFixture) -> Callable[[], list[dict[str, obje
 
 @pytest.fixture
 def look(daemon: Daemon, clock: HandClock) -> Callable[[], None]:
-    """Let the daemon compare its file once."""
+    """Return a function that lets the daemon check its file once."""
 
     def once() -> None:
         clock.now += daemon.options.watch_interval

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from exporter import logs
-from exporter.daemon.hall import Daemon
+from exporter.daemon.daemon import Daemon
 from exporter.daemon.service import DRAIN, WebOptions, serve
 from exporter.errors import ConfigError
 from exporter.web.server import ListenError, address_of, listen

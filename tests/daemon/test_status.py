@@ -1,4 +1,4 @@
-"""Laws of the status page's facts: what the store, the timetable and the hall know, at one moment."""
+"""Laws of the status page: what the store, the timetable and the daemon know at one moment."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from exporter import __version__
-from exporter.daemon.hall import Daemon
+from exporter.daemon.daemon import Daemon
 from exporter.daemon.status import status_page
 from exporter.errors import Rejected
 from exporter.web.page import MOST_SERIES
 
 REFUSED = Rejected("GET conversations/_count answered 400", status=400)
-TOLD = f"rejected: {REFUSED} ({REFUSED.advice})"
+SHOWN = f"rejected: {REFUSED} ({REFUSED.advice})"
 
 
 def test_a_daemon_that_has_just_started_knows_no_ages(daemon: Daemon, clock: Any) -> None:
@@ -48,17 +48,17 @@ def test_a_query_shows_its_values_and_how_its_last_run_went(daemon: Daemon, cloc
     assert (query.query, query.metric) == ("by_channel", "nativechat_by_channel")
     assert (query.every, query.stale_after) == (60.0, 300.0)
     assert (query.up, query.duration, query.last_run_age) == (False, 1.5, 31.0)
-    assert (query.last_error, query.failing_since_age) == (TOLD, 30.0)
+    assert (query.last_error, query.failing_since_age) == (SHOWN, 30.0)
     assert [(one.labels, one.value, one.age) for one in query.series] == [
         ((("channel", "facebook"),), None, None),
         ((("channel", "viber"),), 12_345, 30.0),
     ]
     [bot] = page.bots
     assert (bot.up, bot.last_request_age) == (True, 30.0)
-    assert (bot.last_error, bot.last_error_age) == (TOLD, 30.0)
+    assert (bot.last_error, bot.last_error_age) == (SHOWN, 30.0)
 
 
-def test_a_query_that_works_again_keeps_its_last_error_and_ends_its_spell(daemon: Daemon, clock: Any) -> None:
+def test_a_query_that_works_again_keeps_its_last_error_and_no_outage(daemon: Daemon, clock: Any) -> None:
     poll = daemon.store.snapshot().polls[0].poll
     daemon.store.failed(poll, [0], REFUSED)
     daemon.store.finished(poll, 0.1, REFUSED)
@@ -68,7 +68,7 @@ def test_a_query_that_works_again_keeps_its_last_error_and_ends_its_spell(daemon
     clock.now += 4.0
     query = status_page(daemon).queries[0]
     assert (query.up, query.last_success_age) == (True, 4.0)
-    assert (query.last_error, query.failing_since_age) == (TOLD, None)
+    assert (query.last_error, query.failing_since_age) == (SHOWN, None)
 
 
 def test_a_count_that_is_stale_is_not_shown(daemon: Daemon, clock: Any) -> None:
@@ -96,6 +96,6 @@ def test_a_query_of_many_series_shows_the_first_and_says_how_many_more(
     assert (len(query.series), query.more) == (MOST_SERIES, 5)
 
 
-def test_no_token_and_no_bot_id_is_among_the_facts(daemon: Daemon) -> None:
-    told = repr(status_page(daemon))
-    assert not any(secret in told for secret in daemon.environ.values())
+def test_no_token_and_no_bot_id_is_on_the_page(daemon: Daemon) -> None:
+    shown = repr(status_page(daemon))
+    assert not any(secret in shown for secret in daemon.environ.values())

@@ -15,7 +15,7 @@ import pytest
 from exporter.cli import COMMANDS, cli
 from exporter.cli.simulate import simulated
 from exporter.clock import SystemClock
-from exporter.daemon.hall import Daemon, Options
+from exporter.daemon.daemon import Daemon, Options
 from exporter.model import Plan
 
 ROOT: Final = Path(__file__).parents[2]

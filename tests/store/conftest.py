@@ -1,4 +1,4 @@
-"""A store on a clock that moves when it is told to."""
+"""A store, and a clock that a test moves."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from exporter.store.store import Store
 
 
 class HandClock:
-    """A clock that moves when it is told to; its wall is far ahead of its steady time."""
+    """A clock that a test moves; its wall time is far ahead of its steady time."""
 
     def __init__(self) -> None:
         self.now = 1000.0

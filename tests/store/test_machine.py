@@ -1,4 +1,4 @@
-"""Whatever is told in whatever order, the store gives out the last fresh count of each series, or none."""
+"""Whatever is recorded in whatever order, the store returns the last fresh count of each series, or none."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from exporter.errors import (
 from exporter.model import Bot, Config, Plan, Poll, Predicate, Query, Series, TokenSource, Variant
 from exporter.plan import keep_same, make_plan
 from exporter.snapshot import PollSnapshot
-from exporter.store.record import Turn
+from exporter.store.record import OutageEvent
 from exporter.store.store import Store
 
 
 @dataclass(frozen=True)
 class State:
-    """How a poll is doing, without its counts."""
+    """The state of a poll, without its counts."""
 
     up: bool = False
     last_success: float = 0.0
@@ -65,7 +65,7 @@ predicates = st.sampled_from([Predicate('{"A":1}'), Predicate('{"A":2}'), Predic
 
 @st.composite
 def plans(draw: st.DrawFn) -> Plan:
-    """Give plans that are often alike: few names, few predicates, few times."""
+    """Draw plans that are often equal: few names, few predicates, few times."""
     bots = tuple(
         Bot(name, f"id of {name}", TokenSource(env=draw(st.sampled_from(["ONE", "TWO"]))))
         for name in draw(st.lists(st.sampled_from("ab"), unique=True, min_size=1))
@@ -82,28 +82,28 @@ def plans(draw: st.DrawFn) -> Plan:
 
 @dataclass
 class Known:
-    """What the model holds of one poll: plain, and without a thought for speed."""
+    """The model of one poll: simple, and not fast."""
 
     poll: Poll
-    told: dict[Series, tuple[int, float]] = field(default_factory=dict)
+    counts: dict[Series, tuple[int, float]] = field(default_factory=dict)
     state: State = field(default_factory=State)
     ended: bool = False
     attempted: bool = False
     failed: tuple[ApiError, float] | None = None
-    spell: tuple[ApiError, float] | None = None
+    outage: tuple[ApiError, float] | None = None
 
     def forget_stale(self, now: float) -> None:
         limit = self.poll.query.stale_after
-        self.told = {series: told for series, told in self.told.items() if now - told[1] <= limit}
+        self.counts = {series: one for series, one in self.counts.items() if now - one[1] <= limit}
 
 
-def told_of_a_poll(method: Callable[[Any, st.DataObject], None]) -> Callable[[Any, st.DataObject], None]:
-    """Make a rule of what polling tells, once there was a poll to tell of."""
+def for_a_poll(method: Callable[[Any, st.DataObject], None]) -> Callable[[Any, st.DataObject], None]:
+    """Make a rule of a method that records something for a poll, once there is a poll."""
     return precondition(lambda machine: bool(machine.every_poll))(rule(data=st.data())(method))
 
 
 class StoreMachine(RuleBasedStateMachine):
-    """Tells a store and a model the same, and compares what they give out."""
+    """Calls a store and a model alike, and compares their results."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -131,7 +131,7 @@ class StoreMachine(RuleBasedStateMachine):
         for known in self.known.values():
             known.forget_stale(self.now)
 
-    # What the hall tells
+    # Called by the daemon
 
     @initialize(plan=plans())
     def first_plan(self, plan: Plan) -> None:
@@ -165,7 +165,7 @@ class StoreMachine(RuleBasedStateMachine):
         before, self.known = self.known, {}
         for poll in self.plan.polls:
             known = replace(before[poll.key], poll=poll) if poll.key in before else Known(poll)
-            known.told = {series: told for series, told in known.told.items() if series in poll.series}
+            known.counts = {series: one for series, one in known.counts.items() if series in poll.series}
             known.forget_stale(self.now)
             self.known[poll.key] = known
         same = {bot.name: bot for bot in self.plan.bots}
@@ -177,7 +177,7 @@ class StoreMachine(RuleBasedStateMachine):
     def is_known(self, poll: Poll) -> bool:
         return any(poll is one for one in self.every_poll)
 
-    # What polling tells, of polls that are gone too
+    # Called by polling, for removed polls too
 
     def pick(self, data: st.DataObject) -> tuple[Poll, Known | None]:
         in_use = st.sampled_from(self.plan.polls or self.every_poll)
@@ -185,21 +185,21 @@ class StoreMachine(RuleBasedStateMachine):
         known = self.known.get(poll.key)
         return poll, known if known is not None and known.poll is poll else None
 
-    @told_of_a_poll
+    @for_a_poll
     def started(self, data: st.DataObject) -> None:
         poll, known = self.pick(data)
         self.store.started(poll)
         if known:
             known.state = replace(known.state, runs=known.state.runs + 1, last_run=self.wall())
 
-    @told_of_a_poll
+    @for_a_poll
     def skipped(self, data: st.DataObject) -> None:
         poll, known = self.pick(data)
         self.store.skipped(poll)
         if known:
             known.state = replace(known.state, skipped=known.state.skipped + 1)
 
-    @told_of_a_poll
+    @for_a_poll
     def counted(self, data: st.DataObject) -> None:
         poll, known = self.pick(data)
         rows = st.integers(0, len(poll.series) - 1)
@@ -208,9 +208,9 @@ class StoreMachine(RuleBasedStateMachine):
             self.store.counted(poll, row, count)
             if known:
                 known.attempted = True
-                known.told[poll.series[row]] = (count, self.now)
+                known.counts[poll.series[row]] = (count, self.now)
 
-    @told_of_a_poll
+    @for_a_poll
     def failed(self, data: st.DataObject) -> None:
         poll, known = self.pick(data)
         error = data.draw(errors)
@@ -224,36 +224,36 @@ class StoreMachine(RuleBasedStateMachine):
             )
             known.state = replace(known.state, failures=failures)
 
-    @told_of_a_poll
+    @for_a_poll
     def finished(self, data: st.DataObject) -> None:
         poll, known = self.pick(data)
         error = data.draw(outcomes)
         duration = data.draw(st.floats(0.0, 10.0))
-        turn = self.store.finished(poll, duration, error)
+        event = self.store.finished(poll, duration, error)
         if known is None:
-            assert turn is None
+            assert event is None
             return
         known.ended = True
         success = known.state.last_success if error else self.wall()
         known.state = replace(known.state, up=not error, duration=duration, last_success=success)
-        assert turn == self.turn(known, error)
+        assert event == self.outage_event(known, error)
 
-    def turn(self, known: Known, error: ApiError | None) -> Turn | None:
-        before = known.spell
-        known.spell = (error, before[1] if before else self.now) if error else None
+    def outage_event(self, known: Known, error: ApiError | None) -> OutageEvent | None:
+        before = known.outage
+        known.outage = (error, before[1] if before else self.now) if error else None
         match before, error:
             case (None, None):
                 return None
             case (None, ApiError() as begun):
-                return Turn("began", begun, self.now)
+                return OutageEvent("began", begun, self.now)
             case ((old, since), None):
-                return Turn("ended", old, since)
+                return OutageEvent("ended", old, since)
             case ((old, since), ApiError() as new):
                 alike = (old.reason, old.status) == (new.reason, new.status)
-                return None if alike else Turn("changed", new, since)
+                return None if alike else OutageEvent("changed", new, since)
         raise AssertionError(before, error)
 
-    @told_of_a_poll
+    @for_a_poll
     def asked(self, data: st.DataObject) -> None:
         poll, known = self.pick(data)
         error = data.draw(outcomes)
@@ -263,7 +263,7 @@ class StoreMachine(RuleBasedStateMachine):
             answers = error is None or error.status in (400, 422)
             self.up[poll.bot.name] = (bot, answers, (error, self.now) if error else last, self.now)
 
-    # What is given out
+    # Called by the pages
 
     @rule()
     def look(self) -> None:
@@ -281,10 +281,10 @@ class StoreMachine(RuleBasedStateMachine):
     def compare(self, poll: PollSnapshot, known: Known) -> None:
         assert (state(poll), poll.ended) == (known.state, known.ended)
         assert poll.last_error == (known.failed[0] if known.failed else None)
-        assert poll.failing_since_at == (known.spell[1] if known.spell else None)
-        told = [known.told.get(series) for series in known.poll.series]
-        assert list(poll.counts) == [one[0] if one else None for one in told]
-        assert all(at == one[1] for at, one in zip(poll.counted_at, told, strict=True) if one)
+        assert poll.failing_since_at == (known.outage[1] if known.outage else None)
+        counts = [known.counts.get(series) for series in known.poll.series]
+        assert list(poll.counts) == [one[0] if one else None for one in counts]
+        assert all(at == one[1] for at, one in zip(poll.counted_at, counts, strict=True) if one)
 
     def teardown(self) -> None:
         self.look()

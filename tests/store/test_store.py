@@ -1,4 +1,4 @@
-"""The store's laws one by one, as a reader would put them; test_machine.py holds them all at once."""
+"""The store's laws one by one; test_machine.py checks them all together."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def plan_of(*queries: Query, bot: Bot = BOT) -> Plan:
 
 
 def shown(store: Store) -> list[int | None]:
-    """Return every count the store gives out, in the plan's order."""
+    """Return every count in the store's snapshot, in the plan's order."""
     return [count for poll in store.snapshot().polls for count in poll.counts]
 
 
@@ -59,7 +59,7 @@ def test_a_count_of_zero_is_a_count(store: Store, plan: Plan) -> None:
     assert shown(store) == [0, None]
 
 
-def test_a_count_is_given_out_until_it_is_stale_and_not_a_moment_longer(
+def test_a_count_is_returned_until_it_is_stale_and_not_longer(
     store: Store, plan: Plan, clock: MovingClock
 ) -> None:
     store.counted(plan.polls[0], 0, 7)
@@ -69,13 +69,13 @@ def test_a_count_is_given_out_until_it_is_stale_and_not_a_moment_longer(
     assert shown(store) == [None, None]
 
 
-def test_a_failure_takes_no_count_away(store: Store, plan: Plan) -> None:
+def test_a_failure_removes_no_count(store: Store, plan: Plan) -> None:
     store.counted(plan.polls[0], 0, 7)
     store.failed(plan.polls[0], [0], ERROR)
     assert shown(store) == [7, None]
 
 
-def test_a_longer_stale_after_revives_nothing(store: Store, plan: Plan, clock: MovingClock) -> None:
+def test_a_longer_stale_after_brings_no_count_back(store: Store, plan: Plan, clock: MovingClock) -> None:
     store.counted(plan.polls[0], 0, 7)
     clock.now += QUERY.stale_after + 1.0
     store.apply(plan_of(replace(QUERY, stale_after=3600.0)))
@@ -127,7 +127,7 @@ def test_an_answer_to_the_bot_that_had_this_name_does_not_say_whether_this_one_i
     assert [bot.up for bot in store.snapshot().bots] == [None]
 
 
-def test_what_is_told_of_a_poll_of_an_older_plan_is_dropped(store: Store, plan: Plan) -> None:
+def test_results_of_a_poll_of_an_older_plan_are_dropped(store: Store, plan: Plan) -> None:
     store.apply(plan_of(replace(QUERY, every=30.0)))
     store.counted(plan.polls[0], 0, 7)
     store.failed(plan.polls[0], [1], ERROR)
@@ -151,7 +151,7 @@ def test_a_poll_that_went_and_came_back_starts_anew(store: Store, plan: Plan) ->
     assert (shown(store), poll.runs) == ([None, None], 0)
 
 
-def test_a_run_that_a_reload_cut_off_is_no_attempt(store: Store, plan: Plan) -> None:
+def test_a_run_that_a_reload_abandoned_is_no_attempt(store: Store, plan: Plan) -> None:
     store.started(plan.polls[0])
     store.apply(plan_of(replace(QUERY, every=30.0)))
     [poll] = store.snapshot().polls
@@ -170,7 +170,7 @@ def test_a_store_without_polls_has_attempted_everything(store: Store) -> None:
 
 
 @pytest.mark.parametrize(("status", "up"), [(None, False), (400, True), (422, True), (404, False)])
-def test_a_bot_that_refuses_one_predicate_is_up_all_the_same(
+def test_a_bot_that_rejects_one_predicate_is_still_up(
     store: Store, plan: Plan, status: int | None, up: bool
 ) -> None:
     store.asked(plan.polls[0], ServerError("made up", status=status))

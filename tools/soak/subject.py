@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter.clock import SystemClock
-from exporter.daemon.hall import Daemon, Options
+from exporter.daemon.daemon import Daemon, Options
 from exporter.daemon.service import WebOptions, serve
 from exporter.logs import set_up
 

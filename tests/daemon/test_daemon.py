@@ -1,4 +1,4 @@
-"""Laws of the hall: a good configuration takes effect whole, a bad one not at all."""
+"""Laws of the daemon: a good configuration takes effect whole, a bad one not at all."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.clock import Clock
-from exporter.daemon.hall import DEMO_EVERY, MISSED_BEATS, SELDOM, Daemon
+from exporter.daemon.daemon import DEMO_EVERY, MISSED_TICKS, RETRY_FACTOR, Daemon
 from exporter.errors import ConfigError, Unreachable
 from exporter.model import Poll
 from exporter.polling.poller import LONGEST_SLEEP
@@ -31,7 +31,7 @@ def polls(daemon: Daemon) -> dict[str, Poll]:
 
 
 def samples(daemon: Daemon) -> dict[tuple[str, str], float]:
-    """Every sample by name and by the value of its most telling label."""
+    """Return every sample by name and by the value of its `channel` or `query` label."""
     body, _ = daemon.exposition.scrape("text/plain", "")
     return {
         (sample.name, sample.labels.get("channel") or sample.labels.get("query", "")): sample.value
@@ -40,7 +40,7 @@ def samples(daemon: Daemon) -> dict[tuple[str, str], float]:
     }
 
 
-def test_a_configuration_in_use_says_what_it_amounts_to(
+def test_a_configuration_in_use_is_logged_with_its_size(
     make_daemon: Callable[[], Daemon], events: Events
 ) -> None:
     daemon = make_daemon()
@@ -57,7 +57,7 @@ def test_a_configuration_in_use_says_what_it_amounts_to(
     ]
 
 
-def test_a_daemon_is_not_built_on_a_wrong_configuration(
+def test_a_daemon_is_not_built_with_a_wrong_configuration(
     make_daemon: Callable[[], Daemon], config_file: Path
 ) -> None:
     edit(config_file, "every: 1m", "every: 1x")
@@ -65,7 +65,7 @@ def test_a_daemon_is_not_built_on_a_wrong_configuration(
         make_daemon()
 
 
-def test_a_doubt_is_logged_and_keeps_nothing_from_running(
+def test_a_warning_is_logged_and_stops_nothing(
     make_daemon: Callable[[], Daemon], config_file: Path, events: Events
 ) -> None:
     idle = "  - {name: idle, id: a0b1c2d3e4f5a6b7c8d9e0f1, token: {env: NATIVECHAT_TOKEN}}"
@@ -73,14 +73,14 @@ def test_a_doubt_is_logged_and_keeps_nothing_from_running(
     edit(config_file, "stale_after: 5m", "bots: [main]")
     edit(config_file, "    labels: {channel", "    bots: [main]\n    labels: {channel")
     daemon = make_daemon()
-    doubt, in_use = events()
-    assert (doubt["level"], doubt["msg"]) == ("WARNING", "configuration is doubtful")
-    assert "bots[1]" in str(doubt["problem"])
+    warning, in_use = events()
+    assert (warning["level"], warning["msg"]) == ("WARNING", "configuration warning")
+    assert "bots[1]" in str(warning["problem"])
     assert in_use["msg"] == "configuration in use"
     assert daemon.problems == ()
 
 
-def test_a_reload_keeps_what_it_leaves_alone(daemon: Daemon, config_file: Path, look: Look) -> None:
+def test_a_reload_keeps_what_is_unchanged(daemon: Daemon, config_file: Path, look: Look) -> None:
     before = polls(daemon)
     daemon.store.counted(before["conversations"], 0, 41)
     daemon.store.counted(before["by_channel"], 1, 7)
@@ -105,7 +105,7 @@ def test_an_answer_to_the_old_predicate_fills_no_new_series(
     assert ("nativechat_conversations", "") not in samples(daemon)
 
 
-def test_what_is_gone_from_the_file_is_gone_from_the_page(
+def test_what_is_removed_from_the_file_is_removed_from_the_page(
     daemon: Daemon, config_file: Path, look: Look
 ) -> None:
     daemon.store.counted(polls(daemon)["by_channel"], 0, 7)
@@ -117,7 +117,7 @@ def test_what_is_gone_from_the_file_is_gone_from_the_page(
     assert shown["nativechat_exporter_query_up", "conversations"] == 0
 
 
-def test_a_wrong_configuration_leaves_the_old_one_and_tells_every_problem(
+def test_a_wrong_configuration_keeps_the_old_one_and_logs_every_problem(
     daemon: Daemon, config_file: Path, look: Look, events: Events, clock: Clock
 ) -> None:
     events()
@@ -135,7 +135,7 @@ def test_a_wrong_configuration_leaves_the_old_one_and_tells_every_problem(
     assert shown["nativechat_exporter_config_last_reload_success_timestamp_seconds", ""] == loaded_at
 
 
-def test_a_wrong_configuration_is_told_once_and_forgotten_once_it_is_right(
+def test_a_wrong_configuration_is_logged_once_and_cleared_once_it_is_right(
     daemon: Daemon, config_file: Path, look: Look, events: Events
 ) -> None:
     edit(config_file, "stale_after", "stale_afte")
@@ -167,7 +167,7 @@ def test_a_configuration_that_waits_for_a_file_is_in_use_once_the_file_is_there(
     assert events() == []
 
 
-def test_a_configuration_that_takes_long_to_read_is_seldom_tried_again(
+def test_a_configuration_that_takes_long_to_load_is_seldom_retried(
     daemon: Daemon, config_file: Path, look: Look, clock: Any
 ) -> None:
     class Slow(dict[str, str]):
@@ -181,7 +181,7 @@ def test_a_configuration_that_takes_long_to_read_is_seldom_tried_again(
     (config_file.parent / "token").write_text("another-t0ken", "utf-8")
     for _ in range(2):
         assert daemon.problems
-        clock.now += 0.6 * SELDOM
+        clock.now += 0.6 * RETRY_FACTOR
         look()
     assert not daemon.problems
 
@@ -205,7 +205,7 @@ def test_a_half_written_file_is_left_until_it_has_settled(
     assert polls(daemon)["conversations"].query.every == 120
 
 
-def test_a_file_that_is_gone_changes_nothing_until_it_is_back(
+def test_a_missing_file_changes_nothing_until_it_is_back(
     daemon: Daemon, config_file: Path, look: Look, events: Events
 ) -> None:
     events()
@@ -219,7 +219,7 @@ def test_a_file_that_is_gone_changes_nothing_until_it_is_back(
     assert polls(daemon)["conversations"].query.stale_after == 540
 
 
-def test_a_reload_that_is_asked_for_tells_its_problems(daemon: Daemon, config_file: Path) -> None:
+def test_a_requested_reload_returns_its_problems(daemon: Daemon, config_file: Path) -> None:
     daemon.start()
     assert daemon.reload() == ()
     config_file.unlink()
@@ -229,16 +229,16 @@ def test_a_reload_that_is_asked_for_tells_its_problems(daemon: Daemon, config_fi
 
 def test_reloads_from_many_threads_at_once_all_end(daemon: Daemon) -> None:
     daemon.start()
-    told: list[tuple[str, ...]] = []
-    threads = [Thread(target=lambda: told.append(daemon.reload())) for _ in range(8)]
+    results: list[tuple[str, ...]] = []
+    threads = [Thread(target=lambda: results.append(daemon.reload())) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert told == [()] * 8
+    assert results == [()] * 8
 
 
-def test_a_daemon_is_ready_once_every_poll_has_had_an_outcome_and_stays_so(
+def test_a_daemon_is_ready_once_every_poll_has_had_a_result_and_stays_so(
     daemon: Daemon, config_file: Path, look: Look
 ) -> None:
     whole, channels = polls(daemon).values()
@@ -257,13 +257,13 @@ def test_a_daemon_is_healthy_while_its_timetable_moves(daemon: Daemon, clock: An
     daemon.start()
     assert daemon.reload() == ()
     assert daemon.healthy() == (True, "healthy")
-    clock.now += MISSED_BEATS * LONGEST_SLEEP + 1
+    clock.now += MISSED_TICKS * LONGEST_SLEEP + 1
     well, why = daemon.healthy()
     assert not well
     assert why.startswith("the timetable has not moved for 46 s")
 
 
-def test_a_demonstration_asks_its_own_api_and_often(make_daemon: Callable[..., Daemon]) -> None:
+def test_a_demonstration_uses_its_own_api_and_short_intervals(make_daemon: Callable[..., Daemon]) -> None:
     daemon = make_daemon(demo_url="http://127.0.0.1:1/v1")
     for poll in polls(daemon).values():
         assert poll.query.every == DEMO_EVERY

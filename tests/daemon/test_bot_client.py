@@ -11,13 +11,13 @@ import pytest
 
 from exporter.clock import SystemClock
 from exporter.config.secrets import TokenReader
-from exporter.daemon.asker import BotAsker
+from exporter.daemon.bot_client import BotClient
 from exporter.errors import Unauthorized
 from exporter.model import Api, Bot, TokenSource
 
 
-class Door(ThreadingHTTPServer):
-    """Counts 5 for whoever comes with the token `good`."""
+class Server(ThreadingHTTPServer):
+    """Answers 5 to requests with the token `good`, and 401 to others."""
 
     good = "first"
 
@@ -27,7 +27,7 @@ class Door(ThreadingHTTPServer):
 
 class _Answer(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        assert isinstance(self.server, Door)
+        assert isinstance(self.server, Server)
         right = self.headers["Authorization"] == f"Bot-Server-Access-Token {self.server.good}"
         self.send_response(200 if right else 401)
         self.send_header("Content-Length", "1")
@@ -35,12 +35,12 @@ class _Answer(BaseHTTPRequestHandler):
         self.wfile.write(b"5")
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name it has
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
-def door() -> Iterator[Door]:
-    with Door() as server:
+def server() -> Iterator[Server]:
+    with Server() as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield server
@@ -56,58 +56,58 @@ def token(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def asker(door: Door, token: Path) -> Iterator[BotAsker]:
+def client(server: Server, token: Path) -> Iterator[BotClient]:
     source = TokenSource(file=token)
-    url = f"http://127.0.0.1:{door.server_port}/v1"
+    url = f"http://127.0.0.1:{server.server_port}/v1"
     bot = Bot("support", "5bfd1c9d8f2a4e0012345678", source, api=Api(url=url))
-    made = BotAsker(bot, TokenReader(source, {}), SystemClock())
+    made = BotClient(bot, TokenReader(source, {}), SystemClock())
     yield made
     made.close()
 
 
-def ask(asker: BotAsker) -> int:
-    return asker.count("conversations", "", 5.0)
+def ask(client: BotClient) -> int:
+    return client.count("conversations", "", 5.0)
 
 
-def test_a_token_that_is_refused_and_was_not_replaced_is_not_new(asker: BotAsker, door: Door) -> None:
-    assert not asker.has_new_token()
-    door.good = "second"
+def test_a_token_that_is_refused_and_was_not_replaced_is_not_new(client: BotClient, server: Server) -> None:
+    assert not client.has_new_token()
+    server.good = "second"
     with pytest.raises(Unauthorized) as refused:
-        ask(asker)
+        ask(client)
     assert not refused.value.token_is_new
-    assert not asker.has_new_token()
+    assert not client.has_new_token()
 
 
-def test_a_token_that_replaced_the_refused_one_is_noticed_and_taken(
-    asker: BotAsker, door: Door, token: Path
+def test_a_token_that_replaced_the_refused_one_is_noticed_and_used(
+    client: BotClient, server: Server, token: Path
 ) -> None:
-    door.good = "second"
+    server.good = "second"
     with pytest.raises(Unauthorized):
-        ask(asker)
+        ask(client)
     token.write_text("second\n")
-    assert asker.has_new_token()
-    assert ask(asker) == 5
+    assert client.has_new_token()
+    assert ask(client) == 5
 
 
 def test_a_token_replaced_in_place_with_the_old_size_and_time_is_read_again_once_refused(
-    asker: BotAsker, door: Door, token: Path
+    client: BotClient, server: Server, token: Path
 ) -> None:
     import os
 
-    assert ask(asker) == 5
+    assert ask(client) == 5
     before = token.stat()
-    door.good = "other"
+    server.good = "other"
     token.write_text("other\n")
     os.utime(token, ns=(before.st_atime_ns, before.st_mtime_ns))
     with pytest.raises(Unauthorized) as refused:
-        ask(asker)
+        ask(client)
     assert refused.value.token_is_new
-    assert ask(asker) == 5
+    assert ask(client) == 5
 
 
-def test_a_token_that_cannot_be_read_is_not_new(asker: BotAsker, token: Path) -> None:
+def test_a_token_that_cannot_be_read_is_not_new(client: BotClient, token: Path) -> None:
     token.unlink()
     with pytest.raises(Unauthorized) as refused:
-        ask(asker)
+        ask(client)
     assert not refused.value.token_is_new
-    assert not asker.has_new_token()
+    assert not client.has_new_token()

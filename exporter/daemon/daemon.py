@@ -1,4 +1,4 @@
-"""Builds the rooms, and puts one configuration after the other into effect."""
+"""Builds the rooms, and puts one configuration after another into effect."""
 
 from __future__ import annotations
 
@@ -15,39 +15,46 @@ from exporter.clock import Clock
 from exporter.config import source
 from exporter.config.load import Loaded, parse
 from exporter.config.secrets import TokenReader
-from exporter.daemon.diary import Diary
-from exporter.errors import ConfigError
+from exporter.errors import ApiError, ConfigError
 from exporter.exposition.exposition import Exposition
 from exporter.exposition.telemetry import Telemetry
+from exporter.language import durations
 from exporter.logs import fields
-from exporter.model import NOTHING, Bot, Config
+from exporter.model import NOTHING, Bot, Config, Poll
 from exporter.plan import Shard, keep_same, make_plan
 from exporter.polling.poller import LONGEST_SLEEP, Poller
+from exporter.store.store import Store
 
 if TYPE_CHECKING:
-    from exporter.daemon.asker import BotAsker
+    from exporter.daemon.bot_client import BotClient
 
 log = logging.getLogger(__name__)
 
 SETTLE: Final = 0.2
-"""Seconds a changed configuration file must stay as it is: it may be half written."""
+"""Seconds that a changed configuration file must stay the same before it is read: it may be half written."""
 
-SELDOM: Final = 100
-"""A configuration that was refused is read again after so many times the time that took, at the earliest."""
+RETRY_FACTOR: Final = 100
+"""Retry a refused file no sooner than this many times its last load time."""
 
 DEMO_EVERY: Final = 5.0
-"""Seconds between two runs of a query in a demonstration, at most: values move while one watches."""
+"""Longest interval of a query in a demonstration, in seconds, so that values change while one watches."""
 
 PRUNE_EVERY: Final = 5.0
-"""Seconds between two looks for connections that are too old to be used again."""
+"""Seconds between two checks for connections that are too old to be used again."""
 
-MISSED_BEATS: Final = 3
-"""A timetable that has not beaten for so many of its longest sleeps is dead."""
+MISSED_TICKS: Final = 3
+"""The timetable counts as dead after this many of its longest sleeps without a tick."""
+
+_OUTAGE_MESSAGES: Final = {
+    "began": "query fails",
+    "changed": "query fails for another reason",
+    "ended": "query works again",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What `run` was told on its command line. `demo_url` is the API of a demonstration."""
+    """Options of the command `run`. `demo_url` is the API of a demonstration."""
 
     config_file: Path
     watch_interval: float = 5.0
@@ -55,16 +62,37 @@ class Options:
     demo_url: str | None = None
 
 
-class Daemon:
-    """Everything that runs but the web server; raises ConfigError if it cannot be built.
+class LoggingStore(Store):
+    """A store that logs when an outage of a poll begins, changes its reason, or ends."""
 
-    Only the timetable's thread applies a configuration, so a reload never races a tick.
+    def finished(self, poll: Poll, duration: float, error: ApiError | None) -> None:
+        event = super().finished(poll, duration, error)
+        if event is None:
+            return
+        failing_for = durations.write(round(self._clock.steady() - event.since))
+        details = fields(
+            bot=poll.bot.name,
+            query=poll.query.name,
+            reason=event.error.reason,
+            status=event.error.status,
+            error=event.error if error else None,
+            failing_for=failing_for if event.kind != "began" else None,
+            advice=event.error.advice if error else None,
+        )
+        log.log(logging.WARNING if error else logging.INFO, _OUTAGE_MESSAGES[event.kind], extra=details)
+
+
+class Daemon:
+    """Everything that runs except the web server.
+
+    Only the timetable's thread applies a configuration, so a reload never races with a tick. Raises
+    ConfigError if the first configuration has a problem.
     """
 
     def __init__(self, options: Options, environ: Mapping[str, str], clock: Clock) -> None:
         self.options = options
         self.telemetry = Telemetry(options.shard.ordinal, options.shard.total, clock.steady)
-        self.store = Diary(clock)
+        self.store = LoggingStore(clock)
         self.exposition = Exposition(self.telemetry, self.store.snapshot, clock.steady)
         self.poller = Poller(
             clock,
@@ -79,7 +107,7 @@ class Daemon:
         self.clock = clock
         self._plan = NOTHING
         self._content = b""
-        self._again_at = math.inf
+        self._retry_at = math.inf
         self._ready = False
         self._asking = threading.Lock()
         self._next_reload: threading.Event | None = None
@@ -113,9 +141,9 @@ class Daemon:
             return self._next_reload
 
     def healthy(self) -> tuple[bool, str]:
-        """Tell whether the timetable's heart beats; NativeChat has no part in it."""
+        """Return whether the timetable's thread runs, and a message; does not depend on NativeChat."""
         silent = self.clock.steady() - self.poller.last_tick_at
-        if silent > MISSED_BEATS * LONGEST_SLEEP or not self.poller.alive:
+        if silent > MISSED_TICKS * LONGEST_SLEEP or not self.poller.alive:
             return False, f"the timetable has not moved for {silent:.0f} s: restart this process"
         if self.poller.has_no_worker:
             return (
@@ -125,23 +153,24 @@ class Daemon:
         return True, "healthy"
 
     def ready(self) -> tuple[bool, str]:
-        """Tell whether every query was attempted once since the start."""
+        """Return whether every query was attempted once since the start, and a message."""
         self._ready = self._ready or self.store.all_attempted()
         return self._ready, "ready" if self._ready else "not every query has been attempted yet"
 
     # On the timetable's thread
 
     def _watch_file(self) -> None:
-        """Load the configuration anew once its content has changed and settled; not while it is gone.
+        """Reload the configuration once its file has changed and then stayed the same.
 
-        One that was refused for a file that is not there is tried again as it is: the file may come.
+        A missing file changes nothing. If the configuration was refused because of a missing secret
+        file, an unchanged file is read again too: the secret may have been added.
         """
         content = self._read()
         if content is None:
             return
         if content == self._content:
-            if self.clock.steady() >= self._again_at:
-                self._reload(again=True)
+            if self.clock.steady() >= self._retry_at:
+                self._reload(is_retry=True)
             return
         self.clock.sleep(SETTLE)
         if self._read() == content:
@@ -169,9 +198,9 @@ class Daemon:
         except ConfigError as error:
             if any(problem.may_pass for problem in error.problems):
                 now = self.clock.steady()
-                self._again_at = now + SELDOM * (now - began)
+                self._retry_at = now + RETRY_FACTOR * (now - began)
             problems = tuple(map(str, error.problems))
-            if not again or problems != self.problems:
+            if not is_retry or problems != self.problems:
                 self._refuse(problems)
         except Exception:
             self._refuse(("internal error of the exporter, see its log",))
@@ -188,12 +217,12 @@ class Daemon:
         self._use(parse(self._content, self.options.config_file, self.environ))
 
     def _use(self, loaded: Loaded) -> None:
-        """Put a configuration into effect, whole: plan, store and metrics page change in one moment."""
+        """Put a configuration into effect: plan, store and metrics page change at the same moment."""
         for warning in loaded.warnings:
-            log.warning("configuration is doubtful", extra=fields(problem=warning))
+            log.warning("configuration warning", extra=fields(problem=warning))
         config = loaded.config
         if self.options.demo_url is not None:
-            config = staged(config, self.options.demo_url)
+            config = demo_config(config, self.options.demo_url)
         self._plan = plan = keep_same(make_plan(config, self.options.shard), self._plan)
         self.exposition.apply(plan, with_it=lambda: self.store.apply(plan))
         self.poller.apply(plan)
@@ -211,16 +240,16 @@ class Daemon:
             ),
         )
 
-    def _make_client(self, bot: Bot) -> BotAsker:
-        # With the first run: it loads requests, which takes a third of what a start takes.
-        from exporter.daemon.asker import BotAsker
+    def _make_client(self, bot: Bot) -> BotClient:
+        # Imported at the first run: it loads requests, which would take a third of the start.
+        from exporter.daemon.bot_client import BotClient
 
         token = TokenReader(bot.token, self.environ)
-        return BotAsker(bot, token, self.clock, partial(self.telemetry.attempted, bot.name))
+        return BotClient(bot, token, self.clock, partial(self.telemetry.attempted, bot.name))
 
 
-def staged(config: Config, api_url: str) -> Config:
-    """Return the configuration for a demonstration: every API at `api_url`, every query asked often."""
+def demo_config(config: Config, api_url: str) -> Config:
+    """Return the configuration for a demonstration: every API at `api_url`, and short intervals."""
     return replace(
         config,
         bots=tuple(replace(bot, api=replace(bot.api, url=api_url)) for bot in config.bots),

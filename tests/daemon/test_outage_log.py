@@ -1,11 +1,11 @@
-"""Laws of the diary: one line when a query begins to fail, fails otherwise, and works again."""
+"""Laws of the outage log: one line when an outage begins, changes its reason, and ends."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from exporter.daemon.hall import Daemon
+from exporter.daemon.daemon import Daemon
 from exporter.errors import ServerError, TimedOut, Unauthorized
 from exporter.model import Poll
 
@@ -28,7 +28,7 @@ def first(daemon: Daemon) -> Poll:
     return daemon.store.snapshot().polls[0].poll
 
 
-def test_a_spell_of_failures_is_a_line_at_each_of_its_turns(
+def test_an_outage_is_logged_when_it_begins_changes_and_ends(
     daemon: Daemon, clock: Any, events: Events
 ) -> None:
     poll, late = first(daemon), TimedOut("GET conversations/_count: no answer within 10 s")
@@ -61,7 +61,7 @@ def test_a_spell_of_failures_is_a_line_at_each_of_its_turns(
     ]
 
 
-def test_a_failure_that_repeats_is_one_line(daemon: Daemon, events: Events) -> None:
+def test_a_failure_that_repeats_is_logged_once(daemon: Daemon, events: Events) -> None:
     events()
     for _ in range(5):
         daemon.store.finished(first(daemon), 0.1, DENIED)
@@ -78,14 +78,14 @@ def test_the_same_reason_with_another_status_is_another_reason(daemon: Daemon, e
     ]
 
 
-def test_a_query_that_works_is_not_worth_a_line(daemon: Daemon, events: Events) -> None:
+def test_a_query_that_works_is_not_logged(daemon: Daemon, events: Events) -> None:
     events()
     for _ in range(3):
         daemon.store.finished(first(daemon), 0.1, None)
     assert events() == []
 
 
-def test_a_spell_shorter_than_a_second_has_a_length(daemon: Daemon, clock: Any, events: Events) -> None:
+def test_an_outage_shorter_than_a_second_has_a_duration(daemon: Daemon, clock: Any, events: Events) -> None:
     events()
     daemon.store.finished(first(daemon), 0.1, DENIED)
     clock.now += 0.2

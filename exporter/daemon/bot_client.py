@@ -1,4 +1,4 @@
-"""Asks for one bot, whose token may be replaced while it is in use."""
+"""Counts for one bot, whose token may be replaced at any time."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from exporter.model import Bot, Collection, Secret
 from exporter.nativechat.client import Attempted, Client
 
 
-class BotAsker(Client):
-    """A client that notices when a token that was refused is not the one in use any more."""
+class BotClient(Client):
+    """A client that notices when the token has changed since it was refused."""
 
     def __init__(
         self, bot: Bot, token: TokenReader, clock: Clock, on_attempt: Attempted = lambda *_: None
@@ -34,7 +34,7 @@ class BotAsker(Client):
         return self._refused is not None and self._current() != self._refused
 
     def _read_again(self) -> Secret | None:
-        """Return the token as it is now, however unchanged its file seems."""
+        """Read the token again, even if its file seems unchanged, and return it."""
         with suppress(SecretError):
             self._reader.refresh()
         return self._current()
