@@ -21,7 +21,7 @@ ROOMS = (
     "store",
     "exposition",
     "web",
-    "blueprints",
+    "monitoring",
     "simulator",
 )
 FLOORS = (

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from exporter.blueprints.dashboard import dashboard as drawn
 from exporter.cli.flags import config_file, flag
 from exporter.cli.runbook import runbook_url
 from exporter.config.load import load
+from exporter.monitoring.dashboard import dashboard as drawn
 
 
 @click.command()

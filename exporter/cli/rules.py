@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 
-from exporter.blueprints.alerts import groups
-from exporter.blueprints.grafana_rules import provisioning_file
-from exporter.blueprints.prometheus_rules import custom_resource, rule_file
 from exporter.cli.flags import config_file, flag
 from exporter.cli.runbook import runbook_url
 from exporter.config.load import load
 from exporter.language import yaml_text
+from exporter.monitoring.alerts import groups
+from exporter.monitoring.grafana_rules import provisioning_file
+from exporter.monitoring.prometheus_rules import custom_resource, rule_file
 
 
 @click.command()

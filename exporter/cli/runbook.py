@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from exporter.blueprints import links
 from exporter.cli.flags import flag
+from exporter.monitoring import links
 
 runbook_url: Final = flag(
     "runbook-url",

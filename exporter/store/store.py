@@ -76,7 +76,7 @@ class Store:
                 record.fail(error)
 
     def finished(self, poll: Poll, duration: float, error: ApiError | None) -> OutageEvent | None:
-        """Record the end of a run, and its error if a request failed; return an event if the outage changed."""
+        """Record the end of a run, and its error if any request failed; return the outage event, if any."""
         with self._lock:
             record = self._change(poll)
             if record is None:

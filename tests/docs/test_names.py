@@ -11,12 +11,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.blueprints.links import RUNBOOK, section
 from exporter.cli import COMMANDS
 from exporter.config.schema import CONFIG
 from exporter.errors import REASONS, ApiError
 from exporter.language import predicate
 from exporter.model import DATE_FORMATS
+from exporter.monitoring.links import RUNBOOK, section
 from exporter.simulator.faults import KINDS
 from exporter.web.app import HEALTHY, READY, RELOAD
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from exporter.blueprints.dashboard import dashboard
 from exporter.config.load import parse
+from exporter.monitoring.dashboard import dashboard
 from tests.flow.prometheus import asked
 from tests.flow.prometheus import prometheus as scraping
 from tests.grafana import substitution

@@ -1,14 +1,14 @@
-"""Writes alert rules as Prometheus reads them, from a file or from its operator's custom resource."""
+"""Writes alert rules for Prometheus, as a rule file or as a custom resource of its operator."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from exporter.alert import Insert, Template
-from exporter.blueprints.alerts import Group
-from exporter.blueprints.rule import Rule
 from exporter.language import durations
 from exporter.model import Json
+from exporter.monitoring.alerts import Group
+from exporter.monitoring.rule import Rule
 
 
 def rule_file(groups: Sequence[Group]) -> dict[str, Json]:
@@ -19,7 +19,7 @@ def rule_file(groups: Sequence[Group]) -> dict[str, Json]:
 
 
 def custom_resource(groups: Sequence[Group]) -> dict[str, Json]:
-    """Return a PrometheusRule, as the operator takes it."""
+    """Return a PrometheusRule, the custom resource of the operator."""
     name = "nativechat-exporter"
     return {
         "apiVersion": "monitoring.coreos.com/v1",
@@ -45,7 +45,7 @@ def _rule(rule: Rule) -> Json:
 
 
 def text(template: Template) -> str:
-    """Return a text as Prometheus's template; braces that were only text stay that."""
+    """Return a text as a template of Prometheus; literal braces stay literal."""
     return "".join(
         _insert(piece) if isinstance(piece, Insert) else piece.replace("{{", '{{ "{{" }}')
         for piece in template

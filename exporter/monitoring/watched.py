@@ -1,4 +1,4 @@
-"""Draws what a query's alert looks at, and the limit it holds that against."""
+"""Makes the panel of what a query's alert watches, with its limit."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from collections.abc import Mapping
 from typing import Final
 
 from exporter.alert import Alert, Level, Rise
-from exporter.blueprints import expressions
-from exporter.blueprints.drawing import Limit, Target, Trend
-from exporter.blueprints.words import legend, titled, told
 from exporter.language import durations
 from exporter.model import Query
+from exporter.monitoring import expressions
+from exporter.monitoring.dashboard_model import Limit, Target, Trend
+from exporter.monitoring.words import described, legend, titled
 
 _COLOURS: Final = {"info": "blue", "critical": "red"}
 _OTHER_COLOUR: Final = "orange"
 
 
 def limits_the_trend(query: Query) -> bool:
-    """Tell whether the alert is about the very values that the query's trend shows."""
+    """Return whether the alert is on the same values that the query's trend shows."""
     when = query.alert.when if query.alert else None
     return isinstance(when, Level) and when.of is None and not query.label_names
 
 
 def what_it_watches(query: Query, alert: Alert, queries: Mapping[str, Query]) -> Trend:
-    """Return the trend of what an alert looks at, series by series; `queries` are all of them by name."""
+    """Return the trend of what an alert watches, for each series; `queries` are all queries by name."""
     when = alert.when
     unit = "short"
     if isinstance(when, Rise):
@@ -39,7 +39,7 @@ def what_it_watches(query: Query, alert: Alert, queries: Mapping[str, Query]) ->
         unit = "percentunit"
     return Trend(
         title=title,
-        description=told(query, terms(alert)),
+        description=described(query, terms(alert)),
         targets=(Target(expression, legend(expressions.keys(query))),),
         unit=unit,
         weight=3,
@@ -49,7 +49,7 @@ def what_it_watches(query: Query, alert: Alert, queries: Mapping[str, Query]) ->
 
 
 def terms(alert: Alert) -> str:
-    """Return when an alert fires, in words."""
+    """Return a sentence that says when an alert fires."""
     match alert.when:
         case Rise(by, within):
             when = f"it rose by {by} or more within {durations.write(within)}"
@@ -62,7 +62,7 @@ def terms(alert: Alert) -> str:
 
 
 def limit(alert: Alert) -> Limit:
-    """Return what an alert holds values against."""
+    """Return the limit of an alert."""
     colour = _COLOURS.get(alert.severity, _OTHER_COLOUR)
     match alert.when:
         case Rise(by):

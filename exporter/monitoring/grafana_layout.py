@@ -1,4 +1,4 @@
-"""Lays rows of panels out on the grid of a dashboard, each panel under a number of its own."""
+"""Places rows of panels on the grid of a dashboard, and numbers the panels."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import Final
 
-from exporter.blueprints.drawing import Line, Row
-from exporter.blueprints.grafana_panels import Object, panel_json
 from exporter.model import Json
+from exporter.monitoring.dashboard_model import Line, Row
+from exporter.monitoring.grafana_panels import Object, panel_json
 
 COLUMNS: Final = 24
 
 
 def panels(rows: Sequence[Row]) -> list[Json]:
-    """Return the panels of all rows, one row below the other."""
+    """Return the panels of all rows, one row below another."""
     placed: list[Json] = []
     taken: set[int] = set()
     top = 0
@@ -42,7 +42,7 @@ def panels(rows: Sequence[Row]) -> list[Json]:
 
 
 def _id(key: str, taken: set[int]) -> int:
-    """Return a number that only depends on the key: one panel more renames no other."""
+    """Return a number that depends on the key only: a new panel does not renumber the others."""
     number = zlib.crc32(key.encode()) >> 1
     while number in taken or number == 0:
         number += 1
@@ -55,7 +55,7 @@ def _place(left: int, top: int, width: int, height: int) -> Object:
 
 
 def _widths(line: Line) -> Iterator[tuple[int, int]]:
-    """Yield where each panel begins and how wide it is; together they fill the line."""
+    """Yield the left edge and the width of each panel; together they fill the line."""
     weights = [panel.weight for panel in line.panels]
     ends = [round(COLUMNS * end / sum(weights)) for end in accumulate(weights)]
     for left, right in zip([0, *ends], ends, strict=False):

@@ -1,4 +1,4 @@
-"""The nouns of a dashboard: rows of lines of panels, before anything is known of Grafana's JSON."""
+"""The model of a dashboard: rows of lines of panels, independent of Grafana's JSON."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 Steps: TypeAlias = tuple[tuple[float | None, str], ...]
-"""Colours, each from a value on; the first, from None on, is for all that lies below the second."""
+"""Colours, each from a value upwards; the first has None for a value, and applies below the second."""
 
-UNJUDGED: Final[Steps] = ((None, "text"),)
+NO_COLOUR: Final[Steps] = ((None, "text"),)
 BAD_FROM_ONE: Final[Steps] = ((None, "green"), (1, "red"))
 GOOD_FROM_ONE: Final[Steps] = ((None, "red"), (1, "green"))
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One PromQL expression, and what its values are called: `{{bot}}` is the label's value.
+    """One PromQL expression, and the legend of its values: `{{bot}}` is the label's value.
 
-    `unit` and `steps` are for its values alone, where they differ from the panel's.
+    `unit` and `steps` override the panel's for these values.
     """
 
     expr: str
@@ -28,7 +28,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What the values of a trend are held against: a line, and the side of it that is bad, coloured."""
+    """A limit that is drawn in a trend: a line, and a colour for the bad side of it."""
 
     value: float
     bad: Literal["above", "below"]
@@ -36,7 +36,7 @@ class Limit:
 
 
 def steps(limit: Limit, fine: str = "green") -> Steps:
-    """Return the colours on both sides of a limit; `fine` is that of the good side."""
+    """Return the colours on both sides of a limit; `fine` is the colour of the good side."""
     if limit.bad == "above":
         return (None, fine), (limit.value, limit.colour)
     return (None, limit.colour), (limit.value, fine)
@@ -44,22 +44,22 @@ def steps(limit: Limit, fine: str = "green") -> Steps:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a table: a label, or the values of the target with this number."""
+    """One column of a table: a label, or the values of the target with this index."""
 
     source: str | int
     title: str
     unit: str = ""
     steps: Steps = ()
     words: tuple[tuple[str, str, str], ...] = ()
-    """A value, the word that stands for it, and the word's colour."""
+    """A value, the word that replaces it, and the word's colour."""
     link: str = ""
     narrowest: int = 0
-    """Pixels."""
+    """The least width, in pixels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """What every panel has; `weight` is its share of its line's width, `finest` the least step in seconds."""
+    """What every panel has; `weight` is its share of the line's width, `finest` the least step in seconds."""
 
     title: str
     description: str
@@ -72,16 +72,16 @@ class Panel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stat(Panel):
-    """What is now, as large numbers; `absent` stands where there is no value."""
+    """Current values, as large numbers; `absent` is shown if there is no value."""
 
-    steps: Steps = UNJUDGED
+    steps: Steps = NO_COLOUR
     absent: str = ""
     names_only: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trend(Panel):
-    """Values over time: lines, or bars for what happened in each step; stacked where they add up."""
+    """Values over time: lines, or bars for each step; stacked if their sum means something."""
 
     bars: bool = False
     stacked: bool = False
@@ -90,14 +90,14 @@ class Trend(Panel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table(Panel):
-    """What is now, a row for each combination of the columns that are labels."""
+    """Current values, with a row for each combination of labels."""
 
     columns: tuple[Column, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matrix(Panel):
-    """What is now, by one label down and by another across."""
+    """Current values, with one label down and another across."""
 
     down: str
     across: str
@@ -108,7 +108,7 @@ AnyPanel: TypeAlias = Stat | Trend | Table | Matrix
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Panels side by side over the whole width, all of one height."""
+    """Panels side by side over the whole width, all of the same height."""
 
     panels: tuple[AnyPanel, ...]
     height: int = 8
@@ -116,7 +116,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A heading, and lines below it; `key` is its name for as long as it means the same."""
+    """A heading, and lines below it; panel ids are derived from `key`, so that it must stay the same."""
 
     key: str
     title: str

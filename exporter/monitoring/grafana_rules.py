@@ -1,4 +1,4 @@
-"""Writes alert rules as Grafana provisions them from a file."""
+"""Writes alert rules as a provisioning file of Grafana."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from typing import Final
 
 from exporter.alert import Insert, Template
-from exporter.blueprints.alerts import Group
-from exporter.blueprints.rule import Comparison, Rule
 from exporter.language import durations
 from exporter.model import Json
+from exporter.monitoring.alerts import Group
+from exporter.monitoring.rule import Comparison, Rule
 
 FOLDER: Final = "NativeChat"
 
 _EXPRESSIONS: Final = "__expr__"
 _ANY: Final = Comparison(">", -1)
-"""True of every series there is: no value is negative."""
+"""True for every series: no value is negative."""
 
 
 def provisioning_file(groups: Sequence[Group], datasource: str) -> dict[str, Json]:
@@ -37,8 +37,8 @@ def provisioning_file(groups: Sequence[Group], datasource: str) -> dict[str, Jso
 
 
 def _rule(rule: Rule, datasource: str) -> Json:
-    # Without a comparison the query gives nothing where all is well, and for a value that is gone the
-    # exporter's own alerts speak: no data is fine. An error is that of Prometheus, and must be heard of.
+    # No data is fine: without a comparison the query returns nothing while all is well, and the exporter's
+    # own alerts cover a missing value. An error comes from Prometheus, and must be reported.
     return {
         "uid": _uid(rule.name),
         "title": rule.name,
@@ -58,7 +58,7 @@ def _rule(rule: Rule, datasource: str) -> Json:
 
 
 def _uid(name: str) -> str:
-    """Return what Grafana knows the rule by: the same for the same name, and within its 40 characters."""
+    """Return Grafana's identifier of a rule: fixed for a name, and at most 40 characters."""
     return f"nativechat-{hashlib.sha256(name.encode()).hexdigest()[:24]}"
 
 
@@ -78,7 +78,7 @@ def _value(rule: Rule, datasource: str) -> Json:
 
 
 def _condition(compared: Comparison) -> Json:
-    """Return a threshold on A; older Grafanas know no `>=`: a whole number is above the one before it."""
+    """Return a threshold on A; old Grafanas lack `>=`, so `>= n` of whole numbers becomes `> n - 1`."""
     limit = compared.limit - 1 if compared.operator == ">=" else compared.limit
     written = int(limit) if limit == int(limit) else float(f"{limit:.15g}")
     evaluator: Json = {"type": "lt" if compared.operator == "<" else "gt", "params": [written]}
@@ -101,7 +101,7 @@ def _text(template: Template) -> str:
 
 
 def _literal(text: str) -> str:
-    """Return a text that Grafana leaves as it is: some of its versions put environment variables for ${…}."""
+    """Return a text that Grafana leaves as it is: some versions replace ${…} by environment variables."""
     return text.replace("{{", '{{ "{{" }}').replace("$", '{{ "$" }}')
 
 

@@ -1,4 +1,4 @@
-"""Laws of alert rules: every form says the same, and Prometheus takes it, whatever the configuration."""
+"""Laws of alert rules: all formats say the same and are valid, whatever the configuration."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from exporter.blueprints.alerts import EXPORTER, groups
-from exporter.blueprints.grafana_rules import provisioning_file
-from exporter.blueprints.own_alerts import own_rules
-from exporter.blueprints.prometheus_rules import custom_resource, rule_file, text
-from exporter.blueprints.rule import Comparison
 from exporter.language import templates
 from exporter.model import Config
+from exporter.monitoring.alerts import EXPORTER, groups
+from exporter.monitoring.grafana_rules import provisioning_file
+from exporter.monitoring.own_alerts import own_rules
+from exporter.monitoring.prometheus_rules import custom_resource, rule_file, text
+from exporter.monitoring.rule import Comparison
 from tests.grafana.alerting import problems
 
 PAGE = "https://runbook.example/alerting"
@@ -34,7 +34,7 @@ def in_grafana(config: Config) -> list[dict[str, Any]]:
     return [rule for group in document["groups"] for rule in group["rules"]]
 
 
-def test_prometheus_takes_the_rules(
+def test_promtool_accepts_the_rules(
     config: Config, tmp_path: Path, promtool: Callable[..., CompletedProcess[str]]
 ) -> None:
     file = tmp_path / "rules.yml"
@@ -80,7 +80,7 @@ def test_every_alert_has_a_name_and_a_uid_of_its_own_within_grafana_s_bounds(con
     assert all(re.fullmatch(r"[a-z0-9-]{1,40}", uid) for uid in uids)
 
 
-def test_every_alert_tells_its_severity_what_happened_and_where_to_read_on(config: Config) -> None:
+def test_every_alert_has_a_severity_a_summary_a_description_and_a_runbook(config: Config) -> None:
     for rule in by_name(config).values():
         assert rule["labels"]["severity"]
         assert rule["annotations"]["summary"]
@@ -93,7 +93,7 @@ def test_the_exporter_s_own_alerts_are_the_same_for_every_configuration(config: 
     assert (own.name, own.rules) == (EXPORTER, own_rules(PAGE))
 
 
-def test_names_that_would_meet_get_the_query_s_own(config: Config) -> None:
+def test_alert_names_that_would_be_equal_get_the_query_s_name(config: Config) -> None:
     if {query.name for query in config.queries} != {"a_b1", "a_b_1", "bot_down"}:
         return
     assert list(by_name(config))[:3] == [
@@ -110,7 +110,7 @@ def test_a_uid_outlives_a_change_of_everything_but_the_query_s_name(config: Conf
     }
 
 
-def test_no_literal_dollar_reaches_grafana_which_might_put_a_variable_for_it(config: Config) -> None:
+def test_no_literal_dollar_reaches_grafana_which_might_expand_it(config: Config) -> None:
     for rule in in_grafana(config):
         for told in rule["annotations"].values():
             ours = re.sub(r'\{\{ (\$labels\.\w+|\$values\.A\.Value( \| \w+)?|"\$") \}\}', "", told)

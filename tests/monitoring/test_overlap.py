@@ -1,4 +1,4 @@
-"""Laws of what may be added up, what moves with time, and what is the whole."""
+"""Laws of which queries add up, which move with time, and which count everything."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from exporter.blueprints.overlap import adds_up, counts_all, moves
 from exporter.config.load import parse
 from exporter.model import Query
+from exporter.monitoring.overlap import adds_up, counts_all, moves
 
 BOT = {"name": "b", "id": "0123456789abcdef01234567", "token": {"env": "TOKEN"}}
 CHANNEL = {"channel": ["facebook", "viber"]}
@@ -32,7 +32,7 @@ def query(**keys: Any) -> Query:
         {"labels": {"n": [1, 2], **CHANNEL}, "query": {"A": "{n}", "B": "{channel}"}},
     ],
 )
-def test_series_that_demand_different_values_of_one_field_add_up(keys: dict[str, Any]) -> None:
+def test_series_that_require_different_values_of_one_field_add_up(keys: dict[str, Any]) -> None:
     assert adds_up(query(**keys))
 
 
@@ -45,14 +45,14 @@ def test_series_that_demand_different_values_of_one_field_add_up(keys: dict[str,
         {"labels": CHANNEL, "query": {"$or": [{"A": "{channel}"}, {"B": 1}]}},
     ],
 )
-def test_series_that_may_count_the_same_do_not_add_up(keys: dict[str, Any]) -> None:
+def test_series_that_may_count_the_same_document_do_not_add_up(keys: dict[str, Any]) -> None:
     assert not adds_up(query(**keys))
 
 
 @pytest.mark.parametrize(
     ("date", "moving"), [("now-1h", True), ("now/d", True), ("2026-11-22T00:00:00Z", False)]
 )
-def test_only_a_date_that_is_worked_out_anew_moves(date: str, moving: bool) -> None:
+def test_only_a_date_relative_to_now_moves(date: str, moving: bool) -> None:
     assert moves(query(query={"StartedAt": {"$gte": {"$date": date}}})) == moving
 
 

@@ -1,4 +1,4 @@
-"""Laws of the dashboard: Grafana takes it, it shows all there is, and it changes only where it must."""
+"""Laws of the dashboard: it is valid, it shows everything, and it changes only where it must."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from exporter.blueprints.dashboard import dashboard
 from exporter.config.load import parse
+from exporter.monitoring.dashboard import dashboard
 from tests.grafana.configurations import SHAPES
 from tests.grafana.substitution import parts
 from tests.grafana.validate import COLUMNS, problems
@@ -64,7 +64,7 @@ def panel(made: Json, heading: str, title: str) -> Json:
 
 
 def texts(node: Any) -> Iterator[str]:
-    """Yield every text in a JSON value."""
+    """Yield every string in a JSON value."""
     match node:
         case str():
             yield node
@@ -73,7 +73,7 @@ def texts(node: Any) -> Iterator[str]:
                 yield from texts(child)
 
 
-def test_grafana_understands_every_key_and_no_panel_lies_on_another(made: Json) -> None:
+def test_grafana_knows_every_key_and_no_panel_overlaps_another(made: Json) -> None:
     assert problems(made) == []
 
 
@@ -86,7 +86,7 @@ def test_panels_fill_every_line(made: Json) -> None:
     assert [top for top, _ in lines] == [0, *(top + height for top, height in lines[:-1])]
 
 
-def test_it_comes_out_the_same_each_time_with_sorted_keys(document: Json) -> None:
+def test_it_is_the_same_each_time_with_sorted_keys(document: Json) -> None:
     assert text(document) == text(document)
     assert text(document) == json.dumps(drawn(document), indent=2, sort_keys=True, ensure_ascii=False)
 
@@ -100,7 +100,7 @@ def test_it_works_by_provisioning_and_by_import(made: Json) -> None:
     assert sources == {'{"type": "prometheus", "uid": "${datasource}"}'}
 
 
-def test_every_query_has_a_row_whose_panels_tell_its_help(made: Json, document: Json) -> None:
+def test_every_query_has_a_row_whose_panels_show_its_help(made: Json, document: Json) -> None:
     for query in document["queries"]:
         below = row(made, query["name"].replace("_", " ").capitalize())
         assert all(one["description"].startswith(query["help"]) for one in below)
@@ -127,7 +127,7 @@ def test_every_label_of_a_query_has_a_variable_that_chooses_its_series(made: Jso
                 assert all(f'{label}=~"${label}"' in target["expr"] for target in one["targets"])
 
 
-def test_labels_of_bots_narrow_the_bots_to_choose_from() -> None:
+def test_labels_of_bots_limit_the_bots_to_choose_from() -> None:
     made = drawn(SHAPES["ten bots"].document())
     variables = {variable["name"]: variable for variable in made["templating"]["list"]}
     assert list(variables) == ["datasource", "job", "datasource_label", "team", "bot", "channel"]
@@ -135,11 +135,11 @@ def test_labels_of_bots_narrow_the_bots_to_choose_from() -> None:
     narrowed = 'job=~"$job",datasource=~"$datasource_label",team=~"$team"'
     metrics = "nativechat_up|nativechat_conversations"
     assert parts(variables["bot"]) == (f'{{__name__=~"{metrics}",{narrowed}}}', "bot")
-    # As a pattern, All would be every bot again.
+    # The pattern for All would match every bot.
     assert "allValue" not in variables["bot"]
 
 
-def test_a_label_that_no_one_query_shows_for_all_its_bots_is_looked_for_in_several() -> None:
+def test_a_label_that_no_single_query_has_for_all_its_bots_is_read_from_several() -> None:
     document = SHAPES["ten bots"].document()
     names = [bot["name"] for bot in document["bots"]]
     document["queries"] = [
@@ -150,7 +150,7 @@ def test_a_label_that_no_one_query_shows_for_all_its_bots_is_looked_for_in_sever
     assert parts(team) == ('{__name__=~"nativechat_some|nativechat_others",job=~"$job"}', "team")
 
 
-def test_another_help_changes_only_the_panels_that_tell_it() -> None:
+def test_another_help_changes_only_the_panels_that_show_it() -> None:
     document = SHAPES["no alerts"].document()
     before = {one["id"]: one for one in drawn(document)["panels"]}
     document["queries"][1] = {**document["queries"][1], "help": "Another."}
@@ -158,7 +158,7 @@ def test_another_help_changes_only_the_panels_that_tell_it() -> None:
     assert changed == row(drawn(document), "With errors")
 
 
-def test_another_query_renames_no_panel() -> None:
+def test_another_query_renumbers_no_panel() -> None:
     document = SHAPES["no alerts"].document()
     before = {one["id"]: (one["title"], one["type"]) for one in drawn(document)["panels"]}
     document["queries"].insert(0, {"name": "first", "collection": "messages"})
@@ -199,7 +199,7 @@ def limits(one: Json) -> tuple[str, list[tuple[str, float | None]]]:
         ),
     ],
 )
-def test_the_limit_of_an_alert_is_drawn_and_told(
+def test_the_limit_of_an_alert_is_drawn_and_described(
     shape: str, heading: str, title: str, colours: list[tuple[str, float | None]], words: str
 ) -> None:
     one = panel(drawn(SHAPES[shape].document()), heading, title)
@@ -207,7 +207,7 @@ def test_the_limit_of_an_alert_is_drawn_and_told(
     assert words in one["description"]
 
 
-def test_panels_of_a_query_with_an_alert_lead_to_its_runbook() -> None:
+def test_panels_of_a_query_with_an_alert_link_to_its_runbook() -> None:
     document = SHAPES["one bot"].document()
     links = [one["links"][0]["url"] for one in row(drawn(document), "With errors")]
     assert all(url.startswith(f"{RUNBOOK}#") for url in links)
@@ -226,7 +226,7 @@ def test_panels_of_a_query_with_an_alert_lead_to_its_runbook() -> None:
         ("The exporter itself", "Shards", "nativechatshardmissing"),
     ],
 )
-def test_panels_of_what_the_exporter_s_own_alerts_are_about_lead_to_them(
+def test_panels_of_what_the_exporter_s_own_alerts_watch_link_to_their_runbooks(
     made: Json, heading: str, title: str, section: str
 ) -> None:
     [link] = panel(made, heading, title)["links"]
@@ -268,7 +268,7 @@ def test_a_row_is_chosen_by_the_query_s_shape(
     assert stacking == ("normal" if stacked else "none")
 
 
-def test_the_share_of_a_series_is_shown_only_where_all_of_them_add_up() -> None:
+def test_the_share_of_a_series_is_shown_only_if_all_of_them_add_up() -> None:
     columns = drawn(SHAPES["ten bots"].document())
     assert len(panel(columns, "By channel", "Now")["targets"]) == 2
     document = SHAPES["no alerts"].document()
@@ -287,9 +287,7 @@ def test_the_share_of_a_series_is_shown_only_where_all_of_them_add_up() -> None:
         ("no alerts", ["Conversations"]),
     ],
 )
-def test_the_headline_has_totals_and_the_shares_that_somebody_is_warned_of(
-    shape: str, more: list[str]
-) -> None:
+def test_the_headline_has_totals_and_the_shares_of_queries_with_an_alert(shape: str, more: list[str]) -> None:
     titles = [one["title"] for one in row(drawn(SHAPES[shape].document()), "At a glance")]
     assert titles == ["Bots", "Queries", "Exporters", "Oldest value", *more]
 
@@ -305,7 +303,7 @@ def test_a_share_with_a_limit_is_coloured_by_it() -> None:
     assert steps == [{"color": "green", "value": None}, {"color": "red", "value": 0.05}]
 
 
-def test_it_links_to_the_status_page_where_that_is_known() -> None:
+def test_it_links_to_the_status_page_if_that_is_known() -> None:
     document = SHAPES["one bot"].document()
     assert [link["title"] for link in drawn(document)["links"]] == ["Runbook"]
     links = drawn(document, "https://exporter.example.com/")["links"]
@@ -315,7 +313,7 @@ def test_it_links_to_the_status_page_where_that_is_known() -> None:
     ]
 
 
-def test_provisioning_names_the_source_and_the_folder_that_the_dashboard_is_put_in() -> None:
+def test_provisioning_names_the_data_source_and_the_folder_of_the_dashboard() -> None:
     source = yaml.safe_load((ROOT / "grafana/provisioning/datasources/prometheus.yaml").read_text("utf-8"))
     [prometheus] = source["datasources"]
     assert (source["apiVersion"], prometheus["type"], prometheus["uid"]) == (1, "prometheus", "prometheus")

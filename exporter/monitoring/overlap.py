@@ -1,4 +1,4 @@
-"""Tells what the predicates of a query say about adding up its values."""
+"""Decides from a query's predicates whether its values can be added up."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from exporter.model import Json, Query, Variant
 
 
 def adds_up(query: Query) -> bool:
-    """Tell whether nothing is counted in two of a query's series of one bot.
+    """Return whether no document is counted in two of a query's series of one bot.
 
-    So it is where each two demand different values of one field. Where they demand different fields, as in
-    success and error, one conversation may be both, and a sum of the two is the number of nothing.
+    That is so if every two series require different values of the same field. If they require different
+    fields, as success and error may, one conversation can match both, and the sum has no meaning.
     """
-    demands = [_demands(variant) for variant in query.variants]
+    required = [_required(variant) for variant in query.variants]
     return all(
         any(field in second and second[field] != wanted for field, wanted in first.items())
-        for first, second in combinations(demands, 2)
+        for first, second in combinations(required, 2)
     )
 
 
 def moves(query: Query) -> bool:
-    """Tell whether what is counted moves along with time: such a count rises and falls by itself."""
+    """Return whether a query counts a moving span of time: such a count rises and falls by itself."""
     return any(
         isinstance(node, str) and node.startswith("now") and path[-1] == "$date"
         for variant in query.variants
@@ -33,12 +33,12 @@ def moves(query: Query) -> bool:
 
 
 def counts_all(query: Query) -> bool:
-    """Tell whether a query counts everything in its collection, as one series."""
+    """Return whether a query counts everything in its collection, as one series."""
     return not query.label_names and not any(variant.predicate.text for variant in query.variants)
 
 
-def _demands(variant: Variant) -> dict[str, Json]:
-    """Return the fields of which a predicate demands one value each."""
+def _required(variant: Variant) -> dict[str, Json]:
+    """Return the fields for which a predicate requires one value, with that value."""
     return _equal(json.loads(variant.predicate.text)) if variant.predicate.text else {}
 
 

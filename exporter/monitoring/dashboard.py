@@ -1,30 +1,30 @@
-"""Makes the dashboard of a configuration: what is counted, what is watched, how the exporter fares."""
+"""Makes the dashboard of a configuration: its queries, their alerts, and the exporter itself."""
 
 from __future__ import annotations
 
 import json
 from typing import Final
 
-from exporter.blueprints.exporters import exporters
-from exporter.blueprints.grafana_layout import panels
-from exporter.blueprints.grafana_panels import link
-from exporter.blueprints.headline import headline
-from exporter.blueprints.links import DASHBOARD_UID
-from exporter.blueprints.own_alerts import own_rules
-from exporter.blueprints.polls import polls
-from exporter.blueprints.query_alerts import query_rules
-from exporter.blueprints.query_rows import query_row
-from exporter.blueprints.variables import variables
 from exporter.model import Config, Json
+from exporter.monitoring.exporters import exporters
+from exporter.monitoring.grafana_layout import panels
+from exporter.monitoring.grafana_panels import link
+from exporter.monitoring.headline import headline
+from exporter.monitoring.links import DASHBOARD_UID
+from exporter.monitoring.own_alerts import own_rules
+from exporter.monitoring.polls import polls
+from exporter.monitoring.query_alerts import query_rules
+from exporter.monitoring.query_rows import query_row
+from exporter.monitoring.variables import variables
 
 _FORMAT: Final = 39
-"""Grafana 11's. Later ones bring it up to date as they load it."""
+"""The schema version of Grafana 11; later versions migrate it when they load it."""
 
 
 def dashboard(config: Config, runbook: str, status_page: str | None = None) -> str:
-    """Return a configuration's dashboard as the JSON that Grafana imports, keys sorted.
+    """Return a configuration's dashboard as JSON for Grafana, with sorted keys.
 
-    `runbook` is the page that alerts lead to, `status_page` the address of the exporter's own, if known.
+    `runbook` is the page that alerts link to, `status_page` the URL of the exporter's status page, if known.
     """
     alerting = (query for query in config.queries if query.alert)
     rules = query_rules(config, runbook, taken=())

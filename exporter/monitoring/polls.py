@@ -1,15 +1,25 @@
-"""Draws the row on how NativeChat is asked: which query fails, why, and what is late."""
+"""Makes the row on requests to NativeChat: which query fails, why, and what is late."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
 
-from exporter.blueprints.drawing import BAD_FROM_ONE, Column, Limit, Line, Matrix, Row, Table, Target, Trend
-from exporter.blueprints.expressions import JOB
-from exporter.blueprints.headline import AGES, LATENESS, POLLS
-from exporter.blueprints.rule import Rule
-from exporter.blueprints.variables import BOT
+from exporter.monitoring.dashboard_model import (
+    BAD_FROM_ONE,
+    Column,
+    Limit,
+    Line,
+    Matrix,
+    Row,
+    Table,
+    Target,
+    Trend,
+)
+from exporter.monitoring.expressions import JOB
+from exporter.monitoring.headline import AGES, LATENESS, POLLS
+from exporter.monitoring.rule import Rule
+from exporter.monitoring.variables import BOT
 
 _RATE: Final = "[$__rate_interval]"
 _OURS: Final = "nativechat_exporter_"
@@ -20,7 +30,7 @@ _FINE_OR_FAILING: Final = (("1", "fine", "green"), ("0", "failing", "red"))
 
 
 def polls(rules: Mapping[str, Rule]) -> Row:
-    """Return the row of what the exporter asks; `rules` are those on the exporter itself, by name."""
+    """Return the row on requests; `rules` are the alerts on the exporter itself, by name."""
     return Row(
         "polls",
         "Asking NativeChat",
@@ -101,7 +111,7 @@ def _lateness(rules: Mapping[str, Rule]) -> Trend:
     return Trend(
         title="Oldest value, in intervals",
         description="How long ago each bot's slowest query succeeded, counted in its own intervals. "
-        "One is usual; at five, unless stale_after says otherwise, its values are taken away.",
+        "One is usual; at five, unless stale_after says otherwise, its values are dropped.",
         targets=(Target(f"max by (bot) ({LATENESS})", "{{bot}}"),),
         unit="none",
         runbook=rules["NativeChatValueStale"].runbook_url,

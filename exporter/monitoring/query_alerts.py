@@ -1,4 +1,4 @@
-"""Makes rules of the alerts that a configuration asks for."""
+"""Makes rules from the alerts that a configuration defines."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from exporter.alert import Alert, Insert, Level, Rise, Template
-from exporter.blueprints import links, promql
-from exporter.blueprints.rule import Comparison, Rule
 from exporter.language import durations
 from exporter.model import Config, Query
+from exporter.monitoring import links, promql
+from exporter.monitoring.rule import Comparison, Rule
 
 RUNBOOK_ROSE: Final = "A count rose"
 RUNBOOK_ABOVE: Final = "A value is too high"
@@ -22,10 +22,10 @@ _SHARE: Final = Insert(form="humanizePercentage")
 
 
 def query_rules(config: Config, runbook: str, taken: Collection[str]) -> tuple[Rule, ...]:
-    """Return a rule for each query with an alert, in their order.
+    """Return a rule for each query with an alert, in the order of the queries.
 
-    `runbook` is the page they lead to where the configuration names no other, and `taken` are names that
-    none of them gets.
+    `runbook` is the page they link to unless the configuration names another; `taken` are names that are
+    not available.
     """
     queries = {query.name: query for query in config.queries}
     names = _names([query.name for query in config.queries if query.alert], taken)
@@ -37,7 +37,7 @@ def query_rules(config: Config, runbook: str, taken: Collection[str]) -> tuple[R
 
 
 def _names(queries: Collection[str], taken: Collection[str]) -> dict[str, str]:
-    """Return the name of each query's alert; where two would be the same, the query's own is added."""
+    """Return the name of each query's alert; if two would be the same, the query's name is added."""
     plain = {name: "NativeChat" + "".join(part.capitalize() for part in name.split("_")) for name in queries}
     often = Counter([*taken, *plain.values()])
     return {name: alert if often[alert] == 1 else f"{alert}_{name}" for name, alert in plain.items()}
@@ -45,7 +45,7 @@ def _names(queries: Collection[str], taken: Collection[str]) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class _Condition:
-    """When an alert fires: `happened` is what a person is told, `written` what the configuration says."""
+    """When an alert fires: `happened` is text for its summary, `written` the condition as configured."""
 
     value: str
     compared: Comparison
@@ -58,7 +58,7 @@ def _rule(name: str, query: Query, alert: Alert, queries: Mapping[str, Query], r
     when = alert.when
     condition = _rise(query, when) if isinstance(when, Rise) else _level(query, when, queries)
     lasting = f" for {durations.write(alert.lasting)}" if alert.lasting else ""
-    told = (*_subject(query), " ", *condition.happened)
+    summary = (*_subject(query), " ", *condition.happened)
     meaning = f". {query.metric}: {_sentence(query.help)} Fires where it {condition.written}{lasting}."
     return Rule(
         name=name,
@@ -66,8 +66,8 @@ def _rule(name: str, query: Query, alert: Alert, queries: Mapping[str, Query], r
         compared=condition.compared,
         lasting=alert.lasting,
         severity=alert.severity,
-        summary=alert.summary or told,
-        description=(*told, meaning),
+        summary=alert.summary or summary,
+        description=(*summary, meaning),
         runbook_url=alert.runbook_url or links.section(runbook, condition.runbook),
     )
 
@@ -96,7 +96,7 @@ def _level(query: Query, level: Level, queries: Mapping[str, Query]) -> _Conditi
 
 
 def _subject(query: Query) -> Template:
-    """Return which series it is about: `support: conversations_by_channel, channel viber,`."""
+    """Return the name of the series: `support: conversations_by_channel, channel viber,`."""
     labels = [piece for name in query.label_names for piece in (f", {name} ", Insert(name))]
     return (Insert("bot"), f": {query.name}", *labels, "," if labels else "")
 

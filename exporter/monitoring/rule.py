@@ -1,4 +1,4 @@
-"""One alert rule, whoever evaluates it."""
+"""One alert rule, independent of who evaluates it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from exporter.alert import Template
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What a value is compared with; only a whole number is compared by `>=`."""
+    """A comparison with a limit; `>=` is used with whole numbers only."""
 
     operator: Literal[">", ">=", "<"]
     limit: float
@@ -21,10 +21,10 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One alert: it fires for every series of `value` that compares so, for `lasting` seconds on end.
+    """An alert that fires for every series of `value` for which the comparison holds for `lasting` seconds.
 
-    Without a comparison it fires for every series there is. `value` is PromQL, in parentheses if it is made
-    of sets; none of it is negative.
+    Without a comparison it fires for every series. `value` is PromQL with no negative values, in
+    parentheses if it contains set operators.
     """
 
     name: str
@@ -38,5 +38,5 @@ class Rule:
 
     @property
     def expression(self) -> str:
-        """Return PromQL that gives the series for which the alert fires."""
+        """Return PromQL for the series for which the alert fires."""
         return f"{self.value} {self.compared}" if self.compared else self.value

@@ -1,4 +1,4 @@
-"""Makes the choices on top of a dashboard: data source, job, bots, and the values of labels."""
+"""Makes the variables of a dashboard: data source, job, bots, and the values of labels."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ _OURS: Final = ("datasource",)
 
 
 def variable(label: str) -> str:
-    """Return the name of a label's variable; `job` and `bot` are labels that no query can have."""
+    """Return the name of a label's variable; no query can have the labels `job` and `bot`."""
     return f"{label}_label" if label in _OURS else label
 
 
 def matcher(label: str) -> str:
-    """Return the matcher that keeps what is chosen of a label's values."""
+    """Return the matcher for the chosen values of a label."""
     return f'{label}=~"${variable(label)}"'
 
 
 def variables(config: Config) -> list[Json]:
     """Return the variables of a configuration's dashboard, each after those it depends on.
 
-    A label of bots narrows the bots to choose from, and every panel follows the bots. A label of queries is
-    a matcher of theirs.
+    A bot label limits the bots to choose from, and the chosen bots apply to every panel. A query label
+    applies to the panels of its queries.
     """
     of_queries = _named(config.queries)
     of_bots = {label: _counted(config, label) for label in _bot_labels(config) if label not in of_queries}
@@ -38,7 +38,7 @@ def variables(config: Config) -> list[Json]:
         _data_source(),
         _chosen("job", "nativechat_exporter_build_info", everything=None),
         *all_of,
-        # Bots of a label's value have to be named one by one: as a pattern, all of them would be all bots.
+        # Bots with a label's value must be listed one by one: the pattern for all would match every bot.
         _chosen(
             "bot", _selector(counted, chosen, "nativechat_up"), everything=None if of_bots else _EVERYTHING
         ),
@@ -47,7 +47,7 @@ def variables(config: Config) -> list[Json]:
 
 
 def _named(queries: Iterable[Query]) -> dict[str, list[Query]]:
-    """Return the labels of queries, and which have them."""
+    """Return the labels of queries, and the queries that have them."""
     found: dict[str, list[Query]] = {}
     for query in queries:
         for label in query.label_names:
@@ -60,7 +60,7 @@ def _bot_labels(config: Config) -> Iterator[str]:
 
 
 def _counted(config: Config, label: str) -> list[Query]:
-    """Return queries that show a label on every bot that has it: one, where one is asked of all of them."""
+    """Return queries that have series for all bots with a label: a single one if possible."""
     bots = {bot.name for bot in config.bots if label in dict(bot.labels)}
     asked = [query for query in config.queries if bots & set(query.bots)]
     return next(([query] for query in asked if bots <= set(query.bots)), asked)
@@ -91,7 +91,7 @@ def _data_source() -> Json:
 
 
 def _chosen(label: str, selector: str, everything: str | None = _EVERYTHING) -> Json:
-    """Return the variable for a label's values in some series; `everything` is a pattern for all."""
+    """Return the variable for a label's values in some series; `everything` is the pattern for all."""
     query = f"label_values({selector}, {label})"
     return {
         **({} if everything is None else {"allValue": everything}),

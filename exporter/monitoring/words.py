@@ -1,4 +1,4 @@
-"""Words what a query is called, and what is said of it."""
+"""Texts about a query: its title, its description, its legend."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from exporter.model import Query
 
 
 def titled(query: Query) -> str:
-    """Return a query's name for people."""
+    """Return a query's title: its name with spaces and a capital letter."""
     return query.name.replace("_", " ").capitalize()
 
 
-def told(query: Query, more: str) -> str:
-    """Return a query's help and a further sentence."""
+def described(query: Query, more: str) -> str:
+    """Return a query's help and a further sentence `more`."""
     end = "" if query.help.endswith((".", "!", "?")) else "."
     return f"{query.help}{end} {more}"
 
 
 def legend(labels: tuple[str, ...]) -> str:
-    """Return what a series is called in Grafana: the values of these labels."""
+    """Return the legend of a series in Grafana: the values of these labels."""
     return " ".join(f"{{{{{label}}}}}" for label in labels)

@@ -1,8 +1,8 @@
 """The alerts on the exporter itself: the same for every configuration.
 
-A query's age is told at the moment of the scrape, by `timestamp`, so that it does not depend on how often
-Prometheus scrapes. Everything is told for each target by itself: `ignoring` what the two sides differ in
-joins them on all labels of the target, whatever Prometheus was told to put there.
+A query's age is computed for the moment of the scrape, with `timestamp`, so that it does not depend on the
+scrape interval. Every rule looks at each target by itself: `ignoring` the labels in which two sides differ
+joins them on all labels of the target, whichever Prometheus is configured to add.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from exporter.blueprints import links
-from exporter.blueprints.rule import Comparison, Rule
 from exporter.language import templates
+from exporter.monitoring import links
+from exporter.monitoring.rule import Comparison, Rule
 
 
 @dataclass(frozen=True, slots=True)
 class _Own:
-    """A rule as it is written below; texts are Prometheus templates."""
+    """A rule as written below; texts are Prometheus templates."""
 
     name: str
     severity: str
@@ -33,7 +33,7 @@ _MINUTE: Final = 60.0
 _INTERVAL: Final = "nativechat_exporter_query_interval_seconds"
 _LAST_SUCCESS: Final = "nativechat_exporter_query_last_success_timestamp_seconds"
 
-# A query that never succeeded is as old as the configuration in use: it may be new in it.
+# A query that never succeeded counts from the load of the configuration: it may be new there.
 _SINCE: Final = """\
 (
     {success} > 0
@@ -41,8 +41,8 @@ _SINCE: Final = """\
       + ignoring (bot, query) group_left () nativechat_exporter_config_last_reload_success_timestamp_seconds
   )"""
 
-# Successes before a restart count, or each restart would end these alerts for some time. Right after it
-# nothing has failed yet, however old the last success is: hence the counter, which is 0 then.
+# Successes before a restart count, or each restart would end these alerts for some time. Right after a
+# restart nothing has failed yet, so the alerts also require a failure counter above 0.
 _LAST_GOOD: Final = _SINCE.format(success=f"max_over_time({_LAST_SUCCESS}[1h])")
 _LAST_GOOD_OF_THIS_PROCESS: Final = _SINCE.format(success=_LAST_SUCCESS)
 
@@ -91,8 +91,8 @@ _SKIPPED: Final = """\
   and increase(nativechat_exporter_query_skipped_total[1h]) > 2.5
 )"""
 
-# Shards are told apart by their ordinal, and belong together by their job: not by what else Prometheus
-# knows of them, which may differ. While they restart in turn, each was seen within ten minutes.
+# Shards differ in their ordinal and have the same job. Other labels of Prometheus may differ, so they are
+# not used. While shards restart one after another, each was seen within ten minutes.
 _MISSING: Final = """\
 (
   max by (cluster, namespace, job) (nativechat_exporter_shard_total)
@@ -222,7 +222,7 @@ _OWN: Final = (
 
 
 def own_rules(runbook: str) -> tuple[Rule, ...]:
-    """Return the rules; `runbook` is the page they lead to."""
+    """Return the rules; `runbook` is the page they link to."""
     return tuple(
         Rule(
             name=own.name,

@@ -1,21 +1,31 @@
-"""Draws a row for each query, by its shape: how many labels it has, what adds up, what it warns of."""
+"""Makes the row of a query, by its number of labels, whether it adds up, and its alert."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
 
-from exporter.blueprints import expressions
-from exporter.blueprints.drawing import AnyPanel, Column, Line, Matrix, Row, Stat, Table, Target, Trend
-from exporter.blueprints.overlap import adds_up, moves
-from exporter.blueprints.watched import limit, limits_the_trend, terms, what_it_watches
-from exporter.blueprints.words import legend, titled, told
 from exporter.language import durations
 from exporter.model import Query
+from exporter.monitoring import expressions
+from exporter.monitoring.dashboard_model import (
+    AnyPanel,
+    Column,
+    Line,
+    Matrix,
+    Row,
+    Stat,
+    Table,
+    Target,
+    Trend,
+)
+from exporter.monitoring.overlap import adds_up, moves
+from exporter.monitoring.watched import limit, limits_the_trend, terms, what_it_watches
+from exporter.monitoring.words import described, legend, titled
 
 
 def query_row(query: Query, queries: Mapping[str, Query], runbook: str) -> Row:
-    """Return the row of a query; `queries` are all of them by name, `runbook` is its alert's page."""
+    """Return the row of a query; `queries` are all queries by name, `runbook` is its alert's page."""
     labelled = bool(query.label_names)
     panels: list[AnyPanel] = (
         [_latest(query), _by_label(query)] if labelled else [_number(query), _by_bot(query)]
@@ -26,7 +36,7 @@ def query_row(query: Query, queries: Mapping[str, Query], runbook: str) -> Row:
         if not limits_the_trend(query):
             panels.append(what_it_watches(query, query.alert, queries))
         panels = [replace(panel, runbook=runbook) for panel in panels]
-    # Four panels with a table among them are two lines: a table needs the width.
+    # Four panels of which one is a table take two lines: a table needs the width.
     cut = 2 if labelled and len(panels) == 4 else len(panels)
     lines = (tuple(panels[:cut]), tuple(panels[cut:]))
     return Row(query.name, titled(query), tuple(Line(line) for line in lines if line))
@@ -35,7 +45,7 @@ def query_row(query: Query, queries: Mapping[str, Query], runbook: str) -> Row:
 def _number(query: Query) -> Stat:
     return Stat(
         title="Now",
-        description=told(query, f"Asked every {durations.write(query.every)}."),
+        description=described(query, f"Asked every {durations.write(query.every)}."),
         targets=(Target(expressions.now(query), "{{bot}}"),),
         weight=2,
         absent="no fresh value",
@@ -46,7 +56,7 @@ def _by_bot(query: Query) -> Trend:
     alert = query.alert if limits_the_trend(query) else None
     return Trend(
         title="Trend",
-        description=told(query, terms(alert) if alert else "A fall may be history that was deleted."),
+        description=described(query, terms(alert) if alert else "A fall may be history that was deleted."),
         targets=(Target(expressions.shown(query), "{{bot}}"),),
         unit="short",
         weight=3,
@@ -59,7 +69,7 @@ def _by_label(query: Query) -> Trend:
     labels = _lines(query)
     return Trend(
         title=f"Trend by {_listed(labels)}",
-        description=told(query, _together(query)),
+        description=described(query, _together(query)),
         targets=(Target(expressions.added(query, expressions.shown(query), labels), legend(labels)),),
         unit="short",
         weight=3,
@@ -69,7 +79,7 @@ def _by_label(query: Query) -> Trend:
 
 
 def _lines(query: Query) -> tuple[str, ...]:
-    """Return the labels of which a trend has a line for each value, the rest added up where that is right."""
+    """Return the labels for whose values a trend has lines; the others are added up if they can be."""
     if not query.label_names:
         return ("bot",)
     if not adds_up(query):
@@ -79,7 +89,7 @@ def _lines(query: Query) -> tuple[str, ...]:
 
 def _together(query: Query) -> str:
     if not adds_up(query):
-        return "All chosen bots together. What is counted in one line may be in another, too."
+        return "All chosen bots together. Lines may overlap: a document can count in more than one."
     whose = "values of the labels" if _lines(query) == ("bot",) else "chosen bots"
     return f"All {whose} together."
 
@@ -89,7 +99,7 @@ def _latest(query: Query) -> Table | Matrix:
         down, across = query.label_names
         return Matrix(
             title=f"Now, {down} by {across}",
-            description=told(query, "All chosen bots together."),
+            description=described(query, "All chosen bots together."),
             targets=(Target(expressions.added(query, expressions.now(query), query.label_names)),),
             weight=2,
             down=down,
@@ -103,7 +113,7 @@ def _latest(query: Query) -> Table | Matrix:
     more = " The share is that of the values listed, for the same bot." if adds_up(query) else ""
     return Table(
         title="Now",
-        description=told(query, f"Asked every {durations.write(query.every)}.{more}"),
+        description=described(query, f"Asked every {durations.write(query.every)}.{more}"),
         targets=tuple(targets),
         weight=2,
         columns=tuple(columns),
@@ -115,7 +125,7 @@ def _new(query: Query) -> Trend:
     new = expressions.new(query, "$__interval")
     return Trend(
         title="New per interval",
-        description=told(query, "By how much it rose from run to run, added up; what it fell is left out."),
+        description=described(query, "By how much it rose from run to run; falls are ignored."),
         targets=(Target(expressions.added(query, new, labels), legend(labels)),),
         unit="short",
         weight=3,

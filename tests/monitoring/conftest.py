@@ -1,4 +1,4 @@
-"""Configurations of every shape, and Prometheus's own judge of rules."""
+"""Configurations of every shape, and promtool to check rules."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def levels() -> Path:
-    """A configuration with alerts on values and shares; levels_test.yml is about its rules."""
+    """A configuration with alerts on values and shares; levels_test.yml tests its rules."""
     return Path(__file__).parent / "levels.yaml"
 
 

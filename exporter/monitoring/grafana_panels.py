@@ -1,11 +1,13 @@
-"""Writes a panel as the JSON of Grafana's dashboards."""
+"""Writes a panel as JSON for Grafana."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
 
-from exporter.blueprints.drawing import (
+from exporter.language import durations
+from exporter.model import Json
+from exporter.monitoring.dashboard_model import (
     AnyPanel,
     Column,
     Matrix,
@@ -16,13 +18,11 @@ from exporter.blueprints.drawing import (
     Trend,
     steps,
 )
-from exporter.blueprints.variables import SOURCE
-from exporter.language import durations
-from exporter.model import Json
+from exporter.monitoring.variables import SOURCE
 
 Object = dict[str, Json]
 _ROOM: Final = 1.25
-"""How much of a limit its axis shows: a line at the very edge is not seen."""
+"""The axis extends to this multiple of a limit: a line at the edge would not be seen."""
 
 
 def link(title: str, url: str) -> Json:
@@ -42,7 +42,7 @@ def link(title: str, url: str) -> Json:
 
 
 def panel_json(panel: AnyPanel) -> Object:
-    """Return a panel, but for its place and its number."""
+    """Return a panel without its place and its number."""
     match panel:
         case Stat():
             kind, options, defaults = "stat", _stat_options(panel), _stat_fields(panel)
@@ -86,7 +86,7 @@ def _ref(number: int) -> str:
 def _stat_options(panel: Stat) -> Object:
     return {
         "colorMode": "value",
-        # No history behind the number: the last of it would still be shown once there is none any more.
+        # No graph behind the number: it would still show the last value when there is none.
         "graphMode": "none",
         "justifyMode": "auto",
         "orientation": "auto",
@@ -158,12 +158,12 @@ def _source(column: Column, panel: Table) -> str:
 
 
 def _value(number: int, panel: Table) -> str:
-    """Return what Grafana calls the values of a target; it tells several targets apart."""
+    """Return Grafana's name for the values of a target; it numbers them if there are several targets."""
     return f"Value #{_ref(number)}" if len(panel.targets) > 1 else "Value"
 
 
 def _by_target(targets: Sequence[Target]) -> list[Json]:
-    """Return what differs from the panel in the values of single targets."""
+    """Return the overrides for targets whose values differ from the panel."""
     found: list[Json] = []
     for number, target in enumerate(targets):
         own: Object = {"unit": target.unit} if target.unit else {}

@@ -1,11 +1,11 @@
-"""Draws the row on the exporters: whether they run, in which version, with which configuration."""
+"""Makes the row on the exporters: whether they run, in which version, with which configuration."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
 
-from exporter.blueprints.drawing import (
+from exporter.monitoring.dashboard_model import (
     BAD_FROM_ONE,
     GOOD_FROM_ONE,
     Column,
@@ -16,8 +16,8 @@ from exporter.blueprints.drawing import (
     Target,
     Trend,
 )
-from exporter.blueprints.expressions import JOB, TARGETS, of_process
-from exporter.blueprints.rule import Rule
+from exporter.monitoring.expressions import JOB, TARGETS, of_process
+from exporter.monitoring.rule import Rule
 
 _OURS: Final = "nativechat_exporter_"
 _MEMORY: Final = of_process(f"process_resident_memory_bytes{{{JOB}}}")
@@ -28,7 +28,7 @@ _UP_OR_DOWN: Final = (("1", "up", "green"), ("0", "down", "red"))
 
 
 def exporters(rules: Mapping[str, Rule]) -> Row:
-    """Return the row of the exporters themselves; `rules` are those on them, by name."""
+    """Return the row on the exporters; `rules` are the alerts on them, by name."""
     return Row(
         "exporters",
         "The exporter itself",

@@ -1,4 +1,4 @@
-"""What rules do over time, by promtool: the tests that ship, and that they leave no part of a rule out."""
+"""What rules do over time, by promtool: the shipped tests pass, and they test each part of each rule."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
-from exporter.blueprints.alerts import groups
-from exporter.blueprints.prometheus_rules import rule_file
 from exporter.config.load import load
 from exporter.language import yaml_text
+from exporter.monitoring.alerts import groups
+from exporter.monitoring.prometheus_rules import rule_file
 
 Promtool = Callable[..., CompletedProcess[str]]
 
@@ -62,12 +62,12 @@ PARTS = [
     ("for: 10m", "for: 1m", "Prometheus that knows no exporter"),
     ("for: 15m", "for: 1m", SKIPPED),
 ]
-"""Parts of the shipped rules, what to put in their place, and the promise that this breaks."""
+"""Parts of the shipped rules, a replacement for each, and the promise that the replacement breaks."""
 
 
 @pytest.fixture(scope="module")
 def shipped(root: Path) -> list[dict[str, Any]]:
-    """The promises that ship."""
+    """The shipped rule tests."""
     document: dict[str, Any] = yaml.safe_load((root / "prometheus/rules_test.yml").read_text("utf-8"))
     found: list[dict[str, Any]] = document["tests"]
     return found
@@ -78,7 +78,7 @@ def test_the_shipped_rules_keep_their_promises(root: Path, promtool: Promtool) -
     assert kept.returncode == 0, kept.stdout + kept.stderr
 
 
-def test_rules_on_values_and_shares_keep_theirs(levels: Path, tmp_path: Path, promtool: Promtool) -> None:
+def test_rules_on_values_and_shares_keep_promises(levels: Path, tmp_path: Path, promtool: Promtool) -> None:
     made = groups(load(levels, {}, secrets="optional").config, "https://runbook.example/alerting")
     (tmp_path / "rules.yml").write_text(yaml_text.write(rule_file(made), ""), "utf-8")
     promises = tmp_path / "promises.yml"
@@ -105,7 +105,7 @@ def test_a_rule_without_one_of_its_parts_breaks_a_promise(
     promises.write_text(
         json.dumps({"rule_files": ["rules.yml"], "evaluation_interval": "30s", "tests": [test]}), "utf-8"
     )
-    # That the whole rules keep it is what the test above tells.
+    # The test above shows that the unchanged rules keep it.
     (tmp_path / "rules.yml").write_text(rules.replace(part, instead), "utf-8")
     judged = promtool("test", "rules", promises)
     assert judged.returncode == 1, judged.stdout + judged.stderr
@@ -135,6 +135,6 @@ def test_every_shipped_alert_fires_in_one_promise_and_is_silent_in_another(
     assert fires == silent == names
 
 
-def test_prometheus_takes_the_example_of_its_configuration(root: Path, promtool: Promtool) -> None:
+def test_promtool_accepts_the_example_of_prometheus_configuration(root: Path, promtool: Promtool) -> None:
     checked = promtool("check", "config", root / "prometheus/prometheus.yml")
     assert checked.returncode == 0, checked.stdout + checked.stderr

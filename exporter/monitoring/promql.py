@@ -12,26 +12,26 @@ _BEFORE: Final = 86400.0
 
 
 def metric(query: Query, matchers: str = "") -> str:
-    """Return the selector of a query's series; `matchers` are written as in PromQL: `bot=~"$bot"`."""
+    """Return the selector of a query's series; `matchers` are PromQL, such as `bot=~"$bot"`."""
     return f"{query.metric}{{{matchers}}}" if matchers else query.metric
 
 
 def value(query: Query, matchers: str = "") -> str:
-    """Return each series' value, the last one where there is a gap.
+    """Return each series' value, or the last one if there is a gap.
 
-    An exporter that starts asks each query at once and, where that fails, one interval later. For two
-    intervals, and five minutes at least, the last value counts: a restart ends no alert, nor starts it anew.
+    After a start each query runs at once and, if that fails, again one interval later. So the last value
+    counts for two intervals and for at least five minutes: a restart neither ends nor restarts an alert.
     """
     bridge = durations.write(max(_BRIDGE, 2 * query.every))
     return f"last_over_time({metric(query, matchers)}[{bridge}])"
 
 
 def rise(query: Query, within: float, matchers: str = "") -> str:
-    """Return how much each series rose in so many seconds, in parentheses; 0 where it only fell.
+    """Return how much each series rose in `within` seconds, in parentheses; 0 if it only fell.
 
-    It rose above the least it was in this time, so that history that is deleted meanwhile hides nothing.
-    Where that is more, it is told how much it rose above what it was before this time: so what happened in
-    a gap is told when the gap ends, if the value was seen within a day before it, or two intervals.
+    The rise is measured from the lowest value in this time, so that deleted history hides no rise. If that
+    is more, it is measured from the last value before this time instead, of at most a day or two intervals
+    earlier: so a rise during a gap is seen when the gap ends.
     """
     series, window = metric(query, matchers), durations.write(within)
     before = durations.write(max(_BEFORE, 2 * query.every))
@@ -41,7 +41,7 @@ def rise(query: Query, within: float, matchers: str = "") -> str:
 
 
 def share(query: Query, whole: Query, matchers: str = "") -> str:
-    """Return the share of each series in the one of `whole` with the same labels, where that is not 0."""
+    """Return each series' share of the series of `whole` with the same labels, if that is not 0."""
     more = ", ".join(name for name in query.label_names if name not in whole.label_names)
     matching = f"ignoring ({more}) group_left () " if more else ""
     return f"{value(query, matchers)}\n  / {matching}({value(whole, matchers)} > 0)"

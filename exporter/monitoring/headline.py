@@ -1,4 +1,4 @@
-"""Draws the row on top: whether all is well, and the greatest numbers."""
+"""Makes the row on top: whether all is well, and the most important numbers."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from itertools import islice
 from typing import Final
 
 from exporter.alert import Level
-from exporter.blueprints import expressions
-from exporter.blueprints.drawing import (
+from exporter.model import COLLECTIONS, Config, Query
+from exporter.monitoring import expressions
+from exporter.monitoring.dashboard_model import (
     BAD_FROM_ONE,
     GOOD_FROM_ONE,
-    UNJUDGED,
+    NO_COLOUR,
     Limit,
     Line,
     Row,
@@ -20,13 +21,12 @@ from exporter.blueprints.drawing import (
     Target,
     steps,
 )
-from exporter.blueprints.expressions import TARGETS
-from exporter.blueprints.overlap import counts_all, moves
-from exporter.blueprints.rule import Rule
-from exporter.blueprints.variables import BOT
-from exporter.blueprints.watched import limit
-from exporter.blueprints.words import titled, told
-from exporter.model import COLLECTIONS, Config, Query
+from exporter.monitoring.expressions import TARGETS
+from exporter.monitoring.overlap import counts_all, moves
+from exporter.monitoring.rule import Rule
+from exporter.monitoring.variables import BOT
+from exporter.monitoring.watched import limit
+from exporter.monitoring.words import described, titled
 
 BOTS: Final = f"max by (bot) (nativechat_up{{{BOT}}})"
 POLLS: Final = f"max by (bot, query) (nativechat_exporter_query_up{{{BOT}}})"
@@ -39,7 +39,7 @@ _MOST_SHARES: Final = 2
 
 
 def headline(config: Config, rules: Mapping[str, Rule]) -> Row:
-    """Return the row of single numbers; `rules` are those on the exporter itself, by name."""
+    """Return the row of single numbers; `rules` are the alerts on the exporter itself, by name."""
     stats = (*_health(rules), *_totals(config), *islice(_shares(config), _MOST_SHARES))
     return Row("headline", "At a glance", (Line(stats, height=5),))
 
@@ -95,7 +95,7 @@ def _totals(config: Config) -> Iterator[Stat]:
     for query in _wholes(config).values():
         yield Stat(
             title=titled(query),
-            description=told(query, "All chosen bots together."),
+            description=described(query, "All chosen bots together."),
             targets=(Target(expressions.added(query, expressions.now(query))),),
             weight=3,
             absent="no fresh value",
@@ -103,7 +103,7 @@ def _totals(config: Config) -> Iterator[Stat]:
 
 
 def _shares(config: Config) -> Iterator[Stat]:
-    """Return the shares that somebody wants to be warned of: those of queries with an alert."""
+    """Return the shares of queries with an alert."""
     queries = {query.name: query for query in config.queries}
     wholes = _wholes(config)
     for query in config.queries:
@@ -116,19 +116,19 @@ def _shares(config: Config) -> Iterator[Stat]:
             yield _share(query, wholes[query.collection])
 
 
-def _share(query: Query, whole: Query, judged: Limit | None = None) -> Stat:
+def _share(query: Query, whole: Query, bound: Limit | None = None) -> Stat:
     return Stat(
         title=f"{titled(query)}, share",
-        description=told(query, f"Of {titled(whole).lower()}, all chosen bots together."),
+        description=described(query, f"Of {titled(whole).lower()}, all chosen bots together."),
         targets=(Target(expressions.share_of_all(query, whole)),),
         unit="percentunit",
         weight=5,
-        steps=steps(judged) if judged else UNJUDGED,
+        steps=steps(bound) if bound else NO_COLOUR,
         absent="none to compare",
     )
 
 
 def _wholes(config: Config) -> dict[str, Query]:
-    """Return the query that counts all, for each collection that has one."""
+    """Return the query that counts everything, for each collection that has one."""
     found = {query.collection: query for query in reversed(config.queries) if counts_all(query)}
     return {name: found[name] for name in COLLECTIONS if name in found}

@@ -1,0 +1,1 @@
+"""Generates Grafana's dashboard and alert rules from the exporter's configuration."""
