@@ -1,4 +1,4 @@
-"""When a query's values call for a person, and in what words: frozen, without I/O."""
+"""Alerts on a query's values, and their texts: frozen, without I/O."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Rise:
-    """Fires when a count rose by at least `by` within so many seconds; a falling count never does."""
+    """Fires when a count rose by at least `by` within `within` seconds; never for a falling count."""
 
     by: int
     within: float
@@ -16,7 +16,7 @@ class Rise:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """Fires while a value is above or below another.
+    """Fires while a value is above or below a limit.
 
     With `of`, the name of a query, the value is the share of that query's count: 0.05 is 5 %.
     """
@@ -28,9 +28,9 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Insert:
-    """What stands in `{{ }}` in an alert's text: a label's value, or without a label the alert's own.
+    """A `{{ }}` in an alert's text: a label's value, or the alert's value if `label` is None.
 
-    `form` is how Prometheus writes a number, such as `humanize`; empty for plainly.
+    `form` is the Prometheus function that formats the number, such as `humanize`, or empty.
     """
 
     label: str | None = None
@@ -43,7 +43,7 @@ Template: TypeAlias = tuple[str | Insert, ...]
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """When a query's values call for a person; `lasting` is how long it must hold first, in seconds."""
+    """An alert on a query; its condition must hold for `lasting` seconds before it fires."""
 
     when: Rise | Level
     lasting: float = 0.0

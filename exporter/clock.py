@@ -1,4 +1,4 @@
-"""Tells the time: the only module that asks the operating system for it."""
+"""Reads the time: the only module that asks the operating system for it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Clock(Protocol):
         """Seconds since the Unix epoch; may step in either direction."""
 
     def steady(self) -> float:
-        """Seconds since some moment; never steps, and counts while the machine is suspended."""
+        """Seconds since some moment; never steps, and goes on while the machine is suspended."""
 
     def sleep(self, seconds: float) -> None:
         """Block the calling thread for about this long."""
@@ -22,8 +22,8 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's own clocks.
 
-    Linux stops CLOCK_MONOTONIC while suspended: a value would look as fresh after a night in
-    suspend as before it. CLOCK_BOOTTIME counts on, so it is taken where it exists.
+    Linux stops CLOCK_MONOTONIC while suspended, so a value would look fresh after a night of suspend.
+    CLOCK_BOOTTIME goes on, so it is used if it exists.
     """
 
     def __init__(self) -> None:

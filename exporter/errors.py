@@ -1,20 +1,20 @@
-"""What can go wrong, as one small tree.
+"""Every error of the exporter, as one small tree.
 
     ExporterError
-    ├── WrongUsage           what the command line says makes no sense
-    ├── ConfigError          the configuration is wrong: every Problem, each with its Place
-    └── ApiError             one request to NativeChat got no count; `reason` is the metric's label
+    ├── WrongUsage           the command line is wrong
+    ├── ConfigError          the configuration is wrong: every Problem, with its Place
+    └── ApiError             a request to NativeChat failed; `reason` is a label of metrics
         ├── Unreachable        unreachable       name, connection, TLS or reset
-        ├── TimedOut           timeout           the whole request took longer than it may
+        ├── TimedOut           timeout           the whole request exceeded its timeout
         ├── Throttled          throttled         429, or 503 with Retry-After
         ├── ServerError        server_error      any other 5xx
         ├── Unauthorized       unauthorized      401 or 403
         ├── Rejected           rejected          any other 4xx, and redirects
-        ├── BadAnswer          bad_answer        2xx without what was asked for
+        ├── BadAnswer          bad_answer        2xx without a count or rows
         └── DatesUnverified    dates_unverified  the wire format of dates is not proven
 
-Foreign errors are translated into this tree once, where they enter, with `from`. A room may grow a leaf
-of its own on ExporterError, for what only its direct caller catches.
+Errors of other packages are translated into this tree once, where they are caught, with `from`. A room may
+add a subclass of ExporterError that only its direct caller catches.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import ClassVar, Final, Literal
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """Where something stands in a file; line and column count from 1."""
+    """A place in a file; line and column count from 1."""
 
     file: str
     line: int = 1
@@ -38,9 +38,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a file, where it stands, and what to do about it.
+    """One problem of a file: its place, what is wrong, and what to do.
 
-    It `may_pass` by itself where all that is wrong is that another file is not there yet.
+    `may_pass` is set if the only problem is that another file does not exist yet.
     """
 
     place: Place
@@ -58,11 +58,11 @@ class Problem:
 
 
 class ExporterError(Exception):
-    """The root: every error the exporter raises on purpose."""
+    """The base class of all errors that the exporter raises on purpose."""
 
 
 class WrongUsage(ExporterError):
-    """What the command line says makes no sense."""
+    """The command line is wrong."""
 
 
 class ConfigError(ExporterError):
@@ -74,10 +74,10 @@ class ConfigError(ExporterError):
 
 
 class ApiError(ExporterError):
-    """A request to NativeChat that brought no answer we can use.
+    """A request to NativeChat without a usable answer.
 
-    `status` is the HTTP status, None where there was none. `retry_after` is the wait in seconds the
-    server asked for. The message never holds a token, a header or a body.
+    `status` is the HTTP status, None if there was none. `retry_after` is the server's Retry-After in
+    seconds. The message never contains a token, a header or a body.
     """
 
     reason: ClassVar[str]
@@ -90,7 +90,7 @@ class ApiError(ExporterError):
 
 
 class Unreachable(ApiError):
-    """No connection, or one that broke: name resolution, TCP, TLS, a reset."""
+    """No connection, or a broken one: name resolution, TCP, TLS, a reset."""
 
     reason = "unreachable"
     advice = "check api.url, the network, the proxy and TLS from this host"
@@ -104,7 +104,7 @@ class TimedOut(ApiError):
 
 
 class Throttled(ApiError):
-    """The API asks for patience: 429, or 503 with Retry-After."""
+    """The API limits requests: 429, or 503 with Retry-After."""
 
     reason = "throttled"
     advice = "the API limits requests; lower api.rate or ask less often with `every`"
@@ -118,7 +118,7 @@ class ServerError(ApiError):
 
 
 class Unauthorized(ApiError):
-    """The API refused the token: 401 or 403. `token_is_new` once it is another than the one refused."""
+    """The API refused the token: 401 or 403. `token_is_new` if the token has changed since."""
 
     reason = "unauthorized"
     advice = "check the bot's token and id in its Settings on NativeChat"
@@ -126,21 +126,21 @@ class Unauthorized(ApiError):
 
 
 class Rejected(ApiError):
-    """The API refused this request: another 4xx, or a redirect, which is never followed."""
+    """The API rejected this request: another 4xx, or a redirect, which is never followed."""
 
     reason = "rejected"
     advice = "check the bot's id, api.url and this query's predicate"
 
 
 class BadAnswer(ApiError):
-    """A success without a count or rows: wrong shape, cut off, too large, empty."""
+    """A success without a count or rows: wrong shape, truncated, too large, empty."""
 
     reason = "bad_answer"
     advice = "the answer is not what the API documents; is api.url the right service?"
 
 
 class DatesUnverified(ApiError):
-    """The way dates are written on the wire is not proven for this bot and field."""
+    """The format of dates in requests is not proven for this bot and field."""
 
     reason = "dates_unverified"
     advice = "try `api: {dates: auto}`, or another of its formats"

@@ -21,19 +21,19 @@ LEVELS: Final = {"debug": 10, "info": 20, "warn": 30, "error": 40}
 LogFormat = Literal["logfmt", "json"]
 
 MOST_WAITING: Final = 10_000
-"""Lines that wait for a reader that does not keep up; further ones are lost, and counted."""
+"""Most lines that wait for a slow reader; further ones are dropped, and counted."""
 
 MOST_TRACEBACKS: Final = 1000
-"""Different tracebacks that are told; so many defects are one."""
+"""Most different tracebacks that are logged."""
 
 PATIENCE: Final = 1.0
-"""Seconds in which the last lines are written at the end."""
+"""Seconds to write the last lines when the process ends."""
 
 
 def set_up(level: str, log_format: LogFormat) -> None:
     """Send every logger's lines at `level` or above to standard error.
 
-    Libraries speak only where everything is asked for: what of theirs matters is logged by us, once.
+    Libraries log at level debug only: the exporter itself logs what matters of theirs, once.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if log_format == "json" else _Logfmt())
@@ -44,13 +44,13 @@ def set_up(level: str, log_format: LogFormat) -> None:
 
 
 class _Queue(QueueHandler):
-    """Queues lines for another thread; drops and counts them where the queue is full."""
+    """Queues lines for another thread; drops and counts lines if the queue is full."""
 
     queue: Queue[logging.LogRecord | None]
     dropped = 0
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
-        return record  # no process is crossed, so a line is formatted where it is written
+        return record  # the writer is in this process, so it formats the line
 
     def enqueue(self, record: logging.LogRecord) -> None:
         try:
@@ -60,7 +60,7 @@ class _Queue(QueueHandler):
 
 
 class _Writer(QueueListener):
-    """Writes queued lines; says how many were dropped once there is room again."""
+    """Writes queued lines, and logs how many were dropped once there is room again."""
 
     queue: Queue[logging.LogRecord | None]
 
@@ -79,17 +79,17 @@ class _Writer(QueueListener):
             super().handle(line)
 
     def enqueue_sentinel(self) -> None:
-        self.queue.put(None)  # waits for room: a full queue must not lose the end
+        self.queue.put(None)  # blocks while the queue is full: the sentinel must not be dropped
 
 
 @contextmanager
 def unblocked() -> Iterator[Callable[[int], int]]:
-    """Write every line on a thread of its own while this lasts; the last ones within PATIENCE seconds.
+    """Write every line on a thread of its own during the block; the last lines within PATIENCE seconds.
 
-    Standard error is often a pipe, and a reader that stops reading it would stop whoever logs: a worker,
-    the timetable. So it costs lines instead. What this yields returns the process's exit code afterwards;
-    where nobody reads the lines it ends the process with that code, as the interpreter's own end would
-    wait for the stream.
+    Standard error is often a pipe. If its reader stops, writing blocks the thread that logs, such as a
+    worker; so lines are dropped instead. Yields a function to call after the block with the exit code. It
+    returns the code, or, if the last lines could not be written, ends the process at once: the
+    interpreter's own shutdown would wait for the stream.
     """
     root = logging.getLogger()
     direct = root.handlers[:]
@@ -113,16 +113,16 @@ def unblocked() -> Iterator[Callable[[int], int]]:
 
 
 def fields(**values: object) -> dict[str, Any]:
-    """Return what a logging call takes as `extra`, to put these fields on its line; None is left out."""
+    """Return the argument `extra` of a logging call with these fields; fields that are None are skipped."""
     return {"fields": {name: value for name, value in values.items() if value is not None}}
 
 
 class _Line(logging.Formatter):
-    """Makes a line's fields. A traceback is told once: a defect that repeats would drown the rest."""
+    """Makes a line's fields. Each traceback is logged once: an error that repeats would hide other lines."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
 
     def event(self, record: logging.LogRecord) -> dict[str, object]:
         when = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
@@ -135,8 +135,8 @@ class _Line(logging.Formatter):
         if record.exc_info and record.exc_info[1]:
             event["exception"] = repr(record.exc_info[1])
             traceback = self.formatException(record.exc_info)
-            if traceback not in self._told and len(self._told) < MOST_TRACEBACKS:
-                self._told.add(traceback)
+            if traceback not in self._logged and len(self._logged) < MOST_TRACEBACKS:
+                self._logged.add(traceback)
                 event["traceback"] = traceback
         return event
 
@@ -163,6 +163,6 @@ def _quote(value: object) -> str:
 
 
 def _json(value: object) -> str:
-    """Return JSON that is one line to every reader: U+2028 and the like do not print, so they are escaped."""
+    """Return JSON on one line; other line separators, such as U+2028, are escaped."""
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if text.isprintable() else json.dumps(value, default=str)

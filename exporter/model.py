@@ -1,10 +1,10 @@
-"""The nouns that cross doors: frozen, without I/O.
+"""The values that the rooms pass to each other: frozen, without I/O.
 
-Config ─┬─ Bot ─┬─ Api               what the operator wrote, parsed and checked (config/)
+Config ─┬─ Bot ─┬─ Api               what the operator configured, parsed and checked (config/)
         │       └─ TokenSource
         └─ Query ─┬─ Variant ── Predicate
-                  └─ Alert        when to tell a person (alert.py)
-Plan ──── Poll ──── Series           what will be asked, each series unique (plan.py)
+                  └─ Alert        when to notify a person (alert.py)
+Plan ──── Poll ──── Series           what will be requested, each series unique (plan.py)
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SHARD_BY: Final[tuple[ShardBy, ...]] = ("bot", "query")
 
 
 class Secret:
-    """A text that shows itself to nobody: it prints as •••, and only `reveal` gives it away."""
+    """A text that prints as •••; only `reveal` returns it."""
 
     __slots__ = ("_text",)
 
@@ -41,7 +41,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """Return the text itself, for the one line that must have it."""
+        """Return the text itself; call it only where it must be sent."""
         return self._text
 
     def __str__(self) -> str:
@@ -64,7 +64,7 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class TokenSource:
-    """Where a bot's token is read from: exactly one of an environment variable and a file."""
+    """The source of a bot's token: either an environment variable or a file."""
 
     env: str | None = None
     file: Path | None = None
@@ -75,7 +75,7 @@ class TokenSource:
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """How one bot's API is spoken to; durations in seconds, rate in requests per second."""
+    """The settings for one bot's API; durations in seconds, rate in requests per second."""
 
     url: str = "https://api.nativechat.com/v1"
     timeout: float = 10.0
@@ -88,7 +88,7 @@ class Api:
 
 @dataclass(frozen=True, slots=True)
 class Bot:
-    """One NativeChat bot: its name in labels, its id in URLs, and where its token is."""
+    """One NativeChat bot: its name in labels, its id in URLs, and the source of its token."""
 
     name: str
     id: str
@@ -99,10 +99,10 @@ class Bot:
 
 @dataclass(frozen=True, slots=True)
 class Predicate:
-    """A MongoDB predicate as compact JSON text; the empty text means all.
+    """A MongoDB predicate as compact JSON text; the empty text matches everything.
 
-    Dates in it are still what the operator wrote, `{"$date":"now-1h"}`: they are worked out at each
-    run by `language.predicate.write`. `dated` names the dotted fields that are compared with a date.
+    Dates in it are as configured, such as `{"$date":"now-1h"}`; `language.predicate.write` resolves them
+    at each run. `dated` holds the dotted fields that are compared with a date.
     """
 
     text: str = ""
@@ -111,7 +111,7 @@ class Predicate:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One combination of a query's label values, and the predicate that counts it."""
+    """One combination of a query's label values, with its predicate."""
 
     labels: Labels = ()
     predicate: Predicate = field(default_factory=Predicate)
@@ -119,11 +119,11 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One named query: a metric, how often it is asked, and a variant for each label combination.
+    """One named query: its metric, its interval, and a variant for each combination of labels.
 
-    `every` and `stale_after` are seconds. `at` is a time of day in the configuration's zone, and
-    goes with an `every` of whole days only. `bots` are names, in the file's order. What is asked is the
-    same whatever `alert` says, so two queries that differ in it alone are equal.
+    `every` and `stale_after` are seconds. `at` is a time of day in the configuration's zone; it is set only
+    if `every` is whole days. `bots` are names, in the file's order. `alert` does not affect requests, so
+    queries that differ only in it are equal.
     """
 
     name: str
@@ -139,15 +139,15 @@ class Query:
 
     @property
     def metric(self) -> str:
-        """The name of the metric this query fills."""
+        """The name of the query's metric."""
         return f"nativechat_{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A whole configuration, valid: no later code asks again whether a field is right.
+    """A whole, valid configuration: later code does not check its fields again.
 
-    `shard_by` says what stays together on one shard: all queries of a bot, or each query of a bot alone.
+    `shard_by` says what stays together on a shard: all queries of a bot, or only each query of a bot.
     """
 
     bots: tuple[Bot, ...]
@@ -160,11 +160,11 @@ class Config:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One time series, and the one request that fills it.
+    """One time series, and the request that counts it.
 
-    `labels` are all of them, `bot` and bot labels included, sorted by name. Two series that are
-    equal are filled by the same answers, across reloads too: every part that decides what the API
-    counts is in here. `dates` and `zone`, a name, are None where the predicate has no date.
+    `labels` are all labels, with `bot` and those of the bot, sorted by name. A series has every value
+    that decides what the API counts, so equal series have the same counts, across reloads too. `dates`
+    and `zone`, a name, are None if the predicate has no date.
     """
 
     metric: str
@@ -179,7 +179,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """One query for one bot: what is due together and in flight at most once."""
+    """One query for one bot: its series are due together, and it has at most one run at a time."""
 
     bot: Bot
     query: Query
@@ -187,7 +187,7 @@ class Poll:
 
     @property
     def key(self) -> tuple[str, str]:
-        """Bot name and query name: unique in a plan."""
+        """The bot's name and the query's name: unique in a plan."""
         return self.bot.name, self.query.name
 
 
@@ -201,19 +201,19 @@ class Plan:
 
     @property
     def bots(self) -> tuple[Bot, ...]:
-        """The bots that are asked anything, in order of first use."""
+        """The bots with at least one poll, in order of first use."""
         return tuple({poll.bot.name: poll.bot for poll in self.polls}.values())
 
     @property
     def queries(self) -> tuple[Query, ...]:
-        """The queries that are asked of any bot, in order of first use."""
+        """The queries with at least one poll, in order of first use."""
         return tuple({poll.query.name: poll.query for poll in self.polls}.values())
 
     @property
     def requests_per_minute(self) -> float:
-        """How many requests a minute the plan makes when nothing fails."""
+        """The number of requests a minute if nothing fails."""
         return sum(len(poll.series) * 60.0 / poll.query.every for poll in self.polls)
 
 
 NOTHING: Final = Plan(polls=(), zone=ZoneInfo("UTC"), workers=1)
-"""The plan before the first one."""
+"""An empty plan, in use before the first configuration."""

@@ -1,4 +1,4 @@
-"""Turns a Config, and a shard of it, into the Plan: every request that will be made."""
+"""Turns a Config and a shard into a Plan: every request that will be made."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from exporter.model import Bot, Config, Plan, Poll, Query, Series, ShardBy
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One of `total` exporters that share a configuration; `ordinal` counts from 0."""
+    """One of `total` exporters with the same configuration; `ordinal` counts from 0."""
 
     ordinal: int = 0
     total: int = 1
 
     def holds(self, key: str) -> bool:
-        """Tell whether `key` belongs to this shard, its owner; most keys take few looks at other shards."""
+        """Return whether this shard is the owner of `key`; faster than `owner`."""
         own = _weight(self.ordinal, key)
         return all(own >= _weight(other, key) for other in range(self.total))
 
 
 def owner(key: str, total: int) -> int:
-    """Return which of `total` shards `key` belongs to.
+    """Return the ordinal, of `total` shards, that `key` belongs to.
 
-    Rendezvous hashing: one more shard takes only its share of the keys, from all others alike.
+    Rendezvous hashing: a new shard takes only its part of the keys, and equally from all others.
     """
     return max(range(total), key=lambda shard: _weight(shard, key))
 
 
 def make_plan(config: Config, shard: Shard | None = None) -> Plan:
-    """Lay out one poll for each bot and query, and one series for each variant of the query.
+    """Return a plan with one poll for each bot and query, and one series for each variant of the query.
 
-    Each poll is on exactly one shard. Sharded by bot, a bot's queries stay together, so that its rate
-    holds; sharded by query, each poll is placed by itself. Series are unique because their parts are:
-    names of bots, names of queries, label values within a query.
+    Each poll is on exactly one shard. Sharded by bot, a bot's queries stay together, so that its rate is
+    kept; sharded by query, each poll is placed separately. Series are unique because names of bots, names
+    of queries, and label values within a query are.
     """
     bots = {bot.name: bot for bot in config.bots}
     holds = cache((shard or Shard()).holds)
@@ -49,18 +49,18 @@ def make_plan(config: Config, shard: Shard | None = None) -> Plan:
     return Plan(polls, config.zone, config.workers)
 
 
-def share_out(config: Config, total: int) -> tuple[Plan, ...]:
-    """Return the plans of all `total` shards, by ordinal, at the price of one."""
+def make_shard_plans(config: Config, total: int) -> tuple[Plan, ...]:
+    """Return the plans of all `total` shards, by ordinal; costs no more than one plan."""
     owned_by = cache(partial(owner, total=total))
-    shares: list[list[Poll]] = [[] for _ in range(total)]
+    placed: list[list[Poll]] = [[] for _ in range(total)]
     for poll in make_plan(config).polls:
-        shares[owned_by(_kept_together(config.shard_by, *poll.key))].append(poll)
-    return tuple(Plan(tuple(polls), config.zone, config.workers) for polls in shares)
+        placed[owned_by(_kept_together(config.shard_by, *poll.key))].append(poll)
+    return tuple(Plan(tuple(polls), config.zone, config.workers) for polls in placed)
 
 
 def _series(bot: Bot, query: Query, zone: ZoneInfo) -> tuple[Series, ...]:
     shared = (("bot", bot.name), *bot.labels)
-    metric = query.metric  # one text for all of them
+    metric = query.metric  # one string object for all series
     return tuple(
         Series(
             metric=metric,
@@ -85,9 +85,9 @@ def _weight(shard: int, key: str) -> bytes:
 
 
 def keep_same(plan: Plan, before: Plan) -> Plan:
-    """Return `plan` with every poll that is equal in `before` replaced by the one from there.
+    """Return `plan` with every poll that is equal in `before` replaced by that object.
 
-    So that later code can tell a poll that a reload left alone from a changed one by identity.
+    So later code recognises by identity whether a reload changed a poll.
     """
     known = {poll.key: poll for poll in before.polls}
     polls = tuple(known[poll.key] if known.get(poll.key) == poll else poll for poll in plan.polls)

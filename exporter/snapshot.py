@@ -1,7 +1,7 @@
-"""What is known of every poll and bot at one moment: frozen, without I/O.
+"""The state of every poll and bot at one moment: frozen, without I/O.
 
-The store takes a snapshot; the metrics page and the status page are made from it. Timestamps are wall
-seconds, 0 for never. Times whose names end in `_at` are seconds of the steady clock, for ages.
+The store makes a snapshot; the metrics page and the status page are made from it. Timestamps are wall
+seconds, 0 for never. Times whose names end in `_at` are steady seconds, to compute ages.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from exporter.model import Bot, Poll
 class PollSnapshot:
     """One poll: its counts, and how its runs went.
 
-    `counts` has an entry for each of `poll.series`, None where no count is fresh enough; `counted_at` says
-    when each was counted. `up` says whether the last run succeeded, and `ended` whether one has ended.
-    `failures` counts failed requests by `errors.REASONS`, in that order. `last_error` is that of the
-    latest failed request; `failing_since_at` is when the current failure began, None while runs succeed.
+    `counts` has an entry for each of `poll.series`, None if it has no fresh count; `counted_at` has the time
+    of each count. `up` is whether the last run succeeded, and `ended` whether any run has ended. `failures`
+    counts failed requests, in the order of `errors.REASONS`. `last_error` is the error of the latest failed
+    request; `failing_since_at` is when the current outage began, None while runs succeed.
     """
 
     poll: Poll
@@ -41,7 +41,7 @@ class PollSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class BotSnapshot:
-    """One bot: `up` says whether its latest request got an answer, None before the first."""
+    """One bot; `up` is whether its latest request got an answer, None before the first."""
 
     bot: Bot
     up: bool | None
@@ -52,7 +52,7 @@ class BotSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Every poll and every bot, in the plan's order; it holds until `fresh_until`, if nothing changes."""
+    """Every poll and every bot, in the plan's order; valid until `fresh_until` unless something changes."""
 
     polls: tuple[PollSnapshot, ...] = ()
     bots: tuple[BotSnapshot, ...] = ()

@@ -31,7 +31,7 @@ def test_steady_time_never_goes_back(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.01, 0.0, -3600.0])
-def test_sleep_lasts_as_long_as_asked_and_a_moment_that_has_passed_is_not_waited_for(
+def test_sleep_lasts_as_long_as_asked_and_not_at_all_for_a_negative_time(
     clock: Clock, seconds: float
 ) -> None:
     before = clock.steady()

@@ -18,7 +18,7 @@ problems = st.builds(Problem, places, st.sampled_from(["", "bots", "queries[2].e
 
 
 def drawn() -> list[tuple[str, str | None, str]]:
-    """Return name, parent and reason of every error in the docstring's tree, from its top."""
+    """Return name, parent and reason of every error in the docstring's tree, from top to bottom."""
     found: list[tuple[str, str | None, str]] = []
     above: list[tuple[int, str]] = []
     for line in (errors.__doc__ or "").splitlines():

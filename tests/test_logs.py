@@ -25,7 +25,7 @@ _PAIR = re.compile(r'(?P<name>\w+)=(?P<value>"(?:[^"\\]|\\.)*"|[^" =\\]+)(?: |$)
 
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
-    """Give the root logger back as it was: `set_up` is made to own the whole process."""
+    """Restore the root logger after a test: `set_up` changes it for the whole process."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     root.handlers = []
@@ -61,7 +61,7 @@ def record(message: str, told: dict[str, Any] | None = None, level: int = loggin
 
 
 def read_logfmt(line: str) -> dict[str, str]:
-    """Return the pairs of a line; every character of it belongs to one."""
+    """Return the pairs of a line, and check that every character belongs to one."""
     pairs = list(_PAIR.finditer(line))
     assert "".join(pair[0] for pair in pairs) == line
     values = {pair["name"]: pair["value"] for pair in pairs}
@@ -69,7 +69,7 @@ def read_logfmt(line: str) -> dict[str, str]:
 
 
 @given(st.text(), st.dictionaries(st.from_regex("f[a-z_]{0,8}", fullmatch=True), st.text()))
-def test_whatever_is_told_is_one_printable_line_of_logfmt_and_reads_back(
+def test_every_event_is_one_printable_line_of_logfmt_and_reads_back(
     message: str, told: dict[str, str]
 ) -> None:
     line = formatter("logfmt").format(record(message, told))
@@ -79,9 +79,7 @@ def test_whatever_is_told_is_one_printable_line_of_logfmt_and_reads_back(
 
 
 @given(st.text(), st.dictionaries(st.text().map("f{}".format), st.text() | st.integers() | st.booleans()))
-def test_whatever_is_told_is_one_printable_line_of_json_and_reads_back(
-    message: str, told: dict[str, Any]
-) -> None:
+def test_every_event_is_one_printable_line_of_json_and_reads_back(message: str, told: dict[str, Any]) -> None:
     line = formatter("json").format(record(message, told))
     assert line.isprintable()
     assert json.loads(line) == {"ts": "2025-06-15T15:06:40.250Z", "level": "info", "msg": message, **told}
@@ -161,7 +159,7 @@ def test_a_traceback_stays_on_the_line_of_its_event(lines: Lines, log_format: Lo
     assert event["traceback"].endswith("ZeroDivisionError: integer division or modulo by zero")
 
 
-def test_a_defect_that_repeats_is_told_each_time_and_its_traceback_once(lines: Lines) -> None:
+def test_an_error_that_repeats_is_logged_each_time_and_its_traceback_once(lines: Lines) -> None:
     logs.set_up("info", "json")
     for _ in range(3):
         try:
@@ -188,7 +186,7 @@ def test_a_warning_of_a_package_is_a_log_line(lines: Lines) -> None:
 
 
 class Stuck(logging.Handler):
-    """Writes nothing until it is let go."""
+    """Blocks each write until `go` is set."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -211,7 +209,7 @@ def stuck() -> Iterator[Stuck]:
     root.handlers[:] = before
 
 
-def test_a_reader_that_stops_costs_lines_and_blocks_nobody_and_is_told_how_many(stuck: Stuck) -> None:
+def test_a_reader_that_stops_loses_lines_and_blocks_nobody_and_their_number_is_logged(stuck: Stuck) -> None:
     with logs.unblocked() as end:
         for number in range(logs.MOST_WAITING + 5):
             logging.getLogger("x").warning("line %d", number)

@@ -1,4 +1,4 @@
-"""Laws of the nouns: a secret stays one, and a plan knows what it asks."""
+"""Laws of the model: a secret stays secret, and a plan knows its requests."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_secrets_are_equal_when_their_texts_are(one: str, other: str) -> None:
 
 
 @given(st.text())
-def test_only_reveal_gives_a_secret_away(text: str) -> None:
+def test_only_reveal_returns_a_secret(text: str) -> None:
     assert Secret(text).reveal() == text
     assert not hasattr(Secret(text), "__dict__")
 

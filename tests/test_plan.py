@@ -1,4 +1,4 @@
-"""Laws of the plan: everything once, in the file's order, and each shard its share."""
+"""Laws of the plan: everything once, in the file's order, and each poll on one shard."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from exporter.model import (
     TokenSource,
     Variant,
 )
-from exporter.plan import Shard, keep_same, make_plan, owner, share_out
+from exporter.plan import Shard, keep_same, make_plan, make_shard_plans, owner
 
 TOKEN = TokenSource(env="NATIVECHAT_TOKEN")
 NAMES = ("a", "b", "c", "main", "support")
@@ -50,7 +50,7 @@ shardings = st.sampled_from(SHARD_BY)
 
 @st.composite
 def configs(draw: st.DrawFn) -> Config:
-    """Give any configuration: names are unique, and so are the label values within a query."""
+    """Draw any configuration: names are unique, and so are the label values within a query."""
     bot_names = draw(names) or ["main"]
     return Config(
         bots=tuple(
@@ -81,7 +81,7 @@ def _query(draw: st.DrawFn, name: str, bot_names: list[str]) -> Query:
 
 
 def large(shard_by: ShardBy) -> Config:
-    """Give a configuration with a thousand polls: a hundred bots, each asked ten queries."""
+    """Return a configuration with a thousand polls: a hundred bots with ten queries each."""
     names = tuple(f"bot_{number}" for number in range(100))
     return Config(
         bots=tuple(Bot(name, name, TOKEN) for name in names),
@@ -131,7 +131,7 @@ totals = st.integers(1, 64)
 
 
 @given(configs(), totals)
-def test_shards_share_a_plan_out_without_loss_or_overlap_each_in_the_files_order(
+def test_shards_divide_a_plan_without_loss_or_overlap_each_in_the_files_order(
     config: Config, total: int
 ) -> None:
     whole = make_plan(config).polls
@@ -142,14 +142,14 @@ def test_shards_share_a_plan_out_without_loss_or_overlap_each_in_the_files_order
 
 
 @given(configs(), totals)
-def test_sharing_out_gives_each_shard_s_own_plan(config: Config, total: int) -> None:
-    shares = share_out(config, total)
+def test_make_shard_plans_returns_the_plan_of_each_shard(config: Config, total: int) -> None:
+    shares = make_shard_plans(config, total)
     assert shares == tuple(make_plan(config, Shard(ordinal, total)) for ordinal in range(total))
 
 
 @given(configs(), totals)
 def test_sharded_by_bot_the_polls_of_a_bot_stay_together(config: Config, total: int) -> None:
-    shares = share_out(replace(config, shard_by="bot"), total)
+    shares = make_shard_plans(replace(config, shard_by="bot"), total)
     assert sum(len(share.bots) for share in shares) == len(make_plan(config).bots)
 
 
@@ -157,14 +157,14 @@ def test_sharded_by_bot_the_polls_of_a_bot_stay_together(config: Config, total: 
 def test_from_one_total_to_the_next_a_poll_stays_or_moves_to_the_new_shard(
     config: Config, total: int
 ) -> None:
-    before, after = share_out(config, total), share_out(config, total + 1)
+    before, after = make_shard_plans(config, total), make_shard_plans(config, total + 1)
     for old, new in zip(before, after, strict=False):
         assert set(new.polls) <= set(old.polls)
 
 
 @pytest.mark.parametrize("shard_by", SHARD_BY)
 @pytest.mark.parametrize("total", [1, 2, 3, 7, 15, 63])
-def test_one_more_shard_takes_its_share_of_a_large_plan(shard_by: ShardBy, total: int) -> None:
+def test_a_new_shard_takes_its_part_of_a_large_plan(shard_by: ShardBy, total: int) -> None:
     config = large(shard_by)
     newest = make_plan(config, Shard(total, total + 1))
     kept_together = 10 if shard_by == "bot" else 1
@@ -177,7 +177,7 @@ def test_any_name_belongs_to_exactly_one_shard(key: str, total: int) -> None:
     assert [n for n in range(total) if Shard(n, total).holds(key)] == [owner(key, total)]
 
 
-def test_for_any_total_up_to_64_no_more_than_the_new_shard_s_share_moves() -> None:
+def test_for_any_total_up_to_64_only_the_new_shard_s_part_moves() -> None:
     keys = [f"bot_{number}" for number in range(400)]
     owners = dict.fromkeys(keys, 0)
     for total in range(2, 65):
@@ -189,7 +189,7 @@ def test_for_any_total_up_to_64_no_more_than_the_new_shard_s_share_moves() -> No
 
 
 @pytest.mark.parametrize("total", [2, 3, 8])
-def test_shards_hold_about_alike(total: int) -> None:
+def test_shards_hold_about_the_same(total: int) -> None:
     owners = [owner(f"bot_{number}", total) for number in range(1000)]
     for ordinal in range(total):
         assert owners.count(ordinal) == pytest.approx(1000 / total, rel=0.25)
@@ -197,7 +197,7 @@ def test_shards_hold_about_alike(total: int) -> None:
 
 def test_who_holds_a_name_is_the_same_in_every_release() -> None:
     assert [owner(name, 8) for name in ("main", "support", "sales", "a", "b")] == [4, 4, 4, 0, 2]
-    shares = share_out(large("query"), 8)
+    shares = make_shard_plans(large("query"), 8)
     placed = {poll.key: ordinal for ordinal, share in enumerate(shares) for poll in share.polls}
     assert [placed["bot_0", f"q_{number}"] for number in range(5)] == [0, 0, 1, 6, 2]
 

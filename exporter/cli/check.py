@@ -17,7 +17,7 @@ from exporter.config.load import load
 from exporter.errors import ConfigError
 from exporter.language import durations, rates
 from exporter.model import Config, Plan
-from exporter.plan import Shard, make_plan, share_out
+from exporter.plan import Shard, make_plan, make_shard_plans
 
 TOO_MANY: Final = " (more than its rate allows: runs will be skipped)"
 
@@ -50,7 +50,7 @@ def summary(file: Path, config: Config, shard: Shard | None, total: int) -> str:
     That is what `shard` does; without one, what all shards do together, and the share of each.
     """
     plan = make_plan(config, shard)
-    shares = share_out(config, total) if shard is None else (plan,)
+    shares = make_shard_plans(config, total) if shard is None else (plan,)
     parts = [_bots(plan, shares), _queries(plan)] if plan.polls else ["This shard holds nothing."]
     if len(shares) > 1:
         parts.append(_shards(shares))

@@ -1,7 +1,7 @@
-"""What is known, as text for Prometheus: the only room that touches prometheus-client.
+"""Writes the metrics page; the only room that imports prometheus-client.
 
-exposition   negotiates the format, and keeps the finished page until something changes
-   ├─ renderer     a plan's families, filled from a snapshot
-   ├─ telemetry    what the process itself does: attempts, reloads, its memory
-   └─ family       one metric: prepared lines, joined with values
+exposition   chooses the format, and keeps the finished page until something changes
+   ├─ renderer     the families of a plan, with values from a snapshot
+   ├─ telemetry    metrics of the process itself: attempts, reloads, memory
+   └─ family       one metric: prepared lines that are joined with values
 """

@@ -1,4 +1,4 @@
-"""Answers a scrape: everything the exporter knows at that moment, in the format asked for."""
+"""Answers a scrape: all metrics at that moment, in the requested format."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encode
 
 from exporter.exposition.family import EOF
 from exporter.exposition.renderer import Renderer
-from exporter.exposition.telemetry import LOOK_HOLDS, Telemetry
+from exporter.exposition.telemetry import READ_EVERY, Telemetry
 from exporter.model import NOTHING, Plan
 from exporter.snapshot import Snapshot
 
 _LEVEL: Final = 1
-"""Text of metrics shrinks tenfold at the lowest level already; a higher one costs more than it saves."""
+"""The lowest level already shrinks metrics tenfold; a higher one costs more than it saves."""
 
 _REFUSED: Final = re.compile(r";\s*q\s*=\s*0(\.0*)?\s*(;|$)", re.IGNORECASE)
 
@@ -43,9 +43,9 @@ class Exposition:
         self._pages: dict[tuple[bool, bool], bytes] = {}
 
     def apply(self, plan: Plan, with_it: Callable[[], None]) -> None:
-        """Show a new plan from the next scrape on; `with_it` is called in the same moment.
+        """Use a new plan from the next scrape on; `with_it` is called under the same lock.
 
-        So no scrape sees the values of one plan under the labels of another.
+        So no scrape shows values of one plan with labels of another.
         """
         renderer = Renderer(plan)
         with self._lock:
@@ -75,8 +75,8 @@ class Exposition:
         """Drop the finished pages if they do not hold any more."""
         snapshot, version = self._snapshot(), self._telemetry.version
         shown, shown_version = self._shown
-        looked_long_ago = self._steady() - self._telemetry.looked_at >= LOOK_HOLDS
-        if snapshot is not shown or version != shown_version or looked_long_ago:
+        process_is_old = self._steady() - self._telemetry.read_at >= READ_EVERY
+        if snapshot is not shown or version != shown_version or process_is_old:
             self._shown, self._pages = (snapshot, version), {}
 
     def _page(self, *, openmetrics: bool, zipped: bool) -> bytes:
@@ -110,5 +110,5 @@ def _wanted(header: str) -> str:
 def _content_type(accept: str) -> str:
     try:
         return choose_encoder(accept)[1]
-    except TypeError:  # it compares a version such as 1.x with numbers
+    except TypeError:  # raised for a version such as 1.x, which is no number
         return CONTENT_TYPE_PLAIN_0_0_4

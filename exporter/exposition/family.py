@@ -1,7 +1,7 @@
-"""Writes one metric family: text that is prepared once, joined with values at each scrape.
+"""Writes one metric family: lines that are prepared once, and joined with values at each scrape.
 
-prometheus-client writes a family's head and the part of each line before its value, once; that is where
-names and labels are escaped. A sample reads the same in both formats.
+prometheus-client writes a family's head, and each line up to its value, once; it escapes names and labels.
+A sample is the same text in both formats.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ write_value = cast("Callable[[float], str]", prometheus_client.utils.floatToGoSt
 EOF: Final = "# EOF\n"
 _ZERO: Final = " 0.0"
 _PLAIN_BELOW: Final = 1_000_000
-"""From here on Go writes a number with an exponent, as the text format does."""
+"""From this value on the text format writes numbers with an exponent, as Go does."""
 
 
 class Family:
-    """The samples of one metric, each absent where its value is None; the head is there if a sample is."""
+    """One metric: samples whose value is None are absent, and so is the head if there is no sample."""
 
     __slots__ = ("_heads", "_lines")
 
     def __init__(self, blank: Metric) -> None:
-        """Prepare the samples of `blank`, whose values must be 0."""
+        """Prepare the lines of `blank`, whose values must be 0."""
         bare = Metric(blank.name, blank.documentation, blank.type)
         self._heads = tuple(write(_Single(bare), openmetrics=openmetrics) for openmetrics in (False, True))
         lines = write(_Single(blank), openmetrics=False)[len(self._heads[0]) :].split("\n")
         self._lines = [line.removesuffix(_ZERO) for line in lines[:-1]]
 
     def text(self, values: Iterable[float | None], *, openmetrics: bool) -> str:
-        """Return the family with a value, or None, for each of its samples."""
+        """Return the text of the family; `values` has a value or None for each sample."""
         lines = [
             f"{line} {value}.0\n"
             if type(value) is int and 0 <= value < _PLAIN_BELOW
@@ -51,7 +51,7 @@ class Family:
 
 
 def family(name: str, help_text: str, kind: Kind, rows: Iterable[Labels] = ((),)) -> Family:
-    """Return a family with a sample for each row of labels; `name` is a counter's without `_total`."""
+    """Return a family with a sample for each row of labels; the name of a counter comes without `_total`."""
     metric = Metric(name, help_text, kind)
     for labels in rows:
         metric.add_sample(f"{name}_total" if kind == "counter" else name, dict(labels), 0)
@@ -59,14 +59,14 @@ def family(name: str, help_text: str, kind: Kind, rows: Iterable[Labels] = ((),)
 
 
 def write(registry: CollectorRegistry | _Single, *, openmetrics: bool) -> str:
-    """Return what prometheus-client writes of a registry, without OpenMetrics' end."""
+    """Return prometheus-client's text of a registry, without the EOF line of OpenMetrics."""
     if openmetrics:
         return _write_openmetrics(registry).decode().removesuffix(EOF)
     return generate_latest(cast("CollectorRegistry", registry)).decode()
 
 
 class _Single:
-    """A registry of one metric, as far as prometheus-client's writers need one."""
+    """A registry of one metric, with the one method that prometheus-client's writers call."""
 
     def __init__(self, metric: Metric) -> None:
         self._metric = metric

@@ -1,4 +1,4 @@
-"""Renders one plan's metrics: the counts, and how each poll and bot fares."""
+"""Renders the metrics of a plan: its counts, and the state of each poll and bot."""
 
 from __future__ import annotations
 
@@ -70,11 +70,11 @@ SERIES: Final = "nativechat_exporter_series"
 SERIES_HELP: Final = "Series of queries that are exposed now."
 
 Counts = Sequence[int | None]
-"""The counts of one poll, in the order of its series; None where there is none."""
+"""The counts of one poll, in the order of its series; None if there is no fresh count."""
 
 
 class CountsRenderer:
-    """Renders what a plan's queries counted: one family for each query."""
+    """Renders the counts of a plan: one family for each query."""
 
     def __init__(self, plan: Plan) -> None:
         labels: dict[str, list[Labels]] = {query.name: [] for query in plan.queries}
@@ -95,7 +95,7 @@ class CountsRenderer:
 
 
 class Renderer:
-    """Renders everything that a snapshot of one plan says."""
+    """Renders a snapshot of a plan."""
 
     def __init__(self, plan: Plan) -> None:
         self._counts = CountsRenderer(plan)
@@ -110,7 +110,7 @@ class Renderer:
         self._series = family(SERIES, SERIES_HELP, "gauge")
 
     def text(self, snapshot: Snapshot, *, openmetrics: bool) -> Iterator[str]:
-        """Return the families, filled from a snapshot of the same plan."""
+        """Return the families with the values of a snapshot of the same plan."""
         counts = [poll.counts for poll in snapshot.polls]
         yield from self._counts.text(counts, openmetrics=openmetrics)
 
@@ -126,7 +126,7 @@ class Renderer:
 
 
 def help_text(query: Query) -> str:
-    """Return the HELP of a query's metric: the operator's words, and how old a value can be."""
+    """Return the HELP of a query's metric: the configured help, and how old a value can be."""
     every, stale_after = durations.write(query.every), durations.write(query.stale_after)
     words = query.help if query.help.endswith((".", "!", "?")) else f"{query.help}."
     return f"{words} Asked every {every}; absent once older than {stale_after}."

@@ -1,4 +1,4 @@
-"""Counts what the process itself does, and renders it."""
+"""Collects and renders the metrics of the process itself."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from exporter.exposition.family import Family, Kind, family, write, write_value
 from exporter.model import Collection, Labels, Plan
 
 NO_ANSWER: Final = "none"
-"""The label `code` of an attempt that got no HTTP status."""
+"""The label `code` of an attempt without an HTTP status."""
 
-LOOK_HOLDS: Final = 1.0
-"""Seconds for which one look at the process holds: it costs more than a page of 1,000 series."""
+READ_EVERY: Final = 1.0
+"""Seconds between two reads of the process's own metrics: one costs more than a page of 1,000 series."""
 
 _BOUNDS: Final = tuple(map(float, Histogram.DEFAULT_BUCKETS))
 _REQUESTS: Final = "nativechat_exporter_api_requests"
@@ -38,7 +38,7 @@ _DURATION_HELP: Final = "How long one attempt of a request to NativeChat took."
 
 
 class _Attempts:
-    """The attempts for one bot and collection; `buckets` do not include each other yet."""
+    """The attempts for one bot and collection; `buckets` are not cumulative."""
 
     __slots__ = ("buckets", "codes", "seconds")
 
@@ -49,14 +49,14 @@ class _Attempts:
 
     def values(self) -> list[float]:
         """Return the samples of the histogram, in their order."""
-        inclusive = list(itertools.accumulate(self.buckets))
-        return [*inclusive, inclusive[-1], self.seconds]
+        cumulative = list(itertools.accumulate(self.buckets))
+        return [*cumulative, cumulative[-1], self.seconds]
 
 
 class Telemetry:
-    """The metrics that do not belong to a poll; each exists from the first second. Safe from every thread.
+    """The metrics that belong to no poll; safe to use from every thread.
 
-    `version` is another number after each change.
+    Each exists from the first scrape on. `version` changes with every change.
     """
 
     def __init__(self, shard_ordinal: int, shard_total: int, steady: Callable[[], float]) -> None:
@@ -77,10 +77,10 @@ class Telemetry:
         for collector in (ProcessCollector, GCCollector, PlatformCollector):
             collector(registry=self._registry)
         self._process: dict[bool, str] = {}
-        self.looked_at = float("-inf")
+        self.read_at = float("-inf")
 
     def apply(self, plan: Plan) -> None:
-        """Show the requests of the plan's bots from 0 on, and those of no other."""
+        """Expose the attempts of the plan's bots, from 0 for a new bot, and drop those of others."""
         keys = dict.fromkeys((poll.bot.name, str(poll.query.collection)) for poll in plan.polls)
         with self._lock:
             self._attempts = {key: self._attempts.get(key) or _Attempts() for key in keys}
@@ -88,7 +88,7 @@ class Telemetry:
             self.version += 1
 
     def attempted(self, bot: str, collection: Collection, status: int | None, seconds: float) -> None:
-        """Count one attempt, unless a reload took the bot away while it was in flight."""
+        """Count one attempt, unless a reload has removed the bot meanwhile."""
         code = NO_ANSWER if status is None else str(status)
         bucket = bisect_left(_BOUNDS, seconds)
         with self._lock:
@@ -104,13 +104,13 @@ class Telemetry:
             self.version += 1
 
     def lagged(self, seconds: float) -> None:
-        """Note how late a run started."""
+        """Record how late a run started."""
         with self._lock:
             self._lag = max(0.0, seconds)
             self.version += 1
 
     def reloaded(self, when: float | None) -> None:
-        """Note a load of the configuration at Unix time `when`, or with None that one failed."""
+        """Record a reload at Unix time `when`, or a failed one if it is None."""
         with self._lock:
             self._reload_good = when is not None
             if when is not None:
@@ -124,7 +124,7 @@ class Telemetry:
             self.version += 1
 
     def text(self, *, openmetrics: bool) -> Iterator[str]:
-        """Return all of it as it is now, the process as it was a second ago at most."""
+        """Return the text of all metrics; those of the process may be a second old."""
         with self._lock:
             requests, durations = self._families or self._prepare()
             codes = [count for attempts in self._attempts.values() for count in attempts.codes.values()]
@@ -135,18 +135,18 @@ class Telemetry:
         for each, value in zip(self._own, own, strict=True):
             yield each.text([value], openmetrics=openmetrics)
         yield self._build.text([1], openmetrics=openmetrics)
-        yield self._look(openmetrics=openmetrics)
+        yield self._read_process(openmetrics=openmetrics)
 
-    def _look(self, *, openmetrics: bool) -> str:
+    def _read_process(self, *, openmetrics: bool) -> str:
         now = self._steady()
-        if now - self.looked_at >= LOOK_HOLDS:
-            self.looked_at, self._process = now, {}
+        if now - self.read_at >= READ_EVERY:
+            self.read_at, self._process = now, {}
         if openmetrics not in self._process:
             self._process[openmetrics] = write(self._registry, openmetrics=openmetrics)
         return self._process[openmetrics]
 
     def _prepare(self) -> tuple[Family, Family]:
-        """Prepare the families of attempts, since they have label sets that they had not."""
+        """Prepare the families of attempts again after their label sets changed."""
         codes = [
             (*_labels(key), ("code", code)) for key, each in self._attempts.items() for code in each.codes
         ]
@@ -169,7 +169,7 @@ _OWN: Final[tuple[tuple[str, Kind, str], ...]] = (
         "Errors that are defects of the exporter; each is in its log with a traceback.",
     ),
     ("shard_ordinal", "gauge", "Which shard this exporter is, from 0."),
-    # Of no type: Prometheus's own linter keeps names in `_total` for counters, and this counts nothing.
+    # Without a type: Prometheus's linter reserves names in `_total` for counters, and this is none.
     ("shard_total", "unknown", "How many shards there are."),
 )
 

@@ -1,1 +1,1 @@
-"""The small languages a configuration is written in; pure, and without knowledge of the file."""
+"""The small languages of a configuration: durations, rates, dates, predicates, labels, templates."""

@@ -1,8 +1,8 @@
-"""Works out dates written as date math, such as now-1d/d, or as ISO 8601 instants.
+"""Resolves dates written as date math, such as now-1d/d, or as ISO 8601 instants.
 
-A moment is carried through the steps as wall time in the zone, and becomes an instant at the end.
-A wall time that the clocks skip means the first instant after the gap; one that they show twice
-means the earlier, unless `now` itself is in the later.
+The steps are computed in wall time of the zone, and the result is converted to an instant. A wall time
+that the clocks skip means the first instant after the gap. One that they show twice means the earlier
+instant, unless `now` itself is in the later one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LENGTH: Final = {
     "H": 3600,
     **_SECONDS,
 }
-"""In seconds, and no shorter than the unit ever is."""
+"""The longest that each unit can be, in seconds."""
 
 _STEP: Final = re.compile(r"(?:([+-])([0-9]*)|/)([yMwdhHms])")
 _MATH: Final = re.compile(rf"now(?:{_STEP.pattern})*")
@@ -39,23 +39,23 @@ _INSTANT: Final = re.compile(
 
 
 class _Step(NamedTuple):
-    """Go `amount` units on, or round down to a whole unit where there is no amount."""
+    """Add `amount` units, or round down to a whole unit if there is no amount."""
 
     unit: str
     amount: int | None
 
 
 def check(text: str) -> None:
-    """Accept what `resolve` can work out at any time; raise ValueError, with advice, for the rest."""
+    """Raise ValueError, with advice, if `resolve` could ever fail for a text."""
     _parse(text)
 
 
 def resolve(text: str, now: datetime, zone: ZoneInfo) -> datetime:
     """Return the instant, aware and in UTC, that a text means at `now` in a zone.
 
-    Years, months, weeks and days are counted on the zone's calendar, hours, minutes and seconds as
-    time that passes; rounding goes down in the zone, weeks begin on Monday, months clamp to their
-    last day. Without an offset an ISO instant is wall time in the zone. Raises ValueError as `check`.
+    Years, months, weeks and days are added on the zone's calendar; hours, minutes and seconds are elapsed
+    time. Rounding goes down, in the zone. Weeks begin on Monday. A day that a month lacks becomes its last
+    day. An ISO instant without an offset is wall time in the zone. Raises ValueError as `check` does.
     """
     parsed = _parse(text)
     if isinstance(parsed, datetime):
@@ -78,14 +78,14 @@ def _parse(text: str) -> datetime | tuple[_Step, ...]:
         instant = datetime.fromisoformat(text)
     except ValueError as error:
         raise ValueError(f'"{text}" is not on the calendar or the clock: {error} (correct it)') from error
-    # A day at either end is lost to the zones' offsets; whole years are easier to say.
+    # Offsets of zones can move a date out of Python's range at either end, so whole years are left out.
     if not 1 < instant.year < 9999:
         raise ValueError(f'"{text}" is too far away (write a date in the years 0002 to 9998)')
     return instant
 
 
 def _parse_math(text: str) -> tuple[_Step, ...]:
-    # As floats: no number of digits is too long to read.
+    # As floats: they can be read from any number of digits.
     found = [
         (float(sign + (digits or "1")) if sign else None, unit)
         for sign, digits, unit in _STEP.findall(text, len("now"))
@@ -103,10 +103,10 @@ def _wall(instant: datetime, zone: ZoneInfo) -> datetime:
 
 
 def _instant(wall: datetime, zone: ZoneInfo) -> datetime:
-    """Return the instant at which the zone's clocks show `wall`, or first show more.
+    """Return the instant at which the zone's clocks show `wall`, or first show a later time.
 
-    In a gap, PEP 495 reads fold 1 with the offset after it, an instant before the gap, and fold 0
-    with the offset before it, an instant after the gap.
+    In a gap, PEP 495 uses the offset after the gap for fold 1, which gives an instant before the gap, and
+    the offset before the gap for fold 0, which gives an instant after the gap.
     """
     first = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
     second = wall.replace(tzinfo=zone, fold=1).astimezone(UTC)
@@ -116,7 +116,7 @@ def _instant(wall: datetime, zone: ZoneInfo) -> datetime:
 
 
 def _end_of_gap(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
-    """Return the instant of the one clock change between two others; zones change on whole seconds."""
+    """Return the instant of the only clock change between two instants, on a whole second."""
     new = after.astimezone(zone).utcoffset()
 
     def changed(seconds: int) -> bool:

@@ -17,13 +17,13 @@ _MILLISECONDS: Final = {
 _WHOLE_ONLY: Final = ("y", "w", "d")
 _DURATION: Final = re.compile("".join(f"(?:([0-9]+){unit})?" for unit in _MILLISECONDS))
 _LONGEST: Final = 2**63 / 1e6
-"""In milliseconds: Prometheus keeps durations as nanoseconds in 64 bits."""
+"""In milliseconds: Prometheus stores durations as nanoseconds in 64 bits."""
 
 
 def parse(text: str) -> float:
     """Return the seconds in a Prometheus duration; `0` needs no unit.
 
-    Raises ValueError where Prometheus's own parser would refuse the text.
+    Raises ValueError for texts that Prometheus's own parser would refuse.
     """
     if text == "0":
         return 0.0
@@ -35,7 +35,7 @@ def parse(text: str) -> float:
             f'"{text}" is not a duration (write whole numbers with the units y w d h m s ms, '
             "largest first and each once, such as 30s, 1h30m or 1d)"
         )
-    # As floats: exact for every duration within bounds, and no number of digits is too long to read.
+    # As floats: exact for every duration within bounds, and read from any number of digits.
     total = sum(
         float(amount) * unit
         for amount, unit in zip(match.groups(default="0"), _MILLISECONDS.values(), strict=True)
@@ -48,7 +48,7 @@ def parse(text: str) -> float:
 def write(seconds: float) -> str:
     """Return the duration as Prometheus writes it, to the millisecond: 5400 is 1h30m, and 0 is 0s.
 
-    Years, weeks and days appear only where they say it all: 25h, not 1d1h.
+    Years, weeks and days are used only if nothing is left over: 25h, not 1d1h.
     """
     rest = round(seconds * 1000)
     parts = []

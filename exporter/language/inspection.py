@@ -1,6 +1,6 @@
-"""Finds everything that is wrong with a MongoDB predicate, before the API is asked.
+"""Finds every problem of a MongoDB predicate before it is sent to the API.
 
-The grammar, one function a rule:
+The grammar, with one function for each rule:
 
     predicate = {field: condition | $and $or $nor: [predicate, …] …}
     condition = value | {operator: operand …}
@@ -23,7 +23,7 @@ _PROMISED: Final = f"promised are {' '.join((*operators.PROMISED, *operators.LOG
 
 
 class Finding(NamedTuple):
-    """One thing wrong with a predicate; `path` leads from its root to the key or value meant."""
+    """One problem of a predicate; `path` leads from the root to the key or value."""
 
     path: Path
     what: str
@@ -32,10 +32,10 @@ class Finding(NamedTuple):
 
 
 def inspect(raw: Json) -> list[Finding]:
-    """Return everything wrong with a predicate as read from YAML; None is the predicate that is absent.
+    """Return every problem of a predicate as read from YAML; None is an absent predicate.
 
-    A placeholder passes for any scalar: inspect again what `fill` makes of it. A tree that is nested
-    too deep is looked into no further.
+    A placeholder counts as any scalar, so the result of `fill` must be inspected again. A tree that is
+    nested too deep is not inspected further.
     """
     if raw is None:
         return []
@@ -49,7 +49,7 @@ def inspect(raw: Json) -> list[Finding]:
 
 
 def _inspect_node(path: Path, node: Json) -> Iterator[Finding]:
-    """Yield what is wrong wherever it stands, also in operands whose own rules are not known here."""
+    """Yield problems that can occur anywhere, also in operands without rules of their own."""
     if isinstance(node, dict):
         for key in node:
             if why := operators.REFUSED.get(key):
@@ -118,7 +118,7 @@ def _inspect_logical(path: Path, operator: str, operand: Json) -> Iterator[Findi
 
 
 def _inspect_above(path: Path, operator: str) -> Iterator[Finding]:
-    """Yield what is wrong with an operator that stands where a field does."""
+    """Yield problems of an operator in the place of a field."""
     if operator in operators.UNPROMISED_ABOVE:
         yield _unpromised(path, operator)
     elif operator in (*operators.PROMISED, *operators.UNPROMISED):
@@ -173,7 +173,7 @@ def _inspect_operator(path: Path, operator: str, operand: Json) -> Iterator[Find
 
 
 def _inspect_element(path: Path, raw: Json) -> Iterator[Finding]:
-    """Yield what is wrong with $elemMatch's operand: a condition on scalars, or a predicate on documents."""
+    """Yield problems of $elemMatch's operand: a condition on scalars, or a predicate on documents."""
     on_scalars = {*operators.PROMISED, *operators.UNPROMISED}
     if isinstance(raw, dict) and not raw.keys() & on_scalars:
         yield from _inspect_predicate(path, raw)

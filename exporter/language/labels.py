@@ -1,4 +1,4 @@
-"""Names labels and metrics, and multiplies label values into combinations."""
+"""Checks names of labels and metrics, and combines label values."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ _LONGEST: Final = 100
 
 
 def combinations(keys: Mapping[str, Sequence[T]]) -> Iterator[tuple[tuple[str, T], ...]]:
-    """Yield every combination of one value per key, the first key changing slowest.
+    """Yield every combination of one value per key; the first key changes slowest.
 
-    No keys give one empty combination.
+    Without keys there is one empty combination.
     """
     return (tuple(zip(keys, values, strict=True)) for values in product(*keys.values()))
 
 
 def count(keys: Mapping[str, Sequence[T]]) -> int:
-    """Return how many combinations there are, without making them."""
+    """Return the number of combinations without making them."""
     return prod(map(len, keys.values()))
 
 
 def label_name_problem(name: str) -> str | None:
-    """Return what is wrong with a name for a label, with advice, or None."""
+    """Return the problem of a label's name, with advice, or None."""
     if not NAME.fullmatch(name):
         return f'"{name}" is not a label name (use letters, digits and _, with no digit first)'
     if name.startswith("__"):
@@ -48,7 +48,7 @@ def label_name_problem(name: str) -> str | None:
 
 
 def metric_name_problem(name: str) -> str | None:
-    """Return what is wrong with a query's name, which follows `nativechat_` in its metric, or None."""
+    """Return the problem of a query's name, which follows `nativechat_` in its metric, or None."""
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         return f'"{name}" is not a query name (use a-z, 0-9 and _, with a letter first)'
     if len(name) > _LONGEST:

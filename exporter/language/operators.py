@@ -1,4 +1,4 @@
-"""Lists MongoDB's query operators: what the API promises, what each takes, and what is refused."""
+"""Lists MongoDB's query operators: those the API promises, their operands, and those refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from exporter.model import Json
 LOGICAL: Final = ("$and", "$or", "$nor")
 ORDERING: Final = ("$gt", "$gte", "$lt", "$lte")
 PROMISED: Final = ("$eq", "$ne", *ORDERING, "$in", "$nin", "$not")
-"""Under a field. The API's page promises logical and comparison operators, and these are all of them."""
+"""Operators under a field. The API's page promises logical and comparison operators; these are all."""
 
 UNPROMISED: Final = (
     *("$exists", "$type", "$regex", "$options", "$size", "$all", "$elemMatch", "$mod"),
@@ -19,13 +19,13 @@ UNPROMISED: Final = (
     *("$geoIntersects", "$geoWithin", "$near", "$nearSphere", "$minDistance", "$maxDistance"),
 )
 UNPROMISED_ABOVE: Final = ("$comment", "$jsonSchema", "$text")
-"""These stand where a field does."""
+"""Operators in the place of a field."""
 
 WRAPPERS: Final = (
     *("$date", "$oid", "$uuid", "$binary", "$timestamp", "$regularExpression", "$minKey", "$maxKey"),
     *("$numberInt", "$numberLong", "$numberDouble", "$numberDecimal"),
 )
-"""Extended JSON: a mapping with one of these alone is a value, not a condition."""
+"""Extended JSON: a mapping with one of these keys is a value, not a condition."""
 
 REFUSED: Final = {
     "$where": "it runs JavaScript on the API's database",
@@ -38,13 +38,13 @@ KNOWN: Final = (*LOGICAL, *PROMISED, *UNPROMISED, *UNPROMISED_ABOVE, *WRAPPERS)
 
 
 def fits(operator: str, operand: Json) -> bool:
-    """Tell whether an operand has the shape its operator takes; a placeholder stands for any scalar."""
+    """Return whether an operand has the right shape for its operator; a placeholder is any scalar."""
     test, _ = _SHAPES.get(operator, _ANYTHING)
     return test(operand) or (operator in _SCALAR and placeholder(operand) is not None)
 
 
 def shape(operator: str) -> str:
-    """Return the words for what an operator takes, with an example."""
+    """Return a description of an operator's operand, with an example."""
     return _SHAPES[operator][1]
 
 

@@ -1,4 +1,4 @@
-"""Turns MongoDB predicates as read from YAML into the text the API is asked with."""
+"""Turns MongoDB predicates as read from YAML into the text that is sent to the API."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def fill(raw: Json, values: Mapping[str, str | int | float | bool]) -> Json:
-    """Return the predicate with each value that is exactly `{name}` replaced, its type kept.
+    """Return the predicate with each value that is exactly `{name}` replaced; types are kept.
 
-    Keys, and texts that name no value, stay as they are; what was put in is not looked at again.
+    Keys and unknown names stay as they are, and a replacement is not replaced again.
     """
     if isinstance(raw, dict):
         return {key: fill(child, values) for key, child in raw.items()}
@@ -42,7 +42,7 @@ def fill(raw: Json, values: Mapping[str, str | int | float | bool]) -> Json:
 
 
 def placeholders(raw: Json) -> dict[str, list[Path]]:
-    """Return each `{name}` that stands as a whole value, with the paths where it stands."""
+    """Return each `{name}` that is a whole value, with the paths of its occurrences."""
     found: dict[str, list[Path]] = {}
     for path, node in walk(raw):
         if (name := placeholder(node)) is not None:
@@ -51,38 +51,38 @@ def placeholders(raw: Json) -> dict[str, list[Path]]:
 
 
 def both(first: Json, second: Json) -> Json:
-    """Return the predicate that matches what both match; None and {} match all."""
+    """Return a predicate that matches what both match; None and {} match everything."""
     if first in (None, {}):
         return second
     return first if second in (None, {}) else {"$and": [first, second]}
 
 
 def compile(raw: Json) -> Predicate:  # noqa: A001 — read as predicate.compile, like re.compile
-    """Return an inspected predicate as compact JSON text, keys in their order; None and {} match all."""
+    """Return an inspected predicate as compact JSON text, with keys in order; None and {} match all."""
     if raw in (None, {}):
         return Predicate()
     return Predicate(_compact(raw), tuple(sorted(set(_dated(raw, "")))))
 
 
 def write(predicate: Predicate, now: datetime, zone: ZoneInfo, dates: DateFormat) -> str:
-    """Return the text for the wire at the instant `now`, each `{"$date": …}` worked out in a zone."""
+    """Return the text to send, with each `{"$date": …}` resolved at the instant `now` in a zone."""
     if not predicate.dated:
         return predicate.text
     return _compact(_resolved(json.loads(predicate.text), now, zone, dates))
 
 
 def exists_probe(field: str) -> str:
-    """Return the text that counts documents in which a dotted field exists."""
+    """Return the predicate text that counts documents in which a dotted field exists."""
     return _compact({field: {"$exists": True}})
 
 
 def since_epoch_probe(field: str, dates: DateFormat) -> str:
-    """Return the text that counts documents in which a dotted field is a date from 1970 on."""
+    """Return the predicate text that counts documents whose dotted field is a date from 1970 on."""
     return _compact({field: {"$gte": _wire(_EPOCH, dates)}})
 
 
 def _dated(raw: Json, field: str) -> Iterator[str]:
-    """Yield the dotted field around each {$date: …}: plain keys lead into a field, operators do not."""
+    """Yield the dotted field around each {$date: …}; operators are not part of a field."""
     for step, child in children(raw):
         if step == "$date":
             yield field

@@ -14,7 +14,7 @@ _MOST: Final = 1_000_000.0
 def parse(text: str) -> float | None:
     """Return the requests per second in a rate such as `10/s`, `30/m` or `0.5/h`; None for `none`.
 
-    Raises ValueError for any other text, and for a rate that could not be kept.
+    Raises ValueError for any other text, and for a rate outside the limits.
     """
     if text == "none":
         return None

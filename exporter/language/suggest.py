@@ -1,4 +1,4 @@
-"""Guesses which known word a mistyped one was meant to be."""
+"""Suggests a known word for a mistyped one."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return `did you mean "every"?` for the nearest known word, or nothing where none is near.
+    """Return `did you mean "every"?` for the nearest known word, or an empty text if none is near.
 
-    Capitals do not count against a word: `$elemmatch` is near to `$elemMatch`.
+    Case is ignored: `$elemmatch` is near to `$elemMatch`.
     """
-    # Loaded with the first mistake: most processes never see one.
+    # Imported at the first mistake: most processes never need it.
     from difflib import get_close_matches
 
     spelling = {name.lower(): name for name in known}

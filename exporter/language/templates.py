@@ -1,4 +1,4 @@
-"""Reads the texts of alerts: Prometheus templates, of which a label, the value and its form are known."""
+"""Reads the texts of alerts: Prometheus templates with labels, the value and its format only."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _INSERT: Final = re.compile(
 def parse(text: str) -> Template:
     """Return a text in pieces.
 
-    Raises ValueError for anything in `{{ }}` that is not known: Prometheus would refuse the whole file of
-    rules for it, or write an error where the text belongs.
+    Raises ValueError for anything unknown in `{{ }}`: Prometheus would refuse the whole rule file, or
+    write an error instead of the text.
     """
     pieces: list[str | Insert] = []
     end = 0

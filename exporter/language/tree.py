@@ -1,4 +1,4 @@
-"""Walks the tree of dicts, lists and scalars that a predicate is read as."""
+"""Walks a predicate: a tree of dicts, lists and scalars."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ Path: TypeAlias = tuple[str | int, ...]
 """The keys and indexes that lead from the root to a node."""
 
 MAX_DEPTH: Final = 32
-"""How many mappings and lists may stand in one another; MongoDB itself ends at 100."""
+"""Most levels of nested mappings and lists; MongoDB's own limit is 100."""
 
 _PLACEHOLDER: Final = re.compile(rf"\{{({NAME.pattern})\}}")
 
 
 def walk(raw: Json) -> Iterator[tuple[Path, Json]]:
-    """Yield every node with its path, parents first and in order, down to what lies MAX_DEPTH deep."""
+    """Yield every node with its path, in order and parents first, down to MAX_DEPTH levels."""
     ahead: list[tuple[Path, Json]] = [((), raw)]
     while ahead:
         path, node = ahead.pop()
@@ -29,13 +29,13 @@ def walk(raw: Json) -> Iterator[tuple[Path, Json]]:
 
 
 def children(node: Json) -> list[tuple[str | int, Json]]:
-    """Return what a mapping or a list holds, with its keys or indexes; nothing for a scalar."""
+    """Return the items of a mapping or list, with keys or indexes; an empty list for a scalar."""
     if isinstance(node, dict):
         return list(node.items())
     return list(enumerate(node)) if isinstance(node, list) else []
 
 
 def placeholder(node: Json) -> str | None:
-    """Return the label's name where a node is exactly `{name}`, else None."""
+    """Return the label's name if a node is exactly `{name}`, else None."""
     match = _PLACEHOLDER.fullmatch(node) if isinstance(node, str) else None
     return match[1] if match else None

@@ -1,4 +1,4 @@
-"""Writes plain values as YAML that a person reads; the only door through which YAML goes out."""
+"""Writes plain values as readable YAML; the only module that writes YAML."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from exporter.model import Json
 
 _NEVER_FOLDED: Final = 1_000_000
 _OTHER_BREAKS: Final = re.compile("[\r\x85\u2028\u2029]")
-"""What YAML takes for the end of a line, and would give back as another."""
+"""Line breaks that YAML would read back as a newline."""
 
 
 class _Dumper(yaml.SafeDumper):
-    """Indents lists below their key, and writes text of several lines as it is."""
+    """Indents lists below their key, and writes multi-line text as a block."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
         super().increase_indent(flow, indentless=False)
 
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - what is equal is written each time
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - equal values are written each time
         return True
 
 
@@ -33,7 +33,7 @@ _Dumper.add_representer(str, _text)
 
 
 def write(document: Json, comment: str) -> str:
-    """Return a document in YAML, keys in their order, below a comment of one line."""
+    """Return a document as YAML, with keys in order, below a comment of one line."""
     body: str = yaml.dump(
         document,
         Dumper=_Dumper,

@@ -1,4 +1,4 @@
-"""The metrics page over a real store, on a clock that moves when it is told to, and readers of the page."""
+"""The metrics page over a real store, on a clock that a test moves, and readers of the page."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 class HandClock:
-    """A clock that moves when it is told to."""
+    """A clock that a test moves."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -48,7 +48,7 @@ class HandClock:
 
 
 class Page:
-    """A metrics page, the store behind it, and how the page reads."""
+    """A metrics page, the store behind it, and a parser of the page."""
 
     def __init__(self) -> None:
         self.clock = HandClock()
@@ -74,7 +74,7 @@ class Page:
         return read
 
     def lines(self, accept: str = TEXT) -> list[str]:
-        """Return the page's own lines: not what prometheus-client says of the process."""
+        """Return the lines of the exporter's own metrics, without those of the process."""
         return [line for line in self.text(accept).split("\n") if not _of_the_process(line)]
 
 
@@ -107,7 +107,7 @@ def _meanwhile(work: Callable[[], None]) -> Iterator[None]:
 
 @pytest.fixture
 def meanwhile() -> Callable[[Callable[[], None]], AbstractContextManager[None]]:
-    """Repeat some work on four threads during a block; they take turns as often as they can.
+    """Repeat some work on four threads during a block, with thread switches as often as possible.
 
     So what is not locked shows. The block ends with the error of the work, if there was one.
     """

@@ -1,4 +1,4 @@
-"""Laws of one family: it is what prometheus-client would write, line by line."""
+"""Laws of a family: its text is what prometheus-client would write."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Alone:
 
 
 def registry(kind: Kind, help_text: str, given_samples: list[tuple[Labels, float | None]]) -> Any:
-    """Return a registry that prometheus-client writes by itself, of the rows that have a value."""
+    """Return a registry for prometheus-client with the rows that have a value."""
     metric = Metric(NAME, help_text, kind)
     for labels, value in given_samples:
         if value is not None:

@@ -1,4 +1,4 @@
-"""Laws of the metrics page: all of it from the first second, and nothing that is not so."""
+"""Laws of the metrics page: it is complete from the first second, and correct."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def plan(make: MakeQuery, plan_of: PlanOf) -> Plan:
 
 @pytest.fixture
 def busy(page: Page, plan: Plan) -> Page:
-    """Return the page of a plan in full swing: every query but the last was counted."""
+    """Return the page of a plan with counts for every query but the last."""
     page.apply(plan)
     for poll in plan.polls[:-1]:
         page.store.started(poll)
@@ -140,7 +140,7 @@ def test_ours_is_all_there_is_before_the_first_count_beside_the_process(page: Pa
     assert shown == {*OURS, *beside}
 
 
-def test_the_build_the_process_and_python_are_told_of(page: Page) -> None:
+def test_the_build_the_process_and_python_have_metrics(page: Page) -> None:
     [build] = labels_of(page, "nativechat_exporter_build_info")
     assert set(build) == {"version", "python"}
     names = {name for name, _ in page.samples()}
@@ -181,7 +181,7 @@ def test_a_count_reads_back_exactly_under_every_label(busy: Page, plan: Plan) ->
                 assert samples[series.metric, frozenset(series.labels)] == 2**53 - row
 
 
-def test_what_happened_is_told(busy: Page) -> None:
+def test_the_page_shows_what_happened(busy: Page) -> None:
     samples = busy.samples()
 
     def of(name: str, **labels: str) -> float:
@@ -224,7 +224,7 @@ def test_openmetrics_ends_once(busy: Page) -> None:
 
 
 @pytest.mark.parametrize("accept", [TEXT, OPENMETRICS])
-def test_every_family_is_told_of_once(busy: Page, accept: str) -> None:
+def test_every_family_appears_once(busy: Page, accept: str) -> None:
     heads = [line for line in busy.text(accept).split("\n") if line.startswith("# TYPE ")]
     assert len(set(heads)) == len(heads)
 
@@ -383,7 +383,7 @@ def test_who_asks_while_a_page_is_rendered_gets_that_one(
 def test_a_page_that_was_kept_drops_each_series_the_moment_it_gets_stale(
     page: Page, make: MakeQuery, plan_of: PlanOf
 ) -> None:
-    """Nothing is told meanwhile: polling is stopped."""
+    """Polling is stopped, so nothing changes the store meanwhile."""
     plan = plan_of(make("short", "a", "b", stale_after=30.0), make("long", stale_after=90.0))
     page.apply(plan)
     short, long = plan.polls
@@ -431,7 +431,7 @@ def test_a_reload_keeps_what_stays_the_same(busy: Page, plan: Plan) -> None:
 def test_no_scrape_shows_values_of_one_plan_under_labels_of_another(
     page: Page, make: MakeQuery, plan_of: PlanOf, meanwhile: Meanwhile
 ) -> None:
-    """Each plan's bot has counts of its own; a longer plan and a shorter one take turns."""
+    """Each plan's bot has counts of its own; a longer and a shorter plan alternate."""
     plans = [
         plan_of(make("conversations", "x", "y", bots=("one",)), make("messages", bots=("one",))),
         plan_of(make("conversations", "x", bots=("two",))),

@@ -1,4 +1,4 @@
-"""Laws of what the process tells of itself."""
+"""Laws of the metrics of the process itself."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def samples_of_bots(telemetry: Telemetry) -> list[Any]:
     return [sample for sample in samples(telemetry) if sample.name.startswith(OF_BOTS)]
 
 
-def test_the_shard_is_told(telemetry: Telemetry) -> None:
+def test_the_shard_is_exposed(telemetry: Telemetry) -> None:
     assert (value(telemetry, "shard_ordinal"), value(telemetry, "shard_total")) == (2.0, 5.0)
 
 

@@ -1,4 +1,4 @@
-"""Laws of date math, above all where clocks change."""
+"""Laws of date math, especially around clock changes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ UNITS = st.sampled_from("yMwdhHms")
 
 @st.composite
 def moments(draw: st.DrawFn) -> datetime:
-    """Any moment from 1975 to 2036, half of them within two days of some zone's clock change."""
+    """Moments from 1975 to 2036, half of them within two days of a clock change of some zone."""
     if draw(st.booleans()):
         return datetime.fromtimestamp(
             draw(st.integers(157_766_400_000_000, 2_114_294_400_000_000)) / 1e6, UTC
@@ -227,7 +227,7 @@ def test_what_is_rounded_to_lies_in_the_same_unit_of_the_calendar(
 
 
 def first_minute(day: date, zone: ZoneInfo) -> datetime:
-    """Look through the minutes one by one, knowing nothing of gaps and folds."""
+    """Search minute by minute, without knowledge of gaps and folds."""
     around = datetime(day.year, day.month, day.day, tzinfo=UTC) - timedelta(hours=16)
     minutes = (around + timedelta(minutes=minute) for minute in range(32 * 60))
     return next(minute for minute in minutes if minute.astimezone(zone).date() == day)

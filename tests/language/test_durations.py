@@ -38,7 +38,7 @@ def test_what_prometheus_refuses_is_refused_with_an_example(text: str) -> None:
         durations.parse(text)
 
 
-def test_a_number_without_a_unit_is_told_its_unit() -> None:
+def test_a_number_without_a_unit_is_refused_with_advice() -> None:
     with pytest.raises(ValueError, match=r'"30" has no unit \(for seconds write 30s\)'):
         durations.parse("30")
 

@@ -1,4 +1,4 @@
-"""Laws of what is wrong with a predicate, as tables of predicates and their findings."""
+"""Laws of inspection, as tables of predicates and their findings."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def only(raw: Json) -> Finding:
 
 
 def nested(levels: int) -> Json:
-    """A predicate of so many mappings and lists in one another; an even number."""
+    """Return a predicate of `levels` nested mappings and lists; an even number."""
     raw: Json = {"Errors": {"$gt": 0}}
     for _ in range((levels - 2) // 2):
         raw = {"$and": [raw]}

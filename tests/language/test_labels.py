@@ -49,12 +49,12 @@ def test_an_ordinary_label_name_has_no_problem(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "1a", "a-b", "a b", "a.b", "ключ", "a\n", "{a}"])
-def test_what_prometheus_takes_for_no_label_name_is_told(name: str) -> None:
+def test_what_is_no_label_name_for_prometheus_is_refused(name: str) -> None:
     assert "is not a label name (use" in (labels.label_name_problem(name) or "")
 
 
 @pytest.mark.parametrize("name", ["bot", "le", "quantile", "job", "instance", "__name__", "__", "__x"])
-def test_a_reserved_label_name_is_told(name: str) -> None:
+def test_a_reserved_label_name_is_refused(name: str) -> None:
     assert f'"{name}" is reserved: ' in (labels.label_name_problem(name) or "")
 
 
@@ -64,7 +64,7 @@ def test_an_ordinary_query_name_has_no_problem(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "A", "1a", "_a", "a-b", "a:b", "a\n", "conversationsÜ"])
-def test_what_is_no_query_name_is_told(name: str) -> None:
+def test_what_is_no_query_name_is_refused(name: str) -> None:
     assert "is not a query name (use" in (labels.metric_name_problem(name) or "")
 
 
@@ -73,10 +73,10 @@ def test_a_query_name_has_an_end() -> None:
 
 
 @pytest.mark.parametrize("name", ["up", "exporter_series", "exporter_"])
-def test_a_name_of_the_exporters_own_is_told(name: str) -> None:
+def test_a_name_of_the_exporters_own_metrics_is_refused(name: str) -> None:
     assert "collides with the exporter's own metric" in (labels.metric_name_problem(name) or "")
 
 
 @pytest.mark.parametrize("suffix", ["_total", "_count", "_sum", "_bucket", "_info", "_created"])
-def test_a_suffix_of_another_type_is_told(suffix: str) -> None:
+def test_a_suffix_of_another_type_is_refused(suffix: str) -> None:
     assert f"ends in {suffix}, which" in (labels.metric_name_problem(f"conversations{suffix}") or "")

@@ -1,4 +1,4 @@
-"""Laws of predicates on their way from YAML to the wire."""
+"""Laws of predicates, from YAML to the text that is sent."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_placeholder_becomes_its_value_with_the_type_kept() -> None:
 @pytest.mark.parametrize(
     "text", ["{other}", "{x}!", " {x}", "{{x}}", "{x}{x}", "{}", "${x}", "$x", "{x", "{x}\n", "{x y}"]
 )
-def test_any_other_text_stays_as_it_stands(text: str) -> None:
+def test_any_other_text_is_unchanged(text: str) -> None:
     assert predicate.fill({"a": text}, {"x": "filled"}) == {"a": text}
 
 
@@ -40,7 +40,7 @@ def test_keys_are_never_filled() -> None:
     assert predicate.fill({"{x}": 1}, {"x": "filled"}) == {"{x}": 1}
 
 
-def test_what_was_put_in_is_not_looked_at_again() -> None:
+def test_what_was_put_in_is_not_read_at_again() -> None:
     assert predicate.fill(["{x}", "{y}"], {"x": "{y}", "y": "z"}) == ["{y}", "z"]
 
 

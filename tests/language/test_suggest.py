@@ -1,4 +1,4 @@
-"""Laws of guessing what was meant."""
+"""Laws of suggestions for mistyped words."""
 
 from __future__ import annotations
 

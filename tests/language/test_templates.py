@@ -21,7 +21,7 @@ def test_labels_and_the_value_stand_in_double_braces() -> None:
 
 
 @given(st.text().filter(lambda text: "{{" not in text and "}}" not in text))
-def test_any_other_text_stands_as_it_is(text: str) -> None:
+def test_any_other_text_is_unchanged(text: str) -> None:
     assert "".join(str(piece) for piece in templates.parse(text)) == text
 
 
@@ -53,6 +53,6 @@ def test_a_label_has_no_form_since_it_is_text() -> None:
         templates.parse("{{ $labels.bot | humanize }}")
 
 
-def test_the_labels_of_a_text_are_told() -> None:
+def test_the_labels_of_a_text_are_returned() -> None:
     text = "{{ $labels.bot }} {{ $labels.channel }} {{ $labels.bot }} {{ $value }}"
     assert templates.labels(templates.parse(text)) == {"bot", "channel"}

@@ -1,4 +1,4 @@
-"""Laws of YAML that goes out: it is what went in, and a person can read it."""
+"""Laws of written YAML: it reads back as it was, and a person can read it."""
 
 from __future__ import annotations
 
@@ -35,6 +35,6 @@ def test_lines_stay_whole_lists_are_indented_and_keys_keep_their_order() -> None
     )
 
 
-def test_what_stands_twice_is_written_twice() -> None:
+def test_equal_values_are_written_twice() -> None:
     labels: Json = {"severity": "warning"}
     assert "&" not in write([labels, labels], "Made here.")
