@@ -1,4 +1,4 @@
-"""What a person types: each command in a module of its own, loaded only when it is asked for."""
+"""The command line: each command is a module, imported only when it is used."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ COMMANDS: Final = {
     "rules": "rules",
     "healthcheck": "healthcheck",
 }
-"""Each command, and the module of this package that holds it under the same name."""
+"""Each command, and the module of this package that defines it under the same name."""
 
 
 class _Commands(click.Group):
@@ -53,7 +53,7 @@ def cli() -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return 0 if it went well, 1 if it failed, 2 for a wrong configuration or usage."""
+    """Run one command; return 0 if it succeeded, 1 if it failed, 2 for a wrong configuration or usage."""
     try:
         result = cli.main(args=argv, prog_name="nativechat-exporter", standalone_mode=False)
     except click.ClickException as error:

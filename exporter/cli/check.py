@@ -1,4 +1,4 @@
-"""`check`: every problem of a configuration, or what it would do."""
+"""`check`: prints every problem of a configuration, or its plan."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ TOO_MANY: Final = " (more than its rate allows: runs will be skipped)"
 @config_file
 @shard_flags
 def check(config_file: Path, shard_ordinal: int | None, shard_total: int) -> int:
-    """Print what is wrong with a configuration, or its plan.
+    """Print every problem of a configuration, or its plan.
 
-    Contacts nobody. Ids and tokens that are not there are warnings: they may be elsewhere. With a
-    shard, the plan is what this shard holds; with a number of shards alone, what each of them holds.
+    Makes no requests. Missing ids and tokens are warnings: they may exist only where the exporter runs.
+    With --shard.ordinal the plan is that of this shard; with --shard.total alone, that of each shard.
     """
     shard = None if shard_ordinal is None else chosen_shard(shard_ordinal, shard_total)
     try:
@@ -45,18 +45,18 @@ def check(config_file: Path, shard_ordinal: int | None, shard_total: int) -> int
 
 
 def summary(file: Path, config: Config, shard: Shard | None, total: int) -> str:
-    """Return what a configuration does: bots, queries, how many requests that makes.
+    """Return the plan as text: bots, queries, and the number of requests.
 
-    That is what `shard` does; without one, what all shards do together, and the share of each.
+    It is the plan of `shard`; without one, that of all shards together, and then of each shard.
     """
     plan = make_plan(config, shard)
-    shares = make_shard_plans(config, total) if shard is None else (plan,)
-    parts = [_bots(plan, shares), _queries(plan)] if plan.polls else ["This shard holds nothing."]
-    if len(shares) > 1:
-        parts.append(_shards(shares))
+    shard_plans = make_shard_plans(config, total) if shard is None else (plan,)
+    parts = [_bots(plan, shard_plans), _queries(plan)] if plan.polls else ["This shard has no queries."]
+    if len(shard_plans) > 1:
+        parts.append(_shards(shard_plans))
     if config.shard_by == "query" and total > 1:
         parts.append(
-            "shard_by is query: each shard keeps to a bot's rate by itself, "
+            "shard_by is query: each shard applies a bot's rate separately, "
             f"so NativeChat may see up to {total} times that rate"
         )
     which = f" shard {shard.ordinal} of {total}:" if shard and total > 1 else ""
@@ -67,12 +67,12 @@ def summary(file: Path, config: Config, shard: Shard | None, total: int) -> str:
     return "\n\n".join(parts)
 
 
-def _bots(plan: Plan, shares: Sequence[Plan]) -> str:
+def _bots(plan: Plan, shard_plans: Sequence[Plan]) -> str:
     asked = _per_minute(plan)
-    # A rate holds within one process, so it is the busiest shard that may find it too low.
+    # A rate applies to one process, so it must be high enough for the busiest shard.
     most: dict[str, float] = {}
-    for share in shares:
-        for name, per_minute in _per_minute(share).items():
+    for shard_plan in shard_plans:
+        for name, per_minute in _per_minute(shard_plan).items():
             most[name] = max(most.get(name, 0), per_minute)
     return columns(
         ("BOT", "REQUESTS", "AT MOST", "API"),
@@ -107,12 +107,12 @@ def _queries(plan: Plan) -> str:
     )
 
 
-def _shards(shares: Sequence[Plan]) -> str:
+def _shards(shard_plans: Sequence[Plan]) -> str:
     return columns(
         ("SHARD", "BOTS", "SERIES", "REQUESTS"),
         [
             (str(ordinal), str(len(plan.bots)), str(_series(plan)), f"{plan.requests_per_minute:.1f}/m")
-            for ordinal, plan in enumerate(shares)
+            for ordinal, plan in enumerate(shard_plans)
         ],
     )
 

@@ -1,4 +1,4 @@
-"""`count`: asks everything once, and prints what came."""
+"""`count`: runs every query once, and prints the counts."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ from exporter.polling.poller import Poller
     type=click.Choice(["table", "json", "prometheus"]),
     default="table",
     show_default=True,
-    help="How to print.",
+    help="The output format.",
 )
 @logging_flags
 def count(
     *, names: tuple[str, ...], config_file: Path, output: str, log_level: str, log_format: LogFormat
 ) -> int:
-    """Ask the queries NAME…, or all, once, and print the counts.
+    """Run the queries NAME…, or all, once, and print the counts.
 
-    Exits with 1 if any request failed; what the others counted is printed all the same.
+    Exits with 1 if any request failed; the other counts are still printed.
     """
     set_up(log_level, log_format)
     plan = _only(make_plan(load(config_file, os.environ).config), names)
@@ -56,20 +56,20 @@ def count(
 
 @dataclass
 class Tally:
-    """Takes down what polling tells, by poll and row."""
+    """A recorder that keeps counts and errors by poll and row."""
 
     counts: dict[tuple[tuple[str, str], int], int] = field(default_factory=dict)
     errors: dict[tuple[tuple[str, str], int], ApiError] = field(default_factory=dict)
     durations: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def started(self, poll: Poll) -> None:
-        """Nothing to take down."""
+        """Do nothing: not printed."""
 
     def skipped(self, poll: Poll) -> None:
-        """Nothing to take down."""
+        """Do nothing: not printed."""
 
     def asked(self, poll: Poll, error: ApiError | None) -> None:
-        """Nothing to take down."""
+        """Do nothing: not printed."""
 
     def counted(self, poll: Poll, row: int, count: int) -> None:
         self.counts[poll.key, row] = count
@@ -119,7 +119,7 @@ def _table(plan: Plan, tally: Tally) -> str:
                 labels,
                 "" if counted is None else f"{counted:,}",
                 f"{tally.durations[poll.key]:.3f}s",
-                _told(error) if error else "",
+                _describe(error) if error else "",
             )
         )
     return columns(("BOT", "QUERY", "LABELS", "COUNT", "TOOK", "ERROR"), lines, right=(3, 4))
@@ -148,10 +148,10 @@ def _prometheus(plan: Plan, tally: Tally) -> str:
 
 
 def _failures(tally: Tally) -> str:
-    """Say what failed where the counts' own format has no place for it: each error of a query once."""
-    lines = (f"{bot}/{query}: {_told(error)}\n" for ((bot, query), _), error in tally.errors.items())
+    """Return the errors as text, each error of a query once: Prometheus's format has no place for them."""
+    lines = (f"{bot}/{query}: {_describe(error)}\n" for ((bot, query), _), error in tally.errors.items())
     return "".join(dict.fromkeys(lines))
 
 
-def _told(error: ApiError) -> str:
+def _describe(error: ApiError) -> str:
     return f"{error.reason}: {error} ({error.advice})"

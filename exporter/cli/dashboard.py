@@ -1,4 +1,4 @@
-"""`dashboard`: the Grafana dashboard of a configuration."""
+"""`dashboard`: prints the Grafana dashboard of a configuration."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 from exporter.cli.flags import config_file, flag
 from exporter.cli.runbook import runbook_url
 from exporter.config.load import load
-from exporter.monitoring.dashboard import dashboard as drawn
+from exporter.monitoring.dashboard import dashboard as dashboard_json
 
 
 @click.command()
@@ -18,12 +18,12 @@ from exporter.monitoring.dashboard import dashboard as drawn
 @flag(
     "web.external-url",
     "status_page",
-    help="Where people reach the exporter's status page; the dashboard then links to it.",
+    help="The URL of the exporter's status page; the dashboard then links to it.",
 )
 @runbook_url
 def dashboard(config_file: Path, status_page: str | None, runbook: str) -> None:
     """Print the Grafana dashboard of a configuration.
 
-    It shows what is counted, and how the exporter fares. Contacts nobody, and needs no ids or tokens.
+    It shows the counts and the state of the exporter. Makes no requests, and needs no ids or tokens.
     """
-    click.echo(drawn(load(config_file, os.environ, secrets="optional").config, runbook, status_page))
+    click.echo(dashboard_json(load(config_file, os.environ, secrets="optional").config, runbook, status_page))

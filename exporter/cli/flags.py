@@ -1,4 +1,4 @@
-"""Flags as users of Prometheus expect them, each with an environment variable of the same name."""
+"""Flags in Prometheus's style, each with an environment variable of the same name."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 def flag(name: str, parameter: str, *, scope: str = "", **settings: Any) -> Callable[[Command], Command]:
     """Add the flag `--NAME`, also read from NATIVECHAT_EXPORTER_NAME, as `parameter`.
 
-    `scope` stands before the name of the variable, for what must not be taken for the exporter's own.
+    `scope` is put before the name in the variable, for flags that are not the exporter's own.
     """
     variable = re.sub(r"[.-]", "_", f"NATIVECHAT_EXPORTER_{scope}{name}").upper()
     return click.option(
@@ -30,7 +30,7 @@ def flag(name: str, parameter: str, *, scope: str = "", **settings: Any) -> Call
 
 
 class Duration(click.ParamType[float]):
-    """A Prometheus duration, as seconds; not shorter than a second."""
+    """A Prometheus duration of at least a second, converted to seconds."""
 
     name = "duration"
 
@@ -45,25 +45,25 @@ class Duration(click.ParamType[float]):
 
 
 class TelemetryPath(click.ParamType[str]):
-    """The path of a URL that no other page of ours has."""
+    """The path of a URL, other than those of the exporter's other pages."""
 
     name = "path"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if not re.fullmatch(r"/(?!-/)[^?#{}\s]*", value):
-            self.fail(f"{value!r} must start with /, and not with /-/, as /metrics does", param, ctx)
+            self.fail(f"{value!r} must start with / but not with /-/ (such as /metrics)", param, ctx)
         return str(value)
 
 
 def shipped() -> Path:
-    """Return where the shipped config.yaml is: in the installed package, or beside that of a checkout."""
+    """Return the path of the shipped config.yaml: in an installed package, or in a checkout."""
     package = Path(exporter.__file__).parent
     installed = package / "config.yaml"
     return installed if installed.exists() else package.parent / "config.yaml"
 
 
 def _is_missing(ctx: click.Context, param: click.Parameter, file: Path) -> bool:
-    """Return whether nobody named a configuration, and there is none where we look for it."""
+    """Return whether no configuration was named, and the default file does not exist."""
     unsaid = ctx.get_parameter_source(param.name or "") is ParameterSource.DEFAULT
     return unsaid and not file.exists()
 
@@ -85,7 +85,7 @@ _config_file = partial(
     "config_file",
     type=click.Path(path_type=Path),
     default="config.yaml",
-    help="The configuration.",
+    help="The configuration file.",
 )
 config_file = _config_file(callback=_here)
 config_file_or_shipped = _config_file(callback=_here_or_shipped)
@@ -96,21 +96,21 @@ def logging_flags(command: Command) -> Command:
     level = click.Choice(["debug", "info", "warn", "error"])
     log_format = click.Choice(["logfmt", "json"])
     command = flag(
-        "log.format", "log_format", type=log_format, default="logfmt", help="How lines are written."
+        "log.format", "log_format", type=log_format, default="logfmt", help="The format of log lines."
     )(command)
-    return flag("log.level", "log_level", type=level, default="info", help="Log this and what is graver.")(
+    return flag("log.level", "log_level", type=level, default="info", help="Log this level and above.")(
         command
     )
 
 
 def web_flags(command: Command) -> Command:
-    """Add what `run` and `demo` share about serving."""
+    """Add the flags of the web server, for `run` and `demo`."""
     for add in (
         flag(
             "web.enable-lifecycle",
             "enable_lifecycle",
             is_flag=True,
-            help="Let POST /-/reload load the configuration anew.",
+            help="Reload the configuration at POST /-/reload.",
         ),
         flag(
             "web.config.file",
@@ -123,14 +123,14 @@ def web_flags(command: Command) -> Command:
             "telemetry_path",
             type=TelemetryPath(),
             default="/metrics",
-            help="Where the metrics are served.",
+            help="The path of the metrics page.",
         ),
         flag(
             "web.listen-address",
             "listen_addresses",
             multiple=True,
             default=[":10054"],
-            help="Where to listen; may be given several times. 127.0.0.1:0 picks a free port.",
+            help="The address to listen on; may be repeated. 127.0.0.1:0 picks a free port.",
         ),
     ):
         command = add(command)

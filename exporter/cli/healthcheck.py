@@ -1,4 +1,4 @@
-"""`healthcheck`: asks a running daemon whether it is healthy, for a container's HEALTHCHECK."""
+"""`healthcheck`: checks the health of a running daemon, for a container's HEALTHCHECK."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from exporter.config.web_config import TlsConfig
 
 PATIENCE: Final = 5.0
-"""Seconds the daemon has to answer."""
+"""Seconds in which the daemon must answer."""
 
 
 @click.command()
@@ -26,7 +26,7 @@ PATIENCE: Final = 5.0
     "listen_addresses",
     multiple=True,
     default=[":10054"],
-    help="Where the daemon listens; the first is asked.",
+    help="The daemon's address; the first is checked.",
 )
 @flag(
     "web.config.file",
@@ -35,14 +35,14 @@ PATIENCE: Final = 5.0
     help="The daemon's web configuration, which says whether it serves TLS.",
 )
 def healthcheck(listen_addresses: tuple[str, ...], web_config_file: Path | None) -> int:
-    """Ask a running daemon whether it is healthy.
+    """Check the health of a running daemon.
 
-    Exits with 0 if its /-/healthy says so, else with 1.
+    Exits with 0 if /-/healthy answers with status 200, else with 1.
     """
     host, _, port = listen_addresses[0].rpartition(":")
     if not port.isdecimal():
         raise click.UsageError(f"{listen_addresses[0]!r} is no address (write :10054 or 127.0.0.1:10054)")
-    own = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "::1"}  # noqa: S104 - where it listens, not we
+    own = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "::1"}  # noqa: S104 - an address of the daemon, not of this command
     address = own.get(host, host.strip("[]"))
     tls = None if web_config_file is None else _tls(web_config_file)
     connection = _connection(address, int(port), tls)
@@ -54,7 +54,7 @@ def healthcheck(listen_addresses: tuple[str, ...], web_config_file: Path | None)
         why = reason(error) if isinstance(error, OSError) else f"not HTTP: {error!r}"
         advice = "is it running, and does it listen there?"
         if tls is not None and tls.client_ca_file is not None:
-            advice += " it takes its own certificate from this check if client_ca_file signed that, too"
+            advice += " this check sends the daemon's own certificate: has client_ca_file signed it?"
         click.echo(f"{listen_addresses[0]}: no answer: {why} ({advice})", err=True)
         return 1
     finally:
@@ -72,16 +72,16 @@ def _tls(web_config_file: Path) -> TlsConfig | None:
 def _connection(host: str, port: int, tls: TlsConfig | None) -> http.client.HTTPConnection:
     if tls is None:
         return http.client.HTTPConnection(host, port, timeout=PATIENCE)
-    # Our own process on our own machine, by an address that no certificate names.
+    # The daemon is on this machine, at an address that no certificate names.
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     if tls.client_ca_file is not None:
-        with suppress(OSError):  # the daemon's own; it says what is wrong with it
+        with suppress(OSError):  # the daemon itself reports a certificate that cannot be loaded
             context.load_cert_chain(tls.cert_file, tls.key_file, _no_password)
     return http.client.HTTPSConnection(host, port, timeout=PATIENCE, context=context)
 
 
 def _no_password() -> str:
-    # OpenSSL would otherwise ask whoever sits at the terminal.
+    # Without it, OpenSSL would ask for a password on the terminal.
     return ""

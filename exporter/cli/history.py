@@ -27,21 +27,21 @@ from exporter.nativechat.history import download
 from exporter.rate_limiter import RateLimiter
 
 _HELP: Final = """\
-Page by page, until there are no more: as much as --limit says, or all. Without --sort the order is the
-API's own, of which it promises nothing. If it stops before its end, it says how far it came."""
+Downloads page by page until --limit, or until there are no more rows. Without --sort the order is the
+API's own, which is not documented. If it stops early, it says after how many rows."""
 
 
 def _command(collection: Collection) -> click.Command:
-    """Make the command that downloads one collection."""
+    """Return the command that downloads one collection."""
 
     @click.command(collection, help=f"Download {collection} as JSON lines.\n\n{_HELP}")
     @config_file
-    @click.option("--bot", "bot_name", help="Whose; may be left out where there is one bot.")
+    @click.option("--bot", "bot_name", help="The bot's name; may be omitted if there is only one.")
     @click.option("--query", default="", callback=_predicate, help="A MongoDB predicate, as JSON.")
     @click.option("--sort", default="", callback=_order, help='A field, -field, or JSON: {"StartedAt": -1}.')
-    @click.option("--limit", type=click.IntRange(min=0), help="At most so many.")
+    @click.option("--limit", type=click.IntRange(min=0), help="Stop after N rows.")
     @click.option(
-        "--skip", type=click.IntRange(min=0), default=0, show_default=True, help="Leave out the first."
+        "--skip", type=click.IntRange(min=0), default=0, show_default=True, help="Skip the first N rows."
     )
     @logging_flags
     def command(
@@ -57,7 +57,7 @@ def _command(collection: Collection) -> click.Command:
 def _print(
     collection: Collection, bot: Bot, clock: Clock, *, query: str, sort: str, limit: int | None, skip: int
 ) -> int:
-    """Print every row as it comes; return 1, and say how far it came, if that was not to the end."""
+    """Print every row as it arrives; return 1, and print the number of rows, if it stopped early."""
     client = Client(bot, TokenReader(bot.token, os.environ), clock)
     rows = download(
         client,
@@ -84,7 +84,7 @@ def _print(
     except KeyboardInterrupt:
         why = "interrupted"
     except BrokenPipeError:
-        # The reader has enough, as head does: how much it took is not known, and it need not be told.
+        # The reader, such as head, has closed the pipe: how many rows it has read is not known.
         abandon_output()
         return 1
     except OSError as error:
@@ -97,17 +97,17 @@ def _print(
 
 
 def _line(row: dict[str, Json]) -> str:
-    """Return a row as JSON, in letters as far as standard output and Unicode have them."""
+    """Return a row as JSON, in ASCII only if standard output cannot encode it otherwise."""
     text = json.dumps(row, ensure_ascii=False)
     try:
         text.encode(sys.stdout.encoding)
-    except UnicodeEncodeError:  # such as half of an emoji, where a text was cut
+    except UnicodeEncodeError:  # such as half of a surrogate pair in a truncated text
         return json.dumps(row)
     return text
 
 
 def _rest(done: int, limit: int | None, skip: int) -> str:
-    """Say with which flags the rest would come, once there is a part that need not come again."""
+    """Return the flags that continue the download, or an empty text if no row was printed."""
     if not done:
         return ""
     return f"; go on with --skip {skip + done}" + (f" --limit {limit - done}" if limit is not None else "")
@@ -117,7 +117,7 @@ def _rest(done: int, limit: int | None, skip: int) -> str:
 def _progress(
     rows: Iterator[dict[str, Json]], expected: Callable[[], int | None]
 ) -> Iterator[Iterator[dict[str, Json]]]:
-    """Give the rows, and on a terminal draw how far they have come."""
+    """Yield the rows, and show a progress bar if standard error is a terminal."""
     if not sys.stderr.isatty():
         yield rows
         return
@@ -126,7 +126,7 @@ def _progress(
 
 
 def _above(bar: Iterable[dict[str, Json]]) -> Iterator[dict[str, Json]]:
-    """Give the rows of a bar that shares its terminal with them: its line is cleared for each row."""
+    """Yield the rows of a progress bar on the same terminal: its line is cleared for each row."""
     for row in bar:
         click.echo("\r\x1b[K", nl=False, err=True)
         yield row
@@ -135,7 +135,7 @@ def _above(bar: Iterable[dict[str, Json]]) -> Iterator[dict[str, Json]]:
 def _expected(
     client: Client, collection: Collection, bot: Bot, *, query: str, limit: int | None, skip: int
 ) -> int | None:
-    """Return how many rows will come, as far as the API says: only the bar needs it."""
+    """Return the expected number of rows for the progress bar, None if it is unknown."""
     try:
         found = client.count(collection, query, bot.api.timeout)
     except ApiError:
@@ -171,7 +171,7 @@ def _order(_ctx: click.Context, _param: click.Parameter, text: str) -> str:
 
 def _json_object(text: str, example: str) -> str:
     try:
-        json.loads(text)  # says where it is wrong
+        json.loads(text)  # its message says where the error is
         value = parse(_sendable(text).encode())
     except ValueError as error:
         raise click.BadParameter(f"not JSON: {error} ({example})") from error
@@ -188,7 +188,7 @@ def _sendable(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise click.BadParameter("text that is no Unicode, such as half of an emoji") from error
+        raise click.BadParameter("not valid Unicode, such as half of an emoji") from error
     return text
 
 

@@ -1,4 +1,4 @@
-"""Prints results where they may not fit: a full disk, or a reader that has gone."""
+"""Prints results, also to a full disk or to a pipe without a reader."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import sys
 
 
 def put_line(text: str) -> None:
-    """Print one line, and see it out of this process; raises OSError where that fails."""
+    """Print one line and flush it; raises OSError if that fails."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
 
 def abandon_output() -> None:
-    """Give up standard output: what is still held for it would fail again at the interpreter's end."""
+    """Discard standard output: buffered text would fail again at the interpreter's shutdown."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def reason(error: OSError) -> str:
-    """Return why the operating system refused, in lower case."""
+    """Return the operating system's message, in lower case."""
     return (error.strerror or str(error)).lower()

@@ -1,4 +1,4 @@
-"""`rules`: the alert rules of a configuration, for Prometheus, its operator or Grafana."""
+"""`rules`: prints the alert rules of a configuration, for Prometheus, its operator or Grafana."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from exporter.monitoring.prometheus_rules import custom_resource, rule_file
     type=click.Choice(["prometheus", "operator", "grafana"]),
     default="prometheus",
     show_default=True,
-    help="For Prometheus's rule_files, as the operator's PrometheusRule, or to provision Grafana.",
+    help="The output: a rule file, the Prometheus operator's PrometheusRule, or a Grafana provisioning file.",
 )
 @flag(
     "grafana.datasource-uid",
@@ -36,7 +36,8 @@ from exporter.monitoring.prometheus_rules import custom_resource, rule_file
 def rules(config_file: Path, form: str, datasource: str, runbook: str) -> None:
     """Print the alert rules of a configuration.
 
-    Those it asks for, and those on the exporter itself. Contacts nobody, and needs no ids or tokens.
+    These are the alerts it defines, and those on the exporter itself. Makes no requests, and needs no ids
+    or tokens.
     """
     made = groups(load(config_file, os.environ, secrets="optional").config, runbook)
     match form:

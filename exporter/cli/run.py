@@ -1,4 +1,4 @@
-"""`run`: the daemon."""
+"""`run`: runs the daemon."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from exporter.logs import LogFormat, set_up, unblocked
     "watch_interval",
     type=Duration(),
     default="5s",
-    help="How often the content of the configuration file is compared.",
+    help="How often to check the configuration file for changes.",
 )
 @shard_flags
 @logging_flags
@@ -40,7 +40,7 @@ def run(
     web_config_file: Path | None,
     enable_lifecycle: bool,
 ) -> int:
-    """Ask NativeChat on a schedule, and serve what it counts."""
+    """Query NativeChat on a schedule, and serve the metrics."""
     shard = chosen_shard(shard_ordinal, shard_total)
     set_up(log_level, log_format)
     options = Options(config_file, watch_interval, shard)

@@ -1,4 +1,4 @@
-"""The flag that says where alerts and panels lead, for the commands that draw them."""
+"""The flag `--runbook-url` of `dashboard` and `rules`."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ runbook_url: Final = flag(
     "runbook-url",
     "runbook",
     default=links.RUNBOOK,
-    help="The page that alerts lead to; a section of it has the alert's name.",
+    help="The page that alerts link to; each section has an alert's name.",
 )

@@ -1,4 +1,4 @@
-"""The flags that say which shard this is."""
+"""The flags that choose a shard."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HOSTNAME: Final = "hostname"
 
 
 class Ordinal(click.ParamType[int]):
-    """A shard's number, or `hostname` for the one that a StatefulSet's Pod has at its name's end."""
+    """A shard's ordinal, or `hostname` for the number at the end of a StatefulSet's Pod name."""
 
     name = "ordinal"
 
@@ -36,27 +36,27 @@ class Ordinal(click.ParamType[int]):
 
 
 def shard_flags(command: Command) -> Command:
-    """Add `--shard.ordinal`, None where it is not given, and `--shard.total`."""
+    """Add `--shard.ordinal`, None if it is not given, and `--shard.total`."""
     total = flag(
         "shard.total",
         "shard_total",
         type=click.IntRange(1, 1024),
         default=1,
-        help="How many shards there are.",
+        help="The number of shards.",
     )
     ordinal = flag(
         "shard.ordinal",
         "shard_ordinal",
         type=Ordinal(),
-        help="Which shard this is, from 0; hostname takes the number at the end of this host's name.",
+        help="The ordinal of this shard, from 0; hostname uses the number at the end of this host's name.",
     )
     return ordinal(total(command))
 
 
 def chosen_shard(ordinal: int | None, total: int) -> Shard:
-    """Return the shard that the flags name; raises UsageError if they name none.
+    """Return the shard that the flags choose; raises UsageError if they choose none.
 
-    Without an ordinal there is one shard only: a guess would ask some queries twice, and others never.
+    Without an ordinal only one shard is allowed: a guess would run some queries twice, and others never.
     """
     if ordinal is None and total > 1:
         raise click.UsageError(

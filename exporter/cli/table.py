@@ -1,4 +1,4 @@
-"""Lines up a small table for a terminal."""
+"""Formats a small table for a terminal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def columns(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
-    """Return head and rows in columns, those at the positions `right` aligned to the right."""
+    """Return head and rows in columns; columns at the positions `right` are right-aligned."""
     lines = [head, *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     return "\n".join(

@@ -1,4 +1,4 @@
-"""Reads what NativeChat answers: bytes to a count or rows, or BadAnswer; pure."""
+"""Parses NativeChat's answers: bytes to a count or rows, or BadAnswer; pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from exporter.errors import BadAnswer
 from exporter.model import Json
 
 LARGEST_COUNT: Final = 2**53
-"""The largest count believed: a sample is a float, and beyond this it could not hold the number."""
+"""The largest count that is accepted: a sample is a float, which is exact up to this number."""
 
 _COUNT_KEYS: Final = frozenset({"count", "Count", "Result"})
 _LIST_KEYS: Final = frozenset({"Result", "Count"})
@@ -19,12 +19,13 @@ _LIST_KEYS: Final = frozenset({"Result", "Count"})
 def read_count(body: bytes) -> int:
     """Return the count in a `_count` answer, from 0 to 2**53.
 
-    The shape is assumed, for nothing public shows it: `{"count": N}`, `N`, `{"Result": N}` or
-    `{"Count": N}`, where several of these keys must agree. An object with any other key is refused,
-    be it `error` or one we never heard of: it may be another kind of answer, and an absent value is
-    better than a wrong one. For the same reason N is written as a whole number: `3.0` and `1e3` are
-    refused. A UTF-8 byte order mark is tolerated, other encodings are not. Raises BadAnswer, whose
-    message continues "answered 200 with …" and quotes nothing of the body.
+    The shape is an assumption, because it is not documented: `{"count": N}`, `N`, `{"Result": N}` or
+    `{"Count": N}`; if there are several of these keys, they must agree. An object with any other key is
+    refused: it may be another kind of answer, and an absent value is better than a wrong one. For the
+    same reason N must be written as a whole number: `3.0` and `1e3` are refused. A UTF-8 byte order mark
+    is accepted, other encodings are not.
+
+    Raises BadAnswer, whose message continues "answered 200 with …" and contains nothing of the body.
     """
     answer = parse(body)
     if isinstance(answer, dict):
@@ -38,10 +39,10 @@ def read_count(body: bytes) -> int:
 
 
 def read_rows(body: bytes) -> list[dict[str, Json]]:
-    """Return the conversations or messages of a list answer, as they came.
+    """Return the conversations or messages of a list answer, unchanged.
 
-    An array of objects; or, assumed as the sister product's list envelope, `{"Result": [...]}` with
-    or without `Count`. Raises BadAnswer, whose message continues "answered 200 with …".
+    The answer is an array of objects, or `{"Result": [...]}` with or without `Count`, as the lists of a
+    related product are. Raises BadAnswer, whose message continues "answered 200 with …".
     """
     answer = parse(body)
     if isinstance(answer, dict) and "Result" in answer and answer.keys() <= _LIST_KEYS:
@@ -63,7 +64,7 @@ def _whole(value: Json) -> int:
 
 
 def parse(body: bytes) -> Json:
-    """Return JSON as it was meant: no key twice, no NaN or infinity; raises BadAnswer, as `read_count`."""
+    """Return strict JSON: no duplicate key, NaN or infinity; raises BadAnswer as `read_count` does."""
     if not body.strip():
         raise BadAnswer("an empty body")
     try:

@@ -1,4 +1,4 @@
-"""Keeps account of one attempt: the time and bytes it may still use, and how far it has come."""
+"""Tracks one attempt: the time and bytes it may still use, and its progress."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from exporter.clock import Clock
 
 
 class TooMuch(Exception):
-    """More bytes came than there is room for; says so in words that follow "answered with"."""
+    """More bytes arrived than allowed; the message follows "answered with"."""
 
 
 class Attempt(threading.local):
-    """The attempt that the calling thread makes now.
+    """The current attempt of the calling thread.
 
-    A thread makes one at a time, so each sees its own, and a pooled connection counts for whoever
-    uses it. `peer` is the host and port dialled, the proxy's where there is one. `dialled` and
-    `connected` are about a connection that this attempt itself opened; `answered` says that a byte
-    came back; `status` is the answer's, once it has one. While `must_dial`, no pooled connection is used.
+    A thread makes one attempt at a time, so a pooled connection always counts for the thread that uses it.
+    `peer` is the host and port of the connection, or of the proxy. `dialled` and `connected` are set if this
+    attempt opened the connection itself, `answered` once a byte has arrived, and `status` once the answer
+    has one. While `must_dial` is set, no pooled connection is used.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -27,7 +27,7 @@ class Attempt(threading.local):
         self.begin(budget=0.0, room=0)
 
     def begin(self, *, budget: float, room: int) -> None:
-        """Start an attempt that may take `budget` seconds and receive `room` bytes."""
+        """Start an attempt of at most `budget` seconds and `room` received bytes."""
         self._started = self._clock.steady()
         self._budget = budget
         self._room = room
@@ -46,13 +46,13 @@ class Attempt(threading.local):
 
     @property
     def stage(self) -> str:
-        """How far the attempt has come, in words."""
+        """The progress of the attempt, as text for an error message."""
         if self.dialled and not self.connected:
             return f"still connecting to {self.peer}"
         return "the answer is unfinished" if self.answered else "no answer yet"
 
     def remaining(self) -> float:
-        """Return the seconds the next operation may take; raises TimeoutError where none are left."""
+        """Return the seconds that the next operation may take; raises TimeoutError if none are left."""
         if self._listens:
             return 0.0
         left = self._budget - self.elapsed
@@ -62,7 +62,7 @@ class Attempt(threading.local):
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Let no operation wait, and account for no bytes: for looking whether anything comes unasked."""
+        """During the block no operation waits or counts bytes: to check for unexpected data."""
         self._listens = True
         try:
             yield
@@ -70,7 +70,7 @@ class Attempt(threading.local):
             self._listens = False
 
     def received(self, size: int) -> None:
-        """Account for bytes that came; raises TooMuch where there is no room for them."""
+        """Count received bytes; raises TooMuch if they are more than allowed."""
         if self._listens:
             return
         self._room -= size

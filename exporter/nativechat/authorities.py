@@ -1,4 +1,4 @@
-"""Knows which certificate authorities are trusted, and reads their certificates again when they change."""
+"""Loads the certificates of trusted authorities, again when they change."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from exporter.errors import Unreachable
 class Authorities:
     """The TLS context for a bot's connections; it always verifies.
 
-    The certificates are those of `ca_file` alone, a file or a directory; without it, those that
-    REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE name; without them, those of SSL_CERT_FILE and SSL_CERT_DIR
-    together; without any, `default`. As OpenSSL does, it skips what does not exist of the last two.
-    `prepare` is called with each new context.
+    The certificates are those of `ca_file`, a file or a directory; else of REQUESTS_CA_BUNDLE or
+    CURL_CA_BUNDLE; else of SSL_CERT_FILE and SSL_CERT_DIR together; else of `default`. Missing paths in
+    SSL_CERT_FILE and SSL_CERT_DIR are skipped, as OpenSSL does. `prepare` is called with each new context.
     """
 
     def __init__(
@@ -35,9 +34,9 @@ class Authorities:
         self._context: ssl.SSLContext | None = None
 
     def context(self) -> ssl.SSLContext:
-        """Return a context with the certificates as they are now.
+        """Return a context with the current certificates.
 
-        Raises Unreachable where they cannot be read.
+        Raises Unreachable if they cannot be read.
         """
         with self._lock:
             paths = list(self._trusted())
@@ -74,7 +73,7 @@ def _trusted(ca_file: Path | None, default: str, environ: Mapping[str, str]) -> 
 
 
 def _signature(path: Path) -> object:
-    """Return what changes with the certificates at `path`; None where there are none."""
+    """Return a value that changes with the certificates at `path`; None if there are none."""
     try:
         files = sorted(path.iterdir()) if path.is_dir() else [path]
         return [(file, (info := file.stat()).st_mtime_ns, info.st_size, info.st_ino) for file in files]

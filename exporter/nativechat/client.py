@@ -1,4 +1,4 @@
-"""Asks NativeChat's Conversations history API."""
+"""The client of NativeChat's Conversations history API."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from exporter.nativechat.failures import (
     bad_answer,
     by_cause,
     by_status,
+    check_age,
     is_out_of_time,
-    judge_age,
     read_retry_after,
 )
 from exporter.nativechat.headers import request_headers
@@ -31,27 +31,28 @@ from exporter.nativechat.transport import Transport
 
 _HEADERS_ROOM: Final = 256 * 1024
 
-# A negative chunk size leaves http.client as a bare ValueError.
+# http.client raises a plain ValueError for a negative chunk size.
 _FOREIGN: Final = (requests.RequestException, HTTPError, HTTPException, OSError, ValueError, TooMuch)
 
 Answer = TypeVar("Answer")
 
 
 Attempted: TypeAlias = Callable[[Collection, int | None, float], None]
-"""Told of each attempt: its collection, its HTTP status if there was one, its seconds."""
+"""Called after each attempt with its collection, its HTTP status, if any, and its seconds."""
 
 
 class Client:
-    """Ask the API for one bot, over connections that stay open; any number of threads may call.
+    """A client for one bot, with connections that stay open; safe to use from every thread.
 
-    A connection is used again only after a clean exchange, and not for ever (connections.py).
+    A connection is reused only after a clean response, and for a limited time (connections.py).
 
-    `token` is called for each attempt, so that a token that changes is followed. Where no token can be
-    read nothing is sent, and that is no attempt. HTTP_PROXY, HTTPS_PROXY, NO_PROXY, REQUESTS_CA_BUNDLE,
-    CURL_CA_BUNDLE, SSL_CERT_FILE and SSL_CERT_DIR are honoured; a netrc file never is, redirects are not
-    followed, cookies not kept.
+    `token` is called for each attempt, so that a changed token is used. If no token can be read, nothing is
+    sent, and `on_attempt` is not called. HTTP_PROXY, HTTPS_PROXY, NO_PROXY, REQUESTS_CA_BUNDLE,
+    CURL_CA_BUNDLE, SSL_CERT_FILE and SSL_CERT_DIR are respected. A netrc file is ignored, redirects are not
+    followed, and cookies are not kept.
 
-    Errors are made anew where they leave, without cause or inner frames: those hold the token.
+    Errors are created anew before they leave this class, without cause and inner frames, which contain the
+    token.
     """
 
     def __init__(
@@ -74,9 +75,9 @@ class Client:
         self._proxies = get_environ_proxies(bot.api.url, no_proxy=None)
 
     def count(self, collection: Collection, predicate_text: str, budget: float) -> int:
-        """Return how many match a predicate in JSON, in one attempt of at most `budget` seconds.
+        """Return how many documents match a JSON predicate, in one attempt of at most `budget` seconds.
 
-        The empty text means all. Raises ApiError.
+        The empty text matches everything. Raises ApiError.
         """
         return self._ask(COUNT, COUNT.url(self._bot, collection, query=predicate_text), collection, budget)
 
@@ -92,18 +93,18 @@ class Client:
     ) -> list[dict[str, Json]]:
         """Return one page of a collection, in one attempt of at most `budget` seconds.
 
-        `query` is a predicate in JSON; `sort` a field's name or a JSON object of 1 and -1, as the API
-        has them. What is empty or None is left to the API. Raises ApiError.
+        `query` is a JSON predicate; `sort` is a field's name or a JSON object of 1 and -1, as the API defines
+        them. An empty or None argument is not sent. Raises ApiError.
         """
         url = ROWS.url(self._bot, collection, limit=limit, skip=skip, sort=sort, query=query)
         return self._ask(ROWS, url, collection, budget)
 
     def prune(self) -> None:
-        """Close the idle connections that have become too old to be used again; waits for nothing."""
+        """Close the idle connections that are too old to be reused; does not block."""
         self._transport.prune()
 
     def renew(self) -> None:
-        """Use no connection again that is open now, so that a moved name and new certificates are seen."""
+        """Stop reusing the connections that are open now, so that names and certificates are read again."""
         self._transport.renew()
 
     def close(self) -> None:
@@ -130,7 +131,7 @@ class Client:
         try:
             response = self._send(request)
             try:
-                self._judge(response, f"GET {endpoint.path(collection)}")
+                self._check(response, f"GET {endpoint.path(collection)}")
                 body = _receive(response, endpoint.largest)
             finally:
                 response.close()
@@ -153,19 +154,19 @@ class Client:
         try:
             return self._transport.send(request, stream=True, proxies=self._proxies).raw
         except requests.RequestException as exc:
-            # The other side, or a NAT in between, gave up an idle connection as it was used again. That
-            # is no failure of the API.
+            # The server, or a NAT in between, closed an idle connection just as it was reused. That is no
+            # failure of the API, so the request is sent again within the same attempt.
             cause = _cause(exc)
             if attempt.dialled or attempt.answered or not isinstance(cause, OSError) or is_out_of_time(cause):
                 raise
         attempt.must_dial = True
         return self._transport.send(request, stream=True, proxies=self._proxies).raw
 
-    def _judge(self, response: HTTPResponse, what: str) -> None:
+    def _check(self, response: HTTPResponse, what: str) -> None:
         retry_after = read_retry_after(response.headers.get("Retry-After"), self._clock.wall())
         if failure := by_status(what, response.status, retry_after):
             raise failure
-        judge_age(response.headers.get("Age"), self._bot.api.timeout)
+        check_age(response.headers.get("Age"), self._bot.api.timeout)
 
     def _failure(self, exc: BaseException, what: str, budget: float) -> ApiError:
         cause, peer = _cause(exc), self._attempt.peer or self._peer
@@ -175,7 +176,7 @@ class Client:
 
 
 def _cause(exc: BaseException) -> OSError | ClosedPoolError | None:
-    """Return the operating system's own error behind what urllib3 and requests made of it."""
+    """Return the operating system's error behind an exception of urllib3 or requests."""
     link: BaseException | None = exc
     while link is not None:
         if isinstance(link, OSError | ClosedPoolError) and not isinstance(link, requests.RequestException):
@@ -185,7 +186,7 @@ def _cause(exc: BaseException) -> OSError | ClosedPoolError | None:
 
 
 def _receive(response: HTTPResponse, largest: int) -> bytes:
-    """Return the body as it came, or its first part of more than `largest` bytes."""
+    """Return the body as received, or a first part of more than `largest` bytes."""
     body = b""
     while len(body) <= largest and (part := response.read(largest + 1, decode_content=False)):
         body += part

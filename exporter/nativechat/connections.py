@@ -1,4 +1,4 @@
-"""Makes connections that are used again only while they are known to be clean."""
+"""Makes connections that are reused only while they are known to be clean."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ LONGEST_IDLE: Final = 60.0
 """Seconds after which an idle connection is closed; curl keeps one for 118, aiohttp for 15."""
 
 LONGEST_LIFE: Final = 600.0
-"""Seconds after which a connection is not used again, so that a name that moves is followed."""
+"""Seconds after which a connection is not reused, so that a changed address is noticed."""
 
 LISTEN: Final = 0.003
-"""Seconds for which a connection must have been silent after a response before it is used again."""
+"""Seconds for which a connection must have been silent after a response before it is reused."""
 
 
 @dataclass(slots=True)
 class Link:
-    """What all connections of one client share. Those opened before `renewed_at` are not used again."""
+    """What all connections of one client share. Those opened before `renewed_at` are not reused."""
 
     attempt: Attempt
     clock: Clock
@@ -39,7 +39,7 @@ class Link:
 
 
 class _Kept(HTTPConnection):
-    """A connection that urllib3 closes, as if it were not connected, once it should not be used again."""
+    """A connection that must not be reused says that it is not connected, so that urllib3 closes it."""
 
     link: Link
 
@@ -49,13 +49,13 @@ class _Kept(HTTPConnection):
             options = [*(self.socket_options or ()), *self.link.options]
             return dial(self.link.attempt, self._dns_host, self.port, options)
         except OSError as exc:
-            # A bare reset urllib3 would take for one after the answer, and go on without a socket.
+            # urllib3 would take a plain reset for one after the answer, and continue without a socket.
             raise NewConnectionError(self, "no connection") from exc
 
     def response_class(  # type: ignore[override]
         self, sock: socket.socket, method: str | None = None
     ) -> StrictResponse:
-        """Return what reads a response from `sock`; http.client calls it as it would a class."""
+        """Return a response that reads from `sock`; http.client calls this method like a class."""
         return StrictResponse(sock, method, self.link.attempt, self._ended)
 
     def _ended(self, clean: bool) -> None:
@@ -65,7 +65,7 @@ class _Kept(HTTPConnection):
 
     @property
     def is_connected(self) -> bool:
-        """Whether another request may be sent; waits until it has been silent for long enough."""
+        """Whether another request may be sent; waits until the connection has been silent for `LISTEN`."""
         return not self.link.attempt.must_dial and self.is_clean(LISTEN)
 
     @property
@@ -74,7 +74,7 @@ class _Kept(HTTPConnection):
         return self.link.clock.steady() - self._ended_at >= LISTEN
 
     def is_clean(self, silence: float = 0.0) -> bool:
-        """Tell whether it is open, young, and silent since its last response, `silence` seconds at least."""
+        """Return whether it is open, young, and silent since its last response for `silence` seconds."""
         now = self.link.clock.steady()
         idle = now - self._ended_at
         return (
@@ -87,7 +87,7 @@ class _Kept(HTTPConnection):
 
 
 class _KeptTls(_Kept, HTTPSConnection):
-    """The same over TLS, with the certificates as they are when it connects."""
+    """The same over TLS, with the certificates of the moment when it connects."""
 
     def connect(self) -> None:
         self.ssl_context = context = self.link.authorities.context()

@@ -1,4 +1,4 @@
-"""Says what the API can be asked: at which URL, and what may come back."""
+"""The API's endpoints: their URLs, and the limits of their answers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, slots=True)
 class Endpoint(Generic[Answer]):
-    """One of the API's two questions about a collection; `largest` is its answer's limit in bytes."""
+    """One of the API's two endpoints of a collection; `largest` is the limit of its answer in bytes."""
 
     suffix: str
     accept_encoding: str
@@ -25,21 +25,21 @@ class Endpoint(Generic[Answer]):
     parse: Callable[[bytes], Answer]
 
     def path(self, collection: Collection) -> str:
-        """Return the path below the bot's."""
+        """Return the path below the bot's URL."""
         return f"{collection}{self.suffix}"
 
     def url(self, bot: Bot, collection: Collection, **parameters: str | int | None) -> str:
-        """Return the whole URL; a parameter that is empty or None is left out."""
+        """Return the whole URL; a parameter that is empty or None is omitted."""
         url = f"{bot.api.url.rstrip('/')}/bots/{quote(bot.id, safe='')}/{self.path(collection)}"
-        given = {name: value for name, value in parameters.items() if value not in ("", None)}
-        return f"{url}?{urlencode(given, quote_via=quote, safe='')}" if given else url
+        present = {name: value for name, value in parameters.items() if value not in ("", None)}
+        return f"{url}?{urlencode(present, quote_via=quote, safe='')}" if present else url
 
     def read(self, body: bytes, *, encoding: str, marked: bool) -> Answer:
         """Return the answer in a body; raises BadAnswer, whose message continues "answered 200 with".
 
-        `encoding` is the Content-Encoding; `marked` says that the body's end was, by its length or
-        by chunks. Where only the end of the connection ends it, it may have been cut anywhere, and
-        `12` could be half of `1234`: then a body must close a bracket of its own.
+        `encoding` is the Content-Encoding. `marked` is whether a length or chunks mark the end of the body.
+        If only the end of the connection does, the body may be truncated, and `12` could be half of `1234`;
+        then it must end with a closing bracket.
         """
         encoding = encoding.strip().lower()
         if encoding in {"gzip", "x-gzip"}:

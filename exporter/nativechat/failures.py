@@ -1,4 +1,4 @@
-"""Names what went wrong: HTTP statuses and broken connections, as errors of our own tree; pure."""
+"""Translates HTTP statuses and broken connections into errors of our own tree; pure."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from exporter.nativechat.attempt import Attempt
 
 
 def bad_answer(what: str, status: int | None, why: str) -> BadAnswer:
-    """Return the error for an answer that is none, its `why` in words that follow "with"."""
+    """Return the error for a wrong answer; `why` is text that follows "with"."""
     return BadAnswer(
         f"{what} answered with {why}" if status is None else f"{what} answered {status} with {why}"
     )
 
 
 def by_status(what: str, status: int, retry_after: float | None) -> ApiError | None:
-    """Return the error that an HTTP status alone means, None for 200.
+    """Return the error for an HTTP status, None for 200.
 
-    Any other success brings a part, a copy, or no answer yet (202, 203, 204, 206, 226).
-    `what` was asked; `retry_after` is the wait in seconds the server named, if it named one. A
-    BadAnswer's message continues "answered 102 with …".
+    Any other success is partial, a copy, or without an answer (202, 203, 204, 206, 226). `what` is the
+    request; `retry_after` is the server's Retry-After in seconds, if any. A BadAnswer's message continues
+    "answered 102 with …".
     """
     if status == 200:
         return None
@@ -51,10 +51,10 @@ def by_status(what: str, status: int, retry_after: float | None) -> ApiError | N
 
 
 def read_retry_after(value: str | None, wall: float) -> float | None:
-    """Return the seconds a Retry-After header asks for, None where it is absent or says nothing.
+    """Return the seconds of a Retry-After header, None if it is absent or invalid.
 
-    Both forms of RFC 9110, section 10.2.3: a number of seconds, or a date, which is compared with
-    the `wall` time. A date that has passed asks for 0.
+    Accepts both forms of RFC 9110, section 10.2.3: a number of seconds, or a date, which is compared with
+    the time `wall`. A past date means 0.
     """
     text = (value or "").strip()
     if re.fullmatch("[0-9]{1,18}", text):
@@ -66,11 +66,11 @@ def read_retry_after(value: str | None, wall: float) -> float | None:
         return None
 
 
-def judge_age(value: str | None, timeout: float) -> None:
-    """Raise BadAnswer where an Age header says that a cache kept the answer longer than `timeout` seconds.
+def check_age(value: str | None, timeout: float) -> None:
+    """Raise BadAnswer if an Age header shows that a cache kept the answer longer than `timeout` seconds.
 
-    The message continues "answered 200 with …". What is no number of seconds is as bad: RFC 9111, section
-    5.1, has caches ignore it, but the answer came from one.
+    The message continues "answered 200 with …". An invalid Age is refused too: RFC 9111, section 5.1, lets
+    caches ignore it, but it shows that the answer came from a cache.
     """
     ages = re.split(r"\s*,\s*", (value or "0").strip())
     if not all(re.fullmatch("[0-9]{1,9}", age) and float(age) <= timeout for age in ages):
@@ -78,12 +78,12 @@ def judge_age(value: str | None, timeout: float) -> None:
 
 
 def is_out_of_time(cause: OSError) -> bool:
-    """Tell whether it is our own time limit that ended an operation, not the system's for a lost peer."""
+    """Return whether our own timeout ended an operation, not the system's timeout for a lost peer."""
     return isinstance(cause, TimeoutError) and cause.errno != errno.ETIMEDOUT
 
 
 def by_cause(cause: OSError | None, attempt: Attempt, *, what: str, peer: str, budget: float) -> ApiError:
-    """Return the error for an attempt that broke off, by the system's own error where there is one."""
+    """Return the error for an attempt that failed, from the system's own error if there is one."""
     if cause is not None and is_out_of_time(cause):
         return TimedOut(f"{what} took longer than {budget:.3g}s: {attempt.stage}")
     if cause is not None:

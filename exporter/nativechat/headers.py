@@ -18,9 +18,9 @@ _ALWAYS: Final = {
 
 
 def request_headers(token: Callable[[], Secret], accept_encoding: str) -> dict[str, str]:
-    """Return the headers the API documents, and ours, with the token as it is now.
+    """Return the headers that the API documents, and our own, with the current token.
 
-    Raises Unauthorized where `token` raises an ExporterError, or gives what no header can carry.
+    Raises Unauthorized if `token` raises an ExporterError, or if a header cannot hold the token.
     """
     try:
         authorization = f"Bot-Server-Access-Token {token().reveal()}"

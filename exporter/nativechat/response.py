@@ -1,4 +1,4 @@
-"""Reads one HTTP response strictly: a final one, whole, with nothing behind it."""
+"""Reads one HTTP response strictly: final, complete, and with nothing after it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from exporter.nativechat.attempt import Attempt
 from exporter.nativechat.sockets import is_silent
 
 INTERIM_RESPONSES: Final = 10
-"""How many interim responses (1xx) may come before the final one; Go's client skips five."""
+"""Most interim responses (1xx) before the final one; Go's client skips five."""
 
 _HEADERS: Final = 100
 _LONGEST_LINE: Final = 64 * 1024
@@ -25,13 +25,15 @@ _BLANK: Final = frozenset({b"\r\n", b"\n"})
 
 
 class StrictResponse(HTTPResponse):
-    """A response of which no byte can be taken for that of another one.
+    """A response whose bytes cannot be mistaken for those of another response.
 
-    http.client takes 102 and 103 for final, stops reading headers at a line that is none, believes a body
-    that has more or fewer bytes than it said, and loses what it has read beyond one. Here interim
-    responses are skipped, and what is not plain (RFC 9112) raises BadAnswer, whose message continues
-    "answered 200 with …". `on_end` is told once the body is read, and whether the connection is clean.
-    It is closed where it is not, and after any status but 200.
+    http.client accepts 102 and 103 as final, stops reading headers at an invalid line, accepts a body of
+    another length than announced, and drops bytes that it has read after the body. This class skips interim
+    responses, and raises BadAnswer for everything that is ambiguous (RFC 9112); the message continues
+    "answered 200 with …".
+
+    `on_end` is called once the body is read, with whether the connection is clean. A connection that is not
+    clean is closed, and so is one after any status but 200.
     """
 
     def __init__(
@@ -42,10 +44,10 @@ class StrictResponse(HTTPResponse):
         self._attempt = attempt
         self._on_end = on_end
         self._left: int | None = None
-        """Bytes left of the body or of its chunk; None if only the connection's end is the body's end."""
+        """Bytes left of the body or its chunk; None if the body ends with the connection."""
 
     def begin(self) -> None:
-        """Read status and headers, and decide how long the body is."""
+        """Read status and headers, and find out the length of the body."""
         version, self.status, self.reason = self._read_status()
         self.code = self._attempt.status = self.status
         self.version = 10 if version == "HTTP/1.0" else 11
@@ -56,7 +58,7 @@ class StrictResponse(HTTPResponse):
             self.will_close = self._left is None or self._ends_the_connection()
 
     def _read_status(self) -> tuple[str, int, str]:
-        # urllib3 calls this, too, to read a proxy's response to CONNECT, and shows the reason: none is kept.
+        # urllib3 also calls this for a proxy's response to CONNECT, and would show the reason: none is kept.
         for _ in range(INTERIM_RESPONSES + 1):
             line = self.fp.readline(_LONGEST_LINE)
             if not line:
@@ -76,7 +78,7 @@ class StrictResponse(HTTPResponse):
         except BadAnswer:
             if self.status == 200:
                 raise
-            return HTTPMessage()  # the status alone tells what failed
+            return HTTPMessage()  # the status is enough for the error
 
     def _read_headers(self) -> HTTPMessage:
         headers: list[tuple[str, str]] = []
@@ -143,16 +145,16 @@ class StrictResponse(HTTPResponse):
         return line
 
     def _end(self) -> None:
-        """Look for bytes behind the body: in this response's buffer, in OpenSSL's and in the system's.
+        """Check for bytes after the body: in the buffers of this response, of OpenSSL and of the system.
 
-        The value stands if what comes is the connection's end, or a record of TLS that is not whole yet. The
-        connection is not used again then: nobody could tell to which answer the rest belongs.
+        The answer is still valid after the connection's end or an incomplete TLS record, but the connection
+        is not reused: the rest could belong to any answer.
         """
         clean = is_silent(self._sock)
         try:
             with self._attempt.listening():
                 behind = self.fp.peek(1)
-        except OSError:  # a reset behind a whole answer
+        except OSError:  # a reset after a complete answer
             behind, clean = b"", False
         self.close()
         if behind:
@@ -161,10 +163,9 @@ class StrictResponse(HTTPResponse):
 
 
 def _framing(headers: HTTPMessage) -> tuple[bool, int | None]:
-    """Return whether the body comes in chunks, and else its length, None if the connection's end is its end.
+    """Return whether the body is chunked, and its length if not; None if it ends with the connection.
 
-    Two statements about the length, or one that is not plain, could be read in two ways (RFC 9112,
-    section 6.3): they raise BadAnswer.
+    Raises BadAnswer if the headers give the length twice or in an ambiguous form (RFC 9112, section 6.3).
     """
     if headers.get("Content-Range") is not None:
         raise BadAnswer("a part of an answer")

@@ -1,8 +1,8 @@
-"""Makes sockets whose every operation is bounded by an attempt.
+"""Makes sockets whose operations are limited by the time of an attempt.
 
-A timeout of requests bounds each read, and a slow drip outlasts it. Here each operation gets what is
-left of the whole attempt, so that connecting, a proxy's tunnel, the TLS handshake, sending, headers
-and body together take no longer. Only name resolution keeps the limits of the system's resolver.
+A timeout of requests limits each read, so a response that trickles can take much longer. Here each operation
+gets the time that is left of the attempt, so that connecting, a proxy's tunnel, the TLS handshake, sending,
+headers and body together take no longer. Only name resolution has the limits of the system's resolver.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 Option = tuple[int, int, int | bytes]
 
 _KEEPALIVE: Final = (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
-"""Probe a silent peer after 15 s, then each 5 s, and give it up after three probes."""
+"""Probe a silent peer after 15 s, then every 5 s, and close the connection after three probes."""
 
 
 def dial(attempt: Attempt, host: str, port: int, options: Iterable[Option]) -> socket.socket:
-    """Connect to the first address of `host` that accepts, all of them within the attempt.
+    """Connect to the first address of `host` that accepts, within the time of the attempt.
 
-    Each address gets an equal share of the time left, so that one that swallows packets does not use
-    up the time of the next. `options` are set once connected. Raises OSError.
+    Each address gets an equal part of the time left, so that one that drops packets leaves time for the
+    next. `options` are set once connected. Raises OSError.
     """
     host = host.strip("[]")
     attempt.peer = f"{host}:{port}"
@@ -64,10 +64,10 @@ def dial(attempt: Attempt, host: str, port: int, options: Iterable[Option]) -> s
 
 
 def lost_peer_options(seconds: float) -> list[Option]:
-    """Return options that end a connection whose peer, or a NAT in between, has forgotten it.
+    """Return socket options that end a connection which the peer, or a NAT in between, has dropped.
 
-    `seconds` is how long sent bytes may stay unacknowledged. However long the API thinks about a
-    request, its kernel acknowledges the bytes at once (tcp(7), TCP_USER_TIMEOUT, Linux alone).
+    `seconds` is how long sent bytes may stay unacknowledged. A slow API is no problem: its kernel
+    acknowledges bytes at once (tcp(7), TCP_USER_TIMEOUT, only on Linux).
     """
     options: list[Option] = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
     wanted = (*_KEEPALIVE, ("TCP_USER_TIMEOUT", max(1, round(seconds * 1000))))
@@ -78,10 +78,10 @@ def lost_peer_options(seconds: float) -> list[Option]:
 
 
 def is_silent(sock: socket.socket | SSLTransport, seconds: float = 0.0) -> bool:
-    """Tell whether the peer sends nothing for so long, and keeps the connection open; reads nothing.
+    """Return whether the peer sends nothing for `seconds` and keeps the connection open; reads nothing.
 
-    What OpenSSL has taken from the system already counts. What the system holds is not read through TLS: a
-    record that is not whole yet would be gone from there, and its rest be taken for the next answer.
+    Bytes that OpenSSL has already read count too. Bytes that the system holds are not read through TLS: an
+    incomplete record would be removed, and its rest be mistaken for the next answer.
     """
     return _held_by_openssl(sock) == 0 and not wait_for_read(cast("socket.socket", sock), max(0.0, seconds))
 
@@ -93,10 +93,10 @@ def _held_by_openssl(sock: socket.socket | SSLTransport) -> int:
 
 
 def bound_tls(context: ssl.SSLContext, attempt: Attempt) -> None:
-    """Have `context` make sockets that are bounded by `attempt`."""
+    """Make `context` create sockets that are limited by `attempt`."""
 
     class BoundedTlsSocket(_BoundedTlsSocket):
-        """Belongs to this attempt: a context makes its sockets itself, and passes nothing on."""
+        """A class for this attempt: a context creates its sockets itself, without arguments of ours."""
 
     BoundedTlsSocket.attempt = attempt
     context.sslsocket_class = BoundedTlsSocket
@@ -104,9 +104,9 @@ def bound_tls(context: ssl.SSLContext, attempt: Attempt) -> None:
 
 @contextmanager
 def _sent_or_raised() -> Iterator[None]:
-    """Raise an error that urllib3 does not ignore, where a request was not sent whole.
+    """Raise an error that urllib3 does not ignore if a request was not sent completely.
 
-    urllib3 ignores a broken pipe or a reset and reads a response all the same. It answers nothing we asked.
+    urllib3 ignores a broken pipe or a reset, and reads a response that cannot belong to the request.
     """
     try:
         yield
@@ -141,8 +141,8 @@ class _BoundedTlsSocket(ssl.SSLSocket):
         with _sent_or_raised():
             return super().send(data, flags)
 
-    # recv and recv_into of an SSLSocket both come through here; with a buffer to put the bytes in, it
-    # returns their number, whatever its declared type says.
+    # recv and recv_into of an SSLSocket both call this method; with a buffer it returns the number of bytes,
+    # despite its declared type.
     def read(self, len: int = 1024, buffer: WriteableBuffer | None = None) -> bytes:  # noqa: A002
         self.settimeout(self.attempt.remaining())
         try:

@@ -1,4 +1,4 @@
-"""Carries one bot's requests over connections that stay open while they are clean."""
+"""Sends one bot's requests over connections that stay open while they are clean."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from exporter.nativechat.sockets import bound_tls, lost_peer_options
 
 
 class Transport(HTTPAdapter):
-    """One pool, sockets bounded by the attempt, one TLS context.
+    """An adapter with one connection pool, one TLS context, and sockets that are limited by the attempt.
 
-    It leaves out what requests does at each call and a count has no use for: finding the pool again,
-    loading the certificates again for a new connection, collecting cookies. `timeout` is that of a
-    request; a connection on which sent bytes are not acknowledged for a third of it is given up.
+    It skips work that requests does at each call and that a count does not need: finding the pool, loading
+    certificates for each new connection, collecting cookies. `timeout` is that of a request; a connection
+    is closed if sent bytes are not acknowledged for a third of it.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Transport(HTTPAdapter):
         return host, {"ssl_context": self._authorities.context()} if host["scheme"] == "https" else tls
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        if proxy.lower().startswith("socks"):  # it would make connections of its own kind, without our bounds
+        if proxy.lower().startswith("socks"):  # its connections would not have our limits
             raise requests.exceptions.InvalidSchema("no SOCKS")
         context = self._authorities.context() if proxy.startswith("https:") else None
         manager = super().proxy_manager_for(proxy, proxy_ssl_context=context, **kwargs)
@@ -66,7 +66,7 @@ class Transport(HTTPAdapter):
         return manager
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Leave verification to the TLS context, which always verifies."""
+        """Do nothing: the TLS context always verifies."""
 
     def build_response(self, req: Any, resp: Any) -> requests.Response:  # noqa: ARG002 - an override
         response = requests.Response()
@@ -74,7 +74,7 @@ class Transport(HTTPAdapter):
         return response
 
     def prune(self) -> None:
-        """Close the idle connections that would not be used again; waits for nothing."""
+        """Close the idle connections that would not be reused; does not block."""
         idle = self._pool.pool if self._pool else None
         if idle is not None:
             with idle.mutex:
@@ -83,7 +83,7 @@ class Transport(HTTPAdapter):
                         connection.close()
 
     def renew(self) -> None:
-        """Use no connection again that is open now: the next ones look names and certificates up anew."""
+        """Stop reusing the connections that are open now; new ones resolve names and load certificates."""
         self._link.renewed_at = self._link.clock.steady()
         self.prune()
 

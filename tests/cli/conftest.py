@@ -1,4 +1,4 @@
-"""The command line as a person has it, and a simulated NativeChat to try it against."""
+"""The command line, and a simulated NativeChat to use it with."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from exporter.web.server import Server, listen
 PATIENCE = 30.0
 
 KeptBack = int | Literal["count"]
-"""The number of a page, or the count."""
+"""The number in a page's URL, or the count."""
 
 QUERIES = """\
 queries:
@@ -46,7 +46,7 @@ queries:
 
 @pytest.fixture(autouse=True)
 def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep what the machine has set out of the tests."""
+    """Keep the machine's environment variables out of the tests."""
     for name in os.environ:
         if name.startswith("NATIVECHAT_") or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
@@ -54,7 +54,7 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def logging_as_before() -> Iterator[None]:
-    """Undo that a command sends the log to a standard error that ends with the test."""
+    """Restore logging: a command sends it to a standard error that is closed with the test."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
@@ -108,7 +108,7 @@ def serve() -> Iterator[Callable[[Handler], str]]:
 def nativechat(
     serve: Callable[[Handler], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., tuple[Simulation, Path]]:
-    """Serve a simulation whose data stands still; gives it, and a configuration that asks it."""
+    """Serve a simulation with fixed data; yields it, and a configuration for it."""
 
     def made(bots: int = 1, **switches: int) -> tuple[Simulation, Path]:
         settings = Settings(growth=0, history=240, **switches)  # type: ignore[arg-type]  # all are numbers
@@ -124,7 +124,7 @@ def nativechat(
 
 
 class Pages:
-    """An API that gives page after page; it keeps one back, and says so, until it may go on."""
+    """An API with many pages; it sets `kept_back` before a certain page, and waits for `go_on`."""
 
     def __init__(self, pages: int, keep_back: KeptBack | None, text: str) -> None:
         self.kept_back = threading.Event()
@@ -154,7 +154,7 @@ class Pages:
 def paged(
     serve: Callable[[Handler], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., tuple[threading.Event, threading.Event, Path]]]:
-    """Serve pages of 100 rows; gives `kept_back`, `go_on`, and a configuration that asks for them."""
+    """Serve pages of 100 rows; yields `kept_back`, `go_on`, and a configuration for it."""
     with ExitStack() as stack:
 
         def made(

@@ -1,4 +1,4 @@
-"""Laws of `check`: problems or a plan, and nobody is contacted."""
+"""Laws of `check`: problems or a plan, and no requests."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ queries:
     return path
 
 
-def test_the_plan_says_who_is_asked_what_and_how_often(typed: Typed, config: Path) -> None:
+def test_the_plan_lists_bots_queries_and_requests(typed: Typed, config: Path) -> None:
     done = typed("check", "--config.file", config)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == PLAN.format(config=config)
@@ -63,7 +63,9 @@ def test_the_shipped_configuration_is_fine_before_its_secrets_are_there(typed: T
     assert "bots[0].token: warning: environment variable NATIVECHAT_TOKEN is not set" in done.stderr
 
 
-def test_a_doubt_is_told_beside_the_plan(typed: Typed, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_warning_is_printed_with_the_plan(
+    typed: Typed, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("TOKEN")
     done = typed("check", "--config.file", config)
     assert (done.returncode, done.stdout) == (0, PLAN.format(config=config))
@@ -72,7 +74,7 @@ def test_a_doubt_is_told_beside_the_plan(typed: Typed, config: Path, monkeypatch
     ] * 2
 
 
-def test_five_faults_are_five_lines_of_results(typed: Typed) -> None:
+def test_five_problems_are_five_lines(typed: Typed) -> None:
     done = typed("check", "--config.file", ROOT / "tests/config/five_faults.yaml")
     assert done.returncode == 2
     assert len(done.stdout.splitlines()) == 5
@@ -80,7 +82,7 @@ def test_five_faults_are_five_lines_of_results(typed: Typed) -> None:
     assert done.stderr.endswith("five_faults.yaml: problems: 5\n")
 
 
-SHARES = """\
+ALL_SHARDS = """\
 SHARD  BOTS  SERIES  REQUESTS
 0      1     3       2.0/m
 1      0     0       0.0/m
@@ -104,7 +106,7 @@ nativechat_long_stored  conversations  1d at 00:05  5d           1     1
 def test_a_total_alone_adds_what_each_shard_holds(typed: Typed, config: Path) -> None:
     done = typed("check", "--config.file", config, "--shard.total=3")
     whole = PLAN.partition("{config}")[0]
-    assert (done.returncode, done.stdout) == (0, whole + SHARES.format(config=config))
+    assert (done.returncode, done.stdout) == (0, whole + ALL_SHARDS.format(config=config))
 
 
 def test_a_shard_s_plan_is_what_it_holds(typed: Typed, config: Path) -> None:
@@ -112,10 +114,10 @@ def test_a_shard_s_plan_is_what_it_holds(typed: Typed, config: Path) -> None:
     assert (done.returncode, done.stdout) == (0, ONE_SHARD.format(config=config))
 
 
-def test_a_shard_that_holds_nothing_says_so(typed: Typed, config: Path) -> None:
+def test_a_shard_without_queries_says_so(typed: Typed, config: Path) -> None:
     done = typed("check", "--config.file", config, "--shard.total=3", "--shard.ordinal=1")
     assert done.returncode == 0
-    assert done.stdout.startswith("This shard holds nothing.\n")
+    assert done.stdout.startswith("This shard has no queries.\n")
     assert done.stdout.endswith("shard 1 of 3: bots: 0, queries: 0, series: 0, requests per minute: 0.0\n")
 
 

@@ -1,4 +1,4 @@
-"""Laws of `count`: asked once, everything told, in three forms."""
+"""Laws of `count`: one run, all results, in three formats."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CHANNELS = ("facebook", "viber", "darvin")
 
 
 def counted(simulation: Simulation, bot: str) -> dict[tuple[str, str], int]:
-    """What the simulation itself counts, by query and channel."""
+    """Return the simulation's own counts, by query and channel."""
     by_channel = {
         ("by_channel", channel): simulation.count(
             bot, "conversations", {"Data.channel.ProviderName": channel}
@@ -75,7 +75,7 @@ def _in_file_order(item: tuple[tuple[str, str], int]) -> tuple[int, int]:
     return ("conversations", "by_channel", "messages").index(query), ("", *CHANNELS).index(channel)
 
 
-def test_the_prometheus_form_can_be_parsed(typed: Typed, nativechat: Made) -> None:
+def test_the_prometheus_format_can_be_parsed(typed: Typed, nativechat: Made) -> None:
     simulation, config = nativechat(bots=2)
     done = typed("count", "--config.file", config, "--output", "prometheus")
     found = {
@@ -96,7 +96,7 @@ def test_the_prometheus_form_can_be_parsed(typed: Typed, nativechat: Made) -> No
     assert not done.stdout.endswith("\n\n")
 
 
-def test_only_the_queries_that_are_named_are_asked(typed: Typed, nativechat: Made) -> None:
+def test_only_the_named_queries_run(typed: Typed, nativechat: Made) -> None:
     simulation, config = nativechat()
     done = typed("count", "messages", "conversations", "--config.file", config, "--output=json")
     assert [one["query"] for one in json.loads(done.stdout)] == ["conversations", "messages"]
@@ -110,7 +110,7 @@ def test_only_the_queries_that_are_named_are_asked(typed: Typed, nativechat: Mad
         ("x", "there are conversations, by_channel, messages"),
     ],
 )
-def test_a_query_nobody_knows_is_wrong_usage(typed: Typed, nativechat: Made, name: str, advice: str) -> None:
+def test_an_unknown_query_is_wrong_usage(typed: Typed, nativechat: Made, name: str, advice: str) -> None:
     simulation, config = nativechat()
     done = typed("count", name, "--config.file", config)
     assert done.returncode == 2
@@ -118,7 +118,7 @@ def test_a_query_nobody_knows_is_wrong_usage(typed: Typed, nativechat: Made, nam
     assert simulation.requests("support") == 0
 
 
-def test_a_bot_that_fails_costs_the_other_nothing(typed: Typed, nativechat: Made) -> None:
+def test_a_bot_that_fails_does_not_affect_the_other(typed: Typed, nativechat: Made) -> None:
     simulation, config = nativechat(bots=2)
     simulation.faults.set(Fault("status", status=503), "sales")
     done = typed("count", "--config.file", config, "--output=json")
@@ -135,7 +135,7 @@ def test_a_bot_that_fails_costs_the_other_nothing(typed: Typed, nativechat: Made
     }
 
 
-def test_an_error_stands_beside_its_series_in_the_table(
+def test_an_error_is_printed_beside_its_series_in_the_table(
     typed: Typed, nativechat: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, config = nativechat()
@@ -147,7 +147,7 @@ def test_an_error_stands_beside_its_series_in_the_table(
     assert "another" not in done.stdout
 
 
-def test_the_prometheus_form_tells_failures_on_standard_error(typed: Typed, nativechat: Made) -> None:
+def test_the_prometheus_format_prints_failures_on_standard_error(typed: Typed, nativechat: Made) -> None:
     simulation, config = nativechat()
     simulation.faults.set(Fault("count-negative"))
     done = typed("count", "by_channel", "--config.file", config, "--output=prometheus")

@@ -1,4 +1,4 @@
-"""Laws of `dashboard`: the shipped one is what it prints, and neither secrets nor the network are needed."""
+"""Laws of `dashboard`: it prints the shipped one, and needs neither secrets nor the network."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_the_shipped_file_is_what_it_prints_without_any_secret(typed: Typed) -> 
     assert done.stdout == (ROOT / "grafana/dashboards/nativechat.json").read_text("utf-8")
 
 
-def test_the_runbook_and_the_status_page_can_be_named(typed: Typed) -> None:
+def test_the_runbook_and_the_status_page_can_be_set(typed: Typed) -> None:
     done = typed(
         "dashboard", "--web.external-url=https://exporter.example/", "--runbook-url=https://wiki.example/x",
         "--config.file", ROOT / "config.yaml",
@@ -27,7 +27,7 @@ def test_the_runbook_and_the_status_page_can_be_named(typed: Typed) -> None:
     assert urls == ["https://exporter.example/", "https://wiki.example/x"]
 
 
-def test_a_wrong_configuration_is_told_with_its_place(typed: Typed, tmp_path: Path) -> None:
+def test_a_wrong_configuration_is_reported_with_its_place(typed: Typed, tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     file.write_text("bots: []\n", "utf-8")
     done = typed("dashboard", "--config.file", file)

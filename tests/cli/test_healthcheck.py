@@ -1,4 +1,4 @@
-"""Laws of `healthcheck`: 0 for a daemon that says it is healthy, 1 for every other answer and for none."""
+"""Laws of `healthcheck`: 0 for a healthy daemon, 1 for every other answer and for none."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def health(status: int, line: str) -> Handler:
 
 @pytest.fixture
 def daemon() -> Iterator[Callable[..., str]]:
-    """Serve an answer about health; gives the address."""
+    """Serve an answer at /-/healthy; yields the address."""
     with ExitStack() as stack:
 
         def start(
@@ -51,7 +51,7 @@ def test_a_healthy_daemon_is_found_where_it_listens(
     assert (done.returncode, done.stdout, done.stderr) == (0, "healthy\n", "")
 
 
-def test_the_first_of_several_addresses_is_asked(
+def test_the_first_of_several_addresses_is_checked(
     typed: Typed, daemon: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NATIVECHAT_EXPORTER_WEB_LISTEN_ADDRESS", f"{daemon(200, 'healthy')} 127.0.0.1:1")
@@ -63,7 +63,7 @@ def test_a_daemon_that_is_not_healthy_says_why(typed: Typed, daemon: Callable[..
     assert (done.returncode, done.stdout) == (1, "the timetable has not moved\n")
 
 
-def test_no_answer_is_told_with_advice(typed: Typed) -> None:
+def test_no_answer_is_reported_with_advice(typed: Typed) -> None:
     listener = listen("127.0.0.1:0")
     address = f"127.0.0.1:{listener.getsockname()[1]}"
     listener.close()
@@ -74,7 +74,7 @@ def test_no_answer_is_told_with_advice(typed: Typed) -> None:
     )
 
 
-def test_what_is_no_address_is_wrong_usage(typed: Typed) -> None:
+def test_an_invalid_address_is_wrong_usage(typed: Typed) -> None:
     done = typed("healthcheck", "--web.listen-address=localhost")
     assert done.returncode == 2
     assert "'localhost' is no address (write :10054 or 127.0.0.1:10054)" in done.stderr
@@ -82,7 +82,7 @@ def test_what_is_no_address_is_wrong_usage(typed: Typed) -> None:
 
 @pytest.fixture
 def web_config(tmp_path: Path) -> tuple[Path, ssl.SSLContext]:
-    """A web configuration with TLS, and its server's side."""
+    """A web configuration with TLS, and the TLS context of its server."""
     certificate = trustme.CA().issue_cert("metrics.example.org")
     certificate.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
     certificate.cert_chain_pems[0].write_to_path(str(tmp_path / "cert.pem"))
@@ -93,7 +93,7 @@ def web_config(tmp_path: Path) -> tuple[Path, ssl.SSLContext]:
     return path, context
 
 
-def test_a_daemon_with_tls_is_asked_over_tls(
+def test_a_daemon_with_tls_is_checked_over_tls(
     typed: Typed, daemon: Callable[..., str], web_config: tuple[Path, ssl.SSLContext]
 ) -> None:
     path, tls = web_config
@@ -104,7 +104,7 @@ def test_a_daemon_with_tls_is_asked_over_tls(
     assert plain.stderr.startswith(f"{address}: no answer: ")
 
 
-def test_a_web_configuration_without_tls_is_asked_plainly(
+def test_a_web_configuration_without_tls_is_checked_over_plain_http(
     typed: Typed, daemon: Callable[..., str], tmp_path: Path
 ) -> None:
     path = tmp_path / "web.yaml"
@@ -114,7 +114,7 @@ def test_a_web_configuration_without_tls_is_asked_plainly(
 
 
 @pytest.mark.parametrize("signed_its_own", [True, False])
-def test_a_daemon_that_asks_for_certificates_is_shown_its_own(
+def test_a_daemon_with_mutual_tls_gets_its_own_certificate(
     typed: Typed, daemon: Callable[..., str], web_config: tuple[Path, ssl.SSLContext], signed_its_own: bool
 ) -> None:
     path, _ = web_config
@@ -136,4 +136,4 @@ def test_a_daemon_that_asks_for_certificates_is_shown_its_own(
     address = daemon(200, "healthy", tls=tls)
     done = typed("healthcheck", "--web.listen-address", address, "--web.config.file", path)
     assert done.returncode == (0 if signed_its_own else 1)
-    assert ("if client_ca_file signed that, too" in done.stderr) is not signed_its_own
+    assert ("has client_ca_file signed it?" in done.stderr) is not signed_its_own

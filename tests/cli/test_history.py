@@ -1,4 +1,4 @@
-"""Laws of `conversations` and `messages`: every row once, in the order asked for."""
+"""Laws of `conversations` and `messages`: every row once, in the requested order."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_server_with_shorter_pages_gives_no_fewer_rows(typed: Typed, nativecha
         (["--limit", "0"], slice(0, 0)),
     ],
 )
-def test_limit_and_skip_cut_a_part_out(typed: Typed, nativechat: Made, flags: list[str], part: slice) -> None:
+def test_limit_and_skip_select_a_part(typed: Typed, nativechat: Made, flags: list[str], part: slice) -> None:
     simulation, config = nativechat()
     found = rows(typed("conversations", "--config.file", config, *flags))
     assert found == everything(simulation, "conversations")[part]
@@ -93,13 +93,13 @@ def test_query_is_a_predicate(typed: Typed, nativechat: Made) -> None:
     ]
 
 
-def test_text_of_every_script_comes_as_it_is(typed: Typed, paged: Callable[..., Any]) -> None:
+def test_text_of_every_script_is_not_escaped(typed: Typed, paged: Callable[..., Any]) -> None:
     _, _, config = paged(1, text="Грешка “✓”\u2028")
     done = typed("messages", "--config.file", config, "--limit", "1")
     assert done.stdout == '{"_id": 0, "Text": "Грешка “✓”\u2028"}\n'
 
 
-def test_a_text_that_was_cut_within_an_emoji_comes_as_json_all_the_same(
+def test_a_text_truncated_within_an_emoji_is_still_valid_json(
     typed: Typed, paged: Callable[..., Any]
 ) -> None:
     _, _, config = paged(2, text="hi \ud83d")
@@ -127,15 +127,15 @@ def test_with_several_bots_one_is_named(typed: Typed, nativechat: Made) -> None:
         (["--sort", '{"StartedAt"'], "--sort': not JSON: "),
         (["--sort", '{"score": {"$meta": "textScore"}}'], "each field is sorted by 1 or -1"),
         (["--sort", '{"StartedAt": [1]}'], "each field is sorted by 1 or -1"),
-        (["--sort", "\udcff"], "--sort': text that is no Unicode"),
+        (["--sort", "\udcff"], "--sort': not valid Unicode"),
         (["--query", '{"Errors": 1, "Errors": 2}'], "--query': an object that has a key twice"),
         (["--query", '{"Errors": NaN}'], "--query': NaN, which is not JSON"),
         (["--query", '{"Errors": 1e999}'], "--query': a number too large to hold"),
         (["--query", '{"a":' * 20_000], "--query': JSON nested too deeply"),
-        (["--query", '{"a": "\\ud800"}'], "--query': text that is no Unicode"),
+        (["--query", '{"a": "\\ud800"}'], "--query': not valid Unicode"),
     ],
 )
-def test_what_makes_no_sense_is_told_before_anything_is_asked(
+def test_wrong_usage_is_reported_before_any_request(
     typed: Typed, nativechat: Made, flags: list[str], complaint: str
 ) -> None:
     simulation, config = nativechat(bots=2)
@@ -145,7 +145,7 @@ def test_what_makes_no_sense_is_told_before_anything_is_asked(
     assert simulation.requests("support") == 0
 
 
-def test_a_download_that_never_began_names_no_place_to_go_on_from(typed: Typed, nativechat: Made) -> None:
+def test_a_download_that_never_began_prints_no_flags_to_continue(typed: Typed, nativechat: Made) -> None:
     simulation, config = nativechat()
     simulation.faults.set(Fault("status", status=404))
     done = typed("conversations", "--config.file", config)
@@ -156,7 +156,7 @@ def test_a_download_that_never_began_names_no_place_to_go_on_from(typed: Typed, 
     )
 
 
-def test_an_allowance_that_is_spent_is_waited_for(typed: Typed, nativechat: Made) -> None:
+def test_a_rate_limit_of_the_api_is_waited_for(typed: Typed, nativechat: Made) -> None:
     simulation, config = nativechat(rate=2, max_limit=60)
     config.write_text(config.read_text("utf-8").replace("retries: 0", "retries: 3"), "utf-8")
     assert rows(typed("conversations", "--config.file", config)) == everything(simulation, "conversations")

@@ -1,4 +1,4 @@
-"""Laws of the command line as a whole: its words, its flags, its exit codes."""
+"""Laws of the command line as a whole: its help, its flags, its exit codes."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_version_is_the_package_s(typed: Typed) -> None:
         (["messages", "--limit=-1"], "--limit"),
     ],
 )
-def test_wrong_usage_is_told_and_ends_with_2(words: list[str], complaint: str, typed: Typed) -> None:
+def test_wrong_usage_is_reported_and_exits_with_2(words: list[str], complaint: str, typed: Typed) -> None:
     done = typed(*words)
     assert done.returncode == 2
     assert complaint in done.stderr
@@ -104,7 +104,7 @@ def test_wrong_usage_is_told_and_ends_with_2(words: list[str], complaint: str, t
 
 
 @pytest.mark.parametrize("command", ["run", "count", "messages", "demo"])
-def test_every_problem_of_a_configuration_is_told_and_ends_with_2(
+def test_every_problem_of_a_configuration_is_reported_and_exits_with_2(
     command: str, typed: Typed, tmp_path: Path
 ) -> None:
     wrong = tmp_path / "wrong.yaml"
@@ -115,7 +115,7 @@ def test_every_problem_of_a_configuration_is_told_and_ends_with_2(
     assert 'did you mean "queries"?' in done.stderr
 
 
-def test_a_configuration_that_is_not_there_is_named(typed: Typed, tmp_path: Path) -> None:
+def test_a_missing_configuration_is_named(typed: Typed, tmp_path: Path) -> None:
     done = typed("run", "--config.file", tmp_path / "nothing.yaml")
     assert done.returncode == 2
     assert "nothing.yaml:1:1: cannot be read: no such file or directory" in done.stderr
@@ -142,7 +142,7 @@ def test_a_demo_without_a_configuration_takes_the_shipped_one(
     assert demo.make_context("demo", ["--config.file=x"]).params["config_file"] == Path("x")
 
 
-def test_a_flag_s_environment_variable_stands_in_for_it(
+def test_a_flag_s_environment_variable_replaces_it(
     typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NATIVECHAT_EXPORTER_CONFIG_FILE", str(tmp_path / "elsewhere.yaml"))
@@ -150,7 +150,7 @@ def test_a_flag_s_environment_variable_stands_in_for_it(
     assert "config.yaml: bots: 1" in typed("check", "--config.file", CONFIG).stdout
 
 
-def test_what_is_no_address_is_wrong_usage_of_run(
+def test_an_invalid_address_is_wrong_usage_of_run(
     typed: Typed, nativechat: Callable[..., tuple[object, Path]]
 ) -> None:
     _, config = nativechat()
@@ -159,7 +159,7 @@ def test_what_is_no_address_is_wrong_usage_of_run(
     assert "nativechat-exporter: 'localhost' is not an address to listen on" in done.stderr
 
 
-def test_an_output_that_is_full_is_told_without_a_traceback(started: Callable[..., Popen[str]]) -> None:
+def test_a_full_output_is_reported_without_a_traceback(started: Callable[..., Popen[str]]) -> None:
     full = os.open("/dev/full", os.O_WRONLY)
     try:
         process = started("check", "--config.file", CONFIG, stdout=full)
@@ -170,7 +170,7 @@ def test_an_output_that_is_full_is_told_without_a_traceback(started: Callable[..
     assert told.splitlines()[-1] == "nativechat-exporter: cannot print: no space left on device"
 
 
-def test_a_reader_that_is_gone_is_no_traceback(started: Callable[..., Popen[str]]) -> None:
+def test_a_closed_pipe_is_no_traceback(started: Callable[..., Popen[str]]) -> None:
     read, write = os.pipe()
     os.close(read)
     process = started("--help", stdout=write, stderr=PIPE)

@@ -1,4 +1,4 @@
-"""Laws of `rules`: three forms of the same alerts, and neither secrets nor the network are needed."""
+"""Laws of `rules`: three formats of the same alerts, and neither secrets nor the network are needed."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def test_the_shipped_files_are_what_it_prints_without_any_secret(typed: Typed, f
     assert done.stdout == (ROOT / file).read_text("utf-8")
 
 
-def test_prometheus_s_form_is_the_default(typed: Typed) -> None:
+def test_prometheus_s_format_is_the_default(typed: Typed) -> None:
     done = typed("rules", "--config.file", ROOT / "config.yaml")
     assert done.stdout == (ROOT / "prometheus/rules.yml").read_text("utf-8")
 
 
-def test_the_runbook_and_grafana_s_data_source_can_be_others(typed: Typed) -> None:
+def test_the_runbook_and_grafana_s_data_source_can_be_set(typed: Typed) -> None:
     done = typed(
         "rules", "--format=grafana", "--grafana.datasource-uid=mimir", "--runbook-url=https://wiki.example/x",
         "--config.file", ROOT / "config.yaml",
@@ -43,7 +43,7 @@ def test_the_runbook_and_grafana_s_data_source_can_be_others(typed: Typed) -> No
     assert rule["annotations"]["runbook_url"] == "https://wiki.example/x#a-count-rose"
 
 
-def test_a_wrong_configuration_is_told_with_its_place(typed: Typed, tmp_path: Path) -> None:
+def test_a_wrong_configuration_is_reported_with_its_place(typed: Typed, tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     file.write_text("bots: []\n", "utf-8")
     done = typed("rules", "--config.file", file)

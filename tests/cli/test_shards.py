@@ -1,4 +1,4 @@
-"""Laws of the flags that say which shard this is."""
+"""Laws of the flags that choose a shard."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_hostname_is_the_number_at_the_end_of_this_host_s_name(host: str, ordina
 @pytest.mark.parametrize(
     "host", ["laptop", "pod-", "node1", "exporter-0.example.com", "exporter-6bd7c4-x2x9z", ""]
 )
-def test_a_host_without_a_number_at_its_name_s_end_is_refused_by_name(host: str) -> None:
+def test_a_host_without_a_number_at_its_name_s_end_is_refused(host: str) -> None:
     with pytest.raises(click.BadParameter) as refused:
         told("hostname", host)
     assert refused.value.message == f"this host is called {host!r}, without a number such as -0 at its end"
@@ -49,7 +49,7 @@ def test_a_shard_is_its_ordinal_and_the_total() -> None:
     assert chosen_shard(2, 3) == Shard(2, 3)
 
 
-def test_with_several_shards_nobody_guesses_which_this_is() -> None:
+def test_with_several_shards_the_ordinal_is_required() -> None:
     with pytest.raises(click.UsageError) as refused:
         chosen_shard(None, 3)
     assert (

@@ -1,4 +1,4 @@
-"""Laws of a download in progress: it streams, it may end at any moment, and it says how far it came."""
+"""Laws of a download in progress: it streams, it can stop at any time, and it says after how many rows."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_rows_come_before_the_next_page_does(started: Started, paged: Paged) -> 
     assert told == ""
 
 
-def test_an_interrupt_says_how_far_it_came(started: Started, paged: Paged) -> None:
+def test_an_interrupt_prints_the_number_of_rows(started: Started, paged: Paged) -> None:
     kept_back, _, config = paged(9, keep_back=2)
     process = started("conversations", "--config.file", config, "--skip", "50", "--limit", "500")
     rows = [line(process) for _ in range(200)]
@@ -50,7 +50,7 @@ def test_an_interrupt_says_how_far_it_came(started: Started, paged: Paged) -> No
     assert told == "stopped after 200 conversations: interrupted; go on with --skip 250 --limit 300\n"
 
 
-def test_a_failure_in_the_middle_keeps_what_came(started: Started, paged: Paged) -> None:
+def test_a_failure_in_the_middle_keeps_the_rows_before_it(started: Started, paged: Paged) -> None:
     kept_back, _, config = paged(9, keep_back=1)
     config.write_text(config.read_text("utf-8").replace("timeout: 30s", "timeout: 1s, retries: 0"), "utf-8")
     process = started("conversations", "--config.file", config)
@@ -62,7 +62,7 @@ def test_a_failure_in_the_middle_keeps_what_came(started: Started, paged: Paged)
     assert told.endswith("; go on with --skip 100\n")
 
 
-def test_a_reader_that_has_enough_hears_nothing_of_it(started: Started, paged: Paged) -> None:
+def test_a_reader_that_closes_the_pipe_gets_no_message(started: Started, paged: Paged) -> None:
     kept_back, go_on, config = paged(3, keep_back=1)
     process = started("conversations", "--config.file", config)
     assert json.loads(line(process)) == {"_id": 0, "Text": ""}
@@ -75,7 +75,7 @@ def test_a_reader_that_has_enough_hears_nothing_of_it(started: Started, paged: P
     assert process.wait(PATIENCE) == 1
 
 
-def test_a_full_disk_says_how_far_it_came(started: Started, paged: Paged) -> None:
+def test_a_full_disk_prints_the_number_of_rows(started: Started, paged: Paged) -> None:
     _, _, config = paged(3)
     full = os.open("/dev/full", os.O_WRONLY)
     process = started("conversations", "--config.file", config, stdout=full)
@@ -102,7 +102,7 @@ def test_history_is_not_held_in_memory(started: Started, paged: Paged) -> None:
 
 
 def shown_on_a_terminal(started: Started, *words: str | Path, stdout: int | None = None) -> str:
-    """Run a command on a terminal, its results there too or to a file; return what one sees."""
+    """Run a command on a terminal, with its output there or in a file; return what the terminal shows."""
     ours, theirs = pty.openpty()
     process = started(*words, stdout=theirs if stdout is None else stdout, stderr=theirs)
     os.close(theirs)
@@ -116,7 +116,7 @@ def shown_on_a_terminal(started: Started, *words: str | Path, stdout: int | None
     return shown.decode()
 
 
-def test_a_terminal_shows_how_far_it_has_come(
+def test_a_terminal_shows_a_progress_bar(
     started: Started, nativechat: Callable[..., tuple[Simulation, Path]], tmp_path: Path
 ) -> None:
     simulation, config = nativechat()
@@ -131,7 +131,7 @@ def test_a_terminal_shows_how_far_it_has_come(
     assert len(results.read_text("utf-8").splitlines()) == number - 20
 
 
-def test_where_the_api_does_not_count_the_bar_ends_at_the_limit(
+def test_if_the_api_does_not_count_the_bar_ends_at_the_limit(
     started: Started, nativechat: Callable[..., tuple[Simulation, Path]], tmp_path: Path
 ) -> None:
     simulation, config = nativechat()
@@ -143,7 +143,7 @@ def test_where_the_api_does_not_count_the_bar_ends_at_the_limit(
     assert "] 30/30" in " ".join(shown.split())
 
 
-def test_rows_on_the_same_terminal_stand_on_lines_of_their_own(started: Started, paged: Paged) -> None:
+def test_rows_on_the_same_terminal_have_their_own_lines(started: Started, paged: Paged) -> None:
     _, _, config = paged(1)
     shown = shown_on_a_terminal(started, "messages", "--config.file", config)
     lines = [line.rpartition("\x1b[K")[2] for line in shown.split("\r\n")]

@@ -1,4 +1,4 @@
-"""A real HTTP server, on plain sockets, that misbehaves exactly as a test tells it."""
+"""A real HTTP server on plain sockets, which misbehaves as a test specifies."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ AMPLE = 20.0
 def response(
     body: bytes = b'{"count":7}', status: int = 200, *headers: str, length: int | None = None
 ) -> bytes:
-    """Write a response, with another length than its own if one is given."""
+    """Return a response as bytes, with a wrong Content-Length if one is passed."""
     size = len(body) if length is None else length
     lines = [f"HTTP/1.1 {status} Whatever", f"Content-Length: {size}", *headers, "", ""]
     return "\r\n".join(lines).encode() + body
 
 
 class Wire:
-    """The server's end of one connection, at the moment it has read one request."""
+    """The server's end of one connection, after it has read one request."""
 
     def __init__(self, sock: socket.socket, stopped: threading.Event, head: bytes = b"") -> None:
         self._sock = sock
@@ -48,7 +48,7 @@ class Wire:
 
     @property
     def true(self) -> bytes:
-        """The true count of the predicate asked for: `{"n": 5}` counts 1005."""
+        """The right count for the request's predicate: `{"n": 5}` counts 1005."""
         query = parse_qs(urlsplit(self._head.split()[1].decode()).query)["query"][0]
         return b'{"count":%d}' % (1000 + json.loads(query)["n"])
 
@@ -57,7 +57,7 @@ class Wire:
         return self
 
     def ended(self) -> bool:
-        """Wait until the client has closed the connection; return whether it has, without another request."""
+        """Wait until the client closes the connection; return whether it did so without another request."""
         self._sock.settimeout(AMPLE)
         with suppress(ConnectionResetError):
             return self._sock.recv(1) == b""
@@ -82,7 +82,7 @@ class Wire:
         return self.send(end)
 
     def drip(self, data: bytes) -> Self:
-        """Send a byte each 20 ms, for ever: the last one again and again."""
+        """Send a byte every 20 ms, and repeat the last one forever."""
         position = 0
         while not self._stopped.wait(0.02):
             self.send(data[position : position + 1])
@@ -90,7 +90,7 @@ class Wire:
         return self
 
     def flood(self, data: bytes) -> Self:
-        """Send the same data for ever."""
+        """Send the same data forever."""
         while not self._stopped.is_set():
             self.send(data)
         return self
@@ -100,7 +100,7 @@ class Wire:
         return self
 
     def reset(self) -> Self:
-        """Break the connection off as a crash does: with RST."""
+        """Reset the connection with RST, as a crash does."""
         linger = struct.pack("ii", 1, 0)
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         return self.close()
@@ -127,7 +127,7 @@ class TlsByHand:
         return self._outgoing.read()
 
     def send(self, data: bytes) -> None:
-        """Send what is a record already."""
+        """Send data that is a TLS record already."""
         self._sock.sendall(data)
 
     def head(self) -> bytes:
@@ -152,7 +152,7 @@ class TlsByHand:
 
 
 class Server:
-    """Serves one script for each request, the last one again and again; `greeting` at each accept."""
+    """Runs one script for each request, the last one repeatedly; sends `greeting` at each accept."""
 
     def __init__(
         self, scripts: tuple[Script, ...], greeting: Script | None, tls: ssl.SSLContext | None
@@ -241,7 +241,7 @@ class Server:
 
 @pytest.fixture(autouse=True)
 def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the machine's own proxies and certificates out of the tests."""
+    """Keep the machine's proxies and certificates out of the tests."""
     for name in (
         "http_proxy",
         "https_proxy",
@@ -294,7 +294,7 @@ def serve() -> Iterator[Callable[..., Server]]:
 
 
 class Asker:
-    """A client, and the two outcomes of a count."""
+    """A client, with a method that returns a count or an error."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
@@ -317,7 +317,7 @@ class Asker:
 
 @pytest.fixture
 def ask() -> Iterator[Callable[..., Asker]]:
-    """Make clients of a URL, with the test's token."""
+    """Return a function that makes clients of a URL, with the test's token."""
     clients: list[Client] = []
 
     def connect(
@@ -347,7 +347,7 @@ def link(
     tls: ssl.SSLContext,
     ca_file: Path,
 ) -> Callable[..., tuple[Server, Asker]]:
-    """Make a server and a client of it, once over plain HTTP and once over TLS."""
+    """Return a function that makes a server and a client of it, over plain HTTP and then over TLS."""
 
     def connect(*scripts: Script, **options: object) -> tuple[Server, Asker]:
         server = serve(*scripts, tls=tls if request.param == "https" else None)
@@ -358,13 +358,13 @@ def link(
 
 @pytest.fixture
 def descriptors() -> Callable[[], int]:
-    """Count the descriptors this process has open."""
+    """Return the number of open file descriptors of this process."""
     return lambda: len(list(Path("/proc/self/fd").iterdir()))
 
 
 @pytest.fixture
 def exposed() -> Callable[[BaseException], str]:
-    """Show all that an error, what it is chained to and the frames of their tracebacks hold."""
+    """Return as text all that an error, its chain and the frames of their tracebacks hold."""
     return lambda error: repr([repr(thing) for thing in _held(error)])
 
 

@@ -1,4 +1,4 @@
-"""What is a count or a list of rows, and what never is."""
+"""Laws of answers: what is a count or a list of rows, and what is not."""
 
 from __future__ import annotations
 

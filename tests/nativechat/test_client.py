@@ -1,4 +1,4 @@
-"""What the client asks, and how good answers come back."""
+"""Laws of the client's requests and of good answers."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def test_a_page_of_rows_decodes_to_64_mib_at_most(serve: Serve, ask: Ask) -> Non
         ask(server.url).client.rows("messages", budget=AMPLE)
 
 
-def test_each_attempt_is_told_once_with_its_status_and_seconds(serve: Serve, ask: Ask) -> None:
+def test_each_attempt_is_reported_once_with_its_status_and_seconds(serve: Serve, ask: Ask) -> None:
     told: list[tuple[Collection, int | None, float]] = []
     server = serve(
         lambda wire: wire.answer(),

@@ -1,4 +1,4 @@
-"""Names, addresses, TLS and proxies: from the URL to a connection, within the budget."""
+"""Laws of connecting: names, addresses, TLS and proxies, within the budget."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_name_without_address_is_unreachable(ask: Ask, name: str) -> None:
 
 @pytest.fixture
 def full() -> Iterator[int]:
-    """A port whose queue of connections is full: another one is neither accepted nor refused."""
+    """A port whose queue of connections is full: a new one is neither accepted nor refused."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
         port: int = listener.getsockname()[1]
         waiting = [socket.socket() for _ in range(4)]

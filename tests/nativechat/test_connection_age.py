@@ -1,4 +1,4 @@
-"""No connection lives for ever, and one that died meanwhile is no failure."""
+"""Laws of a connection's age: none is reused forever, and one that was closed meanwhile is no failure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SHORT = 0.3
 
 
 class SteppedClock(SystemClock):
-    """The machine's clocks, the steady one ahead by what a test says."""
+    """The machine's clocks, with the steady one ahead by a number of seconds."""
 
     ahead = 0.0
 
@@ -119,7 +119,7 @@ def test_no_connection_outlives_a_renewal_even_if_it_was_in_use(serve: Serve, as
 def test_a_reused_connection_that_dies_is_replaced_by_a_fresh_one_not_by_another_that_was_idle(
     link: Link, ending: str
 ) -> None:
-    """Four connections are idle, and all of them die as they are used again."""
+    """Four connections are idle, and all of them break when they are reused."""
     together = threading.Barrier(4)
 
     def serve(wire: Wire) -> None:
@@ -198,7 +198,7 @@ def test_certificates_in_a_directory_are_read_again(serve: Serve, ask: Ask, tmp_
 
 
 def hashed(certificate: Path, folder: Path) -> None:
-    """Put a certificate into a folder under the name by which OpenSSL looks for it there."""
+    """Copy a certificate to a folder, under the name that OpenSSL looks for."""
     command = ["openssl", "x509", "-noout", "-subject_hash", "-in", str(certificate)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     shutil.copy(certificate, folder / f"{done.stdout.strip()}.0")

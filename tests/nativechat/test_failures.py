@@ -1,4 +1,4 @@
-"""Retry-After is read in both its forms, and nonsense in it is ignored."""
+"""Laws of headers in failures: Retry-After is read in both forms, and invalid values are ignored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server that misbehaves in every way: the right error, in time, and nothing leaks."""
+"""Laws of a server that misbehaves: the right error, in time, and no leak."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ STATUSES: list[tuple[int, tuple[str, ...], Expected]] = [
 
 
 @pytest.mark.parametrize(("status", "headers", "expected"), STATUSES)
-def test_a_status_alone_tells_the_error(
+def test_a_status_alone_determines_the_error(
     serve: Serve,
     ask: Ask,
     status: int,

@@ -1,4 +1,4 @@
-"""A download gets every row once, at the bot's pace, whatever the server makes of `limit`."""
+"""Laws of downloads: every row once, within the rate, even if the server ignores `limit`."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class FakeClock:
         self.now += max(0.0, seconds)
 
 
-class Shelf:
-    """Holds rows, gives at most `most` at once, and fails as it is told before it does."""
+class FakePages:
+    """Holds rows, returns at most `most` in a page, and raises the errors in `failures` first."""
 
     def __init__(self, total: int, *, most: int = 1000, clock: FakeClock | None = None) -> None:
         self.rows_held: list[Row] = [{"_id": str(number)} for number in range(total)]
@@ -91,115 +91,115 @@ class Shelf:
 def test_every_row_comes_once_whatever_the_server_gives_at_a_time(
     total: int, most: int, page: int, limit: int | None, skip: int | None
 ) -> None:
-    shelf = Shelf(total, most=most)
+    pages = FakePages(total, most=most)
     start, stop = skip or 0, None if limit is None else (skip or 0) + limit
-    assert list(shelf.download(page=page, limit=limit, skip=skip)) == shelf.rows_held[start:stop]
+    assert list(pages.download(page=page, limit=limit, skip=skip)) == pages.rows_held[start:stop]
 
 
 def test_only_an_empty_page_ends_a_download() -> None:
-    shelf = Shelf(5, most=2)
-    assert len(list(shelf.download(page=3))) == 5
-    assert shelf.asked == [(3, 0), (3, 2), (3, 4), (3, 5)]
+    pages = FakePages(5, most=2)
+    assert len(list(pages.download(page=3))) == 5
+    assert pages.asked == [(3, 0), (3, 2), (3, 4), (3, 5)]
 
 
 def test_a_limit_that_is_reached_asks_no_further() -> None:
-    shelf = Shelf(500)
-    assert len(list(shelf.download(limit=150))) == 150
-    assert shelf.asked == [(100, 0), (50, 100)]
+    pages = FakePages(500)
+    assert len(list(pages.download(limit=150))) == 150
+    assert pages.asked == [(100, 0), (50, 100)]
 
 
 def test_a_server_that_ignores_limit_gives_no_more_than_wanted() -> None:
-    shelf = Shelf(50)
-    shelf.rows = lambda *_, **__: shelf.rows_held  # type: ignore[method-assign]
-    assert list(shelf.download(limit=7)) == shelf.rows_held[:7]
+    pages = FakePages(50)
+    pages.rows = lambda *_, **__: pages.rows_held  # type: ignore[method-assign]
+    assert list(pages.download(limit=7)) == pages.rows_held[:7]
 
 
 def test_a_page_is_yielded_before_the_next_is_asked_for() -> None:
-    shelf = Shelf(5)
-    rows = shelf.download(page=2)
-    assert shelf.asked == []
+    pages = FakePages(5)
+    rows = pages.download(page=2)
+    assert pages.asked == []
     assert [row["_id"] for row in itertools.islice(rows, 2)] == ["0", "1"]
-    assert len(shelf.asked) == 1
+    assert len(pages.asked) == 1
 
 
 def test_the_same_page_twice_is_a_bad_answer() -> None:
-    shelf = Shelf(3)
-    shelf.rows = lambda *_, **__: shelf.rows_held  # type: ignore[method-assign]
-    rows = shelf.download()
-    assert list(itertools.islice(rows, 3)) == shelf.rows_held
+    pages = FakePages(3)
+    pages.rows = lambda *_, **__: pages.rows_held  # type: ignore[method-assign]
+    rows = pages.download()
+    assert list(itertools.islice(rows, 3)) == pages.rows_held
     with pytest.raises(BadAnswer, match="ignore `skip`"):
         next(rows)
 
 
 def test_a_server_that_ignores_skip_is_found_out_by_a_shorter_page_as_well() -> None:
-    shelf = Shelf(300)
-    shelf.rows = lambda *_, limit, **__: shelf.rows_held[:limit]  # type: ignore[method-assign]
-    rows = shelf.download(limit=150)
+    pages = FakePages(300)
+    pages.rows = lambda *_, limit, **__: pages.rows_held[:limit]  # type: ignore[method-assign]
+    rows = pages.download(limit=150)
     assert len(list(itertools.islice(rows, 100))) == 100
     with pytest.raises(BadAnswer, match="ignore `skip`"):
         next(rows)
 
 
 def test_pages_keep_to_the_rate() -> None:
-    shelf = Shelf(3)
-    assert len(list(shelf.download(page=1, rate=0.5))) == 3
-    assert [later - earlier for earlier, later in itertools.pairwise(shelf.times)] == pytest.approx(
+    pages = FakePages(3)
+    assert len(list(pages.download(page=1, rate=0.5))) == 3
+    assert [later - earlier for earlier, later in itertools.pairwise(pages.times)] == pytest.approx(
         [2.0] * 3, abs=0.06
     )
 
 
 @pytest.mark.parametrize("error", [Unreachable("x"), ServerError("x"), Throttled("x")])
 def test_a_passing_failure_is_retried_with_growing_waits(error: ApiError) -> None:
-    shelf = Shelf(1)
-    shelf.failures = [error, error]
-    assert len(list(shelf.download(limit=1))) == 1
-    assert shelf.times == [1000.0, 1000.125, 1000.375]
-    assert shelf.budgets == [10.0, 9.875, 9.625]
+    pages = FakePages(1)
+    pages.failures = [error, error]
+    assert len(list(pages.download(limit=1))) == 1
+    assert pages.times == [1000.0, 1000.125, 1000.375]
+    assert pages.budgets == [10.0, 9.875, 9.625]
 
 
 @pytest.mark.parametrize("error", [Rejected("x"), BadAnswer("x"), TimedOut("x")])
 def test_a_lasting_failure_is_not_retried(error: ApiError) -> None:
-    shelf = Shelf(1)
-    shelf.failures = [error]
+    pages = FakePages(1)
+    pages.failures = [error]
     with pytest.raises(type(error)):
-        list(shelf.download())
-    assert len(shelf.asked) == 1
+        list(pages.download())
+    assert len(pages.asked) == 1
 
 
 def test_the_last_attempt_ends_it_and_the_rows_before_have_come() -> None:
-    shelf = Shelf(4)
-    rows = shelf.download(page=2)
+    pages = FakePages(4)
+    rows = pages.download(page=2)
     assert len(list(itertools.islice(rows, 2))) == 2
-    shelf.failures = [ServerError("x")] * 3
+    pages.failures = [ServerError("x")] * 3
     with pytest.raises(ServerError):
         next(rows)
-    assert shelf.asked[1:] == [(2, 2)] * 3
+    assert pages.asked[1:] == [(2, 2)] * 3
 
 
 def test_attempts_share_one_timeout() -> None:
-    shelf = Shelf(1)
-    shelf.takes = 6.0
-    shelf.failures = [ServerError("x")] * 9
+    pages = FakePages(1)
+    pages.takes = 6.0
+    pages.failures = [ServerError("x")] * 9
     with pytest.raises(ServerError):
-        list(shelf.download(retries=9))
-    assert len(shelf.asked) == 2
-    assert shelf.budgets[1] == pytest.approx(10.0 - 6.125)
+        list(pages.download(retries=9))
+    assert len(pages.asked) == 2
+    assert pages.budgets[1] == pytest.approx(10.0 - 6.125)
 
 
-def test_a_pace_that_leaves_no_time_ends_the_retries() -> None:
-    shelf = Shelf(1)
-    shelf.failures = [ServerError("x")]
+def test_a_rate_that_leaves_no_time_ends_the_retries() -> None:
+    pages = FakePages(1)
+    pages.failures = [ServerError("x")]
     with pytest.raises(ServerError):
-        list(shelf.download(rate=1 / 60))
-    assert len(shelf.asked) == 1
+        list(pages.download(rate=1 / 60))
+    assert len(pages.asked) == 1
 
 
 def test_a_retry_after_is_waited_for_and_gives_new_time() -> None:
-    shelf = Shelf(1)
-    shelf.failures = [Throttled("x", retry_after=60.0), Throttled("x", retry_after=1e9)]
-    assert len(list(shelf.download(limit=1))) == 1
-    assert shelf.times == [1000.0, 1060.0, 1060.0 + RETRY_AFTER_CAP]
-    assert shelf.budgets == [10.0, 10.0, 10.0]
+    pages = FakePages(1)
+    pages.failures = [Throttled("x", retry_after=60.0), Throttled("x", retry_after=1e9)]
+    assert len(list(pages.download(limit=1))) == 1
+    assert pages.times == [1000.0, 1060.0, 1060.0 + RETRY_AFTER_CAP]
+    assert pages.budgets == [10.0, 10.0, 10.0]
 
 
 def test_a_download_through_the_real_client_asks_as_documented(

@@ -1,4 +1,4 @@
-"""The bot's token goes to the API, and nowhere else."""
+"""The bot's token is sent to the API, and to nobody else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A count is never another question's: a connection is used again only after a clean exchange.
+"""A count is never that of another request: a connection is reused only after a clean response.
 
 The server knows a true count of its own for each predicate: `{"n": 5}` counts 1005.
 """
@@ -42,7 +42,7 @@ def truth(wire: Wire) -> bytes:
 
 
 def own_or_none(client: Asker, numbers: range, threads: int = 1) -> list[bool]:
-    """Count for each number; tell for each whether it has a count, which must then be its own."""
+    """Count for each number; return whether each has a count, and check that it is the right one."""
     with ThreadPoolExecutor(threads) as pool:
         counts = list(pool.map(client.of, numbers))
     wrong = {
@@ -180,8 +180,8 @@ def test_what_is_coded_otherwise_than_it_says_is_a_bad_answer(serve: Serve, ask:
 
 
 @pytest.mark.parametrize("size", [1_000, 8_192, 16_384, 30_000])
-def test_two_answers_in_one_write_are_told_apart_through_tls(link: Link, size: int) -> None:
-    """A record of TLS holds 16 KiB: up to there, what is behind the first answer is already decrypted."""
+def test_two_answers_in_one_write_are_not_mixed_up_over_tls(link: Link, size: int) -> None:
+    """A TLS record holds 16 KiB: up to this size, bytes after the first answer are already decrypted."""
 
     def double(wire: Wire) -> None:
         body = wire.true.ljust(size - len(answer(wire.true)))
@@ -198,7 +198,7 @@ def test_an_answer_within_its_timeout_of_age_counts(serve: Serve, ask: Ask) -> N
     assert isinstance(ask(server.url, timeout=9.0).of(1), BadAnswer)
 
 
-def test_an_unasked_answer_that_comes_before_the_next_request_is_nobodys(link: Link) -> None:
+def test_an_unasked_answer_that_comes_before_the_next_request_is_never_used(link: Link) -> None:
     sent = threading.Semaphore(0)
 
     def serve(wire: Wire) -> None:
@@ -211,7 +211,7 @@ def test_an_unasked_answer_that_comes_before_the_next_request_is_nobodys(link: L
         assert sent.acquire(timeout=AMPLE)
 
 
-def test_an_unasked_answer_on_an_idle_connection_is_nobodys(link: Link) -> None:
+def test_an_unasked_answer_on_an_idle_connection_is_never_used(link: Link) -> None:
     seen: list[Wire] = []
 
     def serve(wire: Wire) -> None:
@@ -227,7 +227,7 @@ def test_an_unasked_answer_on_an_idle_connection_is_nobodys(link: Link) -> None:
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 @pytest.mark.parametrize("first", [1, 5, 30])
-def test_an_unasked_answer_of_which_half_a_record_has_come_is_nobodys(
+def test_an_unasked_answer_of_which_half_a_record_has_come_is_never_used(
     serve: Serve,
     ask: Ask,
     tls: ssl.SSLContext,
@@ -236,7 +236,7 @@ def test_an_unasked_answer_of_which_half_a_record_has_come_is_nobodys(
     first: int,
     version: ssl.TLSVersion,
 ) -> None:
-    """OpenSSL would take the half away from the system, and see the rest as the next answer."""
+    """OpenSSL would read the first half, and the rest would look like the next answer."""
     tls.maximum_version = version
 
     def talk(wire: Wire) -> None:
@@ -264,7 +264,7 @@ PLAINLY_CLOSED: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("name", PLAINLY_CLOSED)
-def test_a_connection_that_the_other_side_means_to_close_is_not_used_again(
+def test_a_connection_that_the_server_is_about_to_close_is_not_reused(
     serve: Serve, ask: Ask, name: str
 ) -> None:
     server = serve(lambda wire: wire.send(PLAINLY_CLOSED[name]))
@@ -279,7 +279,7 @@ def test_a_whole_answer_counts_though_a_reset_follows(serve: Serve, ask: Ask) ->
 
 
 @pytest.mark.parametrize("status", [103, 200, 404, 502])
-def test_headers_that_break_a_parser_of_mail_break_nothing(serve: Serve, ask: Ask, status: int) -> None:
+def test_headers_that_break_a_mail_parser_cause_no_error(serve: Serve, ask: Ask, status: int) -> None:
     crooked = b"HTTP/1.1 %d X\r\nContent-Type: multipart/mixed; boundary*0=a; boundary*=b\r\n" % status
     rest = b"\r\n" + answer(b"7") if status == 103 else b"Content-Length: 1\r\n\r\n7"
     client = ask(serve(lambda wire: wire.send(crooked + rest)).url)
@@ -291,7 +291,7 @@ def test_headers_that_break_a_parser_of_mail_break_nothing(serve: Serve, ask: As
 def test_headers_that_cannot_be_read_are_not_logged(
     serve: Serve, ask: Ask, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """They may echo the request's, and so the token."""
+    """They may repeat the request's headers, and so the token."""
     broken = f"HTTP/1.1 {status} X\r\nno header\r\nX-Echo: s3cr3t-t0ken\r\n\r\n".encode()
     with caplog.at_level("DEBUG"):
         outcome = ask(serve(lambda wire: wire.send(broken)).url).of(1)
@@ -300,7 +300,7 @@ def test_headers_that_cannot_be_read_are_not_logged(
 
 
 def test_a_request_that_was_not_sent_whole_has_no_answer(serve: Serve, ask: Ask) -> None:
-    """The other side reads none of a request larger than all buffers, answers and closes."""
+    """The server answers and closes without reading a request that is larger than all buffers."""
     server = serve(greeting=lambda wire: wire.send(answer(NOBODYS)).close())
     with pytest.raises(Unreachable):
         ask(server.url).client.count("conversations", "a" * 8_000_000, AMPLE)
