@@ -125,7 +125,7 @@ class Daemon:
 
     def reload(self) -> tuple[str, ...]:
         """Load the configuration anew and wait for it; return every problem, or none if it is in use."""
-        if not self.request_reload().wait(MISSED_BEATS * LONGEST_SLEEP):
+        if not self.request_reload().wait(MISSED_TICKS * LONGEST_SLEEP):
             return ("the timetable does not answer; see /-/healthy",)
         return self.problems
 
@@ -191,8 +191,8 @@ class Daemon:
             if done:
                 done.set()
 
-    def _reload(self, *, again: bool = False) -> None:
-        began, self._again_at = self.clock.steady(), math.inf
+    def _reload(self, *, is_retry: bool = False) -> None:
+        began, self._retry_at = self.clock.steady(), math.inf
         try:
             self._load()
         except ConfigError as error:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from exporter.daemon import signals
-from exporter.daemon.hall import Daemon
-from exporter.daemon.heart import Heart
+from exporter.daemon.daemon import Daemon
+from exporter.daemon.systemd import SystemdNotifier
 from exporter.logs import fields
 from exporter.web.app import NO_GUARD, App, Provided
 from exporter.web.server import Server, address_of, listen
@@ -49,18 +49,18 @@ def serve(daemon: Daemon, options: WebOptions) -> bool:
         failures.append(error)
         signals.end()
 
-    heart = Heart(daemon.environ)
-    if heart.interval is not None:
-        daemon.poller.timetable.add_chore(heart.interval, partial(heart.beat, daemon.healthy))
+    systemd = SystemdNotifier(daemon.environ)
+    if systemd.interval is not None:
+        daemon.poller.timetable.add_periodic_task(systemd.interval, partial(systemd.alive, daemon.healthy))
     with signals.held():
         server = _server(daemon, options, on_end=fail)
         # First the timetable: whoever is let in may ask whether it is alive.
         daemon.start()
         server.start()
-        heart.ready()
+        systemd.ready()
         signals.wait(daemon.request_reload)
         log.info("ending")
-        heart.stopping()
+        systemd.stopping()
         daemon.stop()
         server.stop(DRAIN)
         log.info("ended")

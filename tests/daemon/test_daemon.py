@@ -295,7 +295,7 @@ def test_a_daemon_whose_workers_the_system_refuses_is_not_healthy(
     monkeypatch.setattr(Thread, "start", refuse)
     daemon.start()
     assert daemon.reload() == ()
-    daemon.poller._workers.run(lambda: None)
+    daemon.poller._workers.submit(lambda: None)
     healthy, why = daemon.healthy()
     assert not healthy
     assert why.startswith("the system refuses threads: raise the limit of processes")
