@@ -143,14 +143,14 @@ def test_shards_divide_a_plan_without_loss_or_overlap_each_in_the_files_order(
 
 @given(configs(), totals)
 def test_make_shard_plans_returns_the_plan_of_each_shard(config: Config, total: int) -> None:
-    shares = make_shard_plans(config, total)
-    assert shares == tuple(make_plan(config, Shard(ordinal, total)) for ordinal in range(total))
+    plans = make_shard_plans(config, total)
+    assert plans == tuple(make_plan(config, Shard(ordinal, total)) for ordinal in range(total))
 
 
 @given(configs(), totals)
 def test_sharded_by_bot_the_polls_of_a_bot_stay_together(config: Config, total: int) -> None:
-    shares = make_shard_plans(replace(config, shard_by="bot"), total)
-    assert sum(len(share.bots) for share in shares) == len(make_plan(config).bots)
+    plans = make_shard_plans(replace(config, shard_by="bot"), total)
+    assert sum(len(plan.bots) for plan in plans) == len(make_plan(config).bots)
 
 
 @given(configs(), totals)
@@ -197,13 +197,13 @@ def test_shards_hold_about_the_same(total: int) -> None:
 
 def test_who_holds_a_name_is_the_same_in_every_release() -> None:
     assert [owner(name, 8) for name in ("main", "support", "sales", "a", "b")] == [4, 4, 4, 0, 2]
-    shares = make_shard_plans(large("query"), 8)
-    placed = {poll.key: ordinal for ordinal, share in enumerate(shares) for poll in share.polls}
+    plans = make_shard_plans(large("query"), 8)
+    placed = {poll.key: ordinal for ordinal, plan in enumerate(plans) for poll in plan.polls}
     assert [placed["bot_0", f"q_{number}"] for number in range(5)] == [0, 0, 1, 6, 2]
 
 
 def fresh(config: Config) -> Plan:
-    """Make the plan of an equal configuration that shares no object with this one."""
+    """Make the plan of an equal configuration that has no object in common with this one."""
     return make_plan(
         replace(
             config,

@@ -30,7 +30,7 @@ POLL_METRICS: Final = (
     _PollMetric(
         "nativechat_exporter_query_last_success_timestamp_seconds",
         "gauge",
-        "When the query's last wholly successful run for the bot ended, in Unix seconds; 0 for never.",
+        "When the query's last successful run for the bot ended, in Unix seconds; 0 for never.",
         lambda poll: poll.last_success,
     ),
     _PollMetric(
@@ -61,10 +61,10 @@ POLL_METRICS: Final = (
 FAILURES: Final = "nativechat_exporter_query_failures"
 FAILURES_HELP: Final = "Failed requests of the query for the bot, by reason, each after its last attempt."
 INTERVAL: Final = "nativechat_exporter_query_interval_seconds"
-INTERVAL_HELP: Final = "How often the query is asked: its `every`."
+INTERVAL_HELP: Final = "The query's configured interval, its `every`."
 UP: Final = "nativechat_up"
 UP_HELP: Final = (
-    "1 if the bot's most recent request to NativeChat got an answer, a refused predicate included, else 0."
+    "1 if the bot's most recent request to NativeChat got a count or a rejection of its predicate, else 0."
 )
 SERIES: Final = "nativechat_exporter_series"
 SERIES_HELP: Final = "Series of queries that are exposed now."

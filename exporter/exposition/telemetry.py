@@ -31,10 +31,10 @@ READ_EVERY: Final = 1.0
 _BOUNDS: Final = tuple(map(float, Histogram.DEFAULT_BUCKETS))
 _REQUESTS: Final = "nativechat_exporter_api_requests"
 _REQUESTS_HELP: Final = (
-    'Attempts of requests to NativeChat by HTTP status; code "none" where there was no answer.'
+    'Attempts of requests to NativeChat by HTTP status; code "none" if there was no answer.'
 )
 _DURATION: Final = "nativechat_exporter_api_request_duration_seconds"
-_DURATION_HELP: Final = "How long one attempt of a request to NativeChat took."
+_DURATION_HELP: Final = "Duration of one attempt of a request to NativeChat."
 
 
 class _Attempts:
@@ -156,7 +156,7 @@ class Telemetry:
 
 
 _OWN: Final[tuple[tuple[str, Kind, str], ...]] = (
-    ("schedule_lag_seconds", "gauge", "How late the latest run started."),
+    ("schedule_lag_seconds", "gauge", "Seconds by which the latest run started late."),
     ("config_last_reload_successful", "gauge", "1 if the last reload of the configuration worked, else 0."),
     (
         "config_last_reload_success_timestamp_seconds",
@@ -166,11 +166,11 @@ _OWN: Final[tuple[tuple[str, Kind, str], ...]] = (
     (
         "internal_errors",
         "counter",
-        "Errors that are defects of the exporter; each is in its log with a traceback.",
+        "Internal errors of the exporter; each is in its log with a traceback.",
     ),
-    ("shard_ordinal", "gauge", "Which shard this exporter is, from 0."),
+    ("shard_ordinal", "gauge", "The ordinal of this exporter's shard, from 0."),
     # Without a type: Prometheus's linter reserves names in `_total` for counters, and this is none.
-    ("shard_total", "unknown", "How many shards there are."),
+    ("shard_total", "unknown", "The number of shards."),
 )
 
 

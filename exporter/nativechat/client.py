@@ -13,8 +13,9 @@ from requests.utils import get_environ_proxies
 from urllib3.exceptions import ClosedPoolError, HTTPError
 from urllib3.response import HTTPResponse
 
+from exporter import __version__
 from exporter.clock import Clock
-from exporter.errors import ApiError, BadAnswer, Unreachable
+from exporter.errors import ApiError, BadAnswer, ExporterError, Unauthorized, Unreachable
 from exporter.model import Bot, Collection, Json, Secret
 from exporter.nativechat.attempt import Attempt, TooMuch
 from exporter.nativechat.endpoints import COUNT, ROWS, Endpoint
@@ -26,9 +27,14 @@ from exporter.nativechat.failures import (
     is_out_of_time,
     read_retry_after,
 )
-from exporter.nativechat.headers import request_headers
 from exporter.nativechat.transport import Transport
 
+_HEADERS: Final = {
+    "Content-Type": "application/json",
+    "Accept": "application/json",
+    "Cache-Control": "no-cache",
+    "User-Agent": f"nativechat-exporter/{__version__}",
+}
 _HEADERS_ROOM: Final = 256 * 1024
 
 # http.client raises a plain ValueError for a negative chunk size.
@@ -146,7 +152,7 @@ class Client:
         request.method = "GET"
         request.url = url
         # A plain dict is enough for urllib3, which copies it, and costs a fraction of requests' own.
-        request.headers = cast("CaseInsensitiveDict[str]", request_headers(self._token, accept_encoding))
+        request.headers = cast("CaseInsensitiveDict[str]", _headers(self._token, accept_encoding))
         return request
 
     def _send(self, request: requests.PreparedRequest) -> HTTPResponse:
@@ -191,3 +197,17 @@ def _receive(response: HTTPResponse, largest: int) -> bytes:
     while len(body) <= largest and (part := response.read(largest + 1, decode_content=False)):
         body += part
     return body
+
+
+def _headers(token: Callable[[], Secret], accept_encoding: str) -> dict[str, str]:
+    """Return the headers that the API documents, and our own, with the current token: revealed only here.
+
+    Raises Unauthorized if `token` raises an ExporterError, or if a header cannot hold the token.
+    """
+    try:
+        authorization = f"Bot-Server-Access-Token {token().reveal()}"
+    except ExporterError as error:
+        raise Unauthorized(str(error)) from error
+    if not (authorization.isascii() and authorization.isprintable()):
+        raise Unauthorized("the token holds a line break or another character that no header can carry")
+    return {**_HEADERS, "Accept-Encoding": accept_encoding, "Authorization": authorization}

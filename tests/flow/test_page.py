@@ -115,9 +115,9 @@ def test_the_page_shows_each_query_its_values_and_their_ages(chat: Chat, cards: 
     well = chat.names[0]
     card = cards[f"{well}.conversations"]
     assert f"nativechat_conversations ✓ up bot ={well} · counts conversations Counted." in card
-    beat = r"Every 1 s Last run .* Next run .* Took \d+ ms Last success .* Stale after 30 s counted .*"
+    schedule = r"Every 1 s Last run .* Next run .* Took \d+ ms Last success .* Stale after 30 s counted .*"
     count = chat.simulation.counts(well)["conversations"]
-    assert re.search(rf"{beat} {shown(count)}$", card)
+    assert re.search(rf"{schedule} {shown(count)}$", card)
     outcomes = cards[f"{well}.by_outcome"]
     assert 'Talks & "their" <outcome>.' in outcomes
     for outcome in ("success", "error"):

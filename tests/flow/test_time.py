@@ -1,4 +1,4 @@
-"""A wall clock that is set anew while the exporter runs changes neither its beat nor its values."""
+"""A change of the wall clock while the exporter runs changes neither its intervals nor its values."""
 
 from __future__ import annotations
 

@@ -293,7 +293,7 @@ def serve() -> Iterator[Callable[..., Server]]:
         server.stop()
 
 
-class Asker:
+class Caller:
     """A client, with a method that returns a count or an error."""
 
     def __init__(self, client: Client) -> None:
@@ -316,7 +316,7 @@ class Asker:
 
 
 @pytest.fixture
-def ask() -> Iterator[Callable[..., Asker]]:
+def ask() -> Iterator[Callable[..., Caller]]:
     """Return a function that makes clients of a URL, with the test's token."""
     clients: list[Client] = []
 
@@ -329,10 +329,10 @@ def ask() -> Iterator[Callable[..., Asker]]:
         on_attempt: Callable[[Collection, int | None, float], None] = lambda *_: None,
         clock: Clock | None = None,
         **api: Any,
-    ) -> Asker:
+    ) -> Caller:
         bot = Bot("support", bot_id, TokenSource(env="TOKEN"), api=Api(url=url, ca_file=ca_file, **api))
         clients.append(Client(bot, token, clock or SystemClock(), on_attempt))
-        return Asker(clients[-1])
+        return Caller(clients[-1])
 
     yield connect
     for client in clients:
@@ -343,13 +343,13 @@ def ask() -> Iterator[Callable[..., Asker]]:
 def link(
     request: pytest.FixtureRequest,
     serve: Callable[..., Server],
-    ask: Callable[..., Asker],
+    ask: Callable[..., Caller],
     tls: ssl.SSLContext,
     ca_file: Path,
-) -> Callable[..., tuple[Server, Asker]]:
+) -> Callable[..., tuple[Server, Caller]]:
     """Return a function that makes a server and a client of it, over plain HTTP and then over TLS."""
 
-    def connect(*scripts: Script, **options: object) -> tuple[Server, Asker]:
+    def connect(*scripts: Script, **options: object) -> tuple[Server, Caller]:
         server = serve(*scripts, tls=tls if request.param == "https" else None)
         return server, ask(server.url, **{"ca_file": ca_file} | options)
 

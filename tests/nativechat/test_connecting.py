@@ -19,11 +19,11 @@ from exporter.errors import (
 )
 
 if TYPE_CHECKING:
-    from tests.nativechat.conftest import Asker, Script, Server, Wire
+    from tests.nativechat.conftest import Caller, Script, Server, Wire
 
     Serve = Callable[..., Server]
-    Ask = Callable[..., Asker]
-    Link = Callable[..., tuple[Server, Asker]]
+    Ask = Callable[..., Caller]
+    Link = Callable[..., tuple[Server, Caller]]
 
 TOKEN = "s3cr3t-t0ken"
 BOTS = "/v1/bots/5bfd1c9d8f2a4e0012345678"

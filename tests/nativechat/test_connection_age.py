@@ -18,11 +18,11 @@ from exporter.clock import SystemClock
 from exporter.errors import ApiError, TimedOut, Unreachable
 
 if TYPE_CHECKING:
-    from tests.nativechat.conftest import Asker, Server, Wire
+    from tests.nativechat.conftest import Caller, Server, Wire
 
     Serve = Callable[..., Server]
-    Ask = Callable[..., Asker]
-    Link = Callable[..., tuple[Server, Asker]]
+    Ask = Callable[..., Caller]
+    Link = Callable[..., tuple[Server, Caller]]
 
 AMPLE = 20.0
 SHORT = 0.3

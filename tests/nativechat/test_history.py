@@ -17,7 +17,7 @@ from exporter.nativechat.history import download
 from exporter.rate_limiter import RETRY_AFTER_CAP, RateLimiter
 
 if TYPE_CHECKING:
-    from tests.nativechat.conftest import Asker, Server, Wire
+    from tests.nativechat.conftest import Caller, Server, Wire
 
 Row = dict[str, Json]
 
@@ -203,7 +203,7 @@ def test_a_retry_after_is_waited_for_and_gives_new_time() -> None:
 
 
 def test_a_download_through_the_real_client_asks_as_documented(
-    serve: Callable[..., Server], ask: Callable[..., Asker]
+    serve: Callable[..., Server], ask: Callable[..., Caller]
 ) -> None:
     def page(wire: Wire) -> None:
         target = server.request_lines()[-1].split(" ")[1]

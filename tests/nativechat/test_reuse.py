@@ -18,11 +18,11 @@ import pytest
 from exporter.errors import ApiError, BadAnswer, Rejected, ServerError, Unreachable
 
 if TYPE_CHECKING:
-    from tests.nativechat.conftest import Asker, Script, Server, TlsByHand, Wire
+    from tests.nativechat.conftest import Caller, Script, Server, TlsByHand, Wire
 
     Serve = Callable[..., Server]
-    Ask = Callable[..., Asker]
-    Link = Callable[..., tuple[Server, Asker]]
+    Ask = Callable[..., Caller]
+    Link = Callable[..., tuple[Server, Caller]]
 
 AMPLE = 20.0
 NOBODYS = b'{"count":900001}'
@@ -41,7 +41,7 @@ def truth(wire: Wire) -> bytes:
     return answer(wire.true)
 
 
-def own_or_none(client: Asker, numbers: range, threads: int = 1) -> list[bool]:
+def own_or_none(client: Caller, numbers: range, threads: int = 1) -> list[bool]:
     """Count for each number; return whether each has a count, and check that it is the right one."""
     with ThreadPoolExecutor(threads) as pool:
         counts = list(pool.map(client.of, numbers))

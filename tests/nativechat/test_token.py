@@ -16,10 +16,10 @@ from exporter.errors import (
 from exporter.model import Secret
 
 if TYPE_CHECKING:
-    from tests.nativechat.conftest import Asker, Server
+    from tests.nativechat.conftest import Caller, Server
 
     Serve = Callable[..., Server]
-    Ask = Callable[..., Asker]
+    Ask = Callable[..., Caller]
 
 TOKEN = "s3cr3t-t0ken"
 

@@ -129,7 +129,7 @@ class Story:
         self.page = self.exporter.ask("/").text
         self.process = process(self.exporter.process.pid)
         self._recover()
-        # Lines are written a moment after they happened: each spell has ended, so wait for its end.
+        # Lines are written a moment after the event: each outage has ended, so wait for its line.
         self.exporter.told("query works again", len(self.exporter.log("query fails")))
         turns = ("query fails", "query fails for another reason", "query works again")
         self._turns = {msg: self.exporter.log(msg) for msg in turns}
