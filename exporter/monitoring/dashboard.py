@@ -39,7 +39,7 @@ def dashboard(config: Config, runbook: str, status_page: str | None = None) -> s
     )
     made: Json = {
         "annotations": {"list": []},
-        "description": "What nativechat-exporter counts, and how it fares. Made from its configuration by "
+        "description": "The counts and the state of nativechat-exporter. Made from its configuration by "
         "`nativechat-exporter dashboard`: change that, not this.",
         "editable": True,
         "fiscalYearStartMonth": 0,

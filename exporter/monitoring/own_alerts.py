@@ -121,9 +121,9 @@ _OWN: Final = (
         _DOWN,
         None,
         "{{ $labels.instance }}: the exporter does not answer Prometheus",
-        "Of the last five minutes' scrapes {{ $value | humanizePercentage }} were answered. Nothing is known "
-        "of its bots meanwhile, and no other alert on them fires. See whether the process runs, what its log "
-        "says last, and whether Prometheus reaches its port.",
+        "The exporter answered {{ $value | humanizePercentage }} of the scrapes of the last five minutes. "
+        "Until it is back, no other alert on its bots fires. Check whether the process runs, the end of its "
+        "log, and whether Prometheus reaches its port.",
     ),
     _Own(
         "NativeChatExporterAbsent",
@@ -132,7 +132,7 @@ _OWN: Final = (
         "absent(nativechat_exporter_build_info)",
         None,
         "Prometheus knows no nativechat-exporter",
-        "No exporter was scraped for ten minutes, so no alert on any bot can fire. See whether it is "
+        "No exporter was scraped for ten minutes, so no alert on any bot can fire. Check whether it is "
         "deployed, and whether Prometheus's scrape configuration or service discovery finds it.",
     ),
     _Own(
@@ -164,8 +164,8 @@ _OWN: Final = (
         _STALE,
         None,
         "{{ $labels.bot }}: {{ $labels.query }} is {{ $value | humanizeDuration }} old, and nothing failed",
-        "Runs of the query {{ $labels.query }} of the bot {{ $labels.bot }} do not start or do not end. Look "
-        "at nativechat_exporter_schedule_lag_seconds, at skipped runs, and at what the bot's rate allows.",
+        "Runs of the query {{ $labels.query }} of the bot {{ $labels.bot }} do not start or do not end. "
+        "Check nativechat_exporter_schedule_lag_seconds, skipped runs, and the bot's rate.",
     ),
     _Own(
         "NativeChatReloadFailed",
@@ -174,8 +174,8 @@ _OWN: Final = (
         "nativechat_exporter_config_last_reload_successful",
         Comparison("<", 1),
         "{{ $labels.instance }}: the exporter refused its new configuration",
-        "The old configuration is still in use, and a restart would fail. The log and the status page tell "
-        "every problem with its line; `nativechat-exporter check` does, too.",
+        "The old configuration is still in use, and a restart would fail. The log, the status page and "
+        "`nativechat-exporter check` show every problem with its line.",
     ),
     _Own(
         "NativeChatPollsSkipped",
@@ -184,7 +184,7 @@ _OWN: Final = (
         _SKIPPED,
         Comparison(">", 0.25),
         "{{ $labels.bot }}: {{ $value | humanizePercentage }} of {{ $labels.query }} was skipped",
-        "Runs of the query {{ $labels.query }} were due while the one before was still under way, so values "
+        "Runs of the query {{ $labels.query }} were due while the previous one had not ended, so values "
         "are older than `every` says. The bot's rate allows too little, answers are slow, or the query has "
         "too many series.",
     ),
@@ -195,7 +195,7 @@ _OWN: Final = (
         _MISSING,
         Comparison(">", 0),
         "{{ $labels.job }}: {{ $value }} of the exporter's shards are missing",
-        "Nobody asks for the bots of a shard that does not run. See which ordinal is missing among "
+        "The bots of a missing shard are not polled. Check which ordinal is missing in "
         "nativechat_exporter_shard_ordinal, and why that exporter does not run or is not scraped.",
     ),
     _Own(
@@ -204,9 +204,9 @@ _OWN: Final = (
         10 * _MINUTE,
         _DOUBLED,
         Comparison(">", 1),
-        "{{ $labels.job }}: {{ $value }} exporters say that they are shard {{ $labels.ordinal }}",
-        "They ask for the same bots, which doubles the requests, and most likely another shard is missing. "
-        "Give each exporter a --shard.ordinal of its own.",
+        "{{ $labels.job }}: {{ $value }} exporters are shard {{ $labels.ordinal }}",
+        "They poll the same bots, which doubles the requests, and most likely another shard is missing. "
+        "Give each exporter a different --shard.ordinal.",
     ),
     _Own(
         "NativeChatShardsDisagree",
@@ -215,8 +215,8 @@ _OWN: Final = (
         _DISAGREE,
         Comparison(">", 1),
         "{{ $labels.job }}: exporters disagree on how many shards there are",
-        "Some bots are asked for twice, others perhaps by nobody. Give every exporter of the job the same "
-        "--shard.total, and see whether a rollout is stuck.",
+        "Some bots may be polled twice, others not at all. Give every exporter of the job the same "
+        "--shard.total, and check whether a rollout is stuck.",
     ),
 )
 

@@ -85,7 +85,7 @@ class Poller:
         """Take a new plan; on the timetable's thread, or before it starts.
 
         Runs of polls that the old plan has too go on. Runs of polls that changed or went are abandoned,
-        and their late answers dropped. Date formats are proven anew.
+        and their late answers dropped. Date formats are proven again.
         """
         kept = {id(poll) for poll in plan.polls}
         with self._changed:

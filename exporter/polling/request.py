@@ -25,9 +25,8 @@ class Owner(Protocol):
 class Request:
     """A predicate to be counted, in one attempt or more.
 
-    `predicate` writes it, anew for each attempt. `deadline` is set when the first attempt starts:
-    `api.timeout` bounds the whole request. `renewed` is set by a retry with a token that has been
-    replaced.
+    `predicate` returns its text, and is called for each attempt. `deadline` is set when the first attempt
+    starts: `api.timeout` limits the whole request. `renewed` is set by a retry with a replaced token.
     """
 
     __slots__ = (
