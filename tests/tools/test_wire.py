@@ -53,7 +53,7 @@ def trial(monkeypatch: pytest.MonkeyPatch) -> Trial:
     return Trial(seed)
 
 
-@pytest.mark.parametrize(("requests", "tls"), [(1500, False), (1000, True)])
+@pytest.mark.parametrize(("requests", "tls"), [(1000, False), (600, True)])
 def test_each_answer_of_the_client_is_as_declared(trial: Trial, requests: int, tls: bool) -> None:
     report = trial.run(requests=requests, tls=tls)
     assert not report.wrong, "\n".join([report.table(), *report.details[:50]])
@@ -61,6 +61,6 @@ def test_each_answer_of_the_client_is_as_declared(trial: Trial, requests: int, t
 
 
 def test_a_naive_client_is_found_out(trial: Trial) -> None:
-    report = trial.run(requests=500, connect=Naive)
+    report = trial.run(requests=400, connect=Naive)
     assert report.total(OTHER_S)
     assert report.total(NOBODY_S)
