@@ -37,7 +37,7 @@ _HEADERS: Final = {
 }
 _HEADERS_ROOM: Final = 256 * 1024
 
-# http.client raises a plain ValueError for a negative chunk size.
+# http.client and urllib3 raise a plain ValueError for a URL or a header that they refuse.
 _FOREIGN: Final = (requests.RequestException, HTTPError, HTTPException, OSError, ValueError, TooMuch)
 
 Answer = TypeVar("Answer")
