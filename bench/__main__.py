@@ -15,7 +15,7 @@ from bench import breakeven, counts, growth, history, lag, load, machine, peers,
 from bench.figure import HEAD, Report
 from bench.scale import RESULT, TRIAL, Peers, Scale
 from exporter import __version__
-from exporter.cli.table import columns
+from exporter.cli.output import columns
 
 MEASUREMENTS: Final = {
     "counts": counts.measure,

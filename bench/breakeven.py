@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from bench.figure import number
-from exporter.cli.table import columns
+from exporter.cli.output import columns
 from exporter.language import durations
 
 JSON_EXPORTER_PROBE: Final = 272.0

@@ -15,7 +15,7 @@ from bench.processes import PATIENCE, Subject
 from bench.scale import Peers, Scale
 from bench.scrape import groups, until_changed
 from bench.subjects import Responder
-from exporter.cli.table import columns
+from exporter.cli.output import columns
 
 _REPETITIONS: Final = 2
 _SCRAPES: Final = 5

@@ -88,6 +88,11 @@ class ApiError(ExporterError):
         self.status = status
         self.retry_after = retry_after
 
+    @property
+    def described(self) -> str:
+        """The reason, the message and the advice."""
+        return f"{self.reason}: {self} ({self.advice})"
+
 
 class Unreachable(ApiError):
     """No connection, or a broken one: name resolution, TCP, TLS, a reset."""
@@ -146,16 +151,5 @@ class DatesUnverified(ApiError):
     advice = "try `api: {dates: auto}`, or another of its formats"
 
 
-REASONS: Final = tuple(
-    kind.reason
-    for kind in (
-        Unreachable,
-        TimedOut,
-        Throttled,
-        ServerError,
-        Unauthorized,
-        Rejected,
-        BadAnswer,
-        DatesUnverified,
-    )
-)
+REASONS: Final = tuple(kind.reason for kind in ApiError.__subclasses__())
+"""Every reason, in the order above."""

@@ -10,7 +10,7 @@ from typing import Final
 import click
 
 from exporter import __version__
-from exporter.cli.absent import absent, stand_in
+from exporter.cli.absent import missing_module, replacement
 from exporter.cli.output import abandon_output, reason
 from exporter.daemon import signals
 from exporter.errors import ConfigError, ExporterError, WrongUsage
@@ -23,9 +23,9 @@ COMMANDS: Final = {
     "conversations": "history",
     "messages": "history",
     "simulate": "simulate",
-    "demo": "demo",
-    "dashboard": "dashboard",
-    "rules": "rules",
+    "demo": "run",
+    "dashboard": "monitoring",
+    "rules": "monitoring",
     "healthcheck": "healthcheck",
 }
 """Each command, and the module of this package that defines it under the same name."""
@@ -39,8 +39,8 @@ class _Commands(click.Group):
         if cmd_name not in COMMANDS:
             advice = did_you_mean(cmd_name, COMMANDS) or f"there are {', '.join(COMMANDS)}"
             raise click.UsageError(f"no command is called {cmd_name!r} ({advice})", ctx)
-        if missing := absent(cmd_name):
-            return stand_in(cmd_name, missing)
+        if missing := missing_module(cmd_name):
+            return replacement(cmd_name, missing)
         module = import_module(f"exporter.cli.{COMMANDS[cmd_name]}")
         command: click.Command = getattr(module, cmd_name)
         return command
@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def script() -> None:
-    """Run the command and end the process with its code."""
+    """Run the command and exit with its code."""
     if sys.argv[1:2] in (["run"], ["demo"], ["simulate"]):
-        signals.hold()
+        signals.block()
     sys.exit(main())

@@ -11,8 +11,8 @@ from typing import Final
 import click
 
 from exporter.cli.flags import config_file
+from exporter.cli.output import columns
 from exporter.cli.shards import chosen_shard, shard_flags
-from exporter.cli.table import columns
 from exporter.config.load import load
 from exporter.errors import ConfigError
 from exporter.language import durations, rates

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from exporter.cli.flags import config_file, logging_flags
-from exporter.cli.table import columns
+from exporter.cli.output import columns
 from exporter.clock import SystemClock
 from exporter.config.load import load
 from exporter.config.secrets import TokenReader
@@ -19,7 +19,6 @@ from exporter.daemon.bot_client import BotClient
 from exporter.errors import ApiError
 from exporter.exposition.renderer import CountsRenderer
 from exporter.language.suggest import did_you_mean
-from exporter.logs import LogFormat, set_up
 from exporter.model import Bot, Plan, Poll, Series
 from exporter.plan import make_plan
 from exporter.polling.poller import Poller
@@ -36,14 +35,11 @@ from exporter.polling.poller import Poller
     help="The output format.",
 )
 @logging_flags
-def count(
-    *, names: tuple[str, ...], config_file: Path, output: str, log_level: str, log_format: LogFormat
-) -> int:
+def count(*, names: tuple[str, ...], config_file: Path, output: str) -> int:
     """Run the queries NAME…, or all, once, and print the counts.
 
     Exits with 1 if any request failed; the other counts are still printed.
     """
-    set_up(log_level, log_format)
     plan = _only(make_plan(load(config_file, os.environ).config), names)
     tally = Tally()
     _ask(plan, tally)
@@ -95,7 +91,7 @@ def _ask(plan: Plan, tally: Tally) -> None:
     clock = SystemClock()
 
     def make_client(bot: Bot) -> BotClient:
-        return BotClient(bot, TokenReader(bot.token, os.environ), clock)
+        return BotClient(bot, TokenReader(bot.token, os.environ), clock, lambda *_: None)
 
     poller = Poller(
         clock, recorder=tally, make_client=make_client, on_defect=lambda: None, on_lag=lambda _: None
@@ -119,7 +115,7 @@ def _table(plan: Plan, tally: Tally) -> str:
                 labels,
                 "" if counted is None else f"{counted:,}",
                 f"{tally.durations[poll.key]:.3f}s",
-                _describe(error) if error else "",
+                error.described if error else "",
             )
         )
     return columns(("BOT", "QUERY", "LABELS", "COUNT", "TOOK", "ERROR"), lines, right=(3, 4))
@@ -149,9 +145,5 @@ def _prometheus(plan: Plan, tally: Tally) -> str:
 
 def _failures(tally: Tally) -> str:
     """Return the errors as text, each error of a query once: Prometheus's format has no place for them."""
-    lines = (f"{bot}/{query}: {_describe(error)}\n" for ((bot, query), _), error in tally.errors.items())
+    lines = (f"{bot}/{query}: {error.described}\n" for ((bot, query), _), error in tally.errors.items())
     return "".join(dict.fromkeys(lines))
-
-
-def _describe(error: ApiError) -> str:
-    return f"{error.reason}: {error} ({error.advice})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import partial
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ from click.core import ParameterSource
 import exporter
 from exporter.errors import ConfigError, Place, Problem
 from exporter.language import durations
+from exporter.logs import LEVELS, LogFormat, set_up
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -62,76 +63,44 @@ def shipped() -> Path:
     return installed if installed.exists() else package.parent / "config.yaml"
 
 
-def _is_missing(ctx: click.Context, param: click.Parameter, file: Path) -> bool:
-    """Return whether no configuration was named, and the default file does not exist."""
-    unsaid = ctx.get_parameter_source(param.name or "") is ParameterSource.DEFAULT
-    return unsaid and not file.exists()
+def _config_file(*, may_be_shipped: bool) -> Callable[[Command], Command]:
+    """Return the flag `--config.file`; without it and without a config.yaml, the shipped file may be used."""
 
-
-def _here(ctx: click.Context, param: click.Parameter, file: Path) -> Path:
-    if _is_missing(ctx, param, file):
+    def existing(ctx: click.Context, param: click.Parameter, file: Path) -> Path:
+        is_default = ctx.get_parameter_source(param.name or "") is ParameterSource.DEFAULT
+        if not is_default or file.exists():
+            return file
+        if may_be_shipped:
+            return shipped()
         advice = f"name one with --config.file, or begin with a copy of the shipped one: {shipped()}"
         raise ConfigError([Problem(Place(str(file)), "", f"there is no such file in {Path.cwd()}", advice)])
-    return file
 
-
-def _here_or_shipped(ctx: click.Context, param: click.Parameter, file: Path) -> Path:
-    return shipped() if _is_missing(ctx, param, file) else file
-
-
-_config_file = partial(
-    flag,
-    "config.file",
-    "config_file",
-    type=click.Path(path_type=Path),
-    default="config.yaml",
-    help="The configuration file.",
-)
-config_file = _config_file(callback=_here)
-config_file_or_shipped = _config_file(callback=_here_or_shipped)
-
-
-def logging_flags(command: Command) -> Command:
-    """Add `--log.level` and `--log.format`."""
-    level = click.Choice(["debug", "info", "warn", "error"])
-    log_format = click.Choice(["logfmt", "json"])
-    command = flag(
-        "log.format", "log_format", type=log_format, default="logfmt", help="The format of log lines."
-    )(command)
-    return flag("log.level", "log_level", type=level, default="info", help="Log this level and above.")(
-        command
+    return flag(
+        "config.file",
+        "config_file",
+        type=click.Path(path_type=Path),
+        default="config.yaml",
+        callback=existing,
+        help="The configuration file.",
     )
 
 
-def web_flags(command: Command) -> Command:
-    """Add the flags of the web server, for `run` and `demo`."""
-    for add in (
-        flag(
-            "web.enable-lifecycle",
-            "enable_lifecycle",
-            is_flag=True,
-            help="Reload the configuration at POST /-/reload.",
-        ),
-        flag(
-            "web.config.file",
-            "web_config_file",
-            type=click.Path(path_type=Path),
-            help="TLS and basic auth, in the format of Prometheus's exporter-toolkit.",
-        ),
-        flag(
-            "web.telemetry-path",
-            "telemetry_path",
-            type=TelemetryPath(),
-            default="/metrics",
-            help="The path of the metrics page.",
-        ),
-        flag(
-            "web.listen-address",
-            "listen_addresses",
-            multiple=True,
-            default=[":10054"],
-            help="The address to listen on; may be repeated. 127.0.0.1:0 picks a free port.",
-        ),
-    ):
-        command = add(command)
-    return command
+config_file = _config_file(may_be_shipped=False)
+config_file_or_shipped = _config_file(may_be_shipped=True)
+
+
+def logging_flags(command: Callable[..., int]) -> Callable[..., int]:
+    """Add `--log.level` and `--log.format`, and set up logging before the command."""
+
+    @wraps(command)
+    def logging_command(*, log_level: str, log_format: LogFormat, **others: Any) -> int:
+        set_up(log_level, log_format)
+        return command(**others)
+
+    level = click.Choice(list(LEVELS))
+    form = click.Choice(["logfmt", "json"])
+    add_level = flag("log.level", "log_level", type=level, default="info", help="Log this level and above.")
+    add_format = flag(
+        "log.format", "log_format", type=form, default="logfmt", help="The format of log lines."
+    )
+    return add_level(add_format(logging_command))

@@ -19,7 +19,6 @@ from exporter.config.load import load
 from exporter.config.secrets import TokenReader
 from exporter.errors import ApiError, BadAnswer
 from exporter.language.suggest import did_you_mean
-from exporter.logs import LogFormat, set_up
 from exporter.model import Bot, Collection, Config, Json
 from exporter.nativechat.answers import parse
 from exporter.nativechat.client import Client
@@ -44,10 +43,7 @@ def _command(collection: Collection) -> click.Command:
         "--skip", type=click.IntRange(min=0), default=0, show_default=True, help="Skip the first N rows."
     )
     @logging_flags
-    def command(
-        *, config_file: Path, bot_name: str | None, log_level: str, log_format: LogFormat, **asked: Any
-    ) -> int:
-        set_up(log_level, log_format)
+    def command(*, config_file: Path, bot_name: str | None, **asked: Any) -> int:
         bot = _bot(load(config_file, os.environ).config, bot_name)
         return _print(collection, bot, SystemClock(), **asked)
 
@@ -80,7 +76,7 @@ def _print(
                 put_line(_line(row))
                 done += 1
     except ApiError as error:
-        why = f"{error.reason}: {error} ({error.advice})"
+        why = error.described
     except KeyboardInterrupt:
         why = "interrupted"
     except BrokenPipeError:

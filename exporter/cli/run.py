@@ -1,23 +1,72 @@
-"""`run`: runs the daemon."""
+"""`run` and `demo`: run the daemon, against NativeChat or a simulated one."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any, Final
 
 import click
 
-from exporter.cli.flags import Duration, config_file, flag, logging_flags, web_flags
+from exporter.cli.flags import (
+    Command,
+    Duration,
+    TelemetryPath,
+    config_file,
+    config_file_or_shipped,
+    flag,
+    logging_flags,
+)
 from exporter.cli.shards import chosen_shard, shard_flags
 from exporter.clock import SystemClock
-from exporter.daemon.daemon import Daemon, Options
-from exporter.daemon.service import WebOptions, serve
-from exporter.logs import LogFormat, set_up, unblocked
+from exporter.daemon.daemon import Daemon
+from exporter.daemon.service import serve
+from exporter.logs import unblocked
+from exporter.model import Config
+
+DEMO_EVERY: Final = 5.0
+"""Longest interval of a query in `demo`, in seconds, so that values change while one watches."""
+
+
+def _web_flags(command: Command) -> Command:
+    """Add the flags of the web server, which `serve` takes as arguments."""
+    for add in (
+        flag(
+            "web.enable-lifecycle",
+            "enable_lifecycle",
+            is_flag=True,
+            help="Reload the configuration at POST /-/reload.",
+        ),
+        flag(
+            "web.config.file",
+            "web_config_file",
+            type=click.Path(path_type=Path),
+            help="TLS and basic auth, in the format of Prometheus's exporter-toolkit.",
+        ),
+        flag(
+            "web.telemetry-path",
+            "telemetry_path",
+            type=TelemetryPath(),
+            default="/metrics",
+            help="The path of the metrics page.",
+        ),
+        flag(
+            "web.listen-address",
+            "listen_addresses",
+            multiple=True,
+            default=[":10054"],
+            help="The address to listen on; may be repeated. 127.0.0.1:0 picks a free port.",
+        ),
+    ):
+        command = add(command)
+    return command
 
 
 @click.command()
 @config_file
-@web_flags
+@_web_flags
 @flag(
     "config.watch-interval",
     "watch_interval",
@@ -28,23 +77,39 @@ from exporter.logs import LogFormat, set_up, unblocked
 @shard_flags
 @logging_flags
 def run(
-    *,
-    config_file: Path,
-    watch_interval: float,
-    shard_ordinal: int | None,
-    shard_total: int,
-    log_level: str,
-    log_format: LogFormat,
-    listen_addresses: tuple[str, ...],
-    telemetry_path: str,
-    web_config_file: Path | None,
-    enable_lifecycle: bool,
+    *, config_file: Path, watch_interval: float, shard_ordinal: int | None, shard_total: int, **web: Any
 ) -> int:
     """Query NativeChat on a schedule, and serve the metrics."""
     shard = chosen_shard(shard_ordinal, shard_total)
-    set_up(log_level, log_format)
-    options = Options(config_file, watch_interval, shard)
-    web = WebOptions(listen_addresses, telemetry_path, web_config_file, enable_lifecycle)
     with unblocked() as end:
-        code = 0 if serve(Daemon(options, os.environ, SystemClock()), web) else 1
+        daemon = Daemon(config_file, os.environ, SystemClock(), watch_interval=watch_interval, shard=shard)
+        code = 0 if serve(daemon, **web) else 1
     return end(code)
+
+
+@click.command()
+@config_file_or_shipped
+@_web_flags
+@logging_flags
+def demo(*, config_file: Path, **web: Any) -> int:
+    """Run against a simulated NativeChat, without an account.
+
+    Makes no requests to other machines. Every query runs at least every five seconds, so that values change.
+    If this folder has no config.yaml, the shipped one is used.
+    """
+    from exporter.cli.simulate import simulated
+
+    with unblocked() as end, simulated("127.0.0.1:0", SystemClock()) as (url, [(_, bot_id, token)]):
+        environ = {"NATIVECHAT_BOT_ID": bot_id, "NATIVECHAT_TOKEN": token.reveal()}
+        daemon = Daemon(config_file, environ, SystemClock(), adjust=partial(demo_config, api_url=url))
+        code = 0 if serve(daemon, **web) else 1
+    return end(code)
+
+
+def demo_config(config: Config, api_url: str) -> Config:
+    """Return a configuration for `demo`: with every API at `api_url`, and short intervals."""
+    return replace(
+        config,
+        bots=tuple(replace(bot, api=replace(bot.api, url=api_url)) for bot in config.bots),
+        queries=tuple(replace(query, every=min(query.every, DEMO_EVERY)) for query in config.queries),
+    )

@@ -1,24 +1,23 @@
-"""`simulate`: a simulated NativeChat to try things against."""
+"""`simulate`: serves a simulated NativeChat."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields as fields_of
+from dataclasses import fields
 from typing import Any, Final, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
 import click
 
-from exporter.cli.absent import simulator_imported
+from exporter.cli.absent import importing_simulator
 from exporter.cli.flags import flag, logging_flags
 from exporter.clock import Clock, SystemClock
 from exporter.daemon import signals
-from exporter.logs import LogFormat, set_up
 from exporter.model import Secret
 from exporter.web.server import Server, address_of, listen
 
-Made: TypeAlias = tuple[str, str, Secret]
-"""A simulated bot: its name, its id and its token."""
+_Bot: TypeAlias = tuple[str, str, Secret]
+"""A simulated bot: its name, id and token."""
 
 
 class NumberOrNone(click.ParamType[float | None]):
@@ -31,15 +30,18 @@ class NumberOrNone(click.ParamType[float | None]):
 
 
 SCOPE: Final = "simulate."
-"""Before the names of the variables: a rate or an address of the simulation is not the exporter's."""
+"""Part of each environment variable's name: the simulator's address is not the exporter's."""
 
 
 @contextmanager
 def simulated(
     address: str, clock: Clock, *, bots: int = 1, **settings: Any
-) -> Iterator[tuple[str, list[Made]]]:
-    """Serve a simulated NativeChat while the context lasts; give its API's URL and its bots."""
-    with simulator_imported():
+) -> Iterator[tuple[str, list[_Bot]]]:
+    """Serve a simulated NativeChat during the block; yields the API's URL and the bots.
+
+    `settings` are those of the simulator; raises UsageError if one is wrong.
+    """
+    with importing_simulator():
         from exporter.simulator.api import app
         from exporter.simulator.bots import simulated_bots
         from exporter.simulator.settings import SettingError, Settings
@@ -60,43 +62,45 @@ def simulated(
 
 
 def settings_flags(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add a flag for every switch of the simulation, from its own declaration."""
+    """Add a flag for every setting of the simulator, as the setting declares it."""
     from exporter.simulator.settings import Settings
 
     hints = get_type_hints(Settings)
-    for switch in reversed(fields_of(Settings)):
-        hint = hints[switch.name]
+    for setting in reversed(fields(Settings)):
+        hint = hints[setting.name]
         kind: Any = int if hint is int else float
         if get_origin(hint) is Literal:
             kind = click.Choice(get_args(hint))
         elif type(None) in get_args(hint):
             kind = NumberOrNone()
         add = flag(
-            switch.name.replace("_", "-"),
-            switch.name,
+            setting.name.replace("_", "-"),
+            setting.name,
             scope=SCOPE,
             type=kind,
-            default=switch.default,
-            help=f"{switch.metadata['help'][0].upper()}{switch.metadata['help'][1:]}.",
+            default=setting.default,
+            help=f"{setting.metadata['help'][0].upper()}{setting.metadata['help'][1:]}.",
         )
         command = add(command)
     return command
 
 
 @click.command()
-@flag("web.listen-address", "address", scope=SCOPE, default="127.0.0.1:10055", help="Where to listen.")
-@flag("bots", "bots", scope=SCOPE, type=click.IntRange(1, 10_000), default=2, help="How many bots there are.")
+@flag(
+    "web.listen-address", "address", scope=SCOPE, default="127.0.0.1:10055", help="The address to listen on."
+)
+@flag("bots", "bots", scope=SCOPE, type=click.IntRange(1, 10_000), default=2, help="The number of bots.")
 @settings_flags
 @logging_flags
-def simulate(address: str, bots: int, log_level: str, log_format: LogFormat, **settings: Any) -> int:
-    """Serve a simulated NativeChat to try things against.
+def simulate(address: str, bots: int, **settings: Any) -> int:
+    """Serve a simulated NativeChat.
 
-    Its bots are believable, made up from a seed, and their conversations grow. What the API's
-    documentation leaves open is assumed, and can be switched. With PUT /-/faults it can be told to
-    misbehave, with POST /-/burst and /-/forget its data grows and shrinks at once.
+    It makes up bots from a seed, and their conversations grow with time. Flags change what the API's
+    documentation leaves open. PUT /-/faults sets a fault, POST /-/burst adds data, POST /-/forget deletes
+    data.
     """
-    set_up(log_level, log_format)
-    with signals.held(), simulated(address, SystemClock(), bots=bots, **settings) as (url, made):
+    signals.block()
+    with simulated(address, SystemClock(), bots=bots, **settings) as (url, made):
         click.echo(f"api.url  {url}")
         for name, bot_id, token in made:
             click.echo(f"{name}  id {bot_id}  token {token.reveal()}")

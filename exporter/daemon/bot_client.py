@@ -1,4 +1,4 @@
-"""Counts for one bot, whose token may be replaced at any time."""
+"""Counts for one bot whose token may be replaced at any time."""
 
 from __future__ import annotations
 
@@ -12,11 +12,9 @@ from exporter.nativechat.client import Attempted, Client
 
 
 class BotClient(Client):
-    """A client that notices when the token has changed since it was refused."""
+    """A client that knows whether the token has changed since the API refused it."""
 
-    def __init__(
-        self, bot: Bot, token: TokenReader, clock: Clock, on_attempt: Attempted = lambda *_: None
-    ) -> None:
+    def __init__(self, bot: Bot, token: TokenReader, clock: Clock, on_attempt: Attempted) -> None:
         super().__init__(bot, token, clock, on_attempt)
         self._reader = token
         self._refused: Secret | None = None
@@ -27,17 +25,14 @@ class BotClient(Client):
             return super().count(collection, predicate_text, budget)
         except Unauthorized as error:
             self._refused = used
-            error.token_is_new = self._read_again() != used
+            with suppress(SecretError):
+                self._reader.refresh()  # the file may have changed without looking newer
+            error.token_is_new = self._current() != used
             raise
 
     def has_new_token(self) -> bool:
+        """Return whether the token differs from the last one that was refused."""
         return self._refused is not None and self._current() != self._refused
-
-    def _read_again(self) -> Secret | None:
-        """Read the token again, even if its file seems unchanged, and return it."""
-        with suppress(SecretError):
-            self._reader.refresh()
-        return self._current()
 
     def _current(self) -> Secret | None:
         try:

@@ -1,4 +1,4 @@
-"""Follows the web configuration: users, headers and certificates that change are taken up."""
+"""Follows the web configuration: applies changed users, headers and certificates while running."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import ssl
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from exporter.clock import Clock
 from exporter.config import web_config
@@ -17,74 +17,69 @@ from exporter.web.app import Guard
 from exporter.web.tls import TlsError, tls_context
 
 CHECK_INTERVAL: Final = 1.0
-"""Seconds between two looks at the files."""
+"""Seconds between two checks of the files."""
 
 log = logging.getLogger(__name__)
 
 
 class FollowedGuard:
-    """What the web configuration file asks for. Raises ConfigError or TlsError where it cannot be used.
+    """The users, headers and TLS of a web configuration file; not for several threads at once.
 
-    Each call looks at the files' content, at most once a second. Files that are unusable later on, as in the
-    middle of a renewal, leave what was in use. For one thread at a time.
+    Each call compares the content of the files with what was loaded, at most once a second. If changed files
+    cannot be used, such as in the middle of a renewal, the old settings stay. `has_tls` does not change.
+    Raises ConfigError or TlsError if the first settings cannot be used.
     """
 
     def __init__(self, file: Path, clock: Clock) -> None:
         self._file = file
         self._clock = clock
-        self._looked = clock.steady()
-        self._files, self._seen, self._guard, self._context = self._load()
-
-    @property
-    def has_tls(self) -> bool:
-        """Whether TLS is served; this does not change."""
-        return self._context is not None
+        self._checked_at = clock.steady()
+        self._digests, self._guard, self._context = self._load()
+        self.has_tls = self._context is not None
 
     def __call__(self) -> Guard:
-        """Return the users and headers in force."""
-        self._look()
+        """Return the current users and headers."""
+        self._check()
         return self._guard
 
     def tls(self) -> ssl.SSLContext:
-        """Return the context for a new connection; only where there was one in the beginning."""
-        self._look()
-        if self._context is None:
-            raise TlsError("no TLS is asked for")
-        return self._context
+        """Return the context for a new connection; only if `has_tls`."""
+        self._check()
+        return cast("ssl.SSLContext", self._context)
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         now = self._clock.steady()
-        if now - self._looked < CHECK_INTERVAL:
+        if now - self._checked_at < CHECK_INTERVAL:
             return
-        self._looked = now
-        seen = tuple(map(_digest, self._files))
-        if seen == self._seen:
+        self._checked_at = now
+        digests = {file: _digest(file) for file in self._digests}
+        if digests == self._digests:
             return
-        self._seen = seen
+        self._digests = digests
         try:
-            files, seen, guard, context = self._load()
-            if (context is None) == self.has_tls:
-                raise TlsError("TLS is neither begun nor ended while this runs (restart it)")
+            loaded = _, _, context = self._load()
+            if (context is not None) != self.has_tls:
+                raise TlsError("TLS cannot be switched on or off without a restart")
         except ExporterError as error:
             log.warning("new web configuration not used", extra=fields(error=error))
             return
-        self._files, self._seen, self._guard, self._context = files, seen, guard, context
+        self._digests, self._guard, self._context = loaded
         log.info("new web configuration in use")
 
-    def _load(self) -> tuple[tuple[Path, ...], tuple[bytes, ...], Guard, ssl.SSLContext | None]:
-        # Each file's digest first: what changes between two looks is looked at again.
-        own = _digest(self._file)
-        given = web_config.load(self._file)
-        tls = given.tls
-        named = (tls.cert_file, tls.key_file, tls.client_ca_file) if tls else ()
-        files = tuple(file for file in named if file)
-        seen = (own, *map(_digest, files))
-        context = tls_context(**asdict(tls)) if tls else None
-        return (self._file, *files), seen, Guard(dict(given.users), given.headers), context
+    def _load(self) -> tuple[dict[Path, bytes], Guard, ssl.SSLContext | None]:
+        # Each digest is taken before its file is read, so that the next check sees a change in between.
+        digests = {self._file: _digest(self._file)}
+        config = web_config.load(self._file)
+        guard, tls = Guard(dict(config.users), config.headers), config.tls
+        if tls is None:
+            return digests, guard, None
+        files = (tls.cert_file, tls.key_file, tls.client_ca_file)
+        digests |= {file: _digest(file) for file in files if file}
+        return digests, guard, tls_context(**asdict(tls))
 
 
 def _digest(file: Path) -> bytes:
-    # A file that is gone for a while is a change as well, logged once by whoever loads it.
+    """Return a hash of the content, empty if the file cannot be read: loading it then says why."""
     try:
         return hashlib.sha256(file.read_bytes()).digest()
     except OSError:

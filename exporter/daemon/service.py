@@ -1,97 +1,118 @@
-"""Runs a daemon and its web server until a signal ends both."""
+"""Runs a daemon and its web server, also under systemd, until a signal ends both."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+import socket
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from exporter.clock import Clock
 from exporter.daemon import signals
 from exporter.daemon.daemon import Daemon
-from exporter.daemon.systemd import SystemdNotifier
 from exporter.logs import fields
-from exporter.web.app import NO_GUARD, App, Provided
+from exporter.web.app import NO_GUARD, App, Guard, Provided
 from exporter.web.server import Server, address_of, listen
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from exporter.web.page import StatusPage
 
 log = logging.getLogger(__name__)
 
 DRAIN: Final = 3.0
-"""Seconds that responses being sent get to end after a signal; the process is gone within five."""
+"""Seconds after a signal in which responses may be finished; the process ends within five."""
+
+_PER_WATCHDOG_TIMEOUT: Final = 3
+"""Notifications within one watchdog timeout, so that one or two may be late."""
 
 
-@dataclass(frozen=True, slots=True)
-class WebOptions:
-    """What `run` was told about serving."""
+def serve(
+    daemon: Daemon,
+    listen_addresses: Sequence[str],
+    *,
+    telemetry_path: str = "/metrics",
+    web_config_file: Path | None = None,
+    enable_lifecycle: bool = False,
+) -> bool:
+    """Poll and serve until SIGTERM or SIGINT; return False if the web server failed instead.
 
-    listen_addresses: tuple[str, ...]
-    telemetry_path: str = "/metrics"
-    config_file: Path | None = None
-    enable_lifecycle: bool = False
-
-
-def serve(daemon: Daemon, options: WebOptions) -> bool:
-    """Poll and serve until a signal; return whether that was one, and not the web server's own end.
-
-    SIGTERM and SIGINT end it, SIGHUP loads the configuration anew. For the main thread. Raises
-    ConfigError for a wrong web configuration, ListenError for an address that cannot be had, TlsError
-    for a certificate that is of no use.
+    SIGHUP reloads the configuration. For the main thread. Raises ConfigError if the web configuration is
+    wrong, ListenError if an address cannot be used, TlsError if a certificate cannot be used.
     """
     failures: list[BaseException] = []
 
     def fail(error: BaseException) -> None:
-        log.error("web server ended, so this process ends too", exc_info=error)
+        log.error("web server failed, so this process ends", exc_info=error)
         failures.append(error)
         signals.end()
 
-    systemd = SystemdNotifier(daemon.environ)
-    if systemd.interval is not None:
-        daemon.poller.timetable.add_periodic_task(systemd.interval, partial(systemd.alive, daemon.healthy))
-    with signals.held():
-        server = _server(daemon, options, on_end=fail)
-        # First the timetable: whoever is let in may ask whether it is alive.
-        daemon.start()
-        server.start()
-        systemd.ready()
-        signals.wait(daemon.request_reload)
-        log.info("ending")
-        systemd.stopping()
-        daemon.stop()
-        server.stop(DRAIN)
-        log.info("ended")
-    return not failures
-
-
-def _server(daemon: Daemon, options: WebOptions, on_end: Callable[[BaseException], None]) -> Server:
-    guard, tls = (lambda: NO_GUARD), None
-    if options.config_file is not None:
-        # What most sidecars have no use for.
-        from exporter.daemon.guard import FollowedGuard
-
-        guard = followed = FollowedGuard(options.config_file, daemon.clock)
-        tls = followed.tls if followed.has_tls else None
+    signals.block()
+    guard, tls = _guard(web_config_file, daemon.clock) if web_config_file else (lambda: NO_GUARD, None)
     provided = Provided(
         metrics=daemon.exposition.scrape,
         healthy=daemon.healthy,
         ready=daemon.ready,
         status=partial(_status, daemon),
-        reload=daemon.reload if options.enable_lifecycle else None,
-        telemetry_path=options.telemetry_path,
+        reload=daemon.reload if enable_lifecycle else None,
+        telemetry_path=telemetry_path,
     )
-    listeners = [listen(address) for address in options.listen_addresses]
+    listeners = [listen(address) for address in listen_addresses]
     for listener in listeners:
-        told = fields(address=address_of(listener), path=options.telemetry_path, tls=tls is not None)
-        log.info("listening", extra=told)
-    return Server(App(provided, guard), listeners, name="web", tls=tls, on_error=on_end)
+        where = fields(address=address_of(listener), path=telemetry_path, tls=tls is not None)
+        log.info("listening", extra=where)
+    server = Server(App(provided, guard), listeners, name="web", tls=tls, on_error=fail)
+    if interval := watchdog_interval(daemon.environ):
+        daemon.poller.timetable.add_periodic_task(interval, partial(notify_watchdog, daemon))
+    daemon.poller.start()  # before the server: its first request may ask whether the daemon is healthy
+    server.start()
+    notify_systemd(daemon.environ, "READY=1")
+    signals.wait(daemon.request_reload)
+    log.info("ending")
+    notify_systemd(daemon.environ, "STOPPING=1")
+    daemon.poller.stop()
+    server.stop(DRAIN)
+    log.info("ended")
+    return not failures
+
+
+def notify_systemd(environ: Mapping[str, str], state: str) -> None:
+    """Send a state such as READY=1 to the socket named by NOTIFY_SOCKET; do nothing without one."""
+    address = environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as systemd:
+            # A leading @ means the zero byte of an abstract socket.
+            systemd.sendto(state.encode(), f"\0{address[1:]}" if address[0] == "@" else address)
+    except OSError as error:
+        log.debug("systemd not notified", extra=fields(state=state, error=error))
+
+
+def watchdog_interval(environ: Mapping[str, str]) -> float | None:
+    """Return the seconds between two notifications of the watchdog, None if systemd has none."""
+    timeout = environ.get("WATCHDOG_USEC", "")
+    is_watched = environ.get("NOTIFY_SOCKET") and timeout.isascii() and timeout.isdecimal() and int(timeout)
+    return int(timeout) / 1_000_000 / _PER_WATCHDOG_TIMEOUT if is_watched else None
+
+
+def notify_watchdog(daemon: Daemon) -> None:
+    """Report that the daemon is healthy; if it is not, report why and let systemd restart it."""
+    is_healthy, why = daemon.healthy()
+    notify_systemd(daemon.environ, "WATCHDOG=1" if is_healthy else f"STATUS={why}")
+
+
+def _guard(file: Path, clock: Clock) -> tuple[Callable[[], Guard], Callable[[], SSLContext] | None]:
+    from exporter.daemon.guard import FollowedGuard  # loads modules that most sidecars do not need
+
+    guard = FollowedGuard(file, clock)
+    return guard, guard.tls if guard.has_tls else None
 
 
 def _status(daemon: Daemon) -> StatusPage:
-    # Only where somebody looks at it.
-    from exporter.daemon.status import status_page
+    from exporter.daemon.status import status_page  # most status pages are never opened
 
     return status_page(daemon)

@@ -1,55 +1,36 @@
-"""Waits for signals. They are held back from the start, so that none comes too early and none is missed."""
+"""Waits for signals. They are blocked from the start, so that none comes too early and none is missed."""
 
 from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Final
 
-_ENDING: Final = frozenset({signal.SIGTERM, signal.SIGINT})
-_HELD: Final = _ENDING | {signal.SIGHUP, signal.SIGALRM}
+_END: Final = {signal.SIGTERM, signal.SIGINT}
+_ALL: Final = {*_END, signal.SIGHUP}
 
 BETWEEN_HANGUPS: Final = 1.0
-"""Seconds in which further SIGHUPs count as one."""
+"""Seconds after a SIGHUP during which further ones count as one."""
 
 
-def hold() -> None:
-    """Hold back signals in this thread, and in those it starts, until `wait` takes them."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
-
-
-@contextmanager
-def held() -> Iterator[None]:
-    """Hold back signals while this lasts; those left in the end are dropped."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        while left := signal.sigpending() & _HELD:
-            signal.sigwait(left)
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+def block() -> None:
+    """Block the signals in this thread and in those it starts later; `wait` receives them."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ALL)
 
 
 def wait(on_hangup: Callable[[], object] | None = None) -> None:
-    """Return once a signal ends the process, for the main thread.
+    """Return after SIGTERM or SIGINT; for the main thread, once signals are blocked.
 
-    SIGHUP calls `on_hangup`, or ends the process as well. The kernel keeps one of many that come at once.
+    SIGHUP calls `on_hangup`; without it, SIGHUP returns as well. Linux keeps one SIGHUP of those that come
+    before the next call.
     """
-    awaited = set(_HELD)
-    while (number := signal.sigwait(awaited)) not in _ENDING:
-        if number == signal.SIGALRM:
-            awaited.add(signal.SIGHUP)
-        elif on_hangup is None:
+    while signal.sigwait(_ALL) == signal.SIGHUP and on_hangup:
+        on_hangup()
+        if signal.sigtimedwait(_END, BETWEEN_HANGUPS):
             return
-        else:
-            on_hangup()
-            awaited.discard(signal.SIGHUP)
-            signal.setitimer(signal.ITIMER_REAL, BETWEEN_HANGUPS)
 
 
 def end() -> None:
-    """End the wait; from any thread."""
+    """End the wait, from any thread."""
     signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from exporter import __version__
 from exporter.daemon.daemon import Daemon
-from exporter.errors import ApiError
-from exporter.model import Poll
 from exporter.snapshot import BotSnapshot, PollSnapshot
 from exporter.web.page import MOST_SERIES, BotStatus, QueryStatus, SeriesStatus, StatusPage
 
@@ -16,17 +12,17 @@ def status_page(daemon: Daemon) -> StatusPage:
     """Return the contents of the page at this moment."""
     snapshot, in_flight = daemon.store.snapshot(), daemon.poller.in_flight()
     wall, now = daemon.clock.wall(), daemon.clock.steady()
-    shard = daemon.options.shard
+    next_run = daemon.poller.timetable.next_run
     return StatusPage(
         version=__version__,
         started=daemon.started_at,
         now=wall,
-        config_file=str(daemon.options.config_file),
+        config_file=str(daemon.config_file),
         reloaded=daemon.loaded_at,
         problems=daemon.problems,
-        shard=f"{shard.ordinal} of {shard.total}",
+        shard=f"{daemon.shard.ordinal} of {daemon.shard.total}",
         bots=tuple(_bot(bot, in_flight.get(bot.bot.name, 0), now) for bot in snapshot.bots),
-        queries=tuple(_query(daemon, poll, wall, now) for poll in snapshot.polls),
+        queries=tuple(_query(poll, next_run(poll.poll.key), wall, now) for poll in snapshot.polls),
     )
 
 
@@ -35,15 +31,16 @@ def _bot(bot: BotSnapshot, in_flight: int, now: float) -> BotStatus:
         name=bot.bot.name,
         up=bot.up,
         last_request_age=None if bot.up is None else now - bot.asked_at,
-        last_error=_shown(bot.last_error),
+        last_error=bot.last_error.described if bot.last_error else None,
         last_error_age=now - bot.last_error_at if bot.last_error else None,
         requests_in_flight=in_flight,
         labels=bot.bot.labels,
     )
 
 
-def _query(daemon: Daemon, poll: PollSnapshot, wall: float, now: float) -> QueryStatus:
-    query = poll.poll.query
+def _query(poll: PollSnapshot, next_run: float | None, wall: float, now: float) -> QueryStatus:
+    query, names = poll.poll.query, poll.poll.query.label_names
+    rows = zip(poll.poll.series[:MOST_SERIES], poll.counts, poll.counted_at, strict=False)
     return QueryStatus(
         bot=poll.poll.bot.name,
         query=query.name,
@@ -54,31 +51,22 @@ def _query(daemon: Daemon, poll: PollSnapshot, wall: float, now: float) -> Query
         every=query.every,
         stale_after=query.stale_after,
         last_run_age=_age(poll.last_run, wall),
-        next_run_in=_next_run_in(daemon, poll.poll, now),
+        next_run_in=None if next_run is None else max(0.0, next_run - now),
         last_success_age=_age(poll.last_success, wall),
         duration=poll.duration if poll.ended else None,
-        last_error=_shown(poll.last_error),
+        last_error=poll.last_error.described if poll.last_error else None,
         failing_since_age=None if poll.failing_since_at is None else now - poll.failing_since_at,
-        series=tuple(_series(poll, now)),
+        series=tuple(
+            SeriesStatus(
+                labels=tuple(pair for pair in series.labels if pair[0] in names),
+                value=count,
+                age=None if count is None else now - counted_at,
+            )
+            for series, count, counted_at in rows
+        ),
         more=max(0, len(poll.counts) - MOST_SERIES),
     )
 
 
-def _series(poll: PollSnapshot, now: float) -> Iterator[SeriesStatus]:
-    for row, series in enumerate(poll.poll.series[:MOST_SERIES]):
-        labels = tuple(pair for pair in series.labels if pair[0] in poll.poll.query.label_names)
-        count = poll.counts[row]
-        yield SeriesStatus(labels, count, None if count is None else now - poll.counted_at[row])
-
-
-def _next_run_in(daemon: Daemon, poll: Poll, now: float) -> float | None:
-    due = daemon.poller.timetable.next_run(poll.key)
-    return None if due is None else max(0.0, due - now)
-
-
 def _age(wall: float, now: float) -> float | None:
     return max(0.0, now - wall) if wall else None
-
-
-def _shown(error: ApiError | None) -> str | None:
-    return None if error is None else f"{error.reason}: {error} ({error.advice})"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from exporter.errors import REASONS, ApiError
 from exporter.model import Bot, Poll
@@ -32,21 +31,12 @@ _HISTORY: Final = [
 """Attributes that a changed poll takes over."""
 
 
-@dataclass(frozen=True, slots=True)
-class OutageEvent:
-    """The outage of a poll began, changed its reason, or ended; it began at `since`, in steady seconds."""
-
-    kind: Literal["began", "changed", "ended"]
-    error: ApiError
-    since: float
-
-
 class Record:
     """The counts and the history of one poll; rows are positions in `poll.series`.
 
     It is `attempted` once any request has a count or an error, and `ended` once a whole run has ended.
-    `outage` is the error of an outage that began at `outage_since`; None while runs succeed. Call
-    `changed` after a change, so that the next snapshot includes it.
+    `outage` is the error of the current outage, None while runs succeed; the latest outage began at
+    `outage_since`. Call `changed` after a change, so that the next snapshot includes it.
     """
 
     __slots__ = (*_HISTORY, "_snapshot", "counts", "fresh_until", "poll", "seen")
@@ -111,17 +101,17 @@ class Record:
         self.failures[_REASON_ROW[error.reason]] += 1
         self.last_error = error
 
-    def end_run(self, error: ApiError | None, now: float) -> OutageEvent | None:
-        """Record the result of a run; return an event if an outage began, changed or ended."""
+    def end_run(self, error: ApiError | None, now: float) -> tuple[str, ApiError] | None:
+        """Record the result of a run; if its outage began, changed or ended, return how and the error."""
         self.ended, self.up = True, error is None
         before, self.outage = self.outage, error
         if error is None:
-            return OutageEvent("ended", before, self.outage_since) if before else None
+            return ("query works again", before) if before else None
         if before is None:
             self.outage_since = now
-            return OutageEvent("began", error, now)
+            return "query fails", error
         if (before.reason, before.status) != (error.reason, error.status):
-            return OutageEvent("changed", error, self.outage_since)
+            return "query fails for another reason", error
         return None
 
     def snapshot(self, now: float) -> PollSnapshot:

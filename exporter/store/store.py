@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from threading import Lock
 
 from exporter.clock import Clock
 from exporter.errors import ApiError
+from exporter.language import durations
+from exporter.logs import fields
 from exporter.model import Plan, Poll
 from exporter.snapshot import Snapshot
-from exporter.store.record import BotRecord, OutageEvent, Record
+from exporter.store.record import BotRecord, Record
+
+log = logging.getLogger(__name__)
 
 
 class Store:
@@ -75,16 +80,33 @@ class Store:
             if record := self._change(poll):
                 record.fail(error)
 
-    def finished(self, poll: Poll, duration: float, error: ApiError | None) -> OutageEvent | None:
-        """Record the end of a run, and its error if any request failed; return the outage event, if any."""
+    def finished(self, poll: Poll, duration: float, error: ApiError | None) -> None:
+        """Record the end of a run, and its error if any request failed.
+
+        Logs when an outage of the poll begins, changes its reason, or ends.
+        """
         with self._lock:
             record = self._change(poll)
             if record is None:
-                return None
+                return
             record.duration = duration
             if error is None:
                 record.last_success = self._clock.wall()
-            return record.end_run(error, self._clock.steady())
+            now = self._clock.steady()
+            event, failing_for = record.end_run(error, now), now - record.outage_since
+        if event is None:
+            return
+        message, outage = event
+        details = fields(
+            bot=poll.bot.name,
+            query=poll.query.name,
+            reason=outage.reason,
+            status=outage.status,
+            error=error,
+            failing_for=durations.write(round(failing_for)) if failing_for else None,
+            advice=error and error.advice,
+        )
+        log.log(logging.WARNING if error else logging.INFO, message, extra=details)
 
     def asked(self, poll: Poll, error: ApiError | None) -> None:
         """Record the result of the most recent request to the poll's bot."""

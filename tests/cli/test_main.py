@@ -103,7 +103,7 @@ def test_wrong_usage_is_reported_and_exits_with_2(words: list[str], complaint: s
     assert done.stdout == ""
 
 
-@pytest.mark.parametrize("command", ["run", "count", "messages", "demo"])
+@pytest.mark.parametrize("command", ["run", "count", "messages", "demo", "dashboard", "rules"])
 def test_every_problem_of_a_configuration_is_reported_and_exits_with_2(
     command: str, typed: Typed, tmp_path: Path
 ) -> None:
@@ -134,7 +134,7 @@ def test_without_a_configuration_the_shipped_one_is_named(
 def test_a_demo_without_a_configuration_takes_the_shipped_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    demo = import_module("exporter.cli.demo").demo
+    demo = import_module("exporter.cli.run").demo
     monkeypatch.chdir(tmp_path)
     assert demo.make_context("demo", []).params["config_file"] == CONFIG
     (tmp_path / "config.yaml").touch()

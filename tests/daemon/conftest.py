@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.daemon.daemon import Daemon, Options
+from exporter.daemon.daemon import Daemon
 
 ENVIRON = {"NATIVECHAT_BOT_ID": "5990b7b5d57ae86c1b2dfd6e", "NATIVECHAT_TOKEN": "s3cr3t-t0ken"}
 
@@ -31,6 +31,9 @@ queries:
     labels: {channel: [facebook, viber]}
     query: {Data.channel.ProviderName: "{channel}"}
 """
+
+
+WATCH_INTERVAL = 1e-3
 
 
 class HandClock:
@@ -68,10 +71,9 @@ def make_daemon(config_file: Path, clock: HandClock) -> Iterator[Callable[..., D
     """Return a function that builds a daemon, which is stopped at the test's end."""
     with ExitStack() as stack:
 
-        def made(watch_interval: float = 1e-3, demo_url: str | None = None) -> Daemon:
-            options = Options(config_file, watch_interval, demo_url=demo_url)
-            daemon = Daemon(options, ENVIRON, clock)
-            stack.callback(daemon.stop)
+        def made() -> Daemon:
+            daemon = Daemon(config_file, ENVIRON, clock, watch_interval=WATCH_INTERVAL)
+            stack.callback(daemon.poller.stop)
             return daemon
 
         yield made
@@ -107,7 +109,7 @@ def look(daemon: Daemon, clock: HandClock) -> Callable[[], None]:
     """Return a function that lets the daemon check its file once."""
 
     def once() -> None:
-        clock.now += daemon.options.watch_interval
+        clock.now += WATCH_INTERVAL
         daemon.poller.timetable.run_due()
 
     return once

@@ -1,7 +1,8 @@
-"""Laws of a token that is replaced while the API begins to refuse the old one."""
+"""Laws of a token that is replaced around the time the API begins to refuse the old one."""
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -60,7 +61,7 @@ def client(server: Server, token: Path) -> Iterator[BotClient]:
     source = TokenSource(file=token)
     url = f"http://127.0.0.1:{server.server_port}/v1"
     bot = Bot("support", "5bfd1c9d8f2a4e0012345678", source, api=Api(url=url))
-    made = BotClient(bot, TokenReader(source, {}), SystemClock())
+    made = BotClient(bot, TokenReader(source, {}), SystemClock(), lambda *_: None)
     yield made
     made.close()
 
@@ -69,7 +70,7 @@ def ask(client: BotClient) -> int:
     return client.count("conversations", "", 5.0)
 
 
-def test_a_token_that_is_refused_and_was_not_replaced_is_not_new(client: BotClient, server: Server) -> None:
+def test_a_refused_token_that_was_not_replaced_is_not_new(client: BotClient, server: Server) -> None:
     assert not client.has_new_token()
     server.good = "second"
     with pytest.raises(Unauthorized) as refused:
@@ -78,7 +79,7 @@ def test_a_token_that_is_refused_and_was_not_replaced_is_not_new(client: BotClie
     assert not client.has_new_token()
 
 
-def test_a_token_that_replaced_the_refused_one_is_noticed_and_used(
+def test_a_token_that_replaces_a_refused_one_is_new_and_is_used(
     client: BotClient, server: Server, token: Path
 ) -> None:
     server.good = "second"
@@ -89,11 +90,9 @@ def test_a_token_that_replaced_the_refused_one_is_noticed_and_used(
     assert ask(client) == 5
 
 
-def test_a_token_replaced_in_place_with_the_old_size_and_time_is_read_again_once_refused(
+def test_a_refused_token_is_read_again_even_if_its_file_has_the_old_size_and_time(
     client: BotClient, server: Server, token: Path
 ) -> None:
-    import os
-
     assert ask(client) == 5
     before = token.stat()
     server.good = "other"
@@ -105,7 +104,7 @@ def test_a_token_replaced_in_place_with_the_old_size_and_time_is_read_again_once
     assert ask(client) == 5
 
 
-def test_a_token_that_cannot_be_read_is_not_new(client: BotClient, token: Path) -> None:
+def test_an_unreadable_token_is_not_new(client: BotClient, token: Path) -> None:
     token.unlink()
     with pytest.raises(Unauthorized) as refused:
         ask(client)

@@ -11,7 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.clock import Clock
-from exporter.daemon.daemon import DEMO_EVERY, MISSED_TICKS, RETRY_FACTOR, Daemon
+from exporter.daemon.daemon import MISSED_TICKS, RETRY_FACTOR, Daemon
 from exporter.errors import ConfigError, Unreachable
 from exporter.model import Poll
 from exporter.polling.poller import LONGEST_SLEEP
@@ -48,7 +48,7 @@ def test_a_configuration_in_use_is_logged_with_its_size(
         {
             "level": "INFO",
             "msg": "configuration in use",
-            "file": daemon.options.config_file,
+            "file": daemon.config_file,
             "bots": 1,
             "queries": 2,
             "series": 3,
@@ -95,7 +95,7 @@ def test_a_reload_keeps_what_is_unchanged(daemon: Daemon, config_file: Path, loo
     assert ("nativechat_by_channel", "darvin") not in shown
 
 
-def test_an_answer_to_the_old_predicate_fills_no_new_series(
+def test_an_answer_to_the_old_predicate_is_dropped_after_a_reload(
     daemon: Daemon, config_file: Path, look: Look
 ) -> None:
     old = polls(daemon)["conversations"]
@@ -105,7 +105,7 @@ def test_an_answer_to_the_old_predicate_fills_no_new_series(
     assert ("nativechat_conversations", "") not in samples(daemon)
 
 
-def test_what_is_removed_from_the_file_is_removed_from_the_page(
+def test_a_query_removed_from_the_file_is_removed_from_the_page(
     daemon: Daemon, config_file: Path, look: Look
 ) -> None:
     daemon.store.counted(polls(daemon)["by_channel"], 0, 7)
@@ -150,7 +150,7 @@ def test_a_wrong_configuration_is_logged_once_and_cleared_once_it_is_right(
     assert samples(daemon)["nativechat_exporter_config_last_reload_successful", ""] == 1
 
 
-def test_a_configuration_that_waits_for_a_file_is_in_use_once_the_file_is_there(
+def test_a_configuration_refused_for_a_missing_file_is_in_use_once_the_file_exists(
     daemon: Daemon, config_file: Path, look: Look, events: Events
 ) -> None:
     events()
@@ -186,14 +186,14 @@ def test_a_configuration_that_takes_long_to_load_is_seldom_retried(
     assert not daemon.problems
 
 
-def test_a_file_that_stays_the_same_is_not_loaded_again(daemon: Daemon, look: Look, events: Events) -> None:
+def test_an_unchanged_file_is_not_loaded_again(daemon: Daemon, look: Look, events: Events) -> None:
     events()
-    daemon.options.config_file.touch()
+    daemon.config_file.touch()
     look()
     assert events() == []
 
 
-def test_a_half_written_file_is_left_until_it_has_settled(
+def test_a_half_written_file_is_not_loaded(
     daemon: Daemon, config_file: Path, look: Look, events: Events, clock: Any
 ) -> None:
     events()
@@ -220,15 +220,15 @@ def test_a_missing_file_changes_nothing_until_it_is_back(
 
 
 def test_a_requested_reload_returns_its_problems(daemon: Daemon, config_file: Path) -> None:
-    daemon.start()
+    daemon.poller.start()
     assert daemon.reload() == ()
     config_file.unlink()
     [problem] = daemon.reload()
     assert "config.yaml:1:1: cannot be read: no such file or directory" in problem
 
 
-def test_reloads_from_many_threads_at_once_all_end(daemon: Daemon) -> None:
-    daemon.start()
+def test_a_reload_ends_for_every_thread_that_requested_it(daemon: Daemon) -> None:
+    daemon.poller.start()
     results: list[tuple[str, ...]] = []
     threads = [Thread(target=lambda: results.append(daemon.reload())) for _ in range(8)]
     for thread in threads:
@@ -254,7 +254,7 @@ def test_a_daemon_is_ready_once_every_poll_has_had_a_result_and_stays_so(
 
 def test_a_daemon_is_healthy_while_its_timetable_moves(daemon: Daemon, clock: Any) -> None:
     assert not daemon.healthy()[0]
-    daemon.start()
+    daemon.poller.start()
     assert daemon.reload() == ()
     assert daemon.healthy() == (True, "healthy")
     clock.now += MISSED_TICKS * LONGEST_SLEEP + 1
@@ -263,28 +263,17 @@ def test_a_daemon_is_healthy_while_its_timetable_moves(daemon: Daemon, clock: An
     assert why.startswith("the timetable has not moved for 46 s")
 
 
-def test_a_demonstration_uses_its_own_api_and_short_intervals(make_daemon: Callable[..., Daemon]) -> None:
-    daemon = make_daemon(demo_url="http://127.0.0.1:1/v1")
-    for poll in polls(daemon).values():
-        assert poll.query.every == DEMO_EVERY
-        assert {series.url for series in poll.series} == {"http://127.0.0.1:1/v1"}
-
-
-def test_reloads_that_are_asked_for_before_one_begins_are_one(
-    daemon: Daemon, clock: Any, events: Events
-) -> None:
+def test_reloads_requested_before_one_begins_are_one(daemon: Daemon, clock: Any, events: Events) -> None:
     events()
     first = daemon.request_reload()
     assert all(daemon.request_reload() is first for _ in range(1000))
-    daemon.start()
+    daemon.poller.start()
     assert first.wait(30.0)
     assert [line["msg"] for line in events()] == ["configuration in use"]
     assert daemon.reload() == ()
 
 
-def test_a_daemon_whose_workers_the_system_refuses_is_not_healthy(
-    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_daemon_without_a_worker_is_not_healthy(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
     start, refuses = Thread.start, [True]
 
     def refuse(thread: Thread) -> None:
@@ -293,7 +282,7 @@ def test_a_daemon_whose_workers_the_system_refuses_is_not_healthy(
         start(thread)
 
     monkeypatch.setattr(Thread, "start", refuse)
-    daemon.start()
+    daemon.poller.start()
     assert daemon.reload() == ()
     daemon.poller._workers.submit(lambda: None)
     healthy, why = daemon.healthy()

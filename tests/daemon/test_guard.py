@@ -1,4 +1,4 @@
-"""Laws of the web configuration while it is in use: what changes in its files is taken up, if it is right."""
+"""Laws of the web configuration while it is in use: changed files are applied if they are valid."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MUTUAL = TLS | {"client_ca_file": "ca.pem", "client_auth_type": "RequireAndVerif
 
 
 class Site:
-    """A web configuration and its certificates, and a guard that follows them on a clock moved by hand."""
+    """A web configuration and its certificates, and a clock for the guard that follows them."""
 
     def __init__(self, folder: Path, clock: Any) -> None:
         self.folder = folder
@@ -57,7 +57,7 @@ def authorities(context: ssl.SSLContext) -> int:
     return len(context.get_ca_certs())
 
 
-def test_users_and_headers_that_change_are_in_force_after_a_second_and_not_looked_for_before(
+def test_changed_users_and_headers_are_in_use_after_a_second_and_not_before(
     site: Site, events: Events
 ) -> None:
     guard = site.guard(basic_auth_users={"me": OLD})
@@ -70,7 +70,7 @@ def test_users_and_headers_that_change_are_in_force_after_a_second_and_not_looke
     assert [line["msg"] for line in events()] == ["new web configuration in use"]
 
 
-def test_what_does_not_change_stays_the_same_object(site: Site, events: Events) -> None:
+def test_without_a_change_the_same_objects_are_returned(site: Site, events: Events) -> None:
     guard = site.guard(basic_auth_users={"me": OLD}, tls_server_config=TLS)
     before = guard(), guard.tls()
     site.later()
@@ -88,7 +88,7 @@ def test_a_renewed_certificate_is_in_use_after_a_second(site: Site) -> None:
     assert guard.tls() is not before
 
 
-def test_a_changed_authority_of_clients_is_in_use_after_a_second(site: Site) -> None:
+def test_a_changed_client_authority_is_in_use_after_a_second(site: Site) -> None:
     guard = site.guard(tls_server_config=MUTUAL)
     assert authorities(guard.tls()) == 1
     another = trustme.CA().cert_pem.bytes()
@@ -97,7 +97,7 @@ def test_a_changed_authority_of_clients_is_in_use_after_a_second(site: Site) -> 
     assert authorities(guard.tls()) == 2
 
 
-def test_other_files_that_the_configuration_names_are_followed_from_then_on(site: Site) -> None:
+def test_files_that_a_changed_configuration_names_are_followed(site: Site) -> None:
     guard = site.guard(tls_server_config=TLS)
     site.write(tls_server_config=MUTUAL)
     site.later()
@@ -125,7 +125,7 @@ def leave_tls(site: Site) -> None:
 
 
 @pytest.mark.parametrize("break_it", [spoil, remove, misspell, leave_tls])
-def test_what_cannot_be_used_leaves_what_was_in_use_and_is_logged_once(
+def test_an_invalid_change_leaves_the_old_settings_and_is_logged_once(
     site: Site, events: Events, break_it: Callable[[Site], None]
 ) -> None:
     guard = site.guard(tls_server_config=TLS)
@@ -142,17 +142,17 @@ def test_what_cannot_be_used_leaves_what_was_in_use_and_is_logged_once(
     assert [line["msg"] for line in events()] == ["new web configuration in use"]
 
 
-def test_tls_is_not_begun_while_it_runs(site: Site, events: Events) -> None:
+def test_tls_cannot_be_switched_on_without_a_restart(site: Site, events: Events) -> None:
     guard = site.guard()
     site.write(tls_server_config=TLS)
     site.later()
     guard()
     assert not guard.has_tls
     [line] = events()
-    assert "restart it" in str(line["error"])
+    assert "without a restart" in str(line["error"])
 
 
-def test_what_cannot_be_used_at_the_start_is_an_error(site: Site) -> None:
+def test_invalid_files_at_the_start_are_an_error(site: Site) -> None:
     with pytest.raises(ConfigError, match="did you mean"):
         site.guard(tls_servr_config=TLS)
     spoil(site)

@@ -1,4 +1,4 @@
-"""Laws of the status page: what the store, the timetable and the daemon know at one moment."""
+"""Laws of the status page: it shows the state of store, timetable and daemon at one moment."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ REFUSED = Rejected("GET conversations/_count answered 400", status=400)
 SHOWN = f"rejected: {REFUSED} ({REFUSED.advice})"
 
 
-def test_a_daemon_that_has_just_started_knows_no_ages(daemon: Daemon, clock: Any) -> None:
+def test_before_the_first_run_there_are_no_ages(daemon: Daemon, clock: Any) -> None:
     clock.now += 2.0
     page = status_page(daemon)
     assert page.version == __version__
     assert (page.started, page.reloaded, page.now) == (clock.now - 2, clock.now - 2, clock.now)
-    assert page.config_file == str(daemon.options.config_file)
+    assert page.config_file == str(daemon.config_file)
     assert page.shard == "0 of 1"
     assert page.problems == ()
     [bot] = page.bots
@@ -86,7 +86,7 @@ def test_problems_of_the_last_reload_are_shown(
     assert status_page(daemon).problems == daemon.problems != ()
 
 
-def test_a_query_of_many_series_shows_the_first_and_says_how_many_more(
+def test_a_query_with_many_series_shows_the_first_ones_and_the_number_of_the_others(
     make_daemon: Callable[[], Daemon], config_file: Path
 ) -> None:
     values = ", ".join(f"v{number}" for number in range(MOST_SERIES + 5))

@@ -13,9 +13,10 @@ import click
 import pytest
 
 from exporter.cli import COMMANDS, cli
+from exporter.cli.run import demo_config
 from exporter.cli.simulate import simulated
 from exporter.clock import SystemClock
-from exporter.daemon.daemon import Daemon, Options
+from exporter.daemon.daemon import Daemon
 from exporter.model import Plan
 
 ROOT: Final = Path(__file__).parents[2]
@@ -163,7 +164,7 @@ def live_metrics() -> Iterator[str]:
     clock = SystemClock()
     with simulated("127.0.0.1:0", clock) as (url, [(_, bot_id, token)]):
         environ = {"NATIVECHAT_BOT_ID": bot_id, "NATIVECHAT_TOKEN": token.reveal()}
-        daemon = Daemon(Options(ROOT / "config.yaml", demo_url=url), environ, clock)
+        daemon = Daemon(ROOT / "config.yaml", environ, clock, adjust=lambda config: demo_config(config, url))
         polls = tuple(each.poll for each in daemon.store.snapshot().polls)
         daemon.poller.run_once(Plan(polls, ZoneInfo("UTC"), workers=8))
         yield daemon.exposition.scrape("", "")[0].decode()

@@ -74,7 +74,7 @@ def test_without_the_extra_a_simulation_says_in_one_line_what_to_do(command: str
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
     assert line.startswith("Error: a simulation needs mongomock, which is not installed here (")
-    assert f"{plain.python} -m pip install 'mongomock" in line
+    assert f"{plain.python} -m pip install mongomock" in line
 
 
 def test_whatever_the_simulator_lacks_is_told_without_a_traceback(lacking: str, without: Without) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -24,8 +25,23 @@ from exporter.errors import (
 from exporter.model import Bot, Config, Plan, Poll, Predicate, Query, Series, TokenSource, Variant
 from exporter.plan import keep_same, make_plan
 from exporter.snapshot import PollSnapshot
-from exporter.store.record import OutageEvent
+from exporter.store import store
 from exporter.store.store import Store
+
+Outage = tuple[str, str, int | None]
+"""A logged change of an outage: message, reason and status."""
+
+
+class Outages(logging.Handler):
+    """Keeps what the store logs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.logged: list[Outage] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        fields = record.__dict__["fields"]
+        self.logged.append((record.getMessage(), fields["reason"], fields.get("status")))
 
 
 @dataclass(frozen=True)
@@ -109,6 +125,9 @@ class StoreMachine(RuleBasedStateMachine):
         super().__init__()
         self.now = 1000.0
         self.store = Store(self)
+        self.outages = Outages()
+        store.log.addHandler(self.outages)
+        store.log.setLevel(logging.INFO)
         self.plan = NOTHING
         self.known: dict[tuple[str, str], Known] = {}
         self.up: dict[str, tuple[Bot, bool | None, tuple[ApiError, float] | None, float]] = {}
@@ -229,28 +248,29 @@ class StoreMachine(RuleBasedStateMachine):
         poll, known = self.pick(data)
         error = data.draw(outcomes)
         duration = data.draw(st.floats(0.0, 10.0))
-        event = self.store.finished(poll, duration, error)
+        self.outages.logged.clear()
+        self.store.finished(poll, duration, error)
         if known is None:
-            assert event is None
+            assert self.outages.logged == []
             return
         known.ended = True
         success = known.state.last_success if error else self.wall()
         known.state = replace(known.state, up=not error, duration=duration, last_success=success)
-        assert event == self.outage_event(known, error)
+        assert self.outages.logged == self.expected_outages(known, error)
 
-    def outage_event(self, known: Known, error: ApiError | None) -> OutageEvent | None:
+    def expected_outages(self, known: Known, error: ApiError | None) -> list[Outage]:
         before = known.outage
         known.outage = (error, before[1] if before else self.now) if error else None
         match before, error:
             case (None, None):
-                return None
-            case (None, ApiError() as begun):
-                return OutageEvent("began", begun, self.now)
-            case ((old, since), None):
-                return OutageEvent("ended", old, since)
-            case ((old, since), ApiError() as new):
-                alike = (old.reason, old.status) == (new.reason, new.status)
-                return None if alike else OutageEvent("changed", new, since)
+                return []
+            case (None, ApiError() as new):
+                return [("query fails", new.reason, new.status)]
+            case ((old, _), None):
+                return [("query works again", old.reason, old.status)]
+            case ((old, _), ApiError() as new):
+                is_same = (old.reason, old.status) == (new.reason, new.status)
+                return [] if is_same else [("query fails for another reason", new.reason, new.status)]
         raise AssertionError(before, error)
 
     @for_a_poll
@@ -287,6 +307,7 @@ class StoreMachine(RuleBasedStateMachine):
         assert all(at == one[1] for at, one in zip(poll.counted_at, counts, strict=True) if one)
 
     def teardown(self) -> None:
+        store.log.removeHandler(self.outages)
         self.look()
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from exporter.clock import SystemClock
-from exporter.daemon.daemon import Daemon, Options
-from exporter.daemon.service import WebOptions, serve
+from exporter.daemon.daemon import Daemon
+from exporter.daemon.service import serve
 from exporter.logs import set_up
 
 TOKEN = "soak-token-that-must-never-be-seen"
@@ -31,5 +31,5 @@ def run_daemon(config: Path, log: Path, offset: Any) -> None:
     with log.open("w") as stream:
         os.dup2(stream.fileno(), sys.stderr.fileno())
     set_up("info", "logfmt")
-    daemon = Daemon(Options(config, watch_interval=3600.0), {"T": TOKEN}, SteppedClock(offset))
-    serve(daemon, WebOptions(("127.0.0.1:0",), enable_lifecycle=True))
+    daemon = Daemon(config, {"T": TOKEN}, SteppedClock(offset), watch_interval=3600.0)
+    serve(daemon, ["127.0.0.1:0"], enable_lifecycle=True)

@@ -1,19 +1,45 @@
-"""`rules`: prints the alert rules of a configuration, for Prometheus, its operator or Grafana."""
+"""`dashboard` and `rules`: print the Grafana dashboard and the alert rules of a configuration."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
 
 import click
 
 from exporter.cli.flags import config_file, flag
-from exporter.cli.runbook import runbook_url
 from exporter.config.load import load
 from exporter.language import yaml_text
+from exporter.model import Config
+from exporter.monitoring import links
 from exporter.monitoring.alerts import groups
+from exporter.monitoring.dashboard import dashboard as dashboard_json
 from exporter.monitoring.grafana_rules import provisioning_file
 from exporter.monitoring.prometheus_rules import custom_resource, rule_file
+
+_runbook_url: Final = flag(
+    "runbook-url",
+    "runbook",
+    default=links.RUNBOOK,
+    help="The page that alerts link to; each section has an alert's name.",
+)
+
+
+@click.command()
+@config_file
+@flag(
+    "web.external-url",
+    "status_page",
+    help="The URL of the exporter's status page; the dashboard then links to it.",
+)
+@_runbook_url
+def dashboard(config_file: Path, status_page: str | None, runbook: str) -> None:
+    """Print the Grafana dashboard of a configuration.
+
+    It shows the counts and the state of the exporter. Makes no requests, and needs no ids or tokens.
+    """
+    click.echo(dashboard_json(_load(config_file), runbook, status_page))
 
 
 @click.command()
@@ -32,14 +58,14 @@ from exporter.monitoring.prometheus_rules import custom_resource, rule_file
     default="prometheus",
     help="The uid of Grafana's data source for Prometheus.",
 )
-@runbook_url
+@_runbook_url
 def rules(config_file: Path, form: str, datasource: str, runbook: str) -> None:
     """Print the alert rules of a configuration.
 
     These are the alerts it defines, and those on the exporter itself. Makes no requests, and needs no ids
     or tokens.
     """
-    made = groups(load(config_file, os.environ, secrets="optional").config, runbook)
+    made = groups(_load(config_file), runbook)
     match form:
         case "grafana":
             document = provisioning_file(made, datasource)
@@ -49,3 +75,7 @@ def rules(config_file: Path, form: str, datasource: str, runbook: str) -> None:
             document = rule_file(made)
     comment = f"Made by `nativechat-exporter rules --format {form}`: change the configuration, not this file."
     click.echo(yaml_text.write(document, comment), nl=False)
+
+
+def _load(file: Path) -> Config:
+    return load(file, os.environ, secrets="optional").config
