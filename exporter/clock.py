@@ -26,14 +26,13 @@ class SystemClock:
     CLOCK_BOOTTIME goes on, so it is used if it exists.
     """
 
-    def __init__(self) -> None:
-        self._steady_clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    _STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
     def wall(self) -> float:
         return time.time()
 
     def steady(self) -> float:
-        return time.clock_gettime(self._steady_clock)
+        return time.clock_gettime(self._STEADY)
 
     def sleep(self, seconds: float) -> None:
         time.sleep(max(0.0, seconds))

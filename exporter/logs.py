@@ -10,15 +10,16 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import wraps
 from logging.handlers import QueueHandler, QueueListener
 from queue import Full, Queue
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, ParamSpec
 
 LEVELS: Final = {"debug": 10, "info": 20, "warn": 30, "error": 40}
 LogFormat = Literal["logfmt", "json"]
+_Args = ParamSpec("_Args")
 
 MOST_WAITING: Final = 10_000
 """Most lines that wait for a slow reader; further ones are dropped, and counted."""
@@ -36,7 +37,7 @@ def set_up(level: str, log_format: LogFormat) -> None:
     Libraries log at level debug only: the exporter itself logs what matters of theirs, once.
     """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Json() if log_format == "json" else _Logfmt())
+    handler.setFormatter(_Formatter(_json if log_format == "json" else _logfmt))
     logging.basicConfig(handlers=[handler], level=LEVELS[level], force=True)
     logging.captureWarnings(capture=True)
     for library in ("asyncio", "schedule", "tornado", "urllib3"):
@@ -82,34 +83,34 @@ class _Writer(QueueListener):
         self.queue.put(None)  # blocks while the queue is full: the sentinel must not be dropped
 
 
-@contextmanager
-def unblocked() -> Iterator[Callable[[int], int]]:
-    """Write every line on a thread of its own during the block; the last lines within PATIENCE seconds.
+def unblocked(command: Callable[_Args, int]) -> Callable[_Args, int]:
+    """Let a command write its log lines on another thread; the last ones within PATIENCE seconds.
 
     Standard error is often a pipe. If its reader stops, writing blocks the thread that logs, such as a
-    worker; so lines are dropped instead. Yields a function to call after the block with the exit code. It
-    returns the code, or, if the last lines could not be written, ends the process at once: the
-    interpreter's own shutdown would wait for the stream.
+    worker; so lines are dropped instead. If the last lines cannot be written, the process ends at once with
+    the command's exit code: the interpreter's own shutdown would wait for the stream.
     """
-    root = logging.getLogger()
-    direct = root.handlers[:]
-    queue = _Queue(Queue(MOST_WAITING))
-    writer = _Writer(queue, direct)
-    stopping = threading.Thread(target=writer.stop, name="log end", daemon=True)
 
-    def end(code: int) -> int:
+    @wraps(command)
+    def unblocked_command(*args: _Args.args, **kwargs: _Args.kwargs) -> int:
+        root = logging.getLogger()
+        direct = root.handlers[:]
+        queue = _Queue(Queue(MOST_WAITING))
+        writer = _Writer(queue, direct)
+        stopping = threading.Thread(target=writer.stop, name="log end", daemon=True)
+        root.handlers[:] = [queue]
+        writer.start()
+        try:
+            code = command(*args, **kwargs)
+        finally:
+            root.handlers[:] = direct
+            stopping.start()
+            stopping.join(PATIENCE)
         if stopping.is_alive():
             os._exit(code)
         return code
 
-    root.handlers[:] = [queue]
-    writer.start()
-    try:
-        yield end
-    finally:
-        root.handlers[:] = direct
-        stopping.start()
-        stopping.join(PATIENCE)
+    return unblocked_command
 
 
 def fields(**values: object) -> dict[str, Any]:
@@ -117,14 +118,15 @@ def fields(**values: object) -> dict[str, Any]:
     return {"fields": {name: value for name, value in values.items() if value is not None}}
 
 
-class _Line(logging.Formatter):
-    """Makes a line's fields. Each traceback is logged once: an error that repeats would hide other lines."""
+class _Formatter(logging.Formatter):
+    """Makes a line of an event. Logs each traceback once: an error that repeats would hide other lines."""
 
-    def __init__(self) -> None:
+    def __init__(self, write: Callable[[dict[str, object]], str]) -> None:
         super().__init__()
+        self._write = write
         self._logged: set[str] = set()
 
-    def event(self, record: logging.LogRecord) -> dict[str, object]:
+    def format(self, record: logging.LogRecord) -> str:
         when = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         event: dict[str, object] = {
             "ts": when.replace("+00:00", "Z"),
@@ -138,17 +140,11 @@ class _Line(logging.Formatter):
             if traceback not in self._logged and len(self._logged) < MOST_TRACEBACKS:
                 self._logged.add(traceback)
                 event["traceback"] = traceback
-        return event
+        return self._write(event)
 
 
-class _Logfmt(_Line):
-    def format(self, record: logging.LogRecord) -> str:
-        return " ".join(f"{name}={_quote(value)}" for name, value in self.event(record).items())
-
-
-class _Json(_Line):
-    def format(self, record: logging.LogRecord) -> str:
-        return _json(self.event(record))
+def _logfmt(event: dict[str, object]) -> str:
+    return " ".join(f"{name}={_quote(value)}" for name, value in event.items())
 
 
 def _quote(value: object) -> str:

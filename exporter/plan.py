@@ -17,11 +17,6 @@ class Shard:
     ordinal: int = 0
     total: int = 1
 
-    def holds(self, key: str) -> bool:
-        """Return whether this shard is the owner of `key`; faster than `owner`."""
-        own = _weight(self.ordinal, key)
-        return all(own >= _weight(other, key) for other in range(self.total))
-
 
 def owner(key: str, total: int) -> int:
     """Return the ordinal, of `total` shards, that `key` belongs to.
@@ -31,7 +26,7 @@ def owner(key: str, total: int) -> int:
     return max(range(total), key=lambda shard: _weight(shard, key))
 
 
-def make_plan(config: Config, shard: Shard | None = None) -> Plan:
+def make_plan(config: Config, shard: Shard = Shard()) -> Plan:
     """Return a plan with one poll for each bot and query, and one series for each variant of the query.
 
     Each poll is on exactly one shard. Sharded by bot, a bot's queries stay together, so that its rate is
@@ -39,12 +34,12 @@ def make_plan(config: Config, shard: Shard | None = None) -> Plan:
     of queries, and label values within a query are.
     """
     bots = {bot.name: bot for bot in config.bots}
-    holds = cache((shard or Shard()).holds)
+    owned_by = cache(partial(owner, total=shard.total))
     polls = tuple(
         Poll(bots[name], query, _series(bots[name], query, config.zone))
         for query in config.queries
         for name in query.bots
-        if holds(_kept_together(config.shard_by, name, query.name))
+        if owned_by(_kept_together(config.shard_by, name, query.name)) == shard.ordinal
     )
     return Plan(polls, config.zone, config.workers)
 

@@ -209,23 +209,30 @@ def stuck() -> Iterator[Stuck]:
     root.handlers[:] = before
 
 
-def test_a_reader_that_stops_loses_lines_and_blocks_nobody_and_their_number_is_logged(stuck: Stuck) -> None:
-    with logs.unblocked() as end:
+def test_if_the_reader_stops_nothing_blocks_and_the_number_of_lost_lines_is_logged(stuck: Stuck) -> None:
+    @logs.unblocked
+    def command() -> int:
         for number in range(logs.MOST_WAITING + 5):
             logging.getLogger("x").warning("line %d", number)
         stuck.go.set()
-        # The end itself is patient for a moment only, and ends the process where that is too short.
+        # The end waits for a second only, and ends the process if that is too short.
         assert stuck.nearly_done.wait(30)
-    assert end(3) == 3
+        return 3
+
+    assert command() == 3
     assert stuck.lines[:2] == ["line 0", "line 1"]
     assert stuck.lines.count("log lines were lost") == 1
     assert logs.MOST_WAITING <= len(stuck.lines) - 1 <= logs.MOST_WAITING + 1
 
 
 def test_every_line_is_written_before_the_end(stuck: Stuck) -> None:
-    stuck.go.set()
-    with logs.unblocked():
+    @logs.unblocked
+    def command() -> int:
         for number in range(100):
             logging.getLogger("x").warning("line %d", number)
+        return 0
+
+    stuck.go.set()
+    command()
     assert len(stuck.lines) == 100
     assert stuck in logging.getLogger().handlers

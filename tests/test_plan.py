@@ -172,11 +172,6 @@ def test_a_new_shard_takes_its_part_of_a_large_plan(shard_by: ShardBy, total: in
     assert abs(len(newest.polls) / kept_together - fair) <= 3 * math.sqrt(fair)
 
 
-@given(st.text(), totals)
-def test_any_name_belongs_to_exactly_one_shard(key: str, total: int) -> None:
-    assert [n for n in range(total) if Shard(n, total).holds(key)] == [owner(key, total)]
-
-
 def test_for_any_total_up_to_64_only_the_new_shard_s_part_moves() -> None:
     keys = [f"bot_{number}" for number in range(400)]
     owners = dict.fromkeys(keys, 0)

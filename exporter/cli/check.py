@@ -47,9 +47,9 @@ def check(config_file: Path, shard_ordinal: int | None, shard_total: int) -> int
 def summary(file: Path, config: Config, shard: Shard | None, total: int) -> str:
     """Return the plan as text: bots, queries, and the number of requests.
 
-    It is the plan of `shard`; without one, that of all shards together, and then of each shard.
+    With `shard` it is that shard's plan; without it, the plan of all shards together and then of each.
     """
-    plan = make_plan(config, shard)
+    plan = make_plan(config, shard or Shard())
     shard_plans = make_shard_plans(config, total) if shard is None else (plan,)
     parts = [_bots(plan, shard_plans), _queries(plan)] if plan.polls else ["This shard has no queries."]
     if len(shard_plans) > 1:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from exporter.config.web_config import TlsConfig
 
 PATIENCE: Final = 5.0
-"""Seconds in which the daemon must answer."""
+"""Seconds that the daemon has to answer."""
 
 
 @click.command()
@@ -41,11 +41,10 @@ def healthcheck(listen_addresses: tuple[str, ...], web_config_file: Path | None)
     """
     host, _, port = listen_addresses[0].rpartition(":")
     if not port.isdecimal():
-        raise click.UsageError(f"{listen_addresses[0]!r} is no address (write :10054 or 127.0.0.1:10054)")
-    own = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "::1"}  # noqa: S104 - an address of the daemon, not of this command
-    address = own.get(host, host.strip("[]"))
-    tls = None if web_config_file is None else _tls(web_config_file)
-    connection = _connection(address, int(port), tls)
+        raise click.UsageError(f"{listen_addresses[0]!r} is not an address (write :10054 or 127.0.0.1:10054)")
+    local = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "::1"}  # noqa: S104 - nothing is bound to it
+    tls = _tls(web_config_file) if web_config_file else None
+    connection = _connection(local.get(host, host.strip("[]")), int(port), tls)
     try:
         connection.request("GET", "/-/healthy")
         answer = connection.getresponse()
@@ -53,7 +52,7 @@ def healthcheck(listen_addresses: tuple[str, ...], web_config_file: Path | None)
     except (OSError, http.client.HTTPException) as error:
         why = reason(error) if isinstance(error, OSError) else f"not HTTP: {error!r}"
         advice = "is it running, and does it listen there?"
-        if tls is not None and tls.client_ca_file is not None:
+        if tls and tls.client_ca_file:
             advice += " this check sends the daemon's own certificate: has client_ca_file signed it?"
         click.echo(f"{listen_addresses[0]}: no answer: {why} ({advice})", err=True)
         return 1
@@ -78,10 +77,6 @@ def _connection(host: str, port: int, tls: TlsConfig | None) -> http.client.HTTP
     context.verify_mode = ssl.CERT_NONE
     if tls.client_ca_file is not None:
         with suppress(OSError):  # the daemon itself reports a certificate that cannot be loaded
-            context.load_cert_chain(tls.cert_file, tls.key_file, _no_password)
+            # Without a password, OpenSSL would ask for one on the terminal.
+            context.load_cert_chain(tls.cert_file, tls.key_file, lambda: "")
     return http.client.HTTPSConnection(host, port, timeout=PATIENCE, context=context)
-
-
-def _no_password() -> str:
-    # Without it, OpenSSL would ask for a password on the terminal.
-    return ""

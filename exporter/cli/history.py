@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -53,7 +54,7 @@ def _command(collection: Collection) -> click.Command:
 def _print(
     collection: Collection, bot: Bot, clock: Clock, *, query: str, sort: str, limit: int | None, skip: int
 ) -> int:
-    """Print every row as it arrives; return 1, and print the number of rows, if it stopped early."""
+    """Print each row as it arrives; if that stops early, print after how many rows, and return 1."""
     client = Client(bot, TokenReader(bot.token, os.environ), clock)
     rows = download(
         client,
@@ -67,11 +68,10 @@ def _print(
         timeout=bot.api.timeout,
         clock=clock,
     )
+    count = partial(client.count, collection, query, bot.api.timeout)
     done = 0
     try:
-        with _progress(
-            rows, lambda: _expected(client, collection, bot, query=query, limit=limit, skip=skip)
-        ) as shown:
+        with closing(_with_progress_bar(rows, partial(_expected, count, limit, skip))) as shown:
             for row in shown:
                 put_line(_line(row))
                 done += 1
@@ -80,7 +80,7 @@ def _print(
     except KeyboardInterrupt:
         why = "interrupted"
     except BrokenPipeError:
-        # The reader, such as head, has closed the pipe: how many rows it has read is not known.
+        # The reader, such as head, has closed the pipe; nobody knows how many rows it has read.
         abandon_output()
         return 1
     except OSError as error:
@@ -97,7 +97,7 @@ def _line(row: dict[str, Json]) -> str:
     text = json.dumps(row, ensure_ascii=False)
     try:
         text.encode(sys.stdout.encoding)
-    except UnicodeEncodeError:  # such as half of a surrogate pair in a truncated text
+    except UnicodeEncodeError:  # for example, half of an emoji in a truncated text
         return json.dumps(row)
     return text
 
@@ -109,34 +109,27 @@ def _rest(done: int, limit: int | None, skip: int) -> str:
     return f"; go on with --skip {skip + done}" + (f" --limit {limit - done}" if limit is not None else "")
 
 
-@contextlib.contextmanager
-def _progress(
+def _with_progress_bar(
     rows: Iterator[dict[str, Json]], expected: Callable[[], int | None]
-) -> Iterator[Iterator[dict[str, Json]]]:
-    """Yield the rows, and show a progress bar if standard error is a terminal."""
+) -> Generator[dict[str, Json], None, None]:
+    """Yield the rows; if standard error is a terminal, show a progress bar there."""
     if not sys.stderr.isatty():
-        yield rows
+        yield from rows
         return
     with click.progressbar(rows, length=expected(), file=sys.stderr, show_pos=True) as bar:
-        yield _above(bar) if sys.stdout.isatty() else iter(bar)
+        for row in bar:
+            if sys.stdout.isatty():
+                click.echo("\r\x1b[K", nl=False, err=True)  # the row replaces the bar
+            yield row
 
 
-def _above(bar: Iterable[dict[str, Json]]) -> Iterator[dict[str, Json]]:
-    """Yield the rows of a progress bar on the same terminal: its line is cleared for each row."""
-    for row in bar:
-        click.echo("\r\x1b[K", nl=False, err=True)
-        yield row
-
-
-def _expected(
-    client: Client, collection: Collection, bot: Bot, *, query: str, limit: int | None, skip: int
-) -> int | None:
+def _expected(count: Callable[[], int], limit: int | None, skip: int) -> int | None:
     """Return the expected number of rows for the progress bar, None if it is unknown."""
     try:
-        found = client.count(collection, query, bot.api.timeout)
+        rest = max(0, count() - skip)
     except ApiError:
         return limit
-    return max(0, found - skip) if limit is None else min(limit, max(0, found - skip))
+    return rest if limit is None else min(limit, rest)
 
 
 def _bot(config: Config, name: str | None) -> Bot:

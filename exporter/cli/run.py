@@ -76,21 +76,21 @@ def _web_flags(command: Command) -> Command:
 )
 @shard_flags
 @logging_flags
+@unblocked
 def run(
     *, config_file: Path, watch_interval: float, shard_ordinal: int | None, shard_total: int, **web: Any
 ) -> int:
     """Query NativeChat on a schedule, and serve the metrics."""
     shard = chosen_shard(shard_ordinal, shard_total)
-    with unblocked() as end:
-        daemon = Daemon(config_file, os.environ, SystemClock(), watch_interval=watch_interval, shard=shard)
-        code = 0 if serve(daemon, **web) else 1
-    return end(code)
+    daemon = Daemon(config_file, os.environ, SystemClock(), watch_interval=watch_interval, shard=shard)
+    return 0 if serve(daemon, **web) else 1
 
 
 @click.command()
 @config_file_or_shipped
 @_web_flags
 @logging_flags
+@unblocked
 def demo(*, config_file: Path, **web: Any) -> int:
     """Run against a simulated NativeChat, without an account.
 
@@ -99,11 +99,10 @@ def demo(*, config_file: Path, **web: Any) -> int:
     """
     from exporter.cli.simulate import simulated
 
-    with unblocked() as end, simulated("127.0.0.1:0", SystemClock()) as (url, [(_, bot_id, token)]):
+    with simulated("127.0.0.1:0", SystemClock()) as (url, [(_, bot_id, token)]):
         environ = {"NATIVECHAT_BOT_ID": bot_id, "NATIVECHAT_TOKEN": token.reveal()}
         daemon = Daemon(config_file, environ, SystemClock(), adjust=partial(demo_config, api_url=url))
-        code = 0 if serve(daemon, **web) else 1
-    return end(code)
+        return 0 if serve(daemon, **web) else 1
 
 
 def demo_config(config: Config, api_url: str) -> Config:

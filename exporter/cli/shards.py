@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 import click
 
 from exporter.cli.flags import Command, flag
 from exporter.plan import Shard
-
-HOSTNAME: Final = "hostname"
 
 
 class Ordinal(click.ParamType[int]):
@@ -24,14 +22,14 @@ class Ordinal(click.ParamType[int]):
         self._host = host
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if value == HOSTNAME:
+        if value == "hostname":
             host = self._host()
             found = re.fullmatch(r".*-([0-9]{1,4})", host)
             if not found:
                 self.fail(f"this host is called {host!r}, without a number such as -0 at its end", param, ctx)
             return int(found[1])
         if not re.fullmatch(r"[0-9]{1,4}", str(value)):
-            self.fail(f"{value!r} is neither a number from 0 nor {HOSTNAME!r}", param, ctx)
+            self.fail(f"{value!r} is neither a number from 0 nor 'hostname'", param, ctx)
         return int(value)
 
 

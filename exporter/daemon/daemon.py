@@ -57,13 +57,13 @@ class Daemon:
         clock: Clock,
         *,
         watch_interval: float = 5.0,
-        shard: Shard | None = None,
+        shard: Shard = Shard(),  # noqa: B008 - frozen
         adjust: Callable[[Config], Config] = lambda config: config,
     ) -> None:
         self.config_file = config_file
         self.environ = environ
         self.clock = clock
-        self.shard = shard or Shard()
+        self.shard = shard
         self.telemetry = Telemetry(self.shard.ordinal, self.shard.total, clock.steady)
         self.store = Store(clock)
         self.exposition = Exposition(self.telemetry, self.store.snapshot, clock.steady)

@@ -77,7 +77,7 @@ def test_no_answer_is_reported_with_advice(typed: Typed) -> None:
 def test_an_invalid_address_is_wrong_usage(typed: Typed) -> None:
     done = typed("healthcheck", "--web.listen-address=localhost")
     assert done.returncode == 2
-    assert "'localhost' is no address (write :10054 or 127.0.0.1:10054)" in done.stderr
+    assert "'localhost' is not an address (write :10054 or 127.0.0.1:10054)" in done.stderr
 
 
 @pytest.fixture
