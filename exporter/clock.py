@@ -1,4 +1,4 @@
-"""Reads the time: the only module that asks the operating system for it."""
+"""Reads the time; no other module does."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Clock(Protocol):
         """Seconds since the Unix epoch; may step in either direction."""
 
     def steady(self) -> float:
-        """Seconds since some moment; never steps, and goes on while the machine is suspended."""
+        """Seconds since some moment; never steps, and continues while the machine is suspended."""
 
     def sleep(self, seconds: float) -> None:
         """Block the calling thread for about this long."""
@@ -23,7 +23,7 @@ class SystemClock:
     """The machine's own clocks.
 
     Linux stops CLOCK_MONOTONIC while suspended, so a value would look fresh after a night of suspend.
-    CLOCK_BOOTTIME goes on, so it is used if it exists.
+    CLOCK_BOOTTIME continues, so it is used if it exists.
     """
 
     _STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)

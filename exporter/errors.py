@@ -112,14 +112,14 @@ class Throttled(ApiError):
     """The API limits requests: 429, or 503 with Retry-After."""
 
     reason = "throttled"
-    advice = "the API limits requests; lower api.rate or ask less often with `every`"
+    advice = "the API limits requests; lower api.rate or raise `every`"
 
 
 class ServerError(ApiError):
     """The API failed: a 5xx that is not throttling."""
 
     reason = "server_error"
-    advice = "the API itself fails; nothing to change here, it is asked again"
+    advice = "the API itself fails; the exporter tries again"
 
 
 class Unauthorized(ApiError):

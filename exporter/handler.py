@@ -1,4 +1,4 @@
-"""What the web server hands to a handler, and what a handler returns."""
+"""The request that the web server passes to a handler, and the response that it returns."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 class Request:
     """A whole request.
 
-    `path` is percent-decoded, `query` is as it was sent, `headers` takes names in any case. `client` is the
-    client's address. `body` is empty where the server was not told to read bodies. `stream` is the
-    connection, and `is_open` tells whether the client still waits; both belong to the event loop's thread.
+    `path` is percent-decoded, `query` is not. Names in `headers` match in any case. `client` is the client's
+    address. `body` is empty unless the server reads bodies. `stream` is the connection, and `is_open` returns
+    whether the client still waits; use both only in the event loop's thread.
     """
 
     method: str
@@ -39,9 +39,9 @@ class Response:
 
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Response | None]]
-"""Answers a request, in the event loop; it is cancelled when the client hangs up.
+"""Answers a request, in the event loop; cancelled if the client disconnects.
 
-It returns None where it has written to the stream itself, as the simulator's faults do; the server closes it.
+It returns None if it wrote to the stream itself, as the simulator's faults do. The server then closes it.
 """
 
 

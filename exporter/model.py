@@ -193,7 +193,7 @@ class Poll:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Every request that will be made, in the order of the configuration."""
+    """All polls, in the order of the configuration."""
 
     polls: tuple[Poll, ...]
     zone: ZoneInfo

@@ -1,4 +1,4 @@
-"""Turns a Config and a shard into a Plan: every request that will be made."""
+"""Makes the Plan of a shard from a Config."""
 
 from __future__ import annotations
 

@@ -68,18 +68,18 @@ def summary(file: Path, config: Config, shard: Shard | None, total: int) -> str:
 
 
 def _bots(plan: Plan, shard_plans: Sequence[Plan]) -> str:
-    asked = _per_minute(plan)
+    per_minute = _per_minute(plan)
     # A rate applies to one process, so it must be high enough for the busiest shard.
     most: dict[str, float] = {}
     for shard_plan in shard_plans:
-        for name, per_minute in _per_minute(shard_plan).items():
-            most[name] = max(most.get(name, 0), per_minute)
+        for name, requests in _per_minute(shard_plan).items():
+            most[name] = max(most.get(name, 0), requests)
     return columns(
         ("BOT", "REQUESTS", "AT MOST", "API"),
         [
             (
                 bot.name,
-                f"{asked[bot.name]:.1f}/m"
+                f"{per_minute[bot.name]:.1f}/m"
                 + (TOO_MANY if bot.api.rate is not None and most[bot.name] > bot.api.rate * 60 else ""),
                 rates.write(bot.api.rate),
                 bot.api.url,
@@ -122,7 +122,7 @@ def _series(plan: Plan) -> int:
 
 
 def _per_minute(plan: Plan) -> dict[str, float]:
-    asked: dict[str, float] = defaultdict(float)
+    requests: dict[str, float] = defaultdict(float)
     for poll in plan.polls:
-        asked[poll.bot.name] += len(poll.series) * 60 / poll.query.every
-    return asked
+        requests[poll.bot.name] += len(poll.series) * 60 / poll.query.every
+    return requests

@@ -59,13 +59,13 @@ class Tally:
     durations: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def started(self, poll: Poll) -> None:
-        """Do nothing: not printed."""
+        """Not printed."""
 
     def skipped(self, poll: Poll) -> None:
-        """Do nothing: not printed."""
+        """Not printed."""
 
     def asked(self, poll: Poll, error: ApiError | None) -> None:
-        """Do nothing: not printed."""
+        """Not printed."""
 
     def counted(self, poll: Poll, row: int, count: int) -> None:
         self.counts[poll.key, row] = count
@@ -73,7 +73,7 @@ class Tally:
     def failed(self, poll: Poll, rows: Sequence[int], error: ApiError) -> None:
         self.errors |= {(poll.key, row): error for row in rows}
 
-    def finished(self, poll: Poll, duration: float, error: ApiError | None) -> None:  # noqa: ARG002 - see failed
+    def finished(self, poll: Poll, duration: float, error: ApiError | None) -> None:  # noqa: ARG002 - `failed` keeps it
         self.durations[poll.key] = duration
 
 

@@ -44,9 +44,9 @@ def _command(collection: Collection) -> click.Command:
         "--skip", type=click.IntRange(min=0), default=0, show_default=True, help="Skip the first N rows."
     )
     @logging_flags
-    def command(*, config_file: Path, bot_name: str | None, **asked: Any) -> int:
+    def command(*, config_file: Path, bot_name: str | None, **options: Any) -> int:
         bot = _bot(load(config_file, os.environ).config, bot_name)
-        return _print(collection, bot, SystemClock(), **asked)
+        return _print(collection, bot, SystemClock(), **options)
 
     return command
 

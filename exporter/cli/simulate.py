@@ -100,9 +100,9 @@ def simulate(address: str, bots: int, **settings: Any) -> int:
     data.
     """
     signals.block()
-    with simulated(address, SystemClock(), bots=bots, **settings) as (url, made):
+    with simulated(address, SystemClock(), bots=bots, **settings) as (url, running):
         click.echo(f"api.url  {url}")
-        for name, bot_id, token in made:
+        for name, bot_id, token in running:
             click.echo(f"{name}  id {bot_id}  token {token.reveal()}")
         signals.wait()
     return 0

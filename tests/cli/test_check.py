@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -56,7 +57,7 @@ def test_the_plan_lists_bots_queries_and_requests(typed: Typed, config: Path) ->
     assert done.stdout == PLAN.format(config=config)
 
 
-def test_the_shipped_configuration_is_fine_before_its_secrets_are_there(typed: Typed) -> None:
+def test_the_shipped_configuration_is_valid_without_its_secrets(typed: Typed) -> None:
     done = typed("check", "--config.file", ROOT / "config.yaml")
     assert done.returncode == 0
     assert "series: 9, requests per minute: 10.0" in done.stdout
@@ -74,12 +75,12 @@ def test_a_warning_is_printed_with_the_plan(
     ] * 2
 
 
-def test_five_problems_are_five_lines(typed: Typed) -> None:
-    done = typed("check", "--config.file", ROOT / "tests/config/five_faults.yaml")
-    assert done.returncode == 2
-    assert len(done.stdout.splitlines()) == 5
-    assert all("five_faults.yaml:" in line for line in done.stdout.splitlines())
-    assert done.stderr.endswith("five_faults.yaml: problems: 5\n")
+def test_every_problem_is_a_line_with_its_place(typed: Typed) -> None:
+    file = ROOT / "tests/config/five_faults.yaml"
+    expected = re.findall(r"^# expect: (.*)$", file.read_text("utf-8"), re.MULTILINE)
+    done = typed("check", "--config.file", file)
+    assert (done.returncode, done.stderr) == (2, f"{file}: problems: 5\n")
+    assert done.stdout.splitlines() == [f"{file}:{problem}" for problem in expected]
 
 
 ALL_SHARDS = """\
@@ -103,13 +104,13 @@ nativechat_long_stored  conversations  1d at 00:05  5d           1     1
 """
 
 
-def test_a_total_alone_adds_what_each_shard_holds(typed: Typed, config: Path) -> None:
+def test_with_a_total_alone_the_plan_lists_every_shard(typed: Typed, config: Path) -> None:
     done = typed("check", "--config.file", config, "--shard.total=3")
     whole = PLAN.partition("{config}")[0]
     assert (done.returncode, done.stdout) == (0, whole + ALL_SHARDS.format(config=config))
 
 
-def test_a_shard_s_plan_is_what_it_holds(typed: Typed, config: Path) -> None:
+def test_with_an_ordinal_the_plan_is_that_of_the_shard(typed: Typed, config: Path) -> None:
     done = typed("check", "--config.file", config, "--shard.total=3", "--shard.ordinal=0")
     assert (done.returncode, done.stdout) == (0, ONE_SHARD.format(config=config))
 
@@ -121,13 +122,13 @@ def test_a_shard_without_queries_says_so(typed: Typed, config: Path) -> None:
     assert done.stdout.endswith("shard 1 of 3: bots: 0, queries: 0, series: 0, requests per minute: 0.0\n")
 
 
-def test_sharded_by_query_a_rate_holds_for_each_shard_and_check_says_so(typed: Typed, config: Path) -> None:
+def test_sharded_by_query_the_plan_warns_that_the_rate_is_per_shard(typed: Typed, config: Path) -> None:
     config.write_text(f"shard_by: query\n{config.read_text('utf-8')}", "utf-8")
-    told = typed("check", "--config.file", config, "--shard.total=3").stdout
-    assert "so NativeChat may see up to 3 times that rate\n" in told
+    plan = typed("check", "--config.file", config, "--shard.total=3").stdout
+    assert "so NativeChat may see up to 3 times that rate\n" in plan
     assert "that rate" not in typed("check", "--config.file", config).stdout
-    # Of four requests a minute two are on one shard, and two on another: the rate is 1/m.
-    assert "runs will be skipped" in told
+    # Two shards make two of the four requests per minute each, above the rate of 1/m.
+    assert "runs will be skipped" in plan
     config.write_text(config.read_text("utf-8").replace("rate: 1/m", "rate: 2/m"), "utf-8")
     assert "runs will be skipped" in typed("check", "--config.file", config).stdout
     assert "runs will be skipped" not in typed("check", "--config.file", config, "--shard.total=3").stdout

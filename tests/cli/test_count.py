@@ -156,15 +156,7 @@ def test_the_prometheus_format_prints_failures_on_standard_error(typed: Typed, n
     assert line.startswith("support/by_channel: bad_answer: ")
 
 
-@pytest.mark.parametrize("rate", ["none", "50/s"])
-def test_a_rate_delays_and_loses_nothing(typed: Typed, nativechat: Made, rate: str) -> None:
-    simulation, config = nativechat()
-    config.write_text(config.read_text("utf-8").replace("rate: none", f"rate: {rate}"), "utf-8")
-    done = typed("count", "--config.file", config, "--output=json")
-    assert {key[1:]: count for key, count in in_json(done.stdout).items()} == counted(simulation, "support")
-
-
-def test_an_interrupt_ends_it_without_a_traceback(
+def test_an_interrupt_prints_no_traceback(
     started: Callable[..., Popen[str]], paged: Callable[..., tuple[Event, Event, Path]]
 ) -> None:
     kept_back, _, config = paged(0, keep_back="count")

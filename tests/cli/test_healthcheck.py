@@ -44,9 +44,7 @@ def daemon() -> Iterator[Callable[..., str]]:
 
 
 @pytest.mark.parametrize("at", ["127.0.0.1:0", "localhost:0", ":0", "0.0.0.0:0"])
-def test_a_healthy_daemon_is_found_where_it_listens(
-    typed: Typed, daemon: Callable[..., str], at: str
-) -> None:
+def test_a_healthy_daemon_is_found_at_its_address(typed: Typed, daemon: Callable[..., str], at: str) -> None:
     done = typed("healthcheck", "--web.listen-address", daemon(200, "healthy", at=at))
     assert (done.returncode, done.stdout, done.stderr) == (0, "healthy\n", "")
 
@@ -58,7 +56,7 @@ def test_the_first_of_several_addresses_is_checked(
     assert typed("healthcheck").returncode == 0
 
 
-def test_a_daemon_that_is_not_healthy_says_why(typed: Typed, daemon: Callable[..., str]) -> None:
+def test_an_unhealthy_daemon_says_why(typed: Typed, daemon: Callable[..., str]) -> None:
     done = typed("healthcheck", "--web.listen-address", daemon(503, "the timetable has not moved"))
     assert (done.returncode, done.stdout) == (1, "the timetable has not moved\n")
 

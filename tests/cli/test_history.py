@@ -35,7 +35,7 @@ def test_every_row_comes_once_as_a_line_of_json(typed: Typed, nativechat: Made, 
     assert found == everything(simulation, collection)
 
 
-def test_a_server_with_shorter_pages_gives_no_fewer_rows(typed: Typed, nativechat: Made) -> None:
+def test_shorter_pages_lose_no_row(typed: Typed, nativechat: Made) -> None:
     simulation, config = nativechat(max_limit=7)
     assert rows(typed("conversations", "--config.file", config)) == everything(simulation, "conversations")
 
@@ -82,7 +82,7 @@ def test_sort_by_several_fields_keeps_their_order(typed: Typed, nativechat: Made
     assert found == sorted(by_first, key=lambda name: name[0], reverse=True)
 
 
-def test_query_is_a_predicate(typed: Typed, nativechat: Made) -> None:
+def test_query_selects_the_rows_that_match(typed: Typed, nativechat: Made) -> None:
     simulation, config = nativechat()
     query = '{"$or": [{"Data.channel.ProviderName": "facebook"}, {"Messages.user": {"$gt": 3}}]}'
     found = rows(typed("conversations", "--config.file", config, "--query", query))
@@ -93,7 +93,7 @@ def test_query_is_a_predicate(typed: Typed, nativechat: Made) -> None:
     ]
 
 
-def test_text_of_every_script_is_not_escaped(typed: Typed, paged: Callable[..., Any]) -> None:
+def test_text_in_any_script_is_not_escaped(typed: Typed, paged: Callable[..., Any]) -> None:
     _, _, config = paged(1, text="Грешка “✓”\u2028")
     done = typed("messages", "--config.file", config, "--limit", "1")
     assert done.stdout == '{"_id": 0, "Text": "Грешка “✓”\u2028"}\n'
@@ -107,7 +107,7 @@ def test_a_text_truncated_within_an_emoji_is_still_valid_json(
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, '{"_id": 0, "Text": "hi \\ud83d"}')
 
 
-def test_with_several_bots_one_is_named(typed: Typed, nativechat: Made) -> None:
+def test_with_several_bots_a_flag_chooses_one(typed: Typed, nativechat: Made) -> None:
     simulation, config = nativechat(bots=2)
     found = rows(typed("messages", "--config.file", config, "--bot", "sales"))
     assert found == everything(simulation, "messages", bot="sales")
@@ -145,7 +145,7 @@ def test_wrong_usage_is_reported_before_any_request(
     assert simulation.requests("support") == 0
 
 
-def test_a_download_that_never_began_prints_no_flags_to_continue(typed: Typed, nativechat: Made) -> None:
+def test_a_download_without_a_row_prints_no_flags_to_continue(typed: Typed, nativechat: Made) -> None:
     simulation, config = nativechat()
     simulation.faults.set(Fault("status", status=404))
     done = typed("conversations", "--config.file", config)
@@ -154,9 +154,3 @@ def test_a_download_that_never_began_prints_no_flags_to_continue(typed: Typed, n
         "stopped after 0 conversations: rejected: GET conversations answered 404 "
         "(check the bot's id, api.url and this query's predicate)\n"
     )
-
-
-def test_a_rate_limit_of_the_api_is_waited_for(typed: Typed, nativechat: Made) -> None:
-    simulation, config = nativechat(rate=2, max_limit=60)
-    config.write_text(config.read_text("utf-8").replace("retries: 0", "retries: 3"), "utf-8")
-    assert rows(typed("conversations", "--config.file", config)) == everything(simulation, "conversations")

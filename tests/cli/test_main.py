@@ -18,29 +18,10 @@ CONFIG = Path(__file__).parents[2] / "config.yaml"
 
 Typed = Callable[..., CompletedProcess[str]]
 
-SHARD = {"--shard.ordinal", "--shard.total"}
-LOGGING = {"--log.level", "--log.format"}
-WEB = {"--web.listen-address", "--web.telemetry-path", "--web.config.file", "--web.enable-lifecycle"}
-HISTORY = {"--config.file", "--bot", "--query", "--sort", "--limit", "--skip", *LOGGING}
-FLAGS = {
-    "run": {"--config.file", "--config.watch-interval", *SHARD, *WEB, *LOGGING},
-    "check": {"--config.file", *SHARD},
-    "count": {"--config.file", "--output", *LOGGING},
-    "conversations": HISTORY,
-    "messages": HISTORY,
-    "demo": {"--config.file", *WEB, *LOGGING},
-    "healthcheck": {"--web.listen-address", "--web.config.file"},
-}
-
 
 def options(command: str) -> dict[str, click.Option]:
     found = getattr(import_module(f"exporter.cli.{COMMANDS[command]}"), command)
     return {option.opts[0]: option for option in found.params if isinstance(option, click.Option)}
-
-
-@pytest.mark.parametrize(("command", "flags"), FLAGS.items())
-def test_a_command_has_the_flags_it_promises(command: str, flags: set[str]) -> None:
-    assert flags <= options(command).keys()
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -48,14 +29,14 @@ def test_every_dotted_flag_has_its_environment_variable(command: str) -> None:
     for name, option in options(command).items():
         if "." in name:
             words = name.removeprefix("--").replace(".", "_").replace("-", "_").upper()
-            # What `simulate` listens on must not be taken for the exporter's own address.
+            # The simulator's address and the exporter's must not share a variable.
             own = command == "simulate" and not name.startswith("--log.")
             assert option.envvar == f"NATIVECHAT_EXPORTER_{'SIMULATE_' if own else ''}{words}"
             assert option.show_envvar
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_flag_says_what_it_does(command: str, typed: Typed) -> None:
+def test_the_help_of_a_command_describes_every_flag(command: str, typed: Typed) -> None:
     done = typed(command, "--help")
     assert done.returncode == 0
     for name, option in options(command).items():
@@ -64,7 +45,7 @@ def test_every_flag_says_what_it_does(command: str, typed: Typed) -> None:
         assert option.help.endswith(".")
 
 
-def test_the_list_of_commands_cuts_no_sentence_off(typed: Typed) -> None:
+def test_the_list_of_commands_truncates_no_sentence(typed: Typed) -> None:
     done = typed("--help")
     assert all(f"  {command} " in done.stdout for command in COMMANDS)
     assert "..." not in done.stdout.partition("Commands:")[2]
@@ -115,13 +96,13 @@ def test_every_problem_of_a_configuration_is_reported_and_exits_with_2(
     assert 'did you mean "queries"?' in done.stderr
 
 
-def test_a_missing_configuration_is_named(typed: Typed, tmp_path: Path) -> None:
+def test_a_missing_configuration_is_reported_by_its_path(typed: Typed, tmp_path: Path) -> None:
     done = typed("run", "--config.file", tmp_path / "nothing.yaml")
     assert done.returncode == 2
     assert "nothing.yaml:1:1: cannot be read: no such file or directory" in done.stderr
 
 
-def test_without_a_configuration_the_shipped_one_is_named(
+def test_without_a_configuration_the_error_names_the_shipped_one(
     typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -131,7 +112,7 @@ def test_without_a_configuration_the_shipped_one_is_named(
     assert f"a copy of the shipped one: {CONFIG})" in done.stderr
 
 
-def test_a_demo_without_a_configuration_takes_the_shipped_one(
+def test_demo_uses_the_shipped_configuration_if_there_is_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     demo = import_module("exporter.cli.run").demo
@@ -142,7 +123,7 @@ def test_a_demo_without_a_configuration_takes_the_shipped_one(
     assert demo.make_context("demo", ["--config.file=x"]).params["config_file"] == Path("x")
 
 
-def test_a_flag_s_environment_variable_replaces_it(
+def test_a_flag_is_also_read_from_its_environment_variable(
     typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NATIVECHAT_EXPORTER_CONFIG_FILE", str(tmp_path / "elsewhere.yaml"))
@@ -159,7 +140,7 @@ def test_an_invalid_address_is_wrong_usage_of_run(
     assert "nativechat-exporter: 'localhost' is not an address to listen on" in done.stderr
 
 
-def test_a_full_output_is_reported_without_a_traceback(started: Callable[..., Popen[str]]) -> None:
+def test_a_full_disk_is_reported_without_a_traceback(started: Callable[..., Popen[str]]) -> None:
     full = os.open("/dev/full", os.O_WRONLY)
     try:
         process = started("check", "--config.file", CONFIG, stdout=full)
@@ -170,7 +151,7 @@ def test_a_full_output_is_reported_without_a_traceback(started: Callable[..., Po
     assert told.splitlines()[-1] == "nativechat-exporter: cannot print: no space left on device"
 
 
-def test_a_closed_pipe_is_no_traceback(started: Callable[..., Popen[str]]) -> None:
+def test_a_closed_pipe_prints_no_traceback(started: Callable[..., Popen[str]]) -> None:
     read, write = os.pipe()
     os.close(read)
     process = started("--help", stdout=write, stderr=PIPE)

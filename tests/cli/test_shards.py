@@ -9,43 +9,43 @@ from exporter.cli.shards import Ordinal, chosen_shard
 from exporter.plan import Shard
 
 
-def told(value: str, host: str = "elsewhere") -> int:
+def ordinal_of(value: str, host: str = "elsewhere") -> int:
     return Ordinal(lambda: host).convert(value, None, None)
 
 
 @pytest.mark.parametrize(
     ("host", "ordinal"), [("exporter-0", 0), ("nativechat-exporter-12", 12), ("a-007", 7)]
 )
-def test_hostname_is_the_number_at_the_end_of_this_host_s_name(host: str, ordinal: int) -> None:
-    assert told("hostname", host) == ordinal
+def test_hostname_means_the_number_at_the_end_of_the_host_s_name(host: str, ordinal: int) -> None:
+    assert ordinal_of("hostname", host) == ordinal
 
 
 @pytest.mark.parametrize(
     "host", ["laptop", "pod-", "node1", "exporter-0.example.com", "exporter-6bd7c4-x2x9z", ""]
 )
-def test_a_host_without_a_number_at_its_name_s_end_is_refused(host: str) -> None:
+def test_hostname_is_refused_if_the_name_ends_without_a_number(host: str) -> None:
     with pytest.raises(click.BadParameter) as refused:
-        told("hostname", host)
+        ordinal_of("hostname", host)
     assert refused.value.message == f"this host is called {host!r}, without a number such as -0 at its end"
 
 
 @pytest.mark.parametrize(("text", "ordinal"), [("0", 0), ("63", 63), ("1023", 1023)])
-def test_a_number_is_itself(text: str, ordinal: int) -> None:
-    assert told(text) == ordinal
+def test_an_ordinal_may_be_a_number(text: str, ordinal: int) -> None:
+    assert ordinal_of(text) == ordinal
 
 
 @pytest.mark.parametrize("text", ["-1", "one", "1.0", "²", " 1", "host"])
-def test_what_is_no_number_is_refused(text: str) -> None:
+def test_an_ordinal_is_refused_if_it_is_not_a_number(text: str) -> None:
     with pytest.raises(click.BadParameter) as refused:
-        told(text)
+        ordinal_of(text)
     assert refused.value.message == f"{text!r} is neither a number from 0 nor 'hostname'"
 
 
-def test_one_exporter_alone_is_shard_0_of_1() -> None:
+def test_without_flags_there_is_one_shard() -> None:
     assert chosen_shard(None, 1) == Shard(0, 1)
 
 
-def test_a_shard_is_its_ordinal_and_the_total() -> None:
+def test_the_flags_choose_the_shard() -> None:
     assert chosen_shard(2, 3) == Shard(2, 3)
 
 
@@ -58,7 +58,7 @@ def test_with_several_shards_the_ordinal_is_required() -> None:
 
 
 @pytest.mark.parametrize(("ordinal", "total"), [(1, 1), (3, 3), (7, 3)])
-def test_an_ordinal_from_the_total_on_is_refused(ordinal: int, total: int) -> None:
+def test_an_ordinal_must_be_below_the_total(ordinal: int, total: int) -> None:
     with pytest.raises(click.UsageError) as refused:
         chosen_shard(ordinal, total)
     assert f"--shard.ordinal={ordinal} must be below --shard.total={total}" in refused.value.message

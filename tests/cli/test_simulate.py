@@ -1,24 +1,23 @@
-"""Laws of `simulate` and `demo`: a NativeChat on this machine, alone or with the daemon."""
+"""Laws of `simulate`, and of the configuration that `demo` uses; tests/flow runs a demo."""
 
 from __future__ import annotations
 
-import dataclasses
 import http.client
 import json
 import re
 import signal
-import time
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import fields, replace
 from subprocess import CompletedProcess, Popen
 from urllib.parse import quote, urlsplit
 
 import pytest
 
+from exporter.cli.run import DEMO_EVERY, demo_config
+from exporter.model import Api, Bot, Config, Query, TokenSource
 from exporter.simulator.bots import simulated_bots
 from exporter.simulator.settings import Settings
 
-CONFIG = Path(__file__).parents[2] / "config.yaml"
 PATIENCE = 30.0
 
 Typed = Callable[..., CompletedProcess[str]]
@@ -40,7 +39,7 @@ def results(process: Popen[str], lines: int) -> list[str]:
     return [process.stdout.readline() for _ in range(lines)]
 
 
-def test_a_simulation_says_where_it_is_and_who_may_ask(started: Started) -> None:
+def test_the_output_is_the_url_and_the_bots_that_the_simulator_serves(started: Started) -> None:
     process = started("simulate", "--web.listen-address=127.0.0.1:0", "--bots=3", "--seed=7")
     where, *who = results(process, 4)
     url = where.removeprefix("api.url").strip()
@@ -55,7 +54,7 @@ def test_a_simulation_says_where_it_is_and_who_may_ask(started: Started) -> None
     assert process.wait(PATIENCE) == 0
 
 
-def test_every_switch_of_the_simulation_is_a_flag_that_works(started: Started) -> None:
+def test_every_setting_of_the_simulator_is_a_flag_that_works(started: Started) -> None:
     values = {
         "seed": 2,
         "count_shape": "bare",
@@ -72,7 +71,7 @@ def test_every_switch_of_the_simulation_is_a_flag_that_works(started: Started) -
         "growth": 0,
         "max_conversations": 8,
     }
-    assert values.keys() == {switch.name for switch in dataclasses.fields(Settings)}
+    assert values.keys() == {setting.name for setting in fields(Settings)}
     flags = [f"--{name.replace('_', '-')}={value}" for name, value in values.items()]
     process = started("simulate", "--web.listen-address=127.0.0.1:0", "--bots=1", *flags)
     where, who = results(process, 2)
@@ -96,37 +95,19 @@ def test_every_switch_of_the_simulation_is_a_flag_that_works(started: Started) -
         ("--default-limit=0", "default_limit must be at least 1"),
         ("--count-shape=xml", "'xml' is not one of 'count', 'bare', 'Result', 'Count'"),
         ("--bots=0", "--bots"),
+        ("--web.listen-address=127.0.0.1:none", "is not an address to listen on"),
     ],
 )
-def test_a_switch_that_makes_no_sense_is_wrong_usage(typed: Typed, flag: str, complaint: str) -> None:
+def test_an_invalid_setting_is_wrong_usage(typed: Typed, flag: str, complaint: str) -> None:
     done = typed("simulate", "--web.listen-address=127.0.0.1:0", flag)
     assert (done.returncode, done.stdout) == (2, "")
     assert complaint in done.stderr
 
 
-def test_what_is_no_address_is_wrong_usage_of_simulate(typed: Typed) -> None:
-    done = typed("simulate", "--web.listen-address=127.0.0.1:none")
-    assert done.returncode == 2
-    assert "is not an address to listen on" in done.stderr
-
-
-def test_a_demonstration_counts_what_it_simulates(started: Started) -> None:
-    process = started(
-        "demo", "--config.file", CONFIG, "--web.listen-address=127.0.0.1:0", "--log.format=json"
-    )
-    assert process.stderr is not None
-    events = (json.loads(line) for line in process.stderr)
-    address = next(event["address"] for event in events if event["msg"] == "listening")
-    # Not ready yet is a 503; each query is asked within its first five seconds.
-    while get(address, "/-/ready")[0] != 200:
-        time.sleep(0.05)
-    status, page = get(address, "/metrics")
-    assert status == 200
-    assert re.search(r'^nativechat_conversations\{bot="main"\} [1-9]', page, re.MULTILINE)
-    for channel in ("facebook", "viber", "darvin"):
-        assert f'nativechat_conversations_by_channel{{bot="main",channel="{channel}"}}' in page
-    assert 'nativechat_up{bot="main"} 1' in page
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(PATIENCE) == 0
-    assert process.stdout is not None
-    assert process.stdout.read() == ""
+def test_a_demo_sends_every_request_to_the_simulator_and_shortens_intervals() -> None:
+    api = Api(url="https://api.nativechat.com/v1", rate=2.0)
+    bots = tuple(Bot(name, name, TokenSource(env="TOKEN"), api=api) for name in ("a", "b"))
+    queries = tuple(Query(f"q{every}", "Help.", "messages", every, 300.0, ("a",)) for every in (1.0, 60.0))
+    config = demo_config(Config(bots, queries), "http://127.0.0.1:1/v1")
+    assert [bot.api for bot in config.bots] == [replace(api, url="http://127.0.0.1:1/v1")] * 2
+    assert [query.every for query in config.queries] == [1.0, DEMO_EVERY]

@@ -26,7 +26,7 @@ def line(process: Popen[str]) -> str:
     return process.stdout.readline()
 
 
-def test_rows_come_before_the_next_page_does(started: Started, paged: Paged) -> None:
+def test_rows_are_printed_before_the_next_page_arrives(started: Started, paged: Paged) -> None:
     kept_back, go_on, config = paged(2, keep_back=1)
     process = started("messages", "--config.file", config)
     first = [json.loads(line(process))["_id"] for _ in range(100)]
@@ -85,7 +85,7 @@ def test_a_full_disk_prints_the_number_of_rows(started: Started, paged: Paged) -
     assert told == "stopped after 0 conversations: cannot print: no space left on device\n"
 
 
-def test_history_is_not_held_in_memory(started: Started, paged: Paged) -> None:
+def test_a_download_is_not_kept_in_memory(started: Started, paged: Paged) -> None:
     text = "x" * 2000
     peaks = []
     for pages in (2, 150):
@@ -107,7 +107,7 @@ def shown_on_a_terminal(started: Started, *words: str | Path, stdout: int | None
     process = started(*words, stdout=theirs if stdout is None else stdout, stderr=theirs)
     os.close(theirs)
     shown = b""
-    # Linux says with an error that the other end of a terminal is closed.
+    # Linux raises an error once the other end of a terminal is closed.
     with suppress(OSError):
         while part := os.read(ours, 1 << 16):
             shown += part
@@ -131,7 +131,7 @@ def test_a_terminal_shows_a_progress_bar(
     assert len(results.read_text("utf-8").splitlines()) == number - 20
 
 
-def test_if_the_api_does_not_count_the_bar_ends_at_the_limit(
+def test_without_a_count_the_progress_bar_ends_at_the_limit(
     started: Started, nativechat: Callable[..., tuple[Simulation, Path]], tmp_path: Path
 ) -> None:
     simulation, config = nativechat()
@@ -151,7 +151,7 @@ def test_rows_on_the_same_terminal_have_their_own_lines(started: Started, paged:
     assert "100/100" in lines[-2]
 
 
-def test_without_a_terminal_there_is_no_bar(started: Started, paged: Paged) -> None:
+def test_without_a_terminal_there_is_no_progress_bar(started: Started, paged: Paged) -> None:
     _, _, config = paged(1)
     _, told = started("messages", "--config.file", config).communicate(timeout=PATIENCE)
     assert told == ""

@@ -1,4 +1,4 @@
-"""Laws of the daemon: a good configuration takes effect whole, a bad one not at all."""
+"""Laws of the daemon: a valid configuration is used as a whole, an invalid one is not used."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_configuration_in_use_is_logged_with_its_size(
     ]
 
 
-def test_a_daemon_is_not_built_with_a_wrong_configuration(
+def test_a_wrong_first_configuration_is_an_error(
     make_daemon: Callable[[], Daemon], config_file: Path
 ) -> None:
     edit(config_file, "every: 1m", "every: 1x")
@@ -65,7 +65,7 @@ def test_a_daemon_is_not_built_with_a_wrong_configuration(
         make_daemon()
 
 
-def test_a_warning_is_logged_and_stops_nothing(
+def test_a_configuration_with_a_warning_is_used(
     make_daemon: Callable[[], Daemon], config_file: Path, events: Events
 ) -> None:
     idle = "  - {name: idle, id: a0b1c2d3e4f5a6b7c8d9e0f1, token: {env: NATIVECHAT_TOKEN}}"
@@ -167,7 +167,7 @@ def test_a_configuration_refused_for_a_missing_file_is_in_use_once_the_file_exis
     assert events() == []
 
 
-def test_a_configuration_that_takes_long_to_load_is_seldom_retried(
+def test_a_refused_configuration_is_retried_after_100_times_its_load_time(
     daemon: Daemon, config_file: Path, look: Look, clock: Any
 ) -> None:
     class Slow(dict[str, str]):

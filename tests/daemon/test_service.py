@@ -1,4 +1,4 @@
-"""Laws of serving: it starts whole or not at all, and tells systemd how it is."""
+"""Laws of serving: nothing starts if something cannot be served, and systemd learns the daemon's state."""
 
 from __future__ import annotations
 
