@@ -96,8 +96,7 @@ def simulate(address: str, bots: int, **settings: Any) -> int:
     """Serve a simulated NativeChat.
 
     It makes up bots from a seed, and their conversations grow with time. Flags change what the API's
-    documentation leaves open. PUT /-/faults sets a fault, POST /-/burst adds data, POST /-/forget deletes
-    data.
+    documentation leaves open. PUT /-/faults sets a fault, POST /-/burst adds data, POST /-/forget deletes it.
     """
     signals.block()
     with simulated(address, SystemClock(), bots=bots, **settings) as (url, running):

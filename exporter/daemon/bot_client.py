@@ -35,7 +35,6 @@ class BotClient(Client):
         return self._refused is not None and self._current() != self._refused
 
     def _current(self) -> Secret | None:
-        try:
+        with suppress(SecretError):
             return self._reader()
-        except SecretError:
-            return None
+        return None

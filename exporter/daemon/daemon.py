@@ -46,8 +46,8 @@ class Daemon:
     """Everything that runs except the web server; `poller.start` begins to poll.
 
     `config_file` is checked for changes every `watch_interval` seconds; what `adjust` returns for it is used.
-    Only the timetable's thread applies a configuration, so a reload never races with a tick. Raises
-    ConfigError if the first configuration has a problem.
+    Only the timetable's thread applies a configuration, so a reload never races with a tick. Public methods
+    are safe from any thread. Raises ConfigError if the first configuration has a problem.
     """
 
     def __init__(
@@ -87,8 +87,6 @@ class Daemon:
         self.poller.timetable.add_periodic_task(watch_interval, self._watch_file)
         self.poller.timetable.add_periodic_task(PRUNE_EVERY, self.poller.prune)
 
-    # From any thread
-
     def reload(self) -> tuple[str, ...]:
         """Reload the configuration and wait for it; return its problems, none if it is in use."""
         if not self.request_reload().wait(MISSED_TICKS * LONGEST_SLEEP):
@@ -112,8 +110,8 @@ class Daemon:
         if silent > MISSED_TICKS * LONGEST_SLEEP or not self.poller.alive:
             return False, f"the timetable has not moved for {silent:.0f} s: restart this process"
         if self.poller.has_no_worker:
-            advice = "raise the limit of processes, such as a container's pids"
-            return False, f"the system refuses threads: {advice}"
+            message = "the system refuses threads: raise the limit of processes, such as a container's pids"
+            return False, message
         return True, "healthy"
 
     def ready(self) -> tuple[bool, str]:

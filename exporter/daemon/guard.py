@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import ssl
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final, cast
@@ -73,14 +74,12 @@ class FollowedGuard:
         guard, tls = Guard(dict(config.users), config.headers), config.tls
         if tls is None:
             return digests, guard, None
-        files = (tls.cert_file, tls.key_file, tls.client_ca_file)
-        digests |= {file: _digest(file) for file in files if file}
+        digests |= {file: _digest(file) for file in (tls.cert_file, tls.key_file, tls.client_ca_file) if file}
         return digests, guard, tls_context(**asdict(tls))
 
 
 def _digest(file: Path) -> bytes:
     """Return a hash of the content, empty if the file cannot be read: loading it then says why."""
-    try:
+    with suppress(OSError):
         return hashlib.sha256(file.read_bytes()).digest()
-    except OSError:
-        return b""
+    return b""

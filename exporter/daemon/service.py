@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from ssl import SSLContext
 from typing import TYPE_CHECKING, Final
 
 from exporter.clock import Clock
@@ -17,17 +18,12 @@ from exporter.web.app import NO_GUARD, App, Guard, Provided
 from exporter.web.server import Server, address_of, listen
 
 if TYPE_CHECKING:
-    from ssl import SSLContext
-
     from exporter.web.page import StatusPage
 
 log = logging.getLogger(__name__)
 
 DRAIN: Final = 3.0
 """Seconds after a signal in which responses may be finished; the process ends within five."""
-
-_PER_WATCHDOG_TIMEOUT: Final = 3
-"""Notifications within one watchdog timeout, so that one or two may be late."""
 
 
 def serve(
@@ -93,10 +89,10 @@ def notify_systemd(environ: Mapping[str, str], state: str) -> None:
 
 
 def watchdog_interval(environ: Mapping[str, str]) -> float | None:
-    """Return the seconds between two notifications of the watchdog, None if systemd has none."""
+    """Return the seconds between notifications, a third of the watchdog's timeout; None without one."""
     timeout = environ.get("WATCHDOG_USEC", "")
     is_watched = environ.get("NOTIFY_SOCKET") and timeout.isascii() and timeout.isdecimal() and int(timeout)
-    return int(timeout) / 1_000_000 / _PER_WATCHDOG_TIMEOUT if is_watched else None
+    return int(timeout) / 1_000_000 / 3 if is_watched else None
 
 
 def notify_watchdog(daemon: Daemon) -> None:

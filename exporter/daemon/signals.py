@@ -22,8 +22,7 @@ def block() -> None:
 def wait(on_hangup: Callable[[], object] | None = None) -> None:
     """Return after SIGTERM or SIGINT; for the main thread, once signals are blocked.
 
-    SIGHUP calls `on_hangup`; without it, SIGHUP returns as well. Linux keeps one SIGHUP of those that come
-    before the next call.
+    SIGHUP calls `on_hangup`; without that, it returns as well. SIGHUPs before the next call count as one.
     """
     while signal.sigwait(_ALL) == signal.SIGHUP and on_hangup:
         on_hangup()
