@@ -88,7 +88,7 @@ def test_a_full_disk_prints_the_number_of_rows(started: Started, paged: Paged) -
 def test_a_download_is_not_kept_in_memory(started: Started, paged: Paged) -> None:
     text = "x" * 2000
     peaks = []
-    for pages in (2, 150):
+    for pages in (2, 80):
         _, _, config = paged(pages, text=text)
         null = os.open(os.devnull, os.O_WRONLY)
         process = started("messages", "--config.file", config, stdout=null)
@@ -98,7 +98,7 @@ def test_a_download_is_not_kept_in_memory(started: Started, paged: Paged) -> Non
         assert process.returncode == 0
         peaks.append(usage.ru_maxrss * 1024)
     few, many = peaks
-    assert many - few < 148 * 100 * len(text) / 4
+    assert many - few < 78 * 100 * len(text) / 4
 
 
 def shown_on_a_terminal(started: Started, *words: str | Path, stdout: int | None = None) -> str:
