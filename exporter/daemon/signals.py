@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable
 from typing import Final
 
-_END: Final = {signal.SIGTERM, signal.SIGINT}
-_ALL: Final = {*_END, signal.SIGHUP}
+_ALL: Final = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 
 BETWEEN_HANGUPS: Final = 1.0
 """Seconds after a SIGHUP during which further ones count as one."""
@@ -22,12 +22,12 @@ def block() -> None:
 def wait(on_hangup: Callable[[], object] | None = None) -> None:
     """Return after SIGTERM or SIGINT; for the main thread, once signals are blocked.
 
-    SIGHUP calls `on_hangup`; without that, it returns as well. SIGHUPs before the next call count as one.
+    SIGHUP calls `on_hangup`; without that, it returns as well. SIGHUPs before the next call count as one, and
+    a SIGTERM meanwhile is noticed after `BETWEEN_HANGUPS`: macOS has no wait for signals with a limit.
     """
     while signal.sigwait(_ALL) == signal.SIGHUP and on_hangup:
         on_hangup()
-        if signal.sigtimedwait(_END, BETWEEN_HANGUPS):
-            return
+        time.sleep(BETWEEN_HANGUPS)
 
 
 def end() -> None:
