@@ -6,37 +6,40 @@ seconds, 0 for never. Times whose names end in `_at` are steady seconds, to comp
 
 from __future__ import annotations
 
-from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from exporter.errors import ApiError
+from exporter.errors import REASONS, ApiError
 from exporter.model import Bot, Poll
 
 
 @dataclass(frozen=True, slots=True)
 class PollSnapshot:
-    """One poll: its counts, and how its runs went.
+    """One poll: its counts, and how its runs went; the defaults are those of a new poll.
 
     `counts` has an entry for each of `poll.series`, None if it has no fresh count; `counted_at` has the time
-    of each count. `up` is whether the last run succeeded, and `ended` whether any run has ended. `failures`
-    counts failed requests, in the order of `errors.REASONS`. `last_error` is the error of the latest failed
-    request; `failing_since_at` is when the current outage began, None while runs succeed.
+    of each count. `attempted` is whether any request has a count or an error, `ended` whether any run has
+    ended, and `up` whether the last run succeeded. `failures` counts failed requests, in the order of
+    `errors.REASONS`. `last_error` is the error of the latest failed request. `outage` is the error of the
+    latest run, and `failing_since_at` is when the current outage began; both are None while runs succeed.
     """
 
     poll: Poll
-    counts: tuple[int | None, ...]
-    counted_at: array[float]
-    fresh_until: float
-    up: bool
-    ended: bool
-    last_success: float
-    last_run: float
-    duration: float
-    runs: int
-    skipped: int
-    failures: tuple[int, ...]
-    last_error: ApiError | None
-    failing_since_at: float | None
+    counts: Sequence[int | None] = ()
+    counted_at: Sequence[float] = ()
+    fresh_until: float = float("inf")
+    attempted: bool = False
+    ended: bool = False
+    up: bool = False
+    last_success: float = 0.0
+    last_run: float = 0.0
+    duration: float = 0.0
+    runs: int = 0
+    skipped: int = 0
+    failures: tuple[int, ...] = (0,) * len(REASONS)
+    last_error: ApiError | None = None
+    outage: ApiError | None = None
+    failing_since_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +47,10 @@ class BotSnapshot:
     """One bot; `up` is whether its latest request got an answer, None before the first."""
 
     bot: Bot
-    up: bool | None
-    asked_at: float
-    last_error: ApiError | None
-    last_error_at: float
+    up: bool | None = None
+    asked_at: float = 0.0
+    last_error: ApiError | None = None
+    last_error_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,12 @@ from exporter.config.load import load
 from exporter.config.secrets import TokenReader
 from exporter.daemon.bot_client import BotClient
 from exporter.errors import ApiError
-from exporter.exposition.renderer import CountsRenderer
+from exporter.exposition.renderer import count_families, render
 from exporter.language.suggest import did_you_mean
 from exporter.model import Bot, Plan, Poll, Series
 from exporter.plan import make_plan
 from exporter.polling.poller import Poller
+from exporter.snapshot import PollSnapshot, Snapshot
 
 
 @click.command()
@@ -139,8 +140,11 @@ def _json(plan: Plan, tally: Tally) -> str:
 
 
 def _prometheus(plan: Plan, tally: Tally) -> str:
-    counts = [[tally.counts.get((poll.key, row)) for row in range(len(poll.series))] for poll in plan.polls]
-    return "".join(CountsRenderer(plan).text(counts, openmetrics=False))
+    polls = (
+        PollSnapshot(poll, [tally.counts.get((poll.key, row)) for row in range(len(poll.series))])
+        for poll in plan.polls
+    )
+    return "".join(render(count_families(plan), Snapshot(tuple(polls)), openmetrics=False))
 
 
 def _failures(tally: Tally) -> str:

@@ -64,7 +64,7 @@ class Daemon:
         self.environ = environ
         self.clock = clock
         self.shard = shard
-        self.telemetry = Telemetry(self.shard.ordinal, self.shard.total, clock.steady)
+        self.telemetry = Telemetry(shard.ordinal, shard.total)
         self.store = Store(clock)
         self.exposition = Exposition(self.telemetry, self.store.snapshot, clock.steady)
         self.poller = Poller(

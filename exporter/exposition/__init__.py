@@ -2,6 +2,6 @@
 
 exposition   chooses the format, and keeps the finished page until something changes
    ├─ renderer     the families of a plan, with values from a snapshot
-   ├─ telemetry    metrics of the process itself: attempts, reloads, memory
-   └─ family       one metric: prepared lines that are joined with values
+   │     └─ family       one metric: prepared lines that are joined with values
+   └─ telemetry    metrics of the process itself: attempts, reloads, memory
 """

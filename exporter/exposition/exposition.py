@@ -11,13 +11,16 @@ from typing import Final
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder, gzip_accepted
 
 from exporter.exposition.family import EOF
-from exporter.exposition.renderer import Renderer
-from exporter.exposition.telemetry import READ_EVERY, Telemetry
-from exporter.model import NOTHING, Plan
+from exporter.exposition.renderer import Families, count_families, render, state_families
+from exporter.exposition.telemetry import Telemetry
+from exporter.model import Plan
 from exporter.snapshot import Snapshot
 
 _LEVEL: Final = 1
 """The lowest level already shrinks metrics tenfold; a higher one costs more than it saves."""
+
+READ_EVERY: Final = 1.0
+"""Seconds after which the metrics of the process are read again though nothing else has changed."""
 
 _REFUSED: Final = re.compile(r";\s*q\s*=\s*0(\.0*)?\s*(;|$)", re.IGNORECASE)
 
@@ -25,8 +28,8 @@ _REFUSED: Final = re.compile(r";\s*q\s*=\s*0(\.0*)?\s*(;|$)", re.IGNORECASE)
 class Exposition:
     """The metrics page; safe to use from every thread.
 
-    A finished page is kept until something changes, a count gets stale, or the process was last looked at a
-    second ago. Whoever asks before that gets the same page, and so does whoever asks while it is rendered.
+    A finished page is kept until something changes or a count gets stale, for a second at most. Whoever asks
+    before that gets the same page, and so does whoever asks while it is rendered.
     `snapshot` gives the same object as long as it holds.
     """
 
@@ -37,8 +40,10 @@ class Exposition:
         self._snapshot = snapshot
         self._steady = steady
         self._lock = Lock()
-        self._renderer = Renderer(NOTHING)
-        self._shown: tuple[Snapshot, int] = (Snapshot(), -1)
+        self._families: Families = ()
+        self._shown = Snapshot()
+        self._version = -1
+        self._refreshed_at = float("-inf")
         self._started = self._finished = 0
         self._pages: dict[tuple[bool, bool], bytes] = {}
 
@@ -47,10 +52,10 @@ class Exposition:
 
         So no scrape shows values of one plan with labels of another.
         """
-        renderer = Renderer(plan)
+        families = [*count_families(plan), *state_families(plan)]
         with self._lock:
             with_it()
-            self._renderer = renderer
+            self._families = families
             self._telemetry.apply(plan)
             self._started = self._finished = self._started + 1  # nobody shares a page of the old plan
 
@@ -64,34 +69,28 @@ class Exposition:
             headers.append(("Content-Encoding", "gzip"))
         under_way = self._started if self._started > self._finished else None
         with self._lock:
-            if self._finished != under_way or self._steady() > self._shown[0].fresh_until:
+            if self._finished != under_way or self._steady() > self._shown.fresh_until:
                 self._started += 1
                 self._refresh()
-            page = self._page(openmetrics=openmetrics, zipped=zipped)
+            page = self._pages.get((openmetrics, zipped))
+            if page is None:
+                texts = self._texts(openmetrics=openmetrics)
+                page = self._pages[openmetrics, zipped] = _compressed(texts) if zipped else b"".join(texts)
             self._finished = self._started
         return page, headers
 
     def _refresh(self) -> None:
         """Drop the finished pages if they do not hold any more."""
-        snapshot, version = self._snapshot(), self._telemetry.version
-        shown, shown_version = self._shown
-        process_is_old = self._steady() - self._telemetry.read_at >= READ_EVERY
-        if snapshot is not shown or version != shown_version or process_is_old:
-            self._shown, self._pages = (snapshot, version), {}
-
-    def _page(self, *, openmetrics: bool, zipped: bool) -> bytes:
-        page = self._pages.get((openmetrics, zipped))
-        if page is None:
-            texts = self._texts(openmetrics=openmetrics)
-            page = self._pages[openmetrics, zipped] = _compressed(texts) if zipped else b"".join(texts)
-        return page
+        snapshot, version, now = self._snapshot(), self._telemetry.version, self._steady()
+        process_is_old = now - self._refreshed_at >= READ_EVERY
+        if snapshot is not self._shown or version != self._version or process_is_old:
+            self._shown, self._version, self._refreshed_at, self._pages = snapshot, version, now, {}
 
     def _texts(self, *, openmetrics: bool) -> Iterator[bytes]:
         """Yield the page, one family after the other, so that its text is never held as a whole."""
-        for text in self._renderer.text(self._shown[0], openmetrics=openmetrics):
+        for text in render(self._families, self._shown, openmetrics=openmetrics):
             yield text.encode()
-        for text in self._telemetry.text(openmetrics=openmetrics):
-            yield text.encode()
+        yield self._telemetry.text(openmetrics=openmetrics).encode()
         if openmetrics:
             yield EOF.encode()
 

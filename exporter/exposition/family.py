@@ -7,15 +7,15 @@ A sample is the same text in both formats.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final, Literal, cast
+from types import SimpleNamespace
+from typing import Any, Final, cast
 
 import prometheus_client.openmetrics.exposition
 import prometheus_client.utils
-from prometheus_client import CollectorRegistry, Metric, generate_latest
+from prometheus_client import Metric, generate_latest
 
 from exporter.model import Labels
 
-Kind = Literal["gauge", "counter", "unknown"]
 # prometheus-client leaves these two untyped
 _write_openmetrics = cast("Callable[[Any], bytes]", prometheus_client.openmetrics.exposition.generate_latest)
 write_value = cast("Callable[[float], str]", prometheus_client.utils.floatToGoString)
@@ -27,15 +27,22 @@ _PLAIN_BELOW: Final = 1_000_000
 
 
 class Family:
-    """One metric: samples whose value is None are absent, and so is the head if there is no sample."""
+    """One metric with a sample for each row of labels.
+
+    Samples whose value is None are absent, and so is the head if there is no sample.
+    """
 
     __slots__ = ("_heads", "_lines")
 
-    def __init__(self, blank: Metric) -> None:
-        """Prepare the lines of `blank`, whose values must be 0."""
-        bare = Metric(blank.name, blank.documentation, blank.type)
-        self._heads = tuple(write(_Single(bare), openmetrics=openmetrics) for openmetrics in (False, True))
-        lines = write(_Single(blank), openmetrics=False)[len(self._heads[0]) :].split("\n")
+    def __init__(self, name: str, help_text: str, rows: Iterable[Labels]) -> None:
+        """Prepare the lines; `name` is that of the samples: in `_total` for a counter, else a gauge's."""
+        kind = "counter" if name.endswith("_total") else "gauge"
+        metric = Metric(name.removesuffix("_total"), help_text, kind)
+        registry = SimpleNamespace(collect=lambda: [metric])
+        self._heads = tuple(write(registry, openmetrics=openmetrics) for openmetrics in (False, True))
+        for labels in rows:
+            metric.add_sample(name, dict(labels), 0)
+        lines = write(registry, openmetrics=False)[len(self._heads[0]) :].split("\n")
         self._lines = [line.removesuffix(_ZERO) for line in lines[:-1]]
 
     def text(self, values: Iterable[float | None], *, openmetrics: bool) -> str:
@@ -50,26 +57,8 @@ class Family:
         return "".join((self._heads[openmetrics], *lines)) if lines else ""
 
 
-def family(name: str, help_text: str, kind: Kind, rows: Iterable[Labels] = ((),)) -> Family:
-    """Return a family with a sample for each row of labels; the name of a counter comes without `_total`."""
-    metric = Metric(name, help_text, kind)
-    for labels in rows:
-        metric.add_sample(f"{name}_total" if kind == "counter" else name, dict(labels), 0)
-    return Family(metric)
-
-
-def write(registry: CollectorRegistry | _Single, *, openmetrics: bool) -> str:
+def write(registry: Any, *, openmetrics: bool) -> str:
     """Return prometheus-client's text of a registry, without the EOF line of OpenMetrics."""
     if openmetrics:
         return _write_openmetrics(registry).decode().removesuffix(EOF)
-    return generate_latest(cast("CollectorRegistry", registry)).decode()
-
-
-class _Single:
-    """A registry of one metric, with the one method that prometheus-client's writers call."""
-
-    def __init__(self, metric: Metric) -> None:
-        self._metric = metric
-
-    def collect(self) -> list[Metric]:
-        return [self._metric]
+    return generate_latest(registry).decode()

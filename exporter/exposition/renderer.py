@@ -2,127 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import chain
-from typing import Final, NamedTuple
+from typing import Final
 
 from exporter.errors import REASONS
-from exporter.exposition.family import Family, Kind, family
+from exporter.exposition.family import Family
+from exporter.exposition.own import HELP
 from exporter.language import durations
 from exporter.model import Labels, Plan, Query
 from exporter.snapshot import PollSnapshot, Snapshot
 
+Values = Callable[[Snapshot], Iterable[float | None]]
+"""Returns the values of a family's samples in a snapshot of the same plan."""
 
-class _PollMetric(NamedTuple):
-    name: str
-    kind: Kind
-    help: str
-    value: Callable[[PollSnapshot], float]
+Families = Sequence[tuple[Family, Values]]
 
-
-POLL_METRICS: Final = (
-    _PollMetric(
-        "nativechat_exporter_query_up",
-        "gauge",
-        "1 if every request of the query's last run for the bot succeeded, else 0; 0 before the first run.",
-        lambda poll: poll.up,
-    ),
-    _PollMetric(
-        "nativechat_exporter_query_last_success_timestamp_seconds",
-        "gauge",
-        "When the query's last successful run for the bot ended, in Unix seconds; 0 for never.",
-        lambda poll: poll.last_success,
-    ),
-    _PollMetric(
-        "nativechat_exporter_query_last_run_timestamp_seconds",
-        "gauge",
-        "When the query's last run for the bot started, in Unix seconds; 0 for never.",
-        lambda poll: poll.last_run,
-    ),
-    _PollMetric(
-        "nativechat_exporter_query_duration_seconds",
-        "gauge",
-        "How long the query's last run for the bot took, waits for the bot's rate included.",
-        lambda poll: poll.duration,
-    ),
-    _PollMetric(
-        "nativechat_exporter_query_runs",
-        "counter",
-        "Runs of the query for the bot that were started.",
-        lambda poll: poll.runs,
-    ),
-    _PollMetric(
-        "nativechat_exporter_query_skipped",
-        "counter",
-        "Runs that were due while the previous run of the query for the bot was still in flight.",
-        lambda poll: poll.skipped,
-    ),
-)
-FAILURES: Final = "nativechat_exporter_query_failures"
-FAILURES_HELP: Final = "Failed requests of the query for the bot, by reason, each after its last attempt."
-INTERVAL: Final = "nativechat_exporter_query_interval_seconds"
-INTERVAL_HELP: Final = "The query's configured interval, its `every`."
-UP: Final = "nativechat_up"
-UP_HELP: Final = (
-    "1 if the bot's most recent request to NativeChat got a count or a rejection of its predicate, else 0."
-)
-SERIES: Final = "nativechat_exporter_series"
-SERIES_HELP: Final = "Series of queries that are exposed now."
-
-Counts = Sequence[int | None]
-"""The counts of one poll, in the order of its series; None if there is no fresh count."""
+_OF_POLLS: Final[dict[str, Callable[[PollSnapshot], float]]] = {
+    "nativechat_exporter_query_up": lambda poll: poll.up,
+    "nativechat_exporter_query_last_success_timestamp_seconds": lambda poll: poll.last_success,
+    "nativechat_exporter_query_last_run_timestamp_seconds": lambda poll: poll.last_run,
+    "nativechat_exporter_query_duration_seconds": lambda poll: poll.duration,
+    "nativechat_exporter_query_runs_total": lambda poll: poll.runs,
+    "nativechat_exporter_query_skipped_total": lambda poll: poll.skipped,
+}
 
 
-class CountsRenderer:
-    """Renders the counts of a plan: one family for each query."""
-
-    def __init__(self, plan: Plan) -> None:
-        labels: dict[str, list[Labels]] = {query.name: [] for query in plan.queries}
-        self._polls: dict[str, list[int]] = {query.name: [] for query in plan.queries}
-        for number, poll in enumerate(plan.polls):
-            labels[poll.query.name].extend(series.labels for series in poll.series)
-            self._polls[poll.query.name].append(number)
-        self._families = {
-            query.name: family(query.metric, help_text(query), "gauge", labels[query.name])
-            for query in plan.queries
-        }
-
-    def text(self, counts: Sequence[Counts], *, openmetrics: bool) -> Iterator[str]:
-        """Return the families with the counts of each of the plan's polls."""
-        for name, each in self._families.items():
-            values = chain.from_iterable(counts[number] for number in self._polls[name])
-            yield each.text(values, openmetrics=openmetrics)
+def render(families: Families, snapshot: Snapshot, *, openmetrics: bool) -> Iterator[str]:
+    """Return the text of each family with the values of a snapshot of the same plan."""
+    for family, values in families:
+        yield family.text(values(snapshot), openmetrics=openmetrics)
 
 
-class Renderer:
-    """Renders a snapshot of a plan."""
+def count_families(plan: Plan) -> Families:
+    """Return the counts: a family for each query."""
+    polls: dict[str, list[int]] = {query.name: [] for query in plan.queries}
+    for number, poll in enumerate(plan.polls):
+        polls[poll.query.name].append(number)
+    families = []
+    for query in plan.queries:
+        numbers = polls[query.name]
+        labels = (series.labels for number in numbers for series in plan.polls[number].series)
+        families.append((Family(query.metric, help_text(query), labels), partial(_counts, numbers)))
+    return families
 
-    def __init__(self, plan: Plan) -> None:
-        self._counts = CountsRenderer(plan)
-        keys = [(("bot", poll.bot.name), ("query", poll.query.name)) for poll in plan.polls]
-        self._polls = [(each.value, family(each.name, each.help, each.kind, keys)) for each in POLL_METRICS]
-        by_reason = [(*key, ("reason", reason)) for key in keys for reason in REASONS]
-        self._failures = family(FAILURES, FAILURES_HELP, "counter", by_reason)
-        intervals = [(("query", query.name),) for query in plan.queries]
-        self._intervals = family(INTERVAL, INTERVAL_HELP, "gauge", intervals)
-        self._every = [query.every for query in plan.queries]
-        self._up = family(UP, UP_HELP, "gauge", [(("bot", bot.name),) for bot in plan.bots])
-        self._series = family(SERIES, SERIES_HELP, "gauge")
 
-    def text(self, snapshot: Snapshot, *, openmetrics: bool) -> Iterator[str]:
-        """Return the families with the values of a snapshot of the same plan."""
-        counts = [poll.counts for poll in snapshot.polls]
-        yield from self._counts.text(counts, openmetrics=openmetrics)
+def _counts(polls: Sequence[int], snapshot: Snapshot) -> Iterable[int | None]:
+    return chain.from_iterable(snapshot.polls[number].counts for number in polls)
 
-        def write(each: Family, values: Sequence[float]) -> str:
-            return each.text(values, openmetrics=openmetrics)
 
-        yield write(self._up, [bool(bot.up) for bot in snapshot.bots])
-        for value, each in self._polls:
-            yield write(each, [value(poll) for poll in snapshot.polls])
-        yield write(self._failures, [count for poll in snapshot.polls for count in poll.failures])
-        yield write(self._intervals, self._every)
-        yield write(self._series, [sum(len(each) - each.count(None) for each in counts)])
+def state_families(plan: Plan) -> Families:
+    """Return the state of each poll and bot."""
+    bots = [(("bot", bot.name),) for bot in plan.bots]
+    polls = [(("bot", poll.bot.name), ("query", poll.query.name)) for poll in plan.polls]
+    reasons = [(*poll, ("reason", reason)) for poll in polls for reason in REASONS]
+    queries = [(("query", query.name),) for query in plan.queries]
+    intervals = [query.every for query in plan.queries]
+    families: Families = [
+        (_own("nativechat_up", bots), lambda now: (bool(bot.up) for bot in now.bots)),
+        (_own("nativechat_exporter_query_failures_total", reasons), _failures),
+        (_own("nativechat_exporter_query_interval_seconds", queries), lambda _: intervals),
+        (_own("nativechat_exporter_series", [()]), _series),
+    ]
+    return [*((_own(name, polls), partial(_of_polls, value)) for name, value in _OF_POLLS.items()), *families]
+
+
+def _own(name: str, rows: Iterable[Labels]) -> Family:
+    return Family(name, HELP[name], rows)
+
+
+def _of_polls(value: Callable[[PollSnapshot], float], snapshot: Snapshot) -> Iterable[float]:
+    return map(value, snapshot.polls)
+
+
+def _failures(snapshot: Snapshot) -> Iterable[int]:
+    return chain.from_iterable(poll.failures for poll in snapshot.polls)
+
+
+def _series(snapshot: Snapshot) -> Iterable[int]:
+    yield sum(len(poll.counts) - poll.counts.count(None) for poll in snapshot.polls)
 
 
 def help_text(query: Query) -> str:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from threading import Lock
+from typing import Final
 
 from exporter.clock import Clock
-from exporter.errors import ApiError
+from exporter.errors import REASONS, ApiError
 from exporter.language import durations
 from exporter.logs import fields
 from exporter.model import Plan, Poll
-from exporter.snapshot import Snapshot
-from exporter.store.record import BotRecord, Record
+from exporter.snapshot import BotSnapshot, Snapshot
+from exporter.store.record import Record
 
 log = logging.getLogger(__name__)
+
+_UP_STATUSES: Final = frozenset({400, 422})
+"""Statuses with which a bot rejects one predicate: they do not mean that it is down."""
 
 
 class Store:
@@ -28,7 +33,7 @@ class Store:
         self._clock = clock
         self._lock = Lock()
         self._records: dict[tuple[str, str], Record] = {}
-        self._bots: dict[str, BotRecord] = {}
+        self._bots: dict[str, BotSnapshot] = {}
         self._snapshot: Snapshot | None = None
 
     # Called by the daemon
@@ -37,20 +42,18 @@ class Store:
         """Take a new plan; what is equal in the old one keeps its counts, their age and its history."""
         with self._lock:
             now = self._clock.steady()
-            for record in self._records.values():
-                record.drop_stale(now)  # by the old plan's stale_after: a longer one brings no count back
             old, self._records = self._records, {}
             for poll in plan.polls:
-                before = old.get(poll.key)
-                same = before is not None and before.poll is poll
-                self._records[poll.key] = before if same and before else Record(poll, before)
-            known = self._bots
-            self._bots = {
-                bot.name: known[bot.name]
-                if bot.name in known and known[bot.name].bot == bot
-                else BotRecord(bot)
-                for bot in plan.bots
-            }
+                record = old.get(poll.key)
+                if record is None or record.latest.poll is not poll:
+                    before, record = record, Record(poll)
+                    if before:  # what is stale by the old `stale_after` does not come back by a longer one
+                        record.inherit(before.snapshot(now))
+                self._records[poll.key] = record
+            known, self._bots = self._bots, {}
+            for bot in plan.bots:
+                state = known.get(bot.name)
+                self._bots[bot.name] = state if state and state.bot == bot else BotSnapshot(bot)
             self._snapshot = None
 
     # Called by polling
@@ -59,14 +62,14 @@ class Store:
         """Record that a run of `poll` starts."""
         with self._lock:
             if record := self._change(poll):
-                record.runs += 1
-                record.last_run = self._clock.wall()
+                runs = record.latest.runs + 1
+                record.latest = replace(record.latest, runs=runs, last_run=self._clock.wall())
 
     def skipped(self, poll: Poll) -> None:
         """Record that `poll` was due while its previous run was still in flight."""
         with self._lock:
             if record := self._change(poll):
-                record.skipped += 1
+                record.latest = replace(record.latest, skipped=record.latest.skipped + 1)
 
     def counted(self, poll: Poll, row: int, count: int) -> None:
         """Keep the count that the API has just returned for the series at `row` of `poll`."""
@@ -78,7 +81,11 @@ class Store:
         """Count one failed request of `poll`; the series at `rows` keep their counts until they are stale."""
         with self._lock:
             if record := self._change(poll):
-                record.fail(error)
+                failures = list(record.latest.failures)
+                failures[REASONS.index(error.reason)] += 1
+                record.latest = replace(
+                    record.latest, attempted=True, failures=tuple(failures), last_error=error
+                )
 
     def finished(self, poll: Poll, duration: float, error: ApiError | None) -> None:
         """Record the end of a run, and its error if any request failed.
@@ -89,21 +96,19 @@ class Store:
             record = self._change(poll)
             if record is None:
                 return
-            record.duration = duration
-            if error is None:
-                record.last_success = self._clock.wall()
-            now = self._clock.steady()
-            event, failing_for = record.end_run(error, now), now - record.outage_since
-        if event is None:
+            now, before = self._clock.steady(), record.latest
+            message = record.end_run(now, self._clock.wall(), duration, error)
+        outage = error or before.outage
+        if not message or outage is None:
             return
-        message, outage = event
+        since = before.failing_since_at
         details = fields(
             bot=poll.bot.name,
             query=poll.query.name,
             reason=outage.reason,
             status=outage.status,
             error=error,
-            failing_for=durations.write(round(failing_for)) if failing_for else None,
+            failing_for=None if since is None else durations.write(round(now - since)),
             advice=error and error.advice,
         )
         log.log(logging.WARNING if error else logging.INFO, message, extra=details)
@@ -112,7 +117,11 @@ class Store:
         """Record the result of the most recent request to the poll's bot."""
         with self._lock:
             if self._change(poll):
-                self._bots[poll.bot.name].asked(error, self._clock.steady())
+                now, bot = self._clock.steady(), self._bots[poll.bot.name]
+                bot = replace(bot, up=error is None or error.status in _UP_STATUSES, asked_at=now)
+                if error is not None:
+                    bot = replace(bot, last_error=error, last_error_at=now)
+                self._bots[poll.bot.name] = bot
 
     # Called by the pages
 
@@ -122,21 +131,19 @@ class Store:
             now = self._clock.steady()
             if self._snapshot is None or self._snapshot.fresh_until < now:
                 polls = tuple(record.snapshot(now) for record in self._records.values())
-                bots = tuple(bot.snapshot() for bot in self._bots.values())
                 fresh_until = min((poll.fresh_until for poll in polls), default=float("inf"))
-                self._snapshot = Snapshot(polls, bots, fresh_until)
+                self._snapshot = Snapshot(polls, tuple(self._bots.values()), fresh_until)
             return self._snapshot
 
     def all_attempted(self) -> bool:
         """Return whether every poll has had a count or an error."""
         with self._lock:
-            return all(record.attempted for record in self._records.values())
+            return all(record.latest.attempted for record in self._records.values())
 
     def _change(self, poll: Poll) -> Record | None:
         """Return the record to change; None if the current plan does not hold this object."""
         record = self._records.get(poll.key)
-        if record is None or record.poll is not poll:
+        if record is None or record.latest.poll is not poll:
             return None
-        record.changed()
         self._snapshot = None
         return record

@@ -18,6 +18,7 @@ from exporter.exposition.telemetry import Telemetry
 from exporter.model import Bot, Config, Plan, Predicate, Query, TokenSource, Variant
 from exporter.plan import make_plan
 from exporter.store.store import Store
+from tests.clock import FakeClock
 
 TEXT = "text/plain; version=0.0.4"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -31,29 +32,13 @@ _PARSERS = {
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
-class HandClock:
-    """A clock that a test moves."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def wall(self) -> float:
-        return self.now + 1_750_000_000.0
-
-    def steady(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
 class Page:
     """A metrics page, the store behind it, and a parser of the page."""
 
     def __init__(self) -> None:
-        self.clock = HandClock()
+        self.clock = FakeClock()
         self.store = Store(self.clock)
-        self.telemetry = Telemetry(0, 1, self.clock.steady)
+        self.telemetry = Telemetry(0, 1)
         self.exposition = Exposition(self.telemetry, self.store.snapshot, self.clock.steady)
 
     def apply(self, plan: Plan) -> None:

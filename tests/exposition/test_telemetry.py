@@ -37,11 +37,11 @@ OF_BOTS = "nativechat_exporter_api_request"
 
 @pytest.fixture
 def telemetry() -> Telemetry:
-    return Telemetry(2, 5, lambda: 0.0)
+    return Telemetry(2, 5)
 
 
 def samples(telemetry: Telemetry) -> list[Any]:
-    text = "".join(telemetry.text(openmetrics=False))
+    text = telemetry.text(openmetrics=False)
     return [sample for family in text_string_to_metric_families(text) for sample in family.samples]
 
 
@@ -68,7 +68,7 @@ def test_the_shard_is_exposed(telemetry: Telemetry) -> None:
 
 
 def test_two_telemetries_share_nothing() -> None:
-    one, other = Telemetry(0, 1, lambda: 0.0), Telemetry(0, 1, lambda: 0.0)
+    one, other = Telemetry(0, 1), Telemetry(0, 1)
     one.defect()
     assert (value(one, "internal_errors_total"), value(other, "internal_errors_total")) == (1.0, 0.0)
 
@@ -167,14 +167,14 @@ def test_attempts_read_as_prometheus_client_itself_would_write_them(
     requests.labels("main", "messages", "200")
     requests.labels("main", "messages", "none")
     durations.labels("main", "messages")
-    ours = Telemetry(0, 1, lambda: 0.0)
+    ours = Telemetry(0, 1)
     ours.apply(plan_of_messages())
     for status, seconds in attempts:
         requests.labels("main", "messages", "none" if status is None else str(status)).inc()
         durations.labels("main", "messages").observe(seconds)
         ours.attempted("main", "messages", status, seconds)
     write = write_openmetrics if openmetrics else generate_latest
-    text = "".join(ours.text(openmetrics=openmetrics))
+    text = ours.text(openmetrics=openmetrics)
     assert _of_bots(text) == _of_bots(write(registry).decode())
 
 

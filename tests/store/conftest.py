@@ -5,29 +5,14 @@ from __future__ import annotations
 import pytest
 
 from exporter.store.store import Store
-
-
-class HandClock:
-    """A clock that a test moves; its wall time is far ahead of its steady time."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def wall(self) -> float:
-        return self.now + 1_750_000_000.0
-
-    def steady(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
+from tests.clock import FakeClock
 
 
 @pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
+def clock() -> FakeClock:
+    return FakeClock()
 
 
 @pytest.fixture
-def store(clock: HandClock) -> Store:
+def store(clock: FakeClock) -> Store:
     return Store(clock)

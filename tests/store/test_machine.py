@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -25,23 +24,9 @@ from exporter.errors import (
 from exporter.model import Bot, Config, Plan, Poll, Predicate, Query, Series, TokenSource, Variant
 from exporter.plan import keep_same, make_plan
 from exporter.snapshot import PollSnapshot
-from exporter.store import store
+from exporter.store.record import OutageEvent
 from exporter.store.store import Store
-
-Outage = tuple[str, str, int | None]
-"""A logged change of an outage: message, reason and status."""
-
-
-class Outages(logging.Handler):
-    """Keeps what the store logs."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.logged: list[Outage] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        fields = record.__dict__["fields"]
-        self.logged.append((record.getMessage(), fields["reason"], fields.get("status")))
+from tests.clock import FakeClock
 
 
 @dataclass(frozen=True)
@@ -123,32 +108,18 @@ class StoreMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.now = 1000.0
-        self.store = Store(self)
-        self.outages = Outages()
-        store.log.addHandler(self.outages)
-        store.log.setLevel(logging.INFO)
+        self.clock = FakeClock()
+        self.store = Store(self.clock)
         self.plan = NOTHING
         self.known: dict[tuple[str, str], Known] = {}
         self.up: dict[str, tuple[Bot, bool | None, tuple[ApiError, float] | None, float]] = {}
         self.every_poll: list[Poll] = []
 
-    # The machine is the clock, too
-
-    def steady(self) -> float:
-        return self.now
-
-    def wall(self) -> float:
-        return self.now * 2
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
     @rule(seconds=st.sampled_from([1.0, 2.0, 3.0, 7.0, 10.0]))
     def time_passes(self, seconds: float) -> None:
-        self.sleep(seconds)
+        self.clock.now += seconds
         for known in self.known.values():
-            known.forget_stale(self.now)
+            known.forget_stale(self.clock.now)
 
     # Called by the daemon
 
@@ -185,7 +156,7 @@ class StoreMachine(RuleBasedStateMachine):
         for poll in self.plan.polls:
             known = replace(before[poll.key], poll=poll) if poll.key in before else Known(poll)
             known.counts = {series: one for series, one in known.counts.items() if series in poll.series}
-            known.forget_stale(self.now)
+            known.forget_stale(self.clock.now)
             self.known[poll.key] = known
         same = {bot.name: bot for bot in self.plan.bots}
         self.up = {
@@ -209,7 +180,7 @@ class StoreMachine(RuleBasedStateMachine):
         poll, known = self.pick(data)
         self.store.started(poll)
         if known:
-            known.state = replace(known.state, runs=known.state.runs + 1, last_run=self.wall())
+            known.state = replace(known.state, runs=known.state.runs + 1, last_run=self.clock.wall())
 
     @for_a_poll
     def skipped(self, data: st.DataObject) -> None:
@@ -227,7 +198,7 @@ class StoreMachine(RuleBasedStateMachine):
             self.store.counted(poll, row, count)
             if known:
                 known.attempted = True
-                known.counts[poll.series[row]] = (count, self.now)
+                known.counts[poll.series[row]] = (count, self.clock.now)
 
     @for_a_poll
     def failed(self, data: st.DataObject) -> None:
@@ -236,7 +207,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.store.failed(poll, range(len(poll.series)), error)
         if known:
             known.attempted = True
-            known.failed = (error, self.now)
+            known.failed = (error, self.clock.now)
             failures = tuple(
                 number + (reason == error.reason)
                 for number, reason in zip(known.state.failures, REASONS, strict=True)
@@ -248,29 +219,28 @@ class StoreMachine(RuleBasedStateMachine):
         poll, known = self.pick(data)
         error = data.draw(outcomes)
         duration = data.draw(st.floats(0.0, 10.0))
-        self.outages.logged.clear()
-        self.store.finished(poll, duration, error)
+        event = self.store.finished(poll, duration, error)
         if known is None:
-            assert self.outages.logged == []
+            assert event is None
             return
         known.ended = True
-        success = known.state.last_success if error else self.wall()
+        success = known.state.last_success if error else self.clock.wall()
         known.state = replace(known.state, up=not error, duration=duration, last_success=success)
-        assert self.outages.logged == self.expected_outages(known, error)
+        assert event == self.outage_event(known, error)
 
-    def expected_outages(self, known: Known, error: ApiError | None) -> list[Outage]:
+    def outage_event(self, known: Known, error: ApiError | None) -> OutageEvent | None:
         before = known.outage
-        known.outage = (error, before[1] if before else self.now) if error else None
+        known.outage = (error, before[1] if before else self.clock.now) if error else None
         match before, error:
             case (None, None):
-                return []
-            case (None, ApiError() as new):
-                return [("query fails", new.reason, new.status)]
-            case ((old, _), None):
-                return [("query works again", old.reason, old.status)]
-            case ((old, _), ApiError() as new):
-                is_same = (old.reason, old.status) == (new.reason, new.status)
-                return [] if is_same else [("query fails for another reason", new.reason, new.status)]
+                return None
+            case (None, ApiError() as begun):
+                return OutageEvent("began", begun, self.clock.now)
+            case ((old, since), None):
+                return OutageEvent("ended", old, since)
+            case ((old, since), ApiError() as new):
+                alike = (old.reason, old.status) == (new.reason, new.status)
+                return None if alike else OutageEvent("changed", new, since)
         raise AssertionError(before, error)
 
     @for_a_poll
@@ -281,7 +251,12 @@ class StoreMachine(RuleBasedStateMachine):
         if known:
             bot, _, last, _ = self.up[poll.bot.name]
             answers = error is None or error.status in (400, 422)
-            self.up[poll.bot.name] = (bot, answers, (error, self.now) if error else last, self.now)
+            self.up[poll.bot.name] = (
+                bot,
+                answers,
+                (error, self.clock.now) if error else last,
+                self.clock.now,
+            )
 
     # Called by the pages
 
@@ -307,7 +282,6 @@ class StoreMachine(RuleBasedStateMachine):
         assert all(at == one[1] for at, one in zip(poll.counted_at, counts, strict=True) if one)
 
     def teardown(self) -> None:
-        store.log.removeHandler(self.outages)
         self.look()
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Protocol
 
 import pytest
 
-from exporter.clock import Clock
 from exporter.errors import ServerError
 from exporter.model import Bot, Config, Plan, Predicate, Query, TokenSource, Variant
 from exporter.plan import keep_same, make_plan
 from exporter.store.store import Store
+from tests.clock import FakeClock
 
 ERROR = ServerError("down", status=500)
 BOT = Bot("main", "1", TokenSource(env="TOKEN"))
@@ -26,10 +25,6 @@ QUERY = Query(
         Variant((("channel", name),), Predicate(f'{{"Channel":"{name}"}}')) for name in ("viber", "darvin")
     ),
 )
-
-
-class MovingClock(Clock, Protocol):
-    now: float
 
 
 def plan_of(*queries: Query, bot: Bot = BOT) -> Plan:
@@ -60,7 +55,7 @@ def test_a_count_of_zero_is_a_count(store: Store, plan: Plan) -> None:
 
 
 def test_a_count_is_returned_until_it_is_stale_and_not_longer(
-    store: Store, plan: Plan, clock: MovingClock
+    store: Store, plan: Plan, clock: FakeClock
 ) -> None:
     store.counted(plan.polls[0], 0, 7)
     clock.now += QUERY.stale_after
@@ -75,7 +70,7 @@ def test_a_failure_removes_no_count(store: Store, plan: Plan) -> None:
     assert shown(store) == [7, None]
 
 
-def test_a_longer_stale_after_brings_no_count_back(store: Store, plan: Plan, clock: MovingClock) -> None:
+def test_a_longer_stale_after_brings_no_count_back(store: Store, plan: Plan, clock: FakeClock) -> None:
     store.counted(plan.polls[0], 0, 7)
     clock.now += QUERY.stale_after + 1.0
     store.apply(plan_of(replace(QUERY, stale_after=3600.0)))
@@ -83,7 +78,7 @@ def test_a_longer_stale_after_brings_no_count_back(store: Store, plan: Plan, clo
 
 
 def test_a_shorter_stale_after_holds_for_counts_that_are_there(
-    store: Store, plan: Plan, clock: MovingClock
+    store: Store, plan: Plan, clock: FakeClock
 ) -> None:
     store.counted(plan.polls[0], 0, 7)
     clock.now += 10.0
@@ -178,7 +173,7 @@ def test_a_bot_that_rejects_one_predicate_is_still_up(
 
 
 def test_a_snapshot_is_the_same_until_something_changes_or_gets_stale(
-    store: Store, plan: Plan, clock: MovingClock
+    store: Store, plan: Plan, clock: FakeClock
 ) -> None:
     store.counted(plan.polls[0], 0, 7)
     before = store.snapshot()

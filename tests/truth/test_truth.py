@@ -32,7 +32,7 @@ class Whole(World):
         self.api = Api()
         super().__init__(self.api.behave)
         self.store = Store(self.clock)
-        self.page = Exposition(Telemetry(0, 1, self.clock.steady), self.store.snapshot, self.clock.steady)
+        self.page = Exposition(Telemetry(0, 1), self.store.snapshot, self.clock.steady)
         self.judge = Judge(self.api)
         self.plan = Plan((), ZoneInfo("UTC"), 1)
         self.poller = Poller(
