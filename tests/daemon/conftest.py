@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from exporter.daemon.daemon import Daemon
+from tests.clock import FakeClock
 
 ENVIRON = {"NATIVECHAT_BOT_ID": "5990b7b5d57ae86c1b2dfd6e", "NATIVECHAT_TOKEN": "s3cr3t-t0ken"}
 
@@ -36,27 +37,9 @@ queries:
 WATCH_INTERVAL = 1e-3
 
 
-class HandClock:
-    """A clock that a test moves; `on_sleep` is called by each sleep."""
-
-    def __init__(self) -> None:
-        self.now = 1_750_000_000.0
-        self.on_sleep: Callable[[], object] = lambda: None
-
-    def wall(self) -> float:
-        return self.now
-
-    def steady(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.on_sleep()
-        self.now += seconds
-
-
 @pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
+def clock() -> FakeClock:
+    return FakeClock()
 
 
 @pytest.fixture
@@ -67,7 +50,7 @@ def config_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def make_daemon(config_file: Path, clock: HandClock) -> Iterator[Callable[..., Daemon]]:
+def make_daemon(config_file: Path, clock: FakeClock) -> Iterator[Callable[..., Daemon]]:
     """Return a function that builds a daemon, which is stopped at the test's end."""
     with ExitStack() as stack:
 
@@ -105,7 +88,7 @@ def events(caplog: pytest.LogCaptureFixture) -> Callable[[], list[dict[str, obje
 
 
 @pytest.fixture
-def look(daemon: Daemon, clock: HandClock) -> Callable[[], None]:
+def look(daemon: Daemon, clock: FakeClock) -> Callable[[], None]:
     """Return a function that lets the daemon check its file once."""
 
     def once() -> None:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
-from exporter.clock import SystemClock
 from exporter.errors import ApiError, TimedOut, Unreachable
+from tests.clock import FakeClock
 
 if TYPE_CHECKING:
     from tests.nativechat.conftest import Caller, Server, Wire
@@ -28,38 +28,29 @@ AMPLE = 20.0
 SHORT = 0.3
 
 
-class SteppedClock(SystemClock):
-    """The machine's clocks, with the steady one ahead by a number of seconds."""
-
-    ahead = 0.0
-
-    def steady(self) -> float:
-        return super().steady() + self.ahead
-
-
 @pytest.mark.parametrize(("idle", "accepts"), [(59.0, 1), (61.0, 2)])
 def test_a_connection_that_was_idle_for_a_minute_is_not_used_again(
     link: Link, idle: float, accepts: int
 ) -> None:
-    clock = SteppedClock()
+    clock = FakeClock()
     server, client = link(clock=clock)
     assert client.count() == 7
-    clock.ahead += idle
+    clock.now += idle
     assert client.count() == 7
     assert server.accepts == accepts
 
 
 def test_a_connection_that_is_always_in_use_is_replaced_after_ten_minutes(link: Link) -> None:
-    clock = SteppedClock()
+    clock = FakeClock()
     server, client = link(clock=clock)
     for _ in range(40):
         assert client.count() == 7
-        clock.ahead += 30.0
+        clock.now += 30.0
     assert server.accepts == 2
 
 
 def test_pruning_closes_what_would_not_be_used_again_and_nothing_else(link: Link) -> None:
-    clock = SteppedClock()
+    clock = FakeClock()
     ended = threading.Event()
 
     def serve(wire: Wire) -> None:
@@ -71,7 +62,7 @@ def test_pruning_closes_what_would_not_be_used_again_and_nothing_else(link: Link
     assert client.count() == 7
     client.client.prune()
     assert not ended.wait(0.05)
-    clock.ahead += 61.0
+    clock.now += 61.0
     client.client.prune()
     assert ended.wait(AMPLE)
 

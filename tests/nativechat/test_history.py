@@ -15,25 +15,12 @@ from exporter.errors import ApiError, BadAnswer, Rejected, ServerError, Throttle
 from exporter.model import Collection, Json
 from exporter.nativechat.history import download
 from exporter.rate_limiter import RETRY_AFTER_CAP, RateLimiter
+from tests.clock import FakeClock
 
 if TYPE_CHECKING:
     from tests.nativechat.conftest import Caller, Server, Wire
 
 Row = dict[str, Json]
-
-
-class FakeClock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def wall(self) -> float:
-        return self.now
-
-    def steady(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += max(0.0, seconds)
 
 
 class FakePages:

@@ -21,34 +21,12 @@ from exporter.language import predicate
 from exporter.model import Api, Bot, Collection, Config, Plan, Poll, Query, TokenSource, Variant
 from exporter.plan import keep_same, make_plan
 from exporter.polling.poller import Poller
+from tests.clock import FakeClock
 
 PATIENCE = 20.0
 """Real seconds after which a test that waits for a thread has failed."""
 
 Key = tuple[str, str]
-
-
-class Clock:
-    """Stands still until it is moved; the wall clock can be changed apart from the steady clock."""
-
-    def __init__(self, steady: float = 1000.0, wall: float = 1_700_000_000.0) -> None:
-        self._steady = steady
-        self._wall_ahead = wall - steady
-
-    def wall(self) -> float:
-        return self._steady + self._wall_ahead
-
-    def steady(self) -> float:
-        return self._steady
-
-    def sleep(self, seconds: float) -> None:
-        self._steady += seconds
-
-    def move_to(self, steady: float) -> None:
-        self._steady = max(self._steady, steady)
-
-    def step_wall(self, seconds: float) -> None:
-        self._wall_ahead += seconds
 
 
 def bot(name: str = "support", *, labels: tuple[tuple[str, str], ...] = (), **api: Any) -> Bot:
@@ -175,7 +153,7 @@ class World:
 
     def __init__(self, behave: Behave) -> None:
         self.behave = behave
-        self.clock = Clock()
+        self.clock = FakeClock()
         self.recorder = Recorder()
         self.clients: list[FakeClient] = []
         self.defects = 0
@@ -270,7 +248,7 @@ class World:
 class Kit:
     """What the tests build with; of session scope, so that property tests may use it."""
 
-    Clock = Clock
+    Clock = FakeClock
     Recorder = Recorder
     bot = staticmethod(bot)
     query = staticmethod(query)

@@ -18,7 +18,8 @@ from exporter.polling.calendar import DAY
 from exporter.polling.timetable import FIRST_RUNS_AFTER, FIRST_RUNS_WITHIN, Timetable
 
 if TYPE_CHECKING:
-    from tests.polling.conftest import Clock, Kit
+    from tests.clock import FakeClock
+    from tests.polling.conftest import Kit
 
 HOUR = 3600.0
 KEY = ("support", "all")
@@ -30,7 +31,7 @@ names = st.from_regex(r"[a-z][a-z0-9_]{0,20}", fullmatch=True)
 class Run:
     """A timetable on a fake clock, and every start it made: which, when, and when it was due."""
 
-    def __init__(self, clock: Clock, plan: Plan) -> None:
+    def __init__(self, clock: FakeClock, plan: Plan) -> None:
         self.clock = clock
         self.starts: list[tuple[str, float, float]] = []
         self.timetable = Timetable(clock, self._start)

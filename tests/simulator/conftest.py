@@ -17,24 +17,9 @@ from exporter.simulator.bots import SimulatedBot, simulated_bots
 from exporter.simulator.settings import Settings
 from exporter.simulator.simulation import Simulation
 from exporter.web.server import Server, listen
+from tests.clock import FakeClock
 
 TIME_LIMIT = 20.0
-
-
-class HandClock:
-    """A clock that moves when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = 1_750_000_000.0
-
-    def wall(self) -> float:
-        return self.now
-
-    def steady(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
 
 
 @dataclass(frozen=True)
@@ -55,7 +40,7 @@ class Served:
     """A simulation, and the port it answers on."""
 
     simulation: Simulation
-    clock: HandClock
+    clock: FakeClock
     port: int
 
     @property
@@ -103,7 +88,7 @@ def serve() -> Iterator[Serve]:
     with ExitStack() as stack:
 
         def start(bots: int = 1, **switches: Any) -> Served:
-            clock = HandClock()
+            clock = FakeClock()
             simulation = Simulation(Settings(**switches), simulated_bots(bots), clock)
             listener = listen("127.0.0.1:0")
             server = Server(app(simulation), [listener], name="simulator", reads_bodies=True)

@@ -12,22 +12,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from exporter.clock import SystemClock
 from exporter.model import Api, Bot, Secret, TokenSource
 from exporter.nativechat.client import Client
+from tests.clock import FakeClock
 from tests.flow.network.server import Server
 
 NAME = "api.moving.example"
-
-
-class SteppedClock(SystemClock):
-    """The machine's clocks, the steady one ahead."""
-
-    ahead = 0.0
-
-    def steady(self) -> float:
-        """Seconds, which a test can add to."""
-        return super().steady() + self.ahead
 
 
 def main() -> None:
@@ -35,7 +25,7 @@ def main() -> None:
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     first = Server(("127.0.0.2", 0), 1)
     second, third = (Server((f"127.0.0.{n}", first.server_port), n - 1) for n in (3, 4))
-    clock = SteppedClock()
+    clock = FakeClock()
     url = f"http://{NAME}:{first.server_port}/v1"
     client = Client(Bot("main", "b", TokenSource(env="T"), api=Api(url=url)), lambda: Secret("t"), clock)
     with tempfile.NamedTemporaryFile("w+") as hosts:
@@ -52,7 +42,7 @@ def main() -> None:
         move(second)
         counts.append(counted())
         for _ in range(22):
-            clock.ahead += 30.0
+            clock.now += 30.0
             count = counted()
         counts.append(count)
         move(third)
