@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from tests.flow.conftest import Chat, StartExporter
+    from tests.flow.conftest import Chat, Running, StartExporter
 
     Query = Callable[..., dict[str, Any]]
 
@@ -22,55 +22,62 @@ def queries(query: Query) -> list[dict[str, Any]]:
     return [query("dated", query=since, every="1s"), query("undated")]
 
 
-@pytest.mark.parametrize("stored", FORMATS)
+@pytest.fixture
+def start(exporter: StartExporter, queries: list[dict[str, Any]]) -> Callable[..., Running]:
+    """Start an exporter that polls each of these APIs as a bot of its own."""
+
+    def start(chats: dict[str, Chat], dates: str) -> Running:
+        environ = {f"TOKEN_{number}": chat.tokens[0] for number, chat in enumerate(chats.values())}
+        bots = [
+            {
+                "name": name,
+                "id": chat.simulation.bots[0].id,
+                "token": {"env": f"TOKEN_{number}"},
+                "api": {"url": chat.url},
+            }
+            for number, (name, chat) in enumerate(chats.items())
+        ]
+        config = next(iter(chats.values())).config(queries, dates=dates) | {"bots": bots}
+        return exporter(config, env=environ)
+
+    return start
+
+
+def counted(chats: dict[str, Chat]) -> dict[str, float]:
+    return {name: chat.simulation.counts(chat.names[0])["conversations"] for name, chat in chats.items()}
+
+
 def test_dates_found_out_by_asking_give_values(
-    exporter: StartExporter, nativechat: Callable[..., Chat], queries: list[dict[str, Any]], stored: str
+    start: Callable[..., Running], nativechat: Callable[..., Chat]
 ) -> None:
-    chat = nativechat(dates=stored)
-    running = exporter(chat.config(queries, dates="auto"), env=chat.environ)
-    metrics = running.until(lambda metrics: metrics.values("nativechat_dated"))
-    assert metrics.values("nativechat_dated") == [chat.simulation.counts(chat.names[0])["conversations"]]
+    chats = {stored.replace("-", "_"): nativechat(dates=stored) for stored in FORMATS}
+    running = start(chats, "auto")
+    metrics = running.until(lambda metrics: len(metrics.values("nativechat_dated")) == len(FORMATS))
+    assert metrics.by("bot", "nativechat_dated") == counted(chats)
     assert sum(metrics.values("nativechat_exporter_query_failures_total")) == 0
 
 
-@pytest.mark.parametrize("stored", FORMATS[1:])
-@pytest.mark.parametrize("undecoded", ["refuse", "nothing"])
 def test_dates_in_the_wrong_format_show_no_value_and_say_why(
-    exporter: StartExporter,
-    nativechat: Callable[..., Chat],
-    queries: list[dict[str, Any]],
-    stored: str,
-    undecoded: str,
+    start: Callable[..., Running], nativechat: Callable[..., Chat]
 ) -> None:
-    chat = nativechat(dates=stored, undecoded_dates=undecoded)
-    running = exporter(chat.config(queries, dates="iso"), env=chat.environ)
+    chats = {
+        f"{stored}_{undecoded}".replace("-", "_"): nativechat(dates=stored, undecoded_dates=undecoded)
+        for stored in FORMATS[1:]
+        for undecoded in ("refuse", "nothing")
+    }
+    running = start(chats, "iso")
     metrics = running.until(
-        lambda metrics: (metrics.value("nativechat_exporter_query_runs_total", query="dated") or 0) > 2
+        lambda metrics: min(metrics.values("nativechat_exporter_query_runs_total", query="dated")) > 2
     )
-    failures = metrics.by("reason", "nativechat_exporter_query_failures_total", query="dated")
-    assert {reason for reason, count in failures.items() if count} == {"dates_unverified"}
+    for bot in chats:
+        failures = metrics.by("reason", "nativechat_exporter_query_failures_total", bot=bot, query="dated")
+        assert {reason for reason, count in failures.items() if count} == {"dates_unverified"}
     assert metrics.values("nativechat_dated") == []
-    assert metrics.value("nativechat_exporter_query_up", query="dated") == 0
-    assert metrics.value("nativechat_exporter_query_up", query="undated") == 1
-    assert metrics.values("nativechat_undated") == [chat.simulation.counts(chat.names[0])["conversations"]]
-    (line,) = running.told("query fails")
-    assert (line["query"], line["reason"]) == ("dated", "dates_unverified")
-    assert "dates: auto" in line["advice"]
-
-
-def test_dates_are_proven_once_there_is_something_to_prove_them_with(
-    exporter: StartExporter, nativechat: Callable[..., Chat], queries: list[dict[str, Any]]
-) -> None:
-    chat = nativechat(history=0, dates="extended-json")
-    (bot,) = chat.names
-    running = exporter(chat.config(queries, dates="auto"), env=chat.environ)
-    metrics = running.until(
-        lambda metrics: metrics.value(
-            "nativechat_exporter_query_failures_total", reason="dates_unverified", query="dated"
-        )
-    )
-    assert metrics.values("nativechat_dated") == []
-    assert metrics.values("nativechat_undated") in ([], [0])
-    chat.simulation.burst(bot, 3)
-    running.until(lambda metrics: metrics.values("nativechat_dated") == [3])
-    assert len(running.told("query works again", query="dated")) == 1
+    assert set(metrics.values("nativechat_exporter_query_up", query="dated")) == {0}
+    assert set(metrics.values("nativechat_exporter_query_up", query="undated")) == {1}
+    assert metrics.by("bot", "nativechat_undated") == counted(chats)
+    lines = running.told("query fails", len(chats))
+    assert {(line["bot"], line["query"], line["reason"]) for line in lines} == {
+        (bot, "dated", "dates_unverified") for bot in chats
+    }
+    assert all("dates: auto" in line["advice"] for line in lines)

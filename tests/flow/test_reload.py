@@ -139,21 +139,6 @@ def test_a_changed_file_is_noticed(start: Callable[..., Running], written: Calla
     running.until(lambda metrics: len(metrics.values("nativechat_talks")) == 2)
 
 
-def test_a_file_that_was_gone_for_a_while_changes_nothing_until_it_is_back(
-    start: Callable[..., Running], written: Callable[..., str]
-) -> None:
-    running = start(OFTEN)
-    (running.home / "config.yaml").unlink()
-    runs = max(running.metrics().values("nativechat_exporter_query_runs_total"))
-    metrics = running.until(
-        lambda metrics: min(metrics.values("nativechat_exporter_query_runs_total")) > runs + 2
-    )
-    assert metrics.value(GOOD) == 1
-    assert not running.log("configuration refused, the old one stays")
-    (running.home / "config.yaml").write_text(written("talks"), "utf-8")
-    running.until(lambda metrics: len(metrics.values("nativechat_talks")) == 2)
-
-
 def test_a_config_map_that_kubernetes_swaps_is_noticed(
     start: Callable[..., Running], written: Callable[..., str], tmp_path: Path
 ) -> None:
@@ -169,13 +154,3 @@ def test_a_config_map_that_kubernetes_swaps_is_noticed(
     publish("..2026_02", written("talks"))
     (tmp_path / "..2026_01/config.yaml").unlink()
     running.until(lambda metrics: len(metrics.values("nativechat_talks")) == 2)
-
-
-def test_a_bad_change_is_told_once_and_not_at_each_look(start: Callable[..., Running]) -> None:
-    running = start(OFTEN)
-    (running.home / "config.yaml").write_text("nonsense: 1\n", "utf-8")
-    metrics = running.until(lambda metrics: metrics.value(GOOD) == 0)
-    runs = max(metrics.values("nativechat_exporter_query_runs_total"))
-    told = running.told("configuration refused, the old one stays")
-    running.until(lambda metrics: min(metrics.values("nativechat_exporter_query_runs_total")) > runs + 2)
-    assert running.log("configuration refused, the old one stays") == told

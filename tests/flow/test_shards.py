@@ -1,4 +1,4 @@
-"""Three exporters that share a configuration are, to Prometheus, the one that has it alone."""
+"""A real Prometheus reads one exporter, and three that share its configuration, as the same."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.flow.conftest import Chat, Running, StartExporter
 
 BOTS, SHARDS = 7, 3
-CHANNELS = ["facebook", "viber", "darvin"]
+CHANNELS = ["facebook", "viber", 'a "quoted" back\\slash,\nand a second line: …']
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,10 @@ def chat(nativechat: Callable[..., Chat]) -> Chat:
 def configured(chat: Chat, query: Callable[..., dict[str, Any]]) -> Callable[[str], dict[str, Any]]:
     """Write a configuration of 7 bots, each with 5 series of 3 metrics."""
     by_channel = query(
-        "by_channel", labels={"channel": CHANNELS}, query={"Data.channel.ProviderName": "{channel}"}
+        "by_channel",
+        help=f"Conversations by {CHANNELS[-1]}",
+        labels={"channel": CHANNELS},
+        query={"Data.channel.ProviderName": "{channel}"},
     )
     queries = [query(), query("messages", collection="messages"), by_channel]
     return lambda shard_by: {"shard_by": shard_by, **chat.config(queries)}
@@ -110,6 +113,13 @@ def test_one_query_over_all_shards_gives_what_one_exporter_gives(
         return each if [len(one) for one in each] == [how_many] * 2 and each[0] == each[1] else None
 
     assert eventually(both)
+
+
+def test_a_query_returns_what_the_api_counts(
+    address: str, chat: Chat, eventually: Callable[..., Any]
+) -> None:
+    counted = {(name,): float(chat.simulation.counts(name)["conversations"]) for name in chat.names}
+    assert eventually(lambda: asked(address, "nativechat_conversations{job='alone'}")) == counted
 
 
 @pytest.mark.parametrize("shard_by", SHARD_BY)

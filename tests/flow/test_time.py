@@ -12,8 +12,8 @@ import pytest
 if TYPE_CHECKING:
     from tests.flow.conftest import Chat, Metrics, Running, StartExporter
 
-OBSERVED = 10
-"""Runs that stand for ten minutes: with a poll each second, a stall or a burst shows at once."""
+OBSERVED = 5
+"""Runs to observe: with one each second, a stall or a burst of an hour shows at once."""
 
 LONGEST = 120.0
 RUNS = "nativechat_exporter_query_runs_total"

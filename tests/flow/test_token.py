@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from tests.flow.conftest import Metrics, Running, StartExporter
+    from tests.flow.conftest import Running, StartExporter
 
 IN_FLIGHT = 4
 SERIES = 8
@@ -143,22 +143,3 @@ def test_a_replaced_token_costs_one_refusal_for_each_request_in_flight_and_no_va
     assert metrics.values("nativechat_exporter_query_up") == [1]
     assert len(metrics.values("nativechat_conversations")) == SERIES
     assert not running.log("query fails")
-
-
-def test_a_token_that_stays_wrong_is_asked_ever_more_gently_and_a_right_one_at_once(
-    api: Api, token: Mounted | Rewritten, running: Running
-) -> None:
-    def failed_runs(metrics: Metrics) -> float:
-        return (metrics.value(FAILURES, reason="unauthorized") or 0) / SERIES
-
-    token.write("wrong")
-    api.good = "third"
-    # It rests for a second, two and four; eight runs failed in what is now a rest of eight seconds.
-    wrong = running.until(lambda metrics: failed_runs(metrics) >= 8)
-    assert 3 <= api.refusals <= IN_FLIGHT + 4
-    assert wrong.values("nativechat_conversations") == []
-    token.write("third")
-    right = running.until(lambda metrics: len(metrics.values("nativechat_conversations")) == SERIES)
-    assert failed_runs(right) - failed_runs(wrong) <= 3
-    assert len(running.told("query works again")) == len(running.log("query fails")) == 1
-    assert not running.log("query fails for another reason")

@@ -1,4 +1,4 @@
-"""The store's laws one by one; test_machine.py checks them all together."""
+"""Laws of the store; tests/truth tries them in random orders, with the poller and the page."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.errors import ServerError
+from exporter.errors import REASONS, ServerError, TimedOut
 from exporter.model import Bot, Config, Plan, Predicate, Query, TokenSource, Variant
 from exporter.plan import keep_same, make_plan
+from exporter.store.record import OutageEvent
 from exporter.store.store import Store
 from tests.clock import FakeClock
 
 ERROR = ServerError("down", status=500)
+TIMEOUT = TimedOut("too slow")
 BOT = Bot("main", "1", TokenSource(env="TOKEN"))
 QUERY = Query(
     name="by_channel",
@@ -86,6 +88,78 @@ def test_a_shorter_stale_after_holds_for_counts_that_are_there(
     assert shown(store) == [None, None]
 
 
+def test_each_run_and_each_failed_request_is_counted(store: Store, plan: Plan, clock: FakeClock) -> None:
+    [poll] = plan.polls
+    store.started(poll)
+    store.skipped(poll)
+    store.failed(poll, [0], ERROR)
+    store.failed(poll, [1], TIMEOUT)
+    store.finished(poll, 2.5, TIMEOUT)
+    store.started(poll)
+    [state] = store.snapshot().polls
+    assert (state.runs, state.skipped, state.last_run, state.duration) == (2, 1, clock.wall(), 2.5)
+    assert dict(zip(REASONS, state.failures, strict=True)) == {
+        **dict.fromkeys(REASONS, 0),
+        "server_error": 1,
+        "timeout": 1,
+    }
+    assert (state.up, state.ended, state.last_success, state.last_error) == (False, True, 0.0, TIMEOUT)
+
+
+def test_a_run_without_a_failure_is_a_success(store: Store, plan: Plan, clock: FakeClock) -> None:
+    store.failed(plan.polls[0], [0], ERROR)
+    store.finished(plan.polls[0], 1.0, None)
+    [state] = store.snapshot().polls
+    assert (state.up, state.last_success, state.last_error) == (True, clock.wall(), ERROR)
+
+
+def test_an_outage_begins_changes_and_ends(store: Store, plan: Plan, clock: FakeClock) -> None:
+    [poll], began = plan.polls, clock.now
+    outcomes = (None, ERROR, ERROR, TIMEOUT, None, None)
+    events = []
+    for error in outcomes:
+        events.append(store.finished(poll, 1.0, error))
+        [state] = store.snapshot().polls
+        assert state.failing_since_at == (began + 1.0 if error else None)
+        clock.now += 1.0
+    since = began + 1.0
+    assert events == [
+        None,
+        OutageEvent("began", ERROR, since),
+        None,
+        OutageEvent("changed", TIMEOUT, since),
+        OutageEvent("ended", TIMEOUT, since),
+        None,
+    ]
+
+
+def test_an_error_of_a_bot_outlives_its_next_answer(store: Store, plan: Plan, clock: FakeClock) -> None:
+    store.asked(plan.polls[0], ERROR)
+    failed_at = clock.now
+    clock.now += 1.0
+    store.asked(plan.polls[0], None)
+    [bot] = store.snapshot().bots
+    assert (bot.up, bot.asked_at, bot.last_error, bot.last_error_at) == (True, clock.now, ERROR, failed_at)
+
+
+def test_a_poll_that_changed_keeps_its_history(store: Store, plan: Plan) -> None:
+    store.started(plan.polls[0])
+    store.failed(plan.polls[0], [0], ERROR)
+    store.finished(plan.polls[0], 1.0, ERROR)
+    [before] = store.snapshot().polls
+    changed = plan_of(replace(QUERY, every=30.0))
+    store.apply(changed)
+    [after] = store.snapshot().polls
+    assert after == replace(before, poll=changed.polls[0])
+
+
+def test_polls_are_in_the_order_of_the_plan(store: Store) -> None:
+    plan = plan_of(QUERY, replace(QUERY, name="other"))
+    for polls in (plan.polls, plan.polls[::-1]):
+        store.apply(replace(plan, polls=polls))
+        assert [state.poll for state in store.snapshot().polls] == list(polls)
+
+
 def test_a_series_with_a_changed_predicate_starts_absent_and_its_neighbour_stays(
     store: Store, plan: Plan
 ) -> None:
@@ -95,6 +169,13 @@ def test_a_series_with_a_changed_predicate_starts_absent_and_its_neighbour_stays
     changed = replace(QUERY, variants=(replace(viber, predicate=Predicate('{"Channel":"VIBER"}')), darvin))
     store.apply(plan_of(changed))
     assert shown(store) == [None, 8]
+
+
+def test_a_count_follows_its_series_to_another_position(store: Store, plan: Plan) -> None:
+    store.counted(plan.polls[0], 0, 7)
+    store.counted(plan.polls[0], 1, 8)
+    store.apply(plan_of(replace(QUERY, variants=QUERY.variants[::-1])))
+    assert shown(store) == [8, 7]
 
 
 @pytest.mark.parametrize("another", [replace(BOT, id="2"), replace(BOT, labels=(("team", "care"),))])
@@ -124,11 +205,13 @@ def test_an_answer_to_the_bot_that_had_this_name_does_not_say_whether_this_one_i
 
 def test_results_of_a_poll_of_an_older_plan_are_dropped(store: Store, plan: Plan) -> None:
     store.apply(plan_of(replace(QUERY, every=30.0)))
+    before = store.snapshot()
+    store.started(plan.polls[0])
+    store.skipped(plan.polls[0])
     store.counted(plan.polls[0], 0, 7)
     store.failed(plan.polls[0], [1], ERROR)
     store.finished(plan.polls[0], 1.0, ERROR)
-    [poll] = store.snapshot().polls
-    assert (shown(store), poll.failures, poll.ended) == ([None, None], (0,) * 8, False)
+    assert store.snapshot() is before
 
 
 def test_an_equal_poll_that_was_kept_is_the_same_poll(store: Store, plan: Plan) -> None:
