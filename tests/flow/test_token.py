@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from tests.server import Server, Wire
 
 if TYPE_CHECKING:
     from tests.flow.conftest import Running, StartExporter
@@ -19,13 +20,10 @@ SERIES = 8
 FAILURES = "nativechat_exporter_query_failures_total"
 
 
-class Api(ThreadingHTTPServer):
+class Api:
     """Counts for whoever has the good token; `gate` holds what has been asked, while it is shut."""
 
-    daemon_threads = True
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Answer)
         self.good = "first"
         self.gate = threading.Event()
         self.gate.set()
@@ -39,37 +37,27 @@ class Api(ThreadingHTTPServer):
         for _ in range(IN_FLIGHT):
             assert self.held.acquire(timeout=30)
 
-
-class _Answer(BaseHTTPRequestHandler):
-    server: Api
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        if not self.server.gate.is_set():
-            self.server.held.release()
-            self.server.gate.wait(30)
-        right = self.headers["Authorization"] == f"Bot-Server-Access-Token {self.server.good}"
-        if not right:
-            self.server.refusals += 1
-        body = b"%d" % next(self.server.counts) if right else b""
-        self.send_response(200 if right else 401)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name it has
-        """Say nothing."""
+    def answer(self, wire: Wire) -> None:
+        if not self.gate.is_set():
+            self.held.release()
+            self.gate.wait(30)
+        if wire.token == self.good:
+            wire.answer(b"%d" % next(self.counts))
+        else:
+            self.refusals += 1
+            wire.answer(b"", 401)
 
 
 @pytest.fixture
-def api() -> Iterator[Api]:
-    with Api() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        yield server
-        server.gate.set()
-        server.shutdown()
-        thread.join()
+def api() -> Api:
+    return Api()
+
+
+@pytest.fixture
+def url(api: Api) -> Iterator[str]:
+    with Server(api.answer) as server:
+        yield server.url
+        api.gate.set()
 
 
 class Mounted:
@@ -108,13 +96,13 @@ def token(request: pytest.FixtureRequest, tmp_path: Path) -> Mounted | Rewritten
 
 @pytest.fixture
 def running(
-    api: Api, token: Mounted | Rewritten, exporter: StartExporter, query: Callable[..., dict[str, Any]]
+    url: str, token: Mounted | Rewritten, exporter: StartExporter, query: Callable[..., dict[str, Any]]
 ) -> Running:
     """An exporter that counts well, with several series at a time."""
     kinds = {"labels": {"kind": list("abcdefgh"[:SERIES])}, "query": {"Status": "{kind}"}}
     config = {
         "api": {
-            "url": f"http://127.0.0.1:{api.server_port}/v1",
+            "url": url,
             "timeout": "30s",
             "rate": "none",
             "concurrency": IN_FLIGHT,

@@ -21,7 +21,8 @@ from exporter.errors import (
 from exporter.model import COLLECTIONS, Collection
 
 if TYPE_CHECKING:
-    from tests.nativechat.conftest import Caller, Script, Server, Wire
+    from tests.nativechat.conftest import Caller
+    from tests.server import Script, Server, Wire
 
     Serve = Callable[..., Server]
     Ask = Callable[..., Caller]

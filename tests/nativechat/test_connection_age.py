@@ -18,7 +18,8 @@ from exporter.errors import ApiError, TimedOut, Unreachable
 from tests.clock import FakeClock
 
 if TYPE_CHECKING:
-    from tests.nativechat.conftest import Caller, Server, Wire
+    from tests.nativechat.conftest import Caller
+    from tests.server import Server, Wire
 
     Serve = Callable[..., Server]
     Ask = Callable[..., Caller]

@@ -19,7 +19,8 @@ from exporter.errors import (
 )
 
 if TYPE_CHECKING:
-    from tests.nativechat.conftest import Caller, Script, Server
+    from tests.nativechat.conftest import Caller
+    from tests.server import Script, Server
 
     Serve = Callable[..., Server]
     Ask = Callable[..., Caller]

@@ -18,7 +18,8 @@ from exporter.rate_limiter import RETRY_AFTER_CAP, RateLimiter
 from tests.clock import FakeClock
 
 if TYPE_CHECKING:
-    from tests.nativechat.conftest import Caller, Server, Wire
+    from tests.nativechat.conftest import Caller
+    from tests.server import Server, Wire
 
 Row = dict[str, Json]
 

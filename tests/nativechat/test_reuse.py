@@ -18,7 +18,8 @@ import pytest
 from exporter.errors import ApiError, BadAnswer, Rejected, ServerError, Unreachable
 
 if TYPE_CHECKING:
-    from tests.nativechat.conftest import Caller, Script, Server, TlsByHand, Wire
+    from tests.nativechat.conftest import Caller, TlsByHand
+    from tests.server import Script, Server, Wire
 
     Serve = Callable[..., Server]
     Ask = Callable[..., Caller]

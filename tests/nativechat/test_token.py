@@ -16,7 +16,8 @@ from exporter.errors import (
 from exporter.model import Secret
 
 if TYPE_CHECKING:
-    from tests.nativechat.conftest import Caller, Server
+    from tests.nativechat.conftest import Caller
+    from tests.server import Server
 
     Serve = Callable[..., Server]
     Ask = Callable[..., Caller]

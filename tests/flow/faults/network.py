@@ -127,7 +127,7 @@ HANGS: Final = (
         "a body, a byte each 50 ms",
         "timeout",
         UNFINISHED,
-        script=asked(lambda wire: wire.drip(b" ", OK + b"Content-Length: 999\r\n\r\n")),
+        script=asked(lambda wire: wire.send(OK + b"Content-Length: 999\r\n\r\n").drip(b" ")),
     ),
 )
 
@@ -177,28 +177,28 @@ FLOODS: Final = (
         "headers without end",
         "bad_answer",
         "more than 100 headers",
-        script=asked(lambda wire: wire.flood(b"X-Y: z\r\n" * 500, OK)),
+        script=asked(lambda wire: wire.send(OK).flood(b"X-Y: z\r\n" * 500)),
     ),
     Fault(
         "endless_waiting",
         "`100 Continue` without end",
         "bad_answer",
         "more than 10 interim responses",
-        script=asked(lambda wire: wire.flood(b"HTTP/1.1 100 Continue\r\n\r\n" * 100, b"")),
+        script=asked(lambda wire: wire.flood(b"HTTP/1.1 100 Continue\r\n\r\n" * 100)),
     ),
     Fault(
         "endless_body",
         "a body without end",
         "bad_answer",
         "more than 64 KiB",
-        script=asked(lambda wire: wire.flood(b"1" * 4_096, OK + b"\r\n")),
+        script=asked(lambda wire: wire.send(OK + b"\r\n").flood(b"1" * 4_096)),
     ),
     Fault(
         "endless_chunks",
         "chunks without end",
         "bad_answer",
         "more than 64 KiB",
-        script=asked(lambda wire: wire.flood(b"400\r\n" + b"1" * 1_024 + b"\r\n", CHUNKED)),
+        script=asked(lambda wire: wire.send(CHUNKED).flood(b"400\r\n" + b"1" * 1_024 + b"\r\n")),
     ),
     Fault(
         "gzip_bomb",

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import socket
 import ssl
-import struct
 import threading
 from collections.abc import Callable, Mapping
+
+from tests import server
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 
-class Wire:
+class Wire(server.Wire):
     """One connection as a script sees it; `turn` counts the connections of its peer from 0.
 
     `number` is the count that a good answer gives.
@@ -27,21 +28,15 @@ class Wire:
         number: int,
         turn: int,
     ) -> None:
+        super().__init__(sock, over)
         self.elsewhere = elsewhere
-        self.head = b""
         self.number = number
         self.turn = turn
-        self.hang = over.wait
-        self._sock = sock
         self._contexts = contexts
-        self._over = over
 
     def secure(self, certificate: str) -> None:
         """Shake hands, and show this certificate."""
         self._sock = self._contexts[certificate].wrap_socket(self._sock, server_side=True)
-
-    def send(self, data: bytes) -> None:
-        self._sock.sendall(data)
 
     def read(self) -> bool:
         """Read a request's head; return whether there was one."""
@@ -50,38 +45,13 @@ class Wire:
                 self.head += line
         return bool(self.head)
 
-    def answer(self, body: bytes, status: int = 200, *headers: str) -> None:
-        lines = [f"HTTP/1.1 {status} Whatever", f"Content-Length: {len(body)}", *headers, "", ""]
-        self.send("\r\n".join(lines).encode() + body)
+    def read_some(self, size: int) -> None:
+        """Read so many bytes of what comes, and no more."""
+        self._sock.recv(size, socket.MSG_WAITALL)
 
     def count(self) -> None:
         """Answer well."""
         self.answer(b'{"count": %d}' % self.number, 200, "Connection: close")
-
-    def drip(self, data: bytes, head: bytes = b"") -> None:
-        """Send a byte each 50 ms, the last one again and again."""
-        self.send(head)
-        for position in range(1_000):
-            self.send(data[position : position + 1] or data[-1:])
-            if self._over.wait(0.05):
-                break
-
-    def flood(self, data: bytes, head: bytes) -> None:
-        """Send the same data until the other side has enough."""
-        self.send(head)
-        while not self._over.is_set():
-            self.send(data)
-
-    def reset(self) -> None:
-        """Break the connection off, whatever was sent."""
-        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-    def close(self) -> None:
-        self._sock.close()
-
-    def read_some(self, size: int) -> None:
-        """Read so many bytes of what comes, and no more."""
-        self._sock.recv(size, socket.MSG_WAITALL)
 
 
 Script = Callable[[Wire], object]

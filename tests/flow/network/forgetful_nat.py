@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.flow.network.server import Server
+from tests.server import Server
 
 
 def forget_after(seconds: int) -> None:
@@ -50,9 +50,9 @@ def main() -> None:
     every, forgets, runs = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     forget_after(forgets)
-    server = Server(("127.0.0.1", 0), 7)
+    server = Server()
     config = {
-        "api": {"url": f"http://127.0.0.1:{server.server_port}/v1", "timeout": "3s"},
+        "api": {"url": server.url, "timeout": "3s"},
         "bots": [{"name": "main", "id": "b", "token": {"env": "TOKEN"}}],
         "queries": [
             {
@@ -76,8 +76,9 @@ def main() -> None:
         "count": value(text, "nativechat_chats"),
         "failures": value(text, "nativechat_exporter_query_failures_total"),
         "requests": value(text, "nativechat_exporter_api_request_duration_seconds_count"),
-        "connections": len(server.connections),
+        "connections": server.accepts,
     }
+    server.stop()
     json.dump(result, sys.stdout)
 
 

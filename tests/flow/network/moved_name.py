@@ -15,39 +15,50 @@ from pathlib import Path
 from exporter.model import Api, Bot, Secret, TokenSource
 from exporter.nativechat.client import Client
 from tests.clock import FakeClock
-from tests.flow.network.server import Server
+from tests.server import Server, Wire
 
 NAME = "api.moving.example"
+
+
+def counting(number: int, address: tuple[str, int]) -> Server:
+    """Serve this count on an address."""
+
+    def answer(wire: Wire) -> None:
+        wire.answer(b'{"count": %d}' % number)
+
+    return Server(answer, address=address)
 
 
 def main() -> None:
     """Count before the move, after it, after eleven minutes, and once the next address refuses."""
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    first = Server(("127.0.0.2", 0), 1)
-    second, third = (Server((f"127.0.0.{n}", first.server_port), n - 1) for n in (3, 4))
+    first = counting(1, ("127.0.0.2", 0))
+    second, third = (counting(n - 1, (f"127.0.0.{n}", first.port)) for n in (3, 4))
     clock = FakeClock()
-    url = f"http://{NAME}:{first.server_port}/v1"
+    url = f"http://{NAME}:{first.port}/v1"
     client = Client(Bot("main", "b", TokenSource(env="T"), api=Api(url=url)), lambda: Secret("t"), clock)
     with tempfile.NamedTemporaryFile("w+") as hosts:
         subprocess.run(["mount", "--bind", hosts.name, "/etc/hosts"], check=True)
 
-        def move(server: Server) -> None:
-            Path("/etc/hosts").write_text(f"{server.server_address[0]!s} {NAME}\n", "utf-8")
+        def move(address: str) -> None:
+            Path("/etc/hosts").write_text(f"{address} {NAME}\n", "utf-8")
 
         def counted() -> int:
             return client.count("conversations", "", 10.0)
 
-        move(first)
+        move("127.0.0.2")
         counts = [counted()]
-        move(second)
+        move("127.0.0.3")
         counts.append(counted())
         for _ in range(22):
             clock.now += 30.0
             count = counted()
         counts.append(count)
-        move(third)
-        second.end()
+        move("127.0.0.4")
+        second.stop()
         counts.append(counted())
+    for server in (first, third):
+        server.stop()
     json.dump(counts, sys.stdout)
 
 
