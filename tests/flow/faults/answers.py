@@ -59,27 +59,18 @@ STATUSES: Final = (
     ),
 )
 
-BODIES: Final = (
+BODIES: Final = (  # one for each text in the log; tests/nativechat/test_answers.py has the rest
     _body("empty", b"", "an empty body", "an empty body"),
     _body("html", b"<!doctype html><p>0</p>", "a body that is not JSON"),
     _body("negative", b'{"count": -1}', OUT_OF_RANGE),
-    _body("too_large", b'{"count": 9007199254740993}', OUT_OF_RANGE),
-    _body("fraction", b'{"count": 1.5}', NO_NUMBER),
     _body("infinite", b'{"count": 1e999}', "a number too large to hold"),
-    _body("boolean", b'{"count": true}', NO_NUMBER),
-    _body("null", b'{"count": null}', NO_NUMBER),
     _body("nan", b'{"count": NaN}', "NaN, which is not JSON"),
     _body("numeric_text", b'{"count": "12"}', NO_NUMBER),
-    _body("array", b"[12]", NO_NUMBER),
     _body("key_twice", b'{"count": 12, "count": 13}', "an object that has a key twice"),
     _body("disagreement", b'{"count": 12, "Result": 13}', "counts that disagree"),
     _body("with_error", b'{"count": 12, "error": "Internal"}', NOT_ALONE),
-    _body("with_message", b'{"count": 12, "message": "partial"}', NOT_ALONE),
-    _body("with_error_code", b'{"count": 12, "errorCode": 1}', NOT_ALONE),
-    _body("list_envelope", b'{"Count": 2, "Result": [{}, {}]}', NO_NUMBER),
     _body("too_deep", b"[" * 60_000, "JSON nested too deeply", "JSON, nested 60,000 times"),
     _body("oversize", b"12".rjust(70_000), "more than 64 KiB", "70 kB of spaces before a number"),
-    _body("utf_16", '{"count": 12}'.encode("utf-16"), "a body that is not JSON", "a count in UTF-16"),
 )
 
 MOODS: Final = (

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from tests.flow.conftest import Metrics, Running
 
 TOKEN: Final = "t0ken-that-nobody-may-see"
-STALE_AFTER: Final = 5
-TIMEOUT: Final = 3.0
+STALE_AFTER: Final = 4
+TIMEOUT: Final = 2.0
 LONGEST: Final = 120.0
 SEEN_EACH: Final = 0.25
 PATHS: Final = ("/", "/-/healthy", "/-/ready", "/-/reload", "/nowhere", "/metrics")
