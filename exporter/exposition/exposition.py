@@ -28,9 +28,9 @@ _REFUSED: Final = re.compile(r";\s*q\s*=\s*0(\.0*)?\s*(;|$)", re.IGNORECASE)
 class Exposition:
     """The metrics page; safe to use from every thread.
 
-    A finished page is kept until something changes or a count gets stale, for a second at most. Whoever asks
-    before that gets the same page, and so does whoever asks while it is rendered.
-    `snapshot` gives the same object as long as it holds.
+    A finished page is kept until something changes or a count gets stale, for a second at most. All scrapes
+    in that time get the same page, as do scrapes that arrive while it is rendered. `snapshot` must return the
+    same object until something changes or gets stale.
     """
 
     def __init__(
@@ -50,14 +50,14 @@ class Exposition:
     def apply(self, plan: Plan, with_it: Callable[[], None]) -> None:
         """Use a new plan from the next scrape on; `with_it` is called under the same lock.
 
-        So no scrape shows values of one plan with labels of another.
+        It changes the source of snapshots, so that no scrape shows values of one plan with labels of another.
         """
         families = [*count_families(plan), *state_families(plan)]
         with self._lock:
             with_it()
             self._families = families
             self._telemetry.apply(plan)
-            self._started = self._finished = self._started + 1  # nobody shares a page of the old plan
+            self._started = self._finished = self._started + 1  # so no scrape gets a page of the old plan
 
     def scrape(self, accept: str, accept_encoding: str) -> tuple[bytes, list[tuple[str, str]]]:
         """Return the page and its headers for a request with these two headers."""

@@ -129,7 +129,9 @@ def test_every_metric_of_ours_is_there_from_the_first_second_with_every_label_se
     assert labels_of(page, name) == wanted
 
 
-def test_ours_is_all_there_is_before_the_first_count_beside_the_process(page: Page, plan: Plan) -> None:
+def test_before_the_first_count_there_are_no_other_metrics_but_those_of_the_process(
+    page: Page, plan: Plan
+) -> None:
     page.apply(plan)
     buckets, build = (
         "nativechat_exporter_api_request_duration_seconds_bucket",
@@ -147,7 +149,7 @@ def test_the_build_the_process_and_python_have_metrics(page: Page) -> None:
     assert {"process_resident_memory_bytes", "process_cpu_seconds_total", "python_info"} <= names
 
 
-def test_one_look_at_the_process_serves_for_a_second(page: Page) -> None:
+def test_the_process_is_read_once_a_second(page: Page) -> None:
     def descriptors() -> float:
         return float(page.samples()["process_open_fds", frozenset()])
 
@@ -167,7 +169,7 @@ def test_before_the_first_run_everything_of_a_poll_is_0(page: Page, plan: Plan) 
     assert values == {0.0, 30.0, 60.0}, "0 but for the intervals"
 
 
-def test_a_query_is_absent_until_it_was_counted_head_and_all(busy: Page) -> None:
+def test_a_query_is_absent_until_it_was_counted_and_so_is_its_head(busy: Page) -> None:
     for accept in (TEXT, OPENMETRICS):
         assert "nativechat_conversations " in busy.text(accept)
         assert "nativechat_conversations_never" not in busy.text(accept)
@@ -200,7 +202,7 @@ def test_the_page_shows_what_happened(busy: Page) -> None:
     assert of("exporter_schedule_lag_seconds") == 0.125
 
 
-def test_both_formats_say_the_same(busy: Page) -> None:
+def test_both_formats_have_the_same_samples(busy: Page) -> None:
     text, openmetrics = busy.samples(TEXT), busy.samples(OPENMETRICS)
     assert text.keys() == openmetrics.keys()
     moving = ("process_", "python_")
@@ -229,7 +231,7 @@ def test_every_family_appears_once(busy: Page, accept: str) -> None:
     assert len(set(heads)) == len(heads)
 
 
-def test_promtool_has_nothing_to_say(busy: Page) -> None:
+def test_promtool_finds_no_problem(busy: Page) -> None:
     promtool = shutil.which("promtool")
     assert promtool, "promtool is missing: install Debian's package prometheus (make test does)"
     page, _ = busy.exposition.scrape(TEXT, "identity")
@@ -249,7 +251,7 @@ def test_a_value_that_changes_changes_its_line_only(busy: Page, plan: Plan) -> N
     assert new.endswith(" 1.0")
 
 
-def test_a_series_that_gets_stale_leaves_the_page_and_is_counted_out(busy: Page) -> None:
+def test_a_series_that_gets_stale_leaves_the_page_and_the_number_of_series(busy: Page) -> None:
     busy.clock.now += 301.0
     assert labels_of(busy, "nativechat_conversations") == []
     assert busy.samples()["nativechat_exporter_series", frozenset()] == 0.0
@@ -274,7 +276,7 @@ def test_help_says_how_old_a_value_can_be(busy: Page) -> None:
         "application/openmetrics-text;version=0.0.1,text/plain",
     ],
 )
-def test_the_content_type_is_the_librarys_and_the_page_is_of_that_type(busy: Page, accept: str) -> None:
+def test_the_content_type_is_that_of_prometheus_client_and_of_the_page(busy: Page, accept: str) -> None:
     body, headers = busy.exposition.scrape(accept, "")
     told = dict(headers)
     assert told["Content-Type"] == choose_encoder(accept)[1]
@@ -333,7 +335,9 @@ def test_any_accept_header_gets_a_page(accept: str) -> None:
         ("br;q=1, gzip;Q=0.0", None),
     ],
 )
-def test_a_page_is_compressed_for_who_takes_it(busy: Page, accepted: str, encoding: str | None) -> None:
+def test_a_page_is_compressed_for_clients_that_accept_gzip(
+    busy: Page, accepted: str, encoding: str | None
+) -> None:
     body, headers = busy.exposition.scrape(TEXT, accepted)
     assert dict(headers).get("Content-Encoding") == encoding
     page = gzip.decompress(body) if encoding else body
@@ -356,7 +360,7 @@ def test_a_page_is_kept_until_something_changes(busy: Page, plan: Plan, encoding
     assert page() != second
 
 
-def test_who_asks_while_a_page_is_rendered_gets_that_one(
+def test_a_scrape_while_a_page_is_rendered_gets_that_page(
     page: Page, make: MakeQuery, plan_of: PlanOf
 ) -> None:
     plan, rendering, go_on = plan_of(make("any")), threading.Event(), threading.Event()
@@ -453,6 +457,6 @@ def test_no_scrape_shows_values_of_one_plan_under_labels_of_another(
         assert shown in [set(), {("one", 1.0)}, {("two", 2.0)}]
 
     with meanwhile(scrape):
-        for turn in range(300):
-            plan = plans[turn % 2]
+        for number in range(300):
+            plan = plans[number % 2]
             page.exposition.apply(plan, with_it=partial(count, plan))

@@ -123,7 +123,7 @@ def test_every_label_set_of_a_bot_that_is_gone_vanishes(
     assert bots_shown(telemetry) == {"main"}
 
 
-def test_an_attempt_for_a_bot_that_is_gone_brings_it_not_back(
+def test_an_attempt_for_a_bot_that_is_gone_does_not_bring_it_back(
     telemetry: Telemetry, make: MakeQuery, plan_of: PlanOf
 ) -> None:
     telemetry.apply(plan_of(make("conversations")))

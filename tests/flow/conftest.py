@@ -1,4 +1,4 @@
-"""The whole program, started as its user starts it, beside a simulated NativeChat."""
+"""The whole program, started as a user starts it, and a simulated NativeChat."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from exporter.web.server import Server, address_of, listen
 Found = TypeVar("Found")
 
 PATIENCE = 30.0
-"""Seconds for what takes one or two; less than a minute, which is what requests that hang are given."""
+"""Seconds to wait for what takes one or two; less than the minute after which hanging requests time out."""
 
 _PAIR = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|\S*)')
 
 
 class Never(AssertionError):
-    """What was waited for did not come."""
+    """The condition did not hold in time."""
 
 
 def eventually(look: Callable[[], Found | None], within: float = PATIENCE) -> Found:
@@ -60,7 +60,7 @@ class Metrics:
         ]
 
     def values(self, name: str, **labels: str) -> list[float]:
-        """Return the values of all samples with these labels, whatever others they have."""
+        """Return the values of all samples with these labels, and any others."""
         return [s.value for s in self.samples if s.name == name and labels.items() <= s.labels.items()]
 
     def value(self, name: str, **labels: str) -> float | None:
@@ -77,7 +77,7 @@ class Metrics:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back over HTTP."""
+    """An HTTP response."""
 
     status: int
     headers: http.client.HTTPMessage
@@ -97,7 +97,7 @@ class Running:
 
     @property
     def output(self) -> str:
-        """All it has said, on standard output and standard error."""
+        """All of its standard output and standard error."""
         return self._out.read_text("utf-8") + self._err.read_text("utf-8")
 
     def log(self, msg: str, **fields: str) -> list[dict[str, str]]:
@@ -109,8 +109,8 @@ class Running:
         ]
         return [line for line in lines if line.get("msg") == msg and fields.items() <= line.items()]
 
-    def told(self, msg: str, times: int = 1, **fields: str) -> list[dict[str, str]]:
-        """Return such lines once there are so many: each is written a moment after it happened."""
+    def logged(self, msg: str, times: int = 1, **fields: str) -> list[dict[str, str]]:
+        """Wait for so many of these lines: each is written a moment after its event."""
 
         def enough() -> list[dict[str, str]] | None:
             lines = self.log(msg, **fields)
@@ -120,7 +120,7 @@ class Running:
 
     @property
     def address(self) -> str:
-        """Where it listens, waited for."""
+        """The address at which it listens; waits until it does."""
 
         def listening() -> list[dict[str, str]]:
             assert self.process.poll() is None, self.output
@@ -172,7 +172,7 @@ class Running:
 
 
 class Chat:
-    """A simulated NativeChat on a free port, and what a configuration needs to ask it."""
+    """A simulated NativeChat on a free port, and configurations for it."""
 
     def __init__(self, simulation: Simulation, url: str) -> None:
         self.simulation = simulation
@@ -182,7 +182,7 @@ class Chat:
         self.environ = {f"TOKEN_{bot.name}": bot.token.reveal() for bot in simulation.bots}
 
     def config(self, queries: list[dict[str, Any]], **api: object) -> dict[str, Any]:
-        """Return a configuration in which every bot is asked these queries each second."""
+        """Return a configuration with these queries for every bot, each second."""
         return {
             "api": {"url": self.url, "timeout": "10s", "rate": "none", **api},
             "bots": [
@@ -206,7 +206,7 @@ def query(name: str = "conversations", **keys: Any) -> dict[str, Any]:
 
 @pytest.fixture(name="query", scope="session")
 def _query() -> Callable[..., dict[str, Any]]:
-    """Write a query; all conversations, unless told otherwise."""
+    """Make a query; it counts all conversations by default."""
     return query
 
 
@@ -217,9 +217,9 @@ def _eventually() -> Callable[..., Any]:
 
 @pytest.fixture(scope="session")
 def plain_environ() -> dict[str, str]:
-    """This process's environment without what would change the exporter's behaviour, or measure coverage.
+    """This process's environment without variables that change the exporter or measure coverage.
 
-    Measuring takes time and memory, of each process as much as its start.
+    Measuring coverage takes time and memory in each process.
     """
     proxies = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
     return {
@@ -231,7 +231,7 @@ def plain_environ() -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def covered() -> dict[str, str]:
-    """What an exporter is told whose lines count."""
+    """The environment of an exporter whose coverage is measured."""
     return {name: value for name, value in os.environ.items() if name.startswith("COV")}
 
 
@@ -239,7 +239,7 @@ def covered() -> dict[str, str]:
 def exporter(
     tmp_path_factory: pytest.TempPathFactory, plain_environ: dict[str, str]
 ) -> Iterator[StartExporter]:
-    """Start `run` with a configuration, on a free port; what still runs in the end is ended."""
+    """Start `run` with a configuration, on a free port; stop it at the end of the module."""
     started: list[Running] = []
 
     def start(
@@ -266,7 +266,7 @@ def exporter(
 
 @pytest.fixture(scope="module")
 def nativechat() -> Iterator[Callable[..., Chat]]:
-    """Serve a simulated NativeChat; its data stands still unless told to grow."""
+    """Serve a simulated NativeChat; its data does not grow by default."""
     with ExitStack() as stack:
 
         def start(bots: int = 1, **switches: Any) -> Chat:

@@ -1,4 +1,4 @@
-"""A real Prometheus that scrapes each second, and what it answers."""
+"""A real Prometheus that scrapes each second, and queries to it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def prometheus(program: str, targets: Mapping[str, Sequence[str]], home: Path) -
     jobs = [{"job_name": job, "static_configs": [{"targets": list(of)}]} for job, of in targets.items()]
     config = {"global": SCRAPED_EACH_SECOND, "scrape_configs": jobs}
     (home / "prometheus.yml").write_text(json.dumps(config), "utf-8")
-    # Held, so that nobody else is given the port; whoever also says SO_REUSEADDR may listen on it.
+    # Hold the port, so that no other process gets it; with SO_REUSEADDR Prometheus can still listen on it.
     held = socket.socket()
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     held.bind(("127.0.0.1", 0))
@@ -42,7 +42,7 @@ def prometheus(program: str, targets: Mapping[str, Sequence[str]], home: Path) -
 
 
 def asked(address: str, expression: str, by: Sequence[str] = ("bot",)) -> dict[tuple[str, ...], float]:
-    """Return the values of an instant query by labels, nothing while there is no answer."""
+    """Return the values of an instant query by labels; empty while Prometheus does not answer."""
     try:
         with urlopen(
             f"http://{address}/api/v1/query?{urlencode({'query': expression})}", timeout=5

@@ -1,4 +1,4 @@
-"""Tells how long this machine stood still: what takes too long then is nobody's fault."""
+"""Measures how long this machine stood still, which no exporter can help."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _LOOK: Final = 0.05
 
 
 class Stopwatch:
-    """Notes, from a thread of its own, the longest time for which this process could do nothing."""
+    """Measures, from a thread of its own, the longest time for which this process could do nothing."""
 
     def __init__(self) -> None:
         self.longest_halt = 0.0

@@ -1,4 +1,4 @@
-"""From a burst of errors at NativeChat to a webhook, through Prometheus and Alertmanager."""
+"""A burst of errors at NativeChat reaches a webhook, through Prometheus and Alertmanager."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 ERRORS, DOWN = "NativeChatConversationsWithErrors", "NativeChatBotDown"
 SETTLED = 90.0
-"""Seconds for what takes half a minute where nothing else runs."""
+"""Seconds to wait for what takes half a minute on a quiet machine."""
 
 
 class Webhook:
-    """Keeps what Alertmanager sends: alert, bot and status, and the text a person reads."""
+    """Keeps the alert, bot, status and summary of what Alertmanager sends."""
 
     def __init__(self) -> None:
         self.told: list[tuple[str, str, str]] = []
@@ -65,7 +65,7 @@ class Monitoring:
         self._address = address
 
     def ask(self, expression: str) -> dict[str, float]:
-        """Return the values of an instant query by bot, nothing while there is no answer."""
+        """Return the values of an instant query by bot; empty while Prometheus does not answer."""
         url = f"http://{self._address}/api/v1/query?{urlencode({'query': expression})}"
         try:
             with urlopen(url, timeout=5) as answer:
@@ -82,7 +82,7 @@ class Monitoring:
 @contextmanager
 def served(home: Path, program: str, *flags: str) -> Iterator[str]:
     """Run a program on a free port; give its address."""
-    # Held, so that nobody else is given the port; whoever also says SO_REUSEADDR may listen on it.
+    # Hold the port, so that no other process gets it; with SO_REUSEADDR the program can still listen on it.
     held = socket.socket()
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     held.bind(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""A date written in a way the API does not understand shows no value, rather than a calm 0."""
+"""A query whose dates the API does not understand shows no value, rather than 0."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_dates_in_the_wrong_format_show_no_value_and_say_why(
     assert set(metrics.values("nativechat_exporter_query_up", query="dated")) == {0}
     assert set(metrics.values("nativechat_exporter_query_up", query="undated")) == {1}
     assert metrics.by("bot", "nativechat_undated") == counted(chats)
-    lines = running.told("query fails", len(chats))
+    lines = running.logged("query fails", len(chats))
     assert {(line["bot"], line["query"], line["reason"]) for line in lines} == {
         (bot, "dated", "dates_unverified") for bot in chats
     }

@@ -1,4 +1,4 @@
-"""Clients that hold on to connections and never finish: whoever scrapes beside them is answered."""
+"""Scrapes are answered while other clients keep connections and never finish."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HALF_OPEN = 2000
 SILENT = 200
 SCRAPES = 100
 LONGEST = 5.0
-"""Seconds one scrape may take while the machine does not stand still; each test prints what it did take."""
+"""Seconds that one scrape may take while the machine does not stand still; each test prints its figure."""
 
 PATIENCE = 30.0
 
@@ -41,7 +41,7 @@ ATTACKS = {
 
 @pytest.fixture(autouse=True, scope="module")
 def descriptors() -> Iterator[None]:
-    """Let this process, and those it starts, have as many descriptors as there are connections."""
+    """Allow this process, and those it starts, a descriptor for each connection."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     enough = hard == resource.RLIM_INFINITY or hard >= DESCRIPTORS
     assert enough, f"{HALF_OPEN} connections need more descriptors: raise ulimit -Hn to {DESCRIPTORS}"
@@ -89,7 +89,7 @@ def scrape(running: Running, tls: ssl.SSLContext | None = None) -> float:
 
 
 def hold(stack: ExitStack, running: Running, number: int, said: bytes) -> None:
-    """Open so many connections, say the same on each, and leave it at that."""
+    """Open so many connections, and send the same on each, but no more."""
     for _ in range(number):
         client = stack.enter_context(socket.create_connection(where(running), timeout=PATIENCE))
         client.sendall(said)

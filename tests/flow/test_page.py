@@ -1,4 +1,4 @@
-"""What a person sees of the status page, in a real browser."""
+"""What a real browser shows of the status page."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def running(exporter: StartExporter, chat: Chat, query: Callable[..., dict[str, 
 
 @pytest.fixture(scope="module")
 def cards(running: Running, browse: Browse) -> dict[str, str]:
-    """The text of each card by its heading, a query's by bot and query, as it stands once the script ran."""
+    """The text of each card by its heading, a query's by bot and query, after the script has run."""
     dom = browse(running.address, "--virtual-time-budget=1000", "--dump-dom")
     cards = {"": text_of(dom)}
     for html in re.findall(r"<article(.*?)</article>", dom, re.DOTALL):
@@ -94,7 +94,7 @@ def cards(running: Running, browse: Browse) -> dict[str, str]:
 
 
 def text_of(html: str) -> str:
-    """Return what is to be read, every kind of white space as one blank."""
+    """Return the visible text, with single blanks for white space."""
     seen = re.sub(r"<(style|script).*?</\1>|<[^>]*>", " ", html.replace("<wbr>", ""), flags=re.DOTALL)
     return " ".join(unescape(seen).split())
 

@@ -1,4 +1,4 @@
-"""A configuration that changes: a good one is used at once, a bad one changes nothing but the two gauges."""
+"""A good configuration is used at once; a bad one changes nothing but the two gauges."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_reload_uses_the_new_configuration_and_keeps_what_stayed(
     running.until(lambda metrics: len(metrics.values("nativechat_talks")) == 2)
 
 
-def test_a_reload_takes_away_what_is_no_longer_asked(
+def test_a_reload_removes_what_is_no_longer_polled(
     start: Callable[..., Running], written: Callable[..., str]
 ) -> None:
     running = start(LIFECYCLE, SELDOM)
@@ -108,7 +108,7 @@ def test_a_bad_file_is_refused_with_its_problems_and_the_old_one_goes_on(
         "defaults.stale_after",
     ]
     assert all(line.startswith(f"{file}:") for line in answer.text.splitlines())
-    assert len(running.told("configuration refused, the old one stays", 2)) == 2
+    assert len(running.logged("configuration refused, the old one stays", 2)) == 2
     assert "defaults.stale_after" in running.ask("/").text
     runs = before.values("nativechat_exporter_query_runs_total")
     later = running.until(

@@ -41,7 +41,7 @@ def configured(chat: Chat, query: Callable[..., dict[str, Any]]) -> Callable[[st
 def shards(
     exporter: StartExporter, chat: Chat, configured: Callable[[str], dict[str, Any]]
 ) -> dict[str, list[Running]]:
-    """By what decides on a shard, three that have asked everything once."""
+    """Three exporters for each `shard_by`, which have polled everything once."""
     started: dict[str, list[Running]] = {
         shard_by: [
             exporter(
@@ -61,7 +61,7 @@ def shards(
 
 @pytest.fixture(scope="module")
 def alone(exporter: StartExporter, chat: Chat, configured: Callable[[str], dict[str, Any]]) -> Running:
-    """One exporter that has asked all of it."""
+    """One exporter that has polled everything."""
     running = exporter(configured("bot"), env=chat.environ)
     running.until(lambda metrics: metrics.value("nativechat_exporter_series") == BOTS * 5)
     return running
@@ -74,7 +74,7 @@ def address(
     installed: Callable[[str, str], str],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[str]:
-    """Where a Prometheus answers that scrapes all of them."""
+    """The address of a Prometheus that scrapes all of them."""
     targets = {job: [running.address for running in each] for job, each in shards.items()}
     targets["alone"] = [alone.address]
     home = tmp_path_factory.mktemp("prometheus")

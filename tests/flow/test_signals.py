@@ -1,4 +1,4 @@
-"""The daemon ends when it is told to, whatever it is doing, and does not begin what it cannot do."""
+"""A signal ends the daemon whatever it is doing, and a start that cannot succeed ends with advice."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WAITS = {
     "a pause that Retry-After asked for": Fault("status", status=429, retry_after="60"),
     "a wait before the next attempt": Fault("status", status=500),
 }
-"""What an answer makes it wait for. Requests under way when it ends are among the faults, in faults/."""
+"""Waits that an answer causes; faults/ tests requests that are in flight at the end."""
 
 
 @contextmanager
@@ -92,7 +92,7 @@ def test_a_signal_ends_it_whatever_it_waits_for(
     [*((situation, signal.SIGTERM) for situation in SITUATIONS), ("idle", signal.SIGINT)],
     ids=lambda value: getattr(value, "name", value),
 )
-def test_a_signal_ends_it_whatever_its_visitors_do(
+def test_a_signal_ends_it_whatever_its_clients_do(
     exporter: StartExporter,
     nativechat: Callable[..., Chat],
     query: Query,
@@ -150,7 +150,7 @@ def test_a_missing_variable_ends_it_with_2_and_the_variable_s_name(exporter: Sta
 
 
 def start_of(running: Running, wait: float) -> None:
-    """Let the command get so far that its signals are held: some 40 ms after the interpreter's own start."""
+    """Wait until the command blocks signals: some 40 ms after the interpreter has started."""
     eventually = time.monotonic() + 10
     blocked = Path(f"/proc/{running.process.pid}/status")
     while True:
@@ -230,7 +230,7 @@ def test_reloads_asked_for_over_http_at_once_are_few(
 def test_as_process_1_it_ends_as_well(
     nativechat: Callable[..., Chat], query: Query, tmp_path: Path, plain_environ: dict[str, str]
 ) -> None:
-    """Who is process 1 is sent no signal that it does not handle."""
+    """The kernel drops signals to process 1 that it does not handle."""
     if subprocess.run(["unshare", "--pid", "--fork", "true"], check=False).returncode:
         return  # not allowed here
     chat = nativechat()

@@ -1,4 +1,4 @@
-"""A reader of the log that stops reading: it stops neither the polls, nor the scrapes, nor the end."""
+"""A log that nobody reads stops neither the polls, nor the scrapes, nor the end."""
 
 from __future__ import annotations
 

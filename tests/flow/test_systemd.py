@@ -1,4 +1,4 @@
-"""systemd is told that the service is ready, alive, ending: by the whole program, on a real socket."""
+"""The whole program notifies systemd that it is ready, alive and ending, on a real socket."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BEATS = 4
 
 @pytest.fixture(params=["a path", "an abstract name"])
 def systemd(request: pytest.FixtureRequest) -> Iterator[tuple[socket.socket, str]]:
-    """A socket as systemd has one, and how it is named to the service; a path must be short."""
+    """A socket like systemd's, and its name for the service; a path must be short."""
     with TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(str(Path(folder) / "notify") if request.param == "a path" else "")
         listener.settimeout(30.0)
@@ -26,7 +26,7 @@ def systemd(request: pytest.FixtureRequest) -> Iterator[tuple[socket.socket, str
         yield listener, name if isinstance(name, str) else "@" + name[1:].decode()
 
 
-def test_systemd_hears_that_it_is_ready_beats_and_ends(
+def test_systemd_is_notified_of_the_start_the_watchdog_and_the_end(
     systemd: tuple[socket.socket, str],
     exporter: StartExporter,
     nativechat: Callable[..., Chat],

@@ -21,7 +21,7 @@ HOUR = 3600.0
 
 
 class Faked:
-    """The wall clock of one process, as libfaketime fakes it: an offset in a file, which may be changed."""
+    """The wall clock of one process, which libfaketime moves by the offset in a file."""
 
     def __init__(self, folder: Path, library: Path) -> None:
         self._offset = folder / "offset"
@@ -35,7 +35,7 @@ class Faked:
         }
 
     def step(self, seconds: float) -> None:
-        """Set the clock so much ahead of the true time, whole: the file is read at every moment."""
+        """Set the clock ahead of the true time; replace the file, because it is read at any moment."""
         new = self._offset.with_name("new")
         new.write_text(f"{seconds:+.0f}", "utf-8")
         new.rename(self._offset)
@@ -43,7 +43,7 @@ class Faked:
 
 @pytest.fixture
 def ahead_and_back(installed: Callable[[str, str], str], tmp_path: Path) -> dict[float, Faked]:
-    """A wall clock for each step that it will be set by."""
+    """A wall clock for each step by which it will be set."""
     program = Path(installed("faketime", "faketime")).resolve()
     libraries = sorted(program.parents[1].glob("lib/**/faketime/libfaketimeMT.so.1"))
     assert libraries, "libfaketime is missing: install Debian's package libfaketime (make test does)"

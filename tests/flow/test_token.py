@@ -1,4 +1,4 @@
-"""A token that is replaced while the exporter runs: it is followed without a restart, a reload or a gap."""
+"""A token that is replaced is used without a restart, a reload or a gap."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FAILURES = "nativechat_exporter_query_failures_total"
 
 
 class Api:
-    """Counts for whoever has the good token; `gate` holds what has been asked, while it is shut."""
+    """Counts for the good token; while `gate` is not set, requests wait for it."""
 
     def __init__(self) -> None:
         self.good = "first"
@@ -32,7 +32,7 @@ class Api:
         self.counts = itertools.count(1)
 
     def hold(self) -> None:
-        """Shut the gate, and return when as many requests as the bot may make wait at it."""
+        """Close the gate, and return when as many requests wait for it as the bot may make."""
         self.gate.clear()
         for _ in range(IN_FLIGHT):
             assert self.held.acquire(timeout=30)
@@ -61,7 +61,7 @@ def url(api: Api) -> Iterator[str]:
 
 
 class Mounted:
-    """A Secret as Kubernetes mounts it: a link to a file in a folder that is replaced whole."""
+    """A Secret as Kubernetes mounts it: a link to a file in a folder that is replaced as a whole."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -1,4 +1,4 @@
-"""The APIs that misbehave, their certificates, and an exporter that lives with all of them."""
+"""The APIs that misbehave, their certificates, and an exporter that polls all of them."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import pytest
 import trustme
 
-from tests.flow.faults.peer import Peer, Scene
+from tests.flow.faults.peer import Peer, Shared
 from tests.flow.faults.row import Fault, Row
-from tests.flow.faults.story import TOKEN, Story, config
+from tests.flow.faults.scenario import TOKEN, Scenario, config
 from tests.flow.faults.table import FAULTS, NO_DESCRIPTORS, ROWS
 
 if TYPE_CHECKING:
     from tests.flow.conftest import StartExporter
 
 
-TELLINGS: Final = 3
+MOST_RUNS: Final = 3
 
 
 class Peers(NamedTuple):
-    """APIs by the name of the bot that asks them; `well` has no fault, and nobody should ask `elsewhere`."""
+    """APIs by the names of their bots; `well` has no fault, and `elsewhere` must get no request."""
 
     by_name: dict[str, Peer]
     elsewhere: Peer
@@ -59,7 +59,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """An authority of ours, and one that nobody knows."""
+    """Two authorities, of which the exporter trusts one."""
     ours, theirs = trustme.CA(), trustme.CA()
     past = datetime(2020, 1, 1, tzinfo=UTC), datetime(2021, 1, 1, tzinfo=UTC)
     certificates = {
@@ -79,15 +79,15 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest.fixture(scope="module")
 def peers(authority: Authority) -> Iterator[MakePeers]:
-    """Make an API for each fault, well for now, and one that is always well."""
+    """Make an API for each fault, which has not begun, and one that is always well."""
     with ExitStack() as stack:
 
         def make(faults: Iterable[Fault]) -> Peers:
-            elsewhere = Peer(Scene(authority.contexts), None, 0)
-            scene = Scene(authority.contexts, f"{elsewhere.url}/bots/well/")
-            made = {fault.name: Peer(scene, fault, 4_711 + row) for row, fault in enumerate(faults)}
-            made["well"] = Peer(scene, None, 0)
-            stack.callback(scene.over.set)
+            elsewhere = Peer(Shared(authority.contexts), None, 0)
+            shared = Shared(authority.contexts, f"{elsewhere.url}/bots/well/")
+            made = {fault.name: Peer(shared, fault, 4_711 + row) for row, fault in enumerate(faults)}
+            made["well"] = Peer(shared, None, 0)
+            stack.callback(shared.over.set)
             for peer in (elsewhere, *made.values()):
                 stack.callback(peer.close)
             return Peers(made, elsewhere)
@@ -97,31 +97,31 @@ def peers(authority: Authority) -> Iterator[MakePeers]:
 
 @pytest.fixture(scope="module")
 def asked_elsewhere() -> list[bytes]:
-    """What reached the server to which the redirects point."""
+    """The requests to the server to which the redirects point."""
     return []
 
 
 @pytest.fixture(scope="module")
-def story(
+def scenario(
     peers: MakePeers,
     authority: Authority,
     exporter: StartExporter,
     asked_elsewhere: list[bytes],
-) -> Story:
-    """The life of one exporter that asks a bot for each fault, logging all it can.
+) -> Scenario:
+    """Run an exporter that polls a bot for each fault, with all log lines.
 
-    One in which this machine stood still for a while is told again, by another exporter.
+    Repeat it with another exporter if this machine stood still for too long meanwhile.
     """
-    for _ in range(TELLINGS):
+    for _ in range(MOST_RUNS):
         made, elsewhere = peers(FAULTS.values())
         for peer in made.values():
-            peer.sicken()
+            peer.begin_fault()
         settings = config(made, authority.file)
         running = exporter(settings, "--log.level=debug", env={"TOKEN": TOKEN})
-        told = Story(running, made, authority.file)
-        told.tell()
+        one = Scenario(running, made, authority.file)
+        one.run()
         asked_elsewhere += elsewhere.heads
-        if not told.void:
+        if not one.void:
             break
         running.end()
-    return told
+    return one

@@ -1,4 +1,4 @@
-"""The faults of a network: connecting, TLS, and every stage of an exchange."""
+"""The faults of a network: connecting, TLS, and every stage of a request."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ BROKEN_OFF: Final = "connection reset by peer"
 
 CONNECTING: Final = (
     Fault("no_name", "the host's name does not exist", "unreachable", "no address for", by_name=True),
-    Fault("refused", "nobody listens", "unreachable", "connection refused", door="shut"),
-    Fault("full", "the connection is never accepted", "timeout", "still connecting to", door="full"),
+    Fault("refused", "nobody listens", "unreachable", "connection refused", listener="closed"),
+    Fault("full", "the connection is never accepted", "timeout", "still connecting to", listener="full"),
 )
 
 TLS: Final = (

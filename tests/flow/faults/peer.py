@@ -1,4 +1,4 @@
-"""One bot's API on a port of its own: it answers well, or shows its fault while it is sick."""
+"""One bot's API on a port of its own, with a fault that begins and ends."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ FILLERS = 4
 
 
 @dataclass(frozen=True)
-class Scene:
-    """What the peers of one test share; `elsewhere` is where a redirect points."""
+class Shared:
+    """What the peers of one test have in common; `elsewhere` is where a redirect points."""
 
     contexts: Mapping[str, ssl.SSLContext]
     elsewhere: str = ""
@@ -27,15 +27,15 @@ class Scene:
 
 
 class Peer:
-    """Listens on a free port; without a fault it counts one more with each answer."""
+    """Listens on a free port; without a fault, each count is one higher than the one before."""
 
-    def __init__(self, scene: Scene, fault: Fault | None, number: int) -> None:
+    def __init__(self, shared: Shared, fault: Fault | None, number: int) -> None:
         self.fault = fault
         self.number = number
         self.heads: list[bytes] = []
-        self._scene = scene
-        self._sick = False
-        self._turns = itertools.count()
+        self._shared = shared
+        self._faulty = False
+        self._connections = itertools.count()
         self._fillers: list[socket.socket] = []
         self._socket = _reserved()
         self.port: int = self._socket.getsockname()[1]
@@ -43,30 +43,30 @@ class Peer:
 
     @property
     def url(self) -> str:
-        """Where its API is; while the fault is the name's, nowhere."""
+        """The URL of the API; during a fault of the name, its host does not exist."""
         scheme = self.fault.scheme if self.fault else "http"
-        wrong = self._sick and self.fault and self.fault.by_name
+        wrong = self._faulty and self.fault and self.fault.by_name
         return f"{scheme}://{'nowhere.invalid' if wrong else f'127.0.0.1:{self.port}'}/v1"
 
-    def sicken(self) -> None:
+    def begin_fault(self) -> None:
         """Show the fault from now on."""
-        self._sick = True
-        self._turns = itertools.count()
-        if self.fault and self.fault.door != "open":
-            self._shut()
-        if self.fault and self.fault.door == "full":
+        self._faulty = True
+        self._connections = itertools.count()
+        if self.fault and self.fault.listener != "open":
+            self._refuse()
+        if self.fault and self.fault.listener == "full":
             self._fill()
 
-    def heal(self) -> None:
+    def end_fault(self) -> None:
         """Answer well from now on."""
-        self._sick = False
-        if self.fault and self.fault.door != "open":
+        self._faulty = False
+        if self.fault and self.fault.listener != "open":
             for filler in self._fillers:
                 filler.close()
             self._open()
 
     def close(self) -> None:
-        self._shut()
+        self._refuse()
         for sock in (self._socket, *self._fillers):
             sock.close()
 
@@ -74,15 +74,15 @@ class Peer:
         self._socket.listen(LONG_QUEUE)
         threading.Thread(target=self._accept, args=(self._socket,), daemon=True).start()
 
-    def _shut(self) -> None:
-        """Listen no longer, and let nobody else have the port."""
-        with suppress(OSError):  # it may be shut already
+    def _refuse(self) -> None:
+        """Refuse connections, and keep the port."""
+        with suppress(OSError):  # it may be closed already
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         self._socket = _reserved(self.port)
 
     def _fill(self) -> None:
-        """Let nobody connect: the queue is full, and who comes is neither accepted nor refused."""
+        """Fill the queue of connections: further ones are neither accepted nor refused."""
         self._socket.listen(0)
         self._fillers = [socket.socket() for _ in range(FILLERS)]
         for filler in self._fillers:
@@ -96,19 +96,19 @@ class Peer:
                 threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        scene = self._scene
+        shared = self._shared
         if self.fault is None:
             self.number += 1
         wire = Wire(
             connection,
-            contexts=scene.contexts,
-            over=scene.over,
-            elsewhere=scene.elsewhere,
+            contexts=shared.contexts,
+            over=shared.over,
+            elsewhere=shared.elsewhere,
             number=self.number,
-            turn=next(self._turns),
+            connection=next(self._connections),
         )
         with suppress(OSError):
-            if self._sick and self.fault:
+            if self._faulty and self.fault:
                 self.fault.script(wire)
             else:
                 self._answer_well(wire)

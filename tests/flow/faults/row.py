@@ -41,13 +41,13 @@ class Row:
 class Fault(Row):
     """A row that one bot's API can be made to show.
 
-    `scheme` is the URL's. `door` says what listens while the fault lasts; `by_name` that it is the bot's
-    host name that is wrong, so that a reload ends it. `flaps` if every other run works.
+    `scheme` is the URL's. `listener` is the state of the listening socket during the fault. With `by_name`
+    the bot's host name is wrong, so a reload ends the fault. With `flaps` every other run works.
     """
 
     script: Script = lambda wire: wire.hang()
     scheme: Literal["http", "https"] = "http"
-    door: Literal["open", "shut", "full"] = "open"
+    listener: Literal["open", "closed", "full"] = "open"
     by_name: bool = False
     flaps: bool = False
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.flow.faults.row import Row
-from tests.flow.faults.story import TOKEN, config, failures, value
+from tests.flow.faults.scenario import TOKEN, config, failures, value
 
 if TYPE_CHECKING:
     from tests.flow.conftest import Metrics, Running, StartExporter
@@ -77,9 +77,9 @@ def test_a_process_without_descriptors_keeps_its_promises(
     shown = [number for number in crowded.shown if number is not None]
     assert shown == sorted(shown)
     assert back.value("nativechat_up", bot="well") == 1
-    [began_line] = crowded.running.told("query fails")
+    [began_line] = crowded.running.logged("query fails")
     assert fault.says in began_line["error"]
-    assert crowded.running.told("query works again")
+    assert crowded.running.logged("query works again")
     assert "Traceback" not in crowded.running.output
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.flow.faults.network import CONNECTING, HANGS, TLS
 from tests.flow.faults.row import Fault
-from tests.flow.faults.story import TOKEN, config
+from tests.flow.faults.scenario import TOKEN, config
 from tests.flow.faults.table import FAULTS
 
 if TYPE_CHECKING:
@@ -28,12 +28,12 @@ def begin(exporter: StartExporter, peers: MakePeers, authority: Authority) -> Be
     """Start an exporter, and return once every one of these faults has it; it would wait a minute."""
 
     def start(faults: Iterable[Fault]) -> Running:
-        sick = {name: peer for name, peer in peers(faults).by_name.items() if peer.fault}
-        for peer in sick.values():
-            peer.sicken()
-        settings = config(sick, authority.file, timeout="60s", retries=10)
+        faulty = {name: peer for name, peer in peers(faults).by_name.items() if peer.fault}
+        for peer in faulty.values():
+            peer.begin_fault()
+        settings = config(faulty, authority.file, timeout="60s", retries=10)
         running = exporter(settings, env={"TOKEN": TOKEN})
-        running.until(lambda metrics: all(metrics.value(STARTED, bot=name) for name in sick))
+        running.until(lambda metrics: all(metrics.value(STARTED, bot=name) for name in faulty))
         return running
 
     return start

@@ -1,4 +1,4 @@
-"""Everything that a network and an API can do wrong: no wrong number, the right reason, and no token."""
+"""Laws of every fault of a network or an API: no wrong number, the right reason, and no token."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 from exporter.errors import REASONS
 from tests.flow.faults.row import GONE, KEPT, RESTED, Fault
-from tests.flow.faults.story import STALE_AFTER, TOKEN, Story, failures, value
+from tests.flow.faults.scenario import STALE_AFTER, TOKEN, Scenario, failures, value
 
 UP = "nativechat_exporter_query_up"
 RUNS = "nativechat_exporter_query_runs_total"
 LAST_SUCCESS = "nativechat_exporter_query_last_success_timestamp_seconds"
 AT_ONCE = 1.0
-"""Seconds within which an exporter notes that a count was kept and that the run was a success."""
+"""Seconds within which an exporter records that a count was kept and that the run was a success."""
 
 FAILED_SINCE = 2
 """Runs that may fail after a fault's end: the one in flight, and one that met the last of the fault."""
@@ -23,9 +23,9 @@ MIDDLE = len(TOKEN) // 2
 FORMS = (TOKEN[:MIDDLE], TOKEN[MIDDLE:], base64.b64encode(TOKEN.encode()).decode())
 
 
-def test_a_fault_never_makes_a_number(story: Story, fault: Fault) -> None:
-    first, second = ([value(seen.metrics, fault.name) for seen in phase.during] for phase in story.phases)
-    number = story.number(fault.name)
+def test_a_fault_never_makes_a_number(scenario: Scenario, fault: Fault) -> None:
+    first, second = ([value(seen.metrics, fault.name) for seen in phase.during] for phase in scenario.phases)
+    number = scenario.number(fault.name)
     assert set(first) <= {None, number}
     assert set(second) <= {None, number}
     if fault.exposed == KEPT:
@@ -37,9 +37,9 @@ def test_a_fault_never_makes_a_number(story: Story, fault: Fault) -> None:
     assert set(second[second.index(None) :]) == {None}, "a value that is gone stays so"
 
 
-def test_a_value_outlives_failures_until_it_is_stale_and_not_longer(story: Story, fault: Fault) -> None:
-    for seen in story.phases[1].during:
-        # Nobody knows at which moment of the scrape this was so: it may have been at any.
+def test_a_value_outlives_failures_until_it_is_stale_and_not_longer(scenario: Scenario, fault: Fault) -> None:
+    for seen in scenario.phases[1].during:
+        # This was so at some moment of the scrape.
         succeeded_at = seen.metrics.value(LAST_SUCCESS, bot=fault.name)
         assert succeeded_at
         if value(seen.metrics, fault.name) is not None:
@@ -48,15 +48,15 @@ def test_a_value_outlives_failures_until_it_is_stale_and_not_longer(story: Story
             assert seen.answered_at - succeeded_at > STALE_AFTER - AT_ONCE
 
 
-def test_a_fault_counts_with_its_reason_and_no_other(story: Story, fault: Fault) -> None:
-    for phase in story.phases:
+def test_a_fault_counts_with_its_reason_and_no_other(scenario: Scenario, fault: Fault) -> None:
+    for phase in scenario.phases:
         counted = failures(phase.last, fault.name)
         assert counted.keys() == set(REASONS)
         assert {reason for reason, count in counted.items() if count} == {fault.reason} - {""}
 
 
-def test_a_fault_takes_its_query_down_while_it_lasts(story: Story, fault: Fault) -> None:
-    for phase in story.phases:
+def test_a_fault_takes_its_query_down_while_it_lasts(scenario: Scenario, fault: Fault) -> None:
+    for phase in scenario.phases:
         assert phase.after
         assert phase.after.value(UP, bot=fault.name) == 1
         assert phase.after.value("nativechat_up", bot=fault.name) == 1
@@ -67,67 +67,69 @@ def test_a_fault_takes_its_query_down_while_it_lasts(story: Story, fault: Fault)
             assert phase.last.value("nativechat_up", bot=fault.name) == is_up
 
 
-def test_a_fault_is_one_log_line_when_it_begins_and_one_when_it_ends(story: Story, fault: Fault) -> None:
-    began = story.turns("query fails", fault.name)
-    ended = story.turns("query works again", fault.name)
+def test_a_fault_is_one_log_line_when_it_begins_and_one_when_it_ends(
+    scenario: Scenario, fault: Fault
+) -> None:
+    began = scenario.lines("query fails", fault.name)
+    ended = scenario.lines("query works again", fault.name)
     assert len(began) == len(ended)
     if not fault.flaps:
-        assert len(began) == (len(story.phases) if fault.reason else 0)
+        assert len(began) == (len(scenario.phases) if fault.reason else 0)
     for line in began:
         assert (line["query"], line["reason"]) == ("conversations", fault.reason)
         assert fault.says in line["error"]
         assert line["advice"]
     assert {line["reason"] for line in ended} <= {fault.reason}
-    assert not story.turns("query fails for another reason", fault.name)
+    assert not scenario.lines("query fails for another reason", fault.name)
 
 
 def test_the_value_is_back_with_the_next_runs_after_the_fault_s_end(
-    story: Story, fault: Fault, record_property: Callable[[str, object], None]
+    scenario: Scenario, fault: Fault, record_property: Callable[[str, object], None]
 ) -> None:
-    backs = [phase.back[fault.name] for phase in story.phases]
+    backs = [phase.back[fault.name] for phase in scenario.phases]
     record_property("back", max(back.seconds for back in backs))
     if fault.back != RESTED:  # each run in a rest is a failed one
         assert max(back.failed_runs for back in backs) <= FAILED_SINCE
-    for phase in story.phases:
+    for phase in scenario.phases:
         assert phase.after
-        assert value(phase.after, fault.name) == story.number(fault.name)
+        assert value(phase.after, fault.name) == scenario.number(fault.name)
 
 
-def test_a_bot_that_is_well_is_counted_on_throughout(story: Story) -> None:
-    seen = [value(scrape.metrics, "well") for phase in story.phases for scrape in phase.during]
+def test_a_bot_that_is_well_is_counted_on_throughout(scenario: Scenario) -> None:
+    seen = [value(scrape.metrics, "well") for phase in scenario.phases for scrape in phase.during]
     shown = [number for number in seen if number is not None]
     assert shown == sorted(shown)
     assert len(set(shown)) >= 2
-    for phase in story.phases:
+    for phase in scenario.phases:
         # A fault takes two runs at least to have its effect.
         runs = [metrics.value(RUNS, bot="well") or 0 for metrics in (phase.before, phase.last)]
         assert runs[1] - runs[0] >= 2
-    assert not any(failures(story.phases[1].last, "well").values())
-    assert not story.turns("query fails", "well")
+    assert not any(failures(scenario.phases[1].last, "well").values())
+    assert not scenario.lines("query fails", "well")
 
 
 def test_a_redirect_is_not_followed_with_the_token_nor_without(
-    story: Story, asked_elsewhere: list[bytes]
+    scenario: Scenario, asked_elsewhere: list[bytes]
 ) -> None:
-    assert story.phases
+    assert scenario.phases
     assert asked_elsewhere == []
 
 
-def test_the_status_page_tells_each_fault(story: Story) -> None:
-    for row in story.phases[1].last.samples:
+def test_the_status_page_shows_each_fault(scenario: Scenario) -> None:
+    for row in scenario.phases[1].last.samples:
         if row.name == UP and row.value == 0:
-            assert f'id="{row.labels["bot"]}.conversations"' in story.page
+            assert f'id="{row.labels["bot"]}.conversations"' in scenario.page
     for reason in set(REASONS) - {"dates_unverified"}:
-        assert f"{reason}: " in story.page
+        assert f"{reason}: " in scenario.page
 
 
-def test_no_fault_is_a_defect_of_the_exporter(story: Story) -> None:
-    assert "internal error" not in story.exporter.output
-    assert story.phases[1].last.value("nativechat_exporter_internal_errors_total") == 0
+def test_no_fault_is_a_defect_of_the_exporter(scenario: Scenario) -> None:
+    assert "internal error" not in scenario.exporter.output
+    assert scenario.phases[1].last.value("nativechat_exporter_internal_errors_total") == 0
 
 
-def test_no_fault_fills_the_memory(story: Story) -> None:
-    peak = next(line for line in story.process["status"].splitlines() if line.startswith("VmHWM"))
+def test_no_fault_fills_the_memory(scenario: Scenario) -> None:
+    peak = next(line for line in scenario.process["status"].splitlines() if line.startswith("VmHWM"))
     assert int(peak.split()[1]) < LARGEST_MEMORY, peak
 
 
@@ -136,34 +138,34 @@ def shown(text: str) -> list[str]:
     return [form for form in FORMS if form in text]
 
 
-def test_the_token_is_in_nothing_that_was_written(story: Story) -> None:
-    output = story.exporter.output
+def test_the_token_is_in_nothing_that_was_written(scenario: Scenario) -> None:
+    output = scenario.exporter.output
     assert "level=debug" in output, "everything was asked for"
     assert shown(output) == []
 
 
-def test_the_token_is_in_nothing_that_was_served(story: Story) -> None:
-    assert len(story.served) > 20
-    assert [form for text in story.served for form in shown(text)] == []
+def test_the_token_is_in_nothing_that_was_served(scenario: Scenario) -> None:
+    assert len(scenario.served) > 20
+    assert [form for text in scenario.served for form in shown(text)] == []
 
 
-def test_the_token_is_in_no_name_of_the_process_or_its_threads(story: Story) -> None:
-    assert story.process["titles"]
-    assert shown(story.process["command line"] + story.process["titles"]) == []
+def test_the_token_is_in_no_name_of_the_process_or_its_threads(scenario: Scenario) -> None:
+    assert scenario.process["titles"]
+    assert shown(scenario.process["command line"] + scenario.process["titles"]) == []
 
 
-def test_there_are_no_children_to_inherit_it(story: Story) -> None:
-    assert story.process["children"] == ""
+def test_there_are_no_children_to_inherit_it(scenario: Scenario) -> None:
+    assert scenario.process["children"] == ""
 
 
-def test_the_token_is_in_no_file_that_the_exporter_could_have_written(story: Story) -> None:
-    texts = [path.read_text("utf-8") for path in story.exporter.home.rglob("*") if path.is_file()]
+def test_the_token_is_in_no_file_that_the_exporter_could_have_written(scenario: Scenario) -> None:
+    texts = [path.read_text("utf-8") for path in scenario.exporter.home.rglob("*") if path.is_file()]
     assert len(texts) == len(("stdout", "stderr", "config.yaml"))
     assert [form for text in texts for form in shown(text)] == []
 
 
-def test_the_token_is_sent_in_one_header_alone(story: Story) -> None:
-    heads = story.heads
+def test_the_token_is_sent_in_one_header_alone(scenario: Scenario) -> None:
+    heads = scenario.heads
     assert len(heads) > 100
     for head in heads:
         holding = [line for line in head.splitlines() if TOKEN.encode() in line]

@@ -13,7 +13,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 
 class Wire(server.Wire):
-    """One connection as a script sees it; `turn` counts the connections of its peer from 0.
+    """One connection as a script sees it; `connection` is its number at its peer, from 0.
 
     `number` is the count that a good answer gives.
     """
@@ -26,12 +26,12 @@ class Wire(server.Wire):
         over: threading.Event,
         elsewhere: str,
         number: int,
-        turn: int,
+        connection: int,
     ) -> None:
         super().__init__(sock, over)
         self.elsewhere = elsewhere
         self.number = number
-        self.turn = turn
+        self.connection = connection
         self._contexts = contexts
 
     def secure(self, certificate: str) -> None:
@@ -104,4 +104,4 @@ def certificate(name: str) -> Script:
 
 def every_other(bad: Script) -> Script:
     """Behave badly on each second connection, the first one included."""
-    return lambda wire: asked(Wire.count)(wire) if wire.turn % 2 else bad(wire)
+    return lambda wire: asked(Wire.count)(wire) if wire.connection % 2 else bad(wire)

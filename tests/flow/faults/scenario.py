@@ -1,4 +1,4 @@
-"""One exporter's life with every fault at once: sick from the start, well, sick again, and well."""
+"""One exporter with every fault at once: from the start, then none, then all again, then none."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def failures(metrics: Metrics, bot: str) -> dict[str, float]:
 
 
 def failed_runs(before: Metrics, after: Metrics, bot: str) -> float:
-    """Return how many of a bot's runs failed between two scrapes; it has one series, so one failure each."""
+    """Return how many runs of a bot failed between two scrapes: one series, so one failure a run."""
     return sum(failures(after, bot).values()) - sum(failures(before, bot).values())
 
 
 def config(peers: Mapping[str, Peer], ca_file: Path, **api: object) -> dict[str, Any]:
-    """Return a configuration that asks each peer as a bot of its own, each second."""
+    """Return a configuration that polls each peer as a bot of its own, each second."""
     return {
         "api": {"timeout": f"{TIMEOUT:g}s", "retries": 1, "concurrency": 2, "ca_file": str(ca_file), **api},
         "bots": [
@@ -70,7 +70,7 @@ class Scrape:
 
 @dataclass(frozen=True)
 class Return:
-    """A bot's value is there again: so many seconds after its API was well, and so many failed runs."""
+    """After how many seconds and failed runs a bot's value was back once its API was well."""
 
     seconds: float
     failed_runs: float
@@ -78,9 +78,9 @@ class Return:
 
 @dataclass
 class Phase:
-    """What was seen of one sickness, scrape by scrape, and of the recovery from it.
+    """The scrapes during all faults, and after them.
 
-    `before` was exposed when it began, `well` when every API had become well, `after` in the end.
+    `before` was exposed when they began, `well` when every API had become well, `after` in the end.
     """
 
     before: Metrics
@@ -95,10 +95,10 @@ class Phase:
         return self.during[-1].metrics
 
 
-class Story:
-    """The exporter, the peers it asks, and what was seen of it; `served` is all that it answered.
+class Scenario:
+    """The exporter, its peers, and what it exposed; `served` has all of its responses.
 
-    It is `void` if this machine stood still for so long that what works may have timed out.
+    It is `void` if this machine stood still for so long that a good request may have timed out.
     """
 
     def __init__(self, running: Running, peers: Mapping[str, Peer], ca_file: Path) -> None:
@@ -108,35 +108,35 @@ class Story:
         self.served: list[str] = []
         self.process: dict[str, str] = {}
         self.void = False
-        self._turns: dict[str, list[dict[str, str]]] = {}
+        self._lines: dict[str, list[dict[str, str]]] = {}
         self._peers = peers
         self._ca_file = ca_file
         self._faults = {name: peer.fault for name, peer in peers.items() if peer.fault}
 
-    def tell(self) -> None:
-        """Live through it all."""
+    def run(self) -> None:
+        """Let all faults begin and end twice."""
         with Stopwatch() as stopwatch:
-            self._live()
+            self._run()
         self.void = stopwatch.longest_halt > TIMEOUT / 2
 
-    def _live(self) -> None:
-        self._live_sick()
+    def _run(self) -> None:
+        self._run_faulty()
         self._recover()
-        self._set(sick=True)
-        self._live_sick()
+        self._set(faulty=True)
+        self._run_faulty()
         for path in PATHS:
             self.served.append(self.exporter.ask(path, headers=OPEN_METRICS).text)
         self.page = self.exporter.ask("/").text
         self.process = process(self.exporter.process.pid)
         self._recover()
         # Lines are written a moment after the event: each outage has ended, so wait for its line.
-        self.exporter.told("query works again", len(self.exporter.log("query fails")))
-        turns = ("query fails", "query fails for another reason", "query works again")
-        self._turns = {msg: self.exporter.log(msg) for msg in turns}
+        self.exporter.logged("query works again", len(self.exporter.log("query fails")))
+        messages = ("query fails", "query fails for another reason", "query works again")
+        self._lines = {msg: self.exporter.log(msg) for msg in messages}
 
-    def turns(self, msg: str, bot: str) -> list[dict[str, str]]:
-        """Return the log lines with which a bot's query began to fail, or works again."""
-        return [line for line in self._turns[msg] if line["bot"] == bot]
+    def lines(self, msg: str, bot: str) -> list[dict[str, str]]:
+        """Return the log lines with this message for a bot."""
+        return [line for line in self._lines[msg] if line["bot"] == bot]
 
     def number(self, bot: str) -> int:
         """Return the count that a bot's API gives while it is well."""
@@ -147,21 +147,21 @@ class Story:
         """Every whole request that reached a peer."""
         return [head for peer in self._peers.values() for head in peer.heads if head.endswith(b"\r\n")]
 
-    def _set(self, *, sick: bool) -> None:
-        """Let every fault begin or end, and return once the exporter knows what it can know of that."""
+    def _set(self, *, faulty: bool) -> None:
+        """Let every fault begin or end, and return after a reload."""
         for peer in self._peers.values():
-            if sick:
-                peer.sicken()
+            if faulty:
+                peer.begin_fault()
             else:
-                peer.heal()
+                peer.end_fault()
         in_use = "configuration in use"
-        loaded = len(self.exporter.told(in_use))
+        loaded = len(self.exporter.logged(in_use))
         text = json.dumps(config(self._peers, self._ca_file))
         (self.exporter.home / "config.yaml").write_text(text, "utf-8")
         self.exporter.process.send_signal(signal.SIGHUP)
-        self.exporter.told(in_use, loaded + 1)
+        self.exporter.logged(in_use, loaded + 1)
 
-    def _live_sick(self) -> None:
+    def _run_faulty(self) -> None:
         phase = Phase(before=self._scrape().metrics)
         self.phases.append(phase)
         for scrape in self._scrapes():
@@ -170,7 +170,7 @@ class Story:
                 return
 
     def _shows(self, phase: Phase, bot: str) -> bool:
-        """Tell whether a bot's fault has had all the effect it may have."""
+        """Return whether a bot's fault has had all of its effects."""
         fault = self._faults[bot]
         failed = failed_runs(phase.before, phase.last, bot) > 1
         if fault.exposed == KEPT:
@@ -179,7 +179,7 @@ class Story:
 
     def _recover(self) -> None:
         phase = self.phases[-1]
-        self._set(sick=False)
+        self._set(faulty=False)
         began = time.monotonic()
         for scrape in self._scrapes():
             phase.after = scrape.metrics
@@ -192,7 +192,7 @@ class Story:
                 return
 
     def _scrapes(self) -> Iterator[Scrape]:
-        """Scrape again and again, for a long time."""
+        """Scrape repeatedly, for a long time."""
         give_up = time.monotonic() + LONGEST
         while time.monotonic() < give_up:
             yield self._scrape()
@@ -207,7 +207,7 @@ class Story:
 
 
 def process(pid: int) -> dict[str, str]:
-    """Return what the system tells anybody of a process: its title, its threads' names, its children."""
+    """Return what any user can read of a process: its title, its threads' names, its children."""
     home = Path(f"/proc/{pid}")
     tasks: Sequence[Path] = list((home / "task").iterdir())
     return {
