@@ -60,9 +60,13 @@ def test_a_count_is_returned_until_it_is_stale_and_not_longer(
     store: Store, plan: Plan, clock: FakeClock
 ) -> None:
     store.counted(plan.polls[0], 0, 7)
-    clock.now += QUERY.stale_after
-    assert shown(store) == [7, None]
+    clock.now += 10.0
+    store.counted(plan.polls[0], 1, 8)
+    clock.now += QUERY.stale_after - 10.0
+    assert shown(store) == [7, 8]
     clock.now += 0.001
+    assert shown(store) == [None, 8]
+    clock.now += 10.0
     assert shown(store) == [None, None]
 
 
@@ -214,6 +218,15 @@ def test_results_of_a_poll_of_an_older_plan_are_dropped(store: Store, plan: Plan
     assert store.snapshot() is before
 
 
+def test_results_of_a_poll_that_went_are_dropped_though_an_equal_one_is_there(
+    store: Store, plan: Plan
+) -> None:
+    store.apply(plan_of())
+    store.apply(plan_of(QUERY))
+    store.counted(plan.polls[0], 0, 7)
+    assert shown(store) == [None, None]
+
+
 def test_an_equal_poll_that_was_kept_is_the_same_poll(store: Store, plan: Plan) -> None:
     store.apply(keep_same(plan_of(QUERY), plan))
     store.counted(plan.polls[0], 0, 7)
@@ -275,3 +288,4 @@ def test_a_snapshot_does_not_change_afterwards(store: Store, plan: Plan) -> None
     store.counted(plan.polls[0], 0, 8)
     store.failed(plan.polls[0], [1], ERROR)
     assert (before.counts, sum(before.failures)) == ((7, None), 0)
+    assert shown(store) == [8, None]
