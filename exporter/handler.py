@@ -1,4 +1,4 @@
-"""The request that the web server passes to a handler, and the response that it returns."""
+"""The request that the web server passes to a handler, and the response that the handler returns."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 class Request:
     """A whole request.
 
-    `path` is percent-decoded, `query` is not. Names in `headers` match in any case. `client` is the client's
-    address. `body` is empty unless the server reads bodies. `stream` is the connection, and `is_open` returns
-    whether the client still waits; use both only in the event loop's thread.
+    `path` is percent-decoded, `query` is as it was sent, `headers` takes names in any case. `client` is the
+    client's address. `body` is empty unless the server was told to read bodies. `stream` is the connection,
+    for the event loop only. `is_open` tells any thread whether the client still waits.
     """
 
     method: str
@@ -39,9 +39,10 @@ class Response:
 
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Response | None]]
-"""Answers a request, in the event loop; cancelled if the client disconnects.
+"""Handles a request in the event loop. It is cancelled when the client hangs up.
 
-It returns None if it wrote to the stream itself, as the simulator's faults do. The server then closes it.
+It returns None if it has written to the stream itself, as the simulator's faults do; then the server closes
+the stream.
 """
 
 

@@ -1,8 +1,7 @@
-"""Lets in who knows a password, at a cost that guessing cannot drive up for others."""
+"""Checks users' passwords so that guessing is slow for the guesser alone."""
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hmac
 import secrets
@@ -14,26 +13,21 @@ from exporter.handler import Request
 from exporter.web.pool import Busy, Pool
 
 REMEMBERED: Final = 100
-"""How many verified passwords are remembered, so that a scrape costs no bcrypt."""
-
-CHECKED_AT_ONCE: Final = 2
-"""Passwords that are checked at once; the other threads are left to scrapes."""
-
-MOST_CHECKS: Final = 64
-"""Password checks that may wait at once: two seconds of work at bcrypt's cost 10."""
+"""How many right passwords are remembered, so that a scrape costs no bcrypt."""
 
 MOST_CHECKS_EACH: Final = 3
-"""Password checks of one address that may wait at once: twenty addresses that guess shut out nobody."""
+"""Checks that one address may have waiting. Twenty addresses that guess delay others by 60 checks at most."""
 
 _BCRYPT_BYTES: Final = 72
-"""As much of a password as bcrypt has ever looked at; its library refuses longer ones."""
+"""bcrypt ignores the rest of a password; its library refuses longer ones."""
 
 
 class Passwords:
-    """Check users' passwords, and remember those that fit.
+    """Check users' passwords, and remember the right ones.
 
-    `users` maps one or more names to bcrypt hashes; `fits` compares a password with one, and is bcrypt's own
-    by default. Each check takes as much work as the costliest hash, so that time tells nothing about users.
+    `users` maps one or more names to bcrypt hashes, and `pool` does the checks. `fits` compares a password
+    with a hash; the default is bcrypt's own. Each check takes as long as one of the costliest hash, so its
+    time tells nothing about users.
     """
 
     def __init__(
@@ -46,34 +40,29 @@ class Passwords:
         self._salt = secrets.token_bytes(32)
         self._remembered: dict[bytes, None] = {}
         self._waiting: Counter[str] = Counter()
-        self._turn = asyncio.Semaphore(CHECKED_AT_ONCE)
 
     async def fit(self, request: Request) -> bool:
-        """Tell whether a request has a user's password, or raise Busy instead of queueing without end."""
-        given = _given(request.headers.get("Authorization", ""))
-        if given is None:
+        """Return whether a request has a user's password, or raise Busy if too many checks are waiting."""
+        credentials = _credentials(request.headers.get("Authorization", ""))
+        if credentials is None:
             return False
-        memory = hmac.digest(self._salt, given[0].encode() + b"\0" + given[1], "sha256")
-        if memory in self._remembered:
+        user, password = credentials
+        digest = hmac.digest(self._salt, user.encode() + b"\0" + password, "sha256")
+        if digest in self._remembered:
             return True
-        if self._waiting.total() >= MOST_CHECKS or self._waiting[request.client] >= MOST_CHECKS_EACH:
+        if self._waiting[request.client] >= MOST_CHECKS_EACH:
             raise Busy
-        # A client that hangs up while its password is checked does not begin the next check thereby.
-        fits = await asyncio.shield(self._wait_and_check(*given, request))
+        self._waiting[request.client] += 1
+        try:
+            fits = await self._pool.run(lambda: self._check(user, password), request.is_open)
+        finally:
+            # Counter's subtraction forgets an address that has nothing waiting.
+            self._waiting -= Counter((request.client,))
         if fits:
-            self._remembered[memory] = None
+            self._remembered[digest] = None
             if len(self._remembered) > REMEMBERED:
                 del self._remembered[next(iter(self._remembered))]
         return fits
-
-    async def _wait_and_check(self, user: str, password: bytes, request: Request) -> bool:
-        self._waiting[request.client] += 1
-        try:
-            async with self._turn:
-                return await self._pool.run(lambda: self._check(user, password), request.is_open)
-        finally:
-            # Subtracted this way, an address that waits no more is forgotten.
-            self._waiting -= Counter((request.client,))
 
     def _check(self, user: str, password: bytes) -> bool:
         password, hashed = password[:_BCRYPT_BYTES], self._users.get(user, self._stand_in)
@@ -88,13 +77,13 @@ def _cost(hashed: bytes) -> int:
 
 
 def _bcrypt() -> Callable[[bytes, bytes], bool]:
-    # Native code that only a server with users needs.
+    # Only a server with users needs this native code.
     from bcrypt import checkpw
 
     return checkpw
 
 
-def _given(header: str) -> tuple[str, bytes] | None:
+def _credentials(header: str) -> tuple[str, bytes] | None:
     scheme, _, encoded = header.partition(" ")
     try:
         user, colon, password = base64.b64decode(encoded.strip(), validate=True).partition(b":")
