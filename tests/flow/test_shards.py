@@ -149,7 +149,7 @@ def test_a_shard_that_holds_nothing_is_ready_and_says_so(
     running = exporter(configured("bot"), "--shard.total=64", f"--shard.ordinal={empty}", env=chat.environ)
     assert running.ask("/-/ready").status == 200
     assert running.ask("/-/healthy").status == 200
-    assert "No query is asked by this shard." in running.ask("/").text
+    assert "This shard has no query." in running.ask("/").text
     metrics = running.metrics()
     assert metrics.value("nativechat_exporter_shard_ordinal") == empty
     assert metrics.value("nativechat_exporter_series") == 0

@@ -1,4 +1,4 @@
-"""A real server on a free port for each test that asks, and a client of the standard library."""
+"""A real server on a free port, and a client of the standard library."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ async def hello(_: Request) -> Response:
 
 @pytest.fixture(name="hello")
 def _hello() -> Handler:
-    """A handler that says hello."""
+    """A handler that responds with `hello`."""
     return hello
 
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., int]]:
-    """Serve a handler until the test's end; gives its port on 127.0.0.1."""
+    """Serve a handler until the end of the test; returns its port on 127.0.0.1."""
     servers: list[Server] = []
 
     def start(
@@ -59,7 +59,7 @@ def serve() -> Iterator[Callable[..., int]]:
 
 @pytest.fixture
 def ask() -> Callable[..., Answer]:
-    """Make one request over a connection of its own; gives status, headers and body."""
+    """Make one request over a new connection; returns status, headers and body."""
 
     def request(
         port: int,

@@ -34,7 +34,7 @@ PROVIDED = Provided(
 )
 
 
-def test_metrics_come_with_their_own_type_and_know_what_the_client_accepts(serve: Serve, ask: Ask) -> None:
+def test_metrics_have_their_own_type_and_get_the_accept_headers(serve: Serve, ask: Ask) -> None:
     port = serve(App(PROVIDED))
     headers = {"Accept": "application/openmetrics-text", "Accept-Encoding": "gzip"}
     status, answer, body = ask(port, "/metrics", headers=headers)
@@ -50,7 +50,7 @@ def test_headers_of_the_metrics_are_passed_on(serve: Serve, ask: Ask) -> None:
 
 
 @pytest.mark.parametrize("path", ["/prometheus", "/"])
-def test_the_metrics_are_where_the_telemetry_path_says(serve: Serve, ask: Ask, path: str) -> None:
+def test_the_metrics_are_at_the_telemetry_path(serve: Serve, ask: Ask, path: str) -> None:
     port = serve(App(replace(PROVIDED, telemetry_path=path)))
     assert ask(port, path)[1]["content-type"] == TYPE
     assert ask(port, "/metrics")[0] == 404
@@ -61,13 +61,13 @@ def test_the_metrics_are_where_the_telemetry_path_says(serve: Serve, ask: Ask, p
 def test_health_is_a_status_and_a_line_of_text(
     serve: Serve, ask: Ask, path: str, good: bool, status: int
 ) -> None:
-    provided = replace(PROVIDED, healthy=lambda: (good, "so it is"), ready=lambda: (good, "so it is"))
+    provided = replace(PROVIDED, healthy=lambda: (good, "the reason"), ready=lambda: (good, "the reason"))
     given, headers, body = ask(serve(App(provided)), path)
-    assert (given, body) == (status, b"so it is\n")
+    assert (given, body) == (status, b"the reason\n")
     assert headers["content-type"] == "text/plain; charset=utf-8"
 
 
-def test_health_answers_while_all_metrics_hang(serve: Serve, ask: Ask) -> None:
+def test_health_responds_while_all_metrics_hang(serve: Serve, ask: Ask) -> None:
     hanging, release = threading.Semaphore(0), threading.Event()
 
     def hang(*_: str) -> tuple[bytes, list[tuple[str, str]]]:
@@ -88,7 +88,7 @@ def test_health_answers_while_all_metrics_hang(serve: Serve, ask: Ask) -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT"])
-def test_a_reload_that_worked_says_so(serve: Serve, ask: Ask, method: str) -> None:
+def test_a_reload_that_succeeds_says_so(serve: Serve, ask: Ask, method: str) -> None:
     assert ask(serve(App(PROVIDED)), "/-/reload", method=method)[::2] == (200, b"reloaded\n")
 
 
@@ -155,12 +155,12 @@ def test_no_two_pages_share_a_nonce(serve: Serve, ask: Ask) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/metrics", "/-/healthy", "/nope"])
-def test_no_answer_is_stored_or_guessed_at(serve: Serve, ask: Ask, path: str) -> None:
+def test_no_response_is_cached_or_sniffed(serve: Serve, ask: Ask, path: str) -> None:
     _, headers, _ = ask(serve(App(PROVIDED)), path)
     assert (headers["cache-control"], headers["x-content-type-options"]) == ("no-store", "nosniff")
 
 
-def test_the_operators_headers_are_on_every_answer_in_place_of_ours(serve: Serve, ask: Ask) -> None:
+def test_the_operators_headers_replace_ours_on_every_response(serve: Serve, ask: Ask) -> None:
     own = (("X-Frame-Options", "SAMEORIGIN"), ("Strict-Transport-Security", "max-age=1"))
     port = serve(App(PROVIDED, lambda: Guard({}, own)))
     for path in ("/", "/metrics", "/nope"):
@@ -177,7 +177,7 @@ def broken(*_: object) -> NoReturn:
     ("path", "method"),
     [("/", "GET"), ("/metrics", "GET"), ("/-/healthy", "GET"), ("/-/ready", "GET"), ("/-/reload", "POST")],
 )
-def test_a_defect_is_a_500_that_shows_nothing_and_is_logged_once(
+def test_a_defect_is_a_500_without_details_and_is_logged_once(
     serve: Serve, ask: Ask, caplog: pytest.LogCaptureFixture, path: str, method: str
 ) -> None:
     provided = Provided(metrics=broken, healthy=broken, ready=broken, status=broken, reload=broken)
@@ -201,7 +201,7 @@ def test_with_users_everything_but_health_needs_a_password(serve: Serve, ask: As
     assert [ask(port, path)[0] for path in ("/-/healthy", "/-/ready")] == [200, 200]
 
 
-def test_users_that_change_are_asked_from_the_next_request_on(serve: Serve, ask: Ask) -> None:
+def test_changed_users_apply_from_the_next_request_on(serve: Serve, ask: Ask) -> None:
     guards = [Guard({"old": bcrypt.hashpw(b"one", bcrypt.gensalt(4))})]
     port = serve(App(PROVIDED, lambda: guards[-1]))
     old, new = (
@@ -224,15 +224,13 @@ def test_users_that_change_are_asked_from_the_next_request_on(serve: Serve, ask:
         ("", 403),
     ],
 )
-def test_a_page_of_another_site_cannot_reload(
-    serve: Serve, ask: Ask, origin: str | None, status: int
-) -> None:
+def test_a_foreign_origin_cannot_reload(serve: Serve, ask: Ask, origin: str | None, status: int) -> None:
     port = serve(App(PROVIDED))
     headers = {} if origin is None else {"Origin": origin.format(port=port)}
     assert ask(port, "/-/reload", method="POST", headers=headers)[0] == status
 
 
-def test_reloads_asked_for_while_one_is_under_way_are_one(serve: Serve, ask: Ask) -> None:
+def test_reload_requests_during_a_reload_share_one(serve: Serve, ask: Ask) -> None:
     begun, may_end = threading.Semaphore(0), threading.Event()
     reloads: list[int] = []
 
@@ -248,16 +246,16 @@ def test_reloads_asked_for_while_one_is_under_way_are_one(serve: Serve, ask: Ask
     def post() -> None:
         answers.append(ask(port, "/-/reload", method="POST")[0])
 
-    askers = [threading.Thread(target=post) for _ in range(20)]
-    askers[0].start()
+    clients = [threading.Thread(target=post) for _ in range(20)]
+    clients[0].start()
     assert begun.acquire(timeout=30.0)
-    for asker in askers[1:]:
-        asker.start()
+    for client in clients[1:]:
+        client.start()
     # The others do not hold the threads that answer scrapes.
     assert ask(port, "/metrics")[0] == 200
     may_end.set()
-    for asker in askers:
-        asker.join(30.0)
+    for client in clients:
+        client.join(30.0)
     assert answers == [200] * 20
     assert len(reloads) <= 3
 
@@ -296,7 +294,7 @@ def test_more_waiting_requests_than_the_limit_are_told_to_try_again(serve: Serve
     assert body == b"too many requests are waiting (try again)\n"
 
 
-def test_where_the_system_refuses_threads_health_says_so(
+def test_health_says_that_the_system_refuses_threads(
     serve: Serve, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port = serve(App(PROVIDED))

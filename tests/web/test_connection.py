@@ -1,4 +1,4 @@
-"""Laws of what clients may hold: none of them keeps a scrape from its answer."""
+"""Laws of the limits on clients: none of them keeps a scrape from its response."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ Serve = Callable[..., int]
 Tls = tuple[ssl.SSLContext, ssl.SSLContext]
 
 PATIENCE = 30.0
-"""Seconds that a client waits at most."""
+"""Seconds that a client waits before its test fails."""
 
 LONG = 2 * PATIENCE
-"""Seconds after which a client that does nothing is cut off: too late for a scrape that waits for it."""
+"""Seconds before a client that does nothing is closed: a scrape that waits for this fails its test."""
 
 BIG = b"x" * (16 << 20)
 
@@ -46,7 +46,7 @@ def authority() -> trustme.CA:
 
 @pytest.fixture
 def tls(authority: trustme.CA) -> Tls:
-    """A server's context, and that of a client who trusts it."""
+    """The contexts of a server and of a client that trusts it."""
     server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
     authority.issue_cert("127.0.0.1").configure_cert(server)
     authority.configure_trust(client)
@@ -55,14 +55,14 @@ def tls(authority: trustme.CA) -> Tls:
 
 @pytest.fixture
 def crowd() -> Iterator[Callable[[int, int, bytes], list[socket.socket]]]:
-    """Open many connections that each say the same few bytes and then nothing."""
+    """Open many connections that send the same few bytes and then nothing."""
     with contextlib.ExitStack() as stack:
 
-        def gather(port: int, size: int, says: bytes) -> list[socket.socket]:
+        def gather(port: int, size: int, data: bytes) -> list[socket.socket]:
             clients = []
             for _ in range(size):
                 client = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=PATIENCE))
-                client.sendall(says)
+                client.sendall(data)
                 clients.append(client)
             return clients
 
@@ -102,13 +102,13 @@ def test_half_open_and_silent_tls_clients_do_not_delay_a_scrape(
     crowd: Callable[..., list[socket.socket]],
     tls: Tls,
 ) -> None:
-    port = serve(hello, tls=tls[0], limits=Limits(tls_connections=200, idle_time=LONG))
-    crowd(port, 500, b"\x16\x03\x01")
+    port = serve(hello, tls=tls[0], limits=Limits(tls_connections=100, idle_time=LONG))
+    crowd(port, 200, b"\x16\x03\x01")
     crowd(port, 50, b"")
     assert_answered(ask, port, tls[1])
 
 
-def test_slow_readers_do_not_delay_a_scrape_and_only_a_few_are_kept(
+def test_slow_readers_do_not_delay_a_scrape_and_only_a_few_stay_connected(
     serve: Serve, ask: Ask, hello: Handler, crowd: Callable[..., list[socket.socket]]
 ) -> None:
     async def app(request: Request) -> Response | None:
@@ -121,7 +121,7 @@ def test_slow_readers_do_not_delay_a_scrape_and_only_a_few_are_kept(
 
 
 def drain(client: socket.socket) -> bytes:
-    """Read until the server closes, or a whole big answer is there."""
+    """Read until the server closes, or a whole big response is there."""
     got = bytearray()
     with contextlib.suppress(ConnectionError):
         while len(got) < len(BIG) and (part := client.recv(1 << 20)):
@@ -129,7 +129,7 @@ def drain(client: socket.socket) -> bytes:
     return bytes(got)
 
 
-def test_a_full_house_drops_the_one_that_has_waited_longest(
+def test_the_oldest_request_that_is_incomplete_makes_room_for_another(
     serve: Serve, hello: Handler, crowd: Callable[..., list[socket.socket]]
 ) -> None:
     port = serve(hello, limits=Limits(connections=16))
@@ -141,30 +141,30 @@ def test_a_full_house_drops_the_one_that_has_waited_longest(
     assert second.recv(4096).startswith(b"HTTP/1.1 200")
 
 
-def test_a_house_full_of_requests_being_answered_refuses_the_newcomer(
+def test_a_request_being_handled_is_not_closed_for_another(
     serve: Serve, crowd: Callable[..., list[socket.socket]]
 ) -> None:
     release: list[Callable[[], object]] = []
 
     asked = threading.Event()
 
-    async def thoughtful(_: Request) -> Response:
+    async def slow(_: Request) -> Response:
         loop, may_answer = asyncio.get_running_loop(), asyncio.Event()
         release.append(lambda: loop.call_soon_threadsafe(may_answer.set))
         asked.set()
         await may_answer.wait()
         return Response(200, b"ok")
 
-    port = serve(thoughtful, limits=Limits(connections=1))
+    port = serve(slow, limits=Limits(connections=1))
     (served,) = crowd(port, 1, b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
     assert asked.wait(PATIENCE)
-    with contextlib.suppress(ConnectionError):  # it may be refused before it knows that it was let in
+    with contextlib.suppress(ConnectionError):  # it may be reset before it has connected
         assert closed(*crowd(port, 1, b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"))
     release[0]()
     assert served.recv(4096).endswith(b"ok")
 
 
-def test_headers_that_never_end_are_cut_off(
+def test_headers_that_never_end_are_closed_after_the_idle_time(
     serve: Serve, hello: Handler, crowd: Callable[..., list[socket.socket]]
 ) -> None:
     port = serve(hello, limits=Limits(idle_time=0.2))
@@ -172,7 +172,7 @@ def test_headers_that_never_end_are_cut_off(
     assert all(map(closed, clients))
 
 
-def test_headers_dripped_byte_by_byte_gain_no_time(
+def test_headers_sent_byte_by_byte_get_no_more_time(
     serve: Serve, hello: Handler, crowd: Callable[..., list[socket.socket]]
 ) -> None:
     port = serve(hello, limits=Limits(idle_time=0.3))
@@ -185,17 +185,17 @@ def test_headers_dripped_byte_by_byte_gain_no_time(
             client.sendall(b"a")
 
 
-def test_a_second_request_that_never_ends_is_cut_off_too(
+def test_a_second_request_that_never_ends_is_closed_too(
     serve: Serve, hello: Handler, crowd: Callable[..., list[socket.socket]]
 ) -> None:
-    port = serve(hello, limits=Limits(idle_time=1.0))
+    port = serve(hello, limits=Limits(idle_time=0.3))
     (client,) = crowd(port, 1, b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
     assert client.recv(4096).startswith(b"HTTP/1.1 200")
     client.sendall(b"GET / HT")
     assert closed(client)
 
 
-def test_a_body_that_never_ends_is_cut_off(
+def test_a_body_that_never_ends_is_closed(
     serve: Serve, hello: Handler, crowd: Callable[..., list[socket.socket]]
 ) -> None:
     port = serve(hello, limits=Limits(idle_time=0.2))
@@ -213,7 +213,7 @@ def test_an_idle_connection_is_closed_after_its_time(serve: Serve, hello: Handle
     client.close()
 
 
-def test_a_silent_tls_client_is_cut_off(
+def test_a_silent_tls_client_is_closed(
     serve: Serve, hello: Handler, crowd: Callable[..., list[socket.socket]], tls: Tls
 ) -> None:
     port = serve(hello, tls=tls[0], limits=Limits(idle_time=0.2))
@@ -221,7 +221,7 @@ def test_a_silent_tls_client_is_cut_off(
     assert closed(client)
 
 
-def test_plain_http_on_a_tls_port_is_cut_off_at_once(
+def test_plain_http_on_a_tls_port_is_closed_at_once(
     serve: Serve, hello: Handler, crowd: Callable[..., list[socket.socket]], tls: Tls
 ) -> None:
     port = serve(hello, tls=tls[0], limits=Limits(idle_time=LONG))
@@ -239,7 +239,9 @@ def test_a_client_that_leaves_amid_its_handshake_leaves_nothing_behind(
 
 
 @pytest.mark.parametrize("secure", [False, True])
-def test_an_answer_that_is_not_read_is_cut_off(serve: Serve, tls: Tls, secure: bool) -> None:
+def test_a_response_that_is_not_read_is_closed_after_the_reading_time(
+    serve: Serve, tls: Tls, secure: bool
+) -> None:
     port = serve(big, tls=tls[0] if secure else None, limits=Limits(reading_time=0.3))
     with contextlib.ExitStack() as stack:
         client = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=PATIENCE))
@@ -249,23 +251,22 @@ def test_an_answer_that_is_not_read_is_cut_off(serve: Serve, tls: Tls, secure: b
         assert len(drain_late(client)) < len(BIG)
 
 
-def test_the_time_for_reading_an_answer_is_its_own(serve: Serve) -> None:
-    port = serve(big, limits=Limits(reading_time=3.0))
+def test_a_response_that_was_read_leaves_no_time_limit_behind(serve: Serve) -> None:
+    port = serve(big, limits=Limits(reading_time=1.0))
     with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as client:
-        for wait in (2.0, 1.8):  # the second one is read whole after more than the time of the first
-            client.sendall(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
-            assert not select.select([], [], [], wait)[0]
-            assert len(drain(client)) >= len(BIG)
+        client.sendall(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+        assert len(drain(client)) >= len(BIG)
+        assert not select.select([client], [], [], 1.2)[0]
 
 
-def test_a_client_that_has_said_all_it_will_is_answered(serve: Serve) -> None:
+def test_a_half_closed_client_gets_its_response(serve: Serve) -> None:
     may_answer = threading.Event()
 
-    async def thoughtful(_: Request) -> Response:
+    async def slow(_: Request) -> Response:
         await asyncio.to_thread(may_answer.wait, PATIENCE)
         return Response(200, b"ok")
 
-    with socket.create_connection(("127.0.0.1", serve(thoughtful)), timeout=PATIENCE) as client:
+    with socket.create_connection(("127.0.0.1", serve(slow)), timeout=PATIENCE) as client:
         client.sendall(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
         client.shutdown(socket.SHUT_WR)
         may_answer.set()
@@ -282,7 +283,7 @@ def drain_late(client: socket.socket) -> bytes:
     return drain(client)
 
 
-def test_a_big_answer_reaches_whoever_reads_it(serve: Serve, ask: Ask, tls: Tls) -> None:
+def test_a_big_response_reaches_a_client_that_reads_it(serve: Serve, ask: Ask, tls: Tls) -> None:
     limits = Limits(reading_time=PATIENCE, unread_responses=1)
     assert ask(serve(big, limits=limits))[2] == BIG
     assert ask(serve(big, limits=limits, tls=tls[0]), tls=tls[1])[2] == BIG
@@ -297,7 +298,7 @@ def test_headers_beyond_their_limit_are_refused(
     assert closed(client)
 
 
-def test_pipelined_requests_are_answered_in_order(
+def test_pipelined_requests_are_handled_in_order(
     serve: Serve, hello: Handler, crowd: Callable[..., list[socket.socket]]
 ) -> None:
     port = serve(hello)
@@ -317,7 +318,7 @@ def test_one_connection_serves_many_tls_requests(serve: Serve, hello: Handler, t
     client.close()
 
 
-def test_silent_connections_push_out_neither_half_a_handshake_nor_half_a_request(
+def test_silent_connections_close_neither_half_a_handshake_nor_half_a_request(
     serve: Serve, hello: Handler, crowd: Callable[..., list[socket.socket]], tls: Tls
 ) -> None:
     rest = b" / HTTP/1.1\r\nHost: here\r\n\r\n"
@@ -352,7 +353,7 @@ def test_silent_connections_push_out_neither_half_a_handshake_nor_half_a_request
 def test_a_response_that_is_not_read_is_freed_when_its_connection_is(
     serve: Serve, tls: Tls, secure: bool
 ) -> None:
-    """And at once: no cycle waits for the garbage collector."""
+    """It is freed at once: no cycle waits for the garbage collector."""
     body = bytes(1 << 24)
 
     async def answer(_: Request) -> Response:
@@ -379,7 +380,7 @@ def test_a_response_that_is_not_read_is_freed_when_its_connection_is(
         gc.enable()
 
 
-def test_different_responses_that_are_not_read_are_bounded_in_bytes(
+def test_different_responses_that_are_not_read_are_limited_in_bytes(
     serve: Serve, ask: Ask, crowd: Callable[..., list[socket.socket]]
 ) -> None:
     async def anew(_: Request) -> Response:
@@ -413,7 +414,7 @@ def test_a_handler_is_cancelled_when_its_client_hangs_up(serve: Serve) -> None:
     assert cancelled.wait(PATIENCE)
 
 
-def test_without_descriptors_it_waits_instead_of_spinning_and_says_so_once(
+def test_without_descriptors_the_server_pauses_and_logs_once(
     serve: Serve, hello: Handler, ask: Ask, caplog: pytest.LogCaptureFixture
 ) -> None:
     port = serve(hello)
@@ -428,12 +429,14 @@ def test_without_descriptors_it_waits_instead_of_spinning_and_says_so_once(
                 newcomer.connect(("127.0.0.1", port))
                 newcomer.sendall(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
                 began = process_time()
-                assert not select.select([newcomer], [], [], 2.5)[0]
-                assert process_time() - began < 1.0
+                assert not select.select([newcomer], [], [], 1.2)[0]
+                assert process_time() - began < 0.6
                 kept.sendall(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
                 assert kept.recv(4096).startswith(b"HTTP/1.1 200")
             finally:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
             assert newcomer.recv(4096).startswith(b"HTTP/1.1 200")
-    told = [record for record in caplog.records if record.getMessage() == "connections cannot be accepted"]
-    assert len(told) == 1
+    warnings = [
+        record for record in caplog.records if record.getMessage() == "connections cannot be accepted"
+    ]
+    assert len(warnings) == 1

@@ -1,4 +1,4 @@
-"""Laws of HTTP/1.1 on one connection, as seen from its other end."""
+"""Laws of HTTP/1.1 on one connection, as its client sees them."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ def connected(port: int) -> Iterator[socket.socket]:
         yield client
 
 
-def said(port: int, request: bytes) -> bytes:
-    """Say something, and return all that is answered until the connection is closed."""
+def received(port: int, request: bytes) -> bytes:
+    """Send bytes, and return all that comes back until the connection is closed."""
     with connected(port) as client:
         client.sendall(request)
         return b"".join(iter(lambda: client.recv(1 << 16), b""))
 
 
 async def echo(request: Request) -> Response:
-    """Answer with what was asked."""
+    """Respond with the parts of the request."""
     return text(200, f"{request.method} {request.path} {request.query} {len(request.body)}")
 
 
@@ -38,8 +38,8 @@ async def failing(_: Request) -> Response:
 
 
 def answered(port: int, request: bytes) -> bytes:
-    """Ask for one response on a connection that is closed after it; return its body."""
-    answer = said(port, request)
+    """Return the body of one response, on a connection that is closed after it."""
+    answer = received(port, request)
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n"), answer
     return answer.partition(b"\r\n\r\n")[2]
 
@@ -59,7 +59,7 @@ def test_a_body_reaches_a_handler_that_reads_bodies_whole(serve: Serve, size: in
     assert answered(port, request) == b"POST / a=b %d\n" % size
 
 
-def test_a_body_is_thrown_away_where_no_handler_reads_it(serve: Serve) -> None:
+def test_a_body_is_discarded_unless_the_handler_reads_bodies(serve: Serve) -> None:
     with connected(serve(echo)) as client:
         for _ in range(2):
             client.sendall(b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 60000\r\n\r\n" + b"x" * 60_000)
@@ -75,7 +75,7 @@ def test_a_body_beyond_the_limit_is_refused(serve: Serve, how: bytes) -> None:
         assert client.recv(1 << 16).startswith(b"HTTP/1.1 400 ")
 
 
-def test_a_client_that_waits_to_be_asked_for_its_body_is_asked(serve: Serve) -> None:
+def test_a_client_that_expects_100_continue_gets_it(serve: Serve) -> None:
     with connected(serve(echo, reads_bodies=True)) as client:
         client.sendall(b"PUT / HTTP/1.1\r\nHost: here\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
         assert client.recv(1 << 16).startswith(b"HTTP/1.1 100 ")
@@ -83,12 +83,12 @@ def test_a_client_that_waits_to_be_asked_for_its_body_is_asked(serve: Serve) -> 
         assert client.recv(1 << 16).endswith(b"\r\n\r\nPUT /  2\n")
 
 
-def test_an_old_client_gets_a_response_and_its_end(serve: Serve) -> None:
+def test_http_1_0_gets_a_response_and_a_close(serve: Serve) -> None:
     assert answered(serve(echo), b"GET /a HTTP/1.0\r\n\r\n") == b"GET /a  0\n"
 
 
-def test_an_old_client_may_keep_its_connection(serve: Serve) -> None:
-    answer = said(
+def test_http_1_0_may_keep_its_connection(serve: Serve) -> None:
+    answer = received(
         serve(echo), b"GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" + b"GET /b HTTP/1.0\r\n\r\n"
     )
     assert answer.count(b"HTTP/1.1 200 OK") == 2
@@ -110,21 +110,21 @@ def test_a_target_may_be_a_path_or_a_whole_url(serve: Serve, target: bytes, aske
     assert answered(serve(echo), request) == b"GET %b 0\n" % asked
 
 
-def test_an_empty_line_before_a_request_is_passed_over(serve: Serve, hello: Handler) -> None:
+def test_an_empty_line_before_a_request_is_ignored(serve: Serve, hello: Handler) -> None:
     with connected(serve(hello)) as client:
         for _ in range(2):
             client.sendall(b"\r\n" + GET + b"\r\n")
             assert client.recv(1 << 16).endswith(b"\r\n\r\nhello")
 
 
-def test_head_and_body_come_in_one_packet(serve: Serve, hello: Handler) -> None:
+def test_headers_and_a_short_body_come_in_one_packet(serve: Serve, hello: Handler) -> None:
     with connected(serve(hello)) as client:
         client.sendall(GET + b"\r\n")
         assert client.recv(1 << 16).endswith(b"\r\n\r\nhello")
 
 
 @pytest.mark.parametrize("hosts", [b"", b"Host: a\r\nHost: b\r\n"])
-def test_a_request_has_one_host(serve: Serve, hello: Handler, hosts: bytes) -> None:
+def test_a_request_without_one_host_is_refused(serve: Serve, hello: Handler, hosts: bytes) -> None:
     with connected(serve(hello)) as client:
         client.sendall(b"GET / HTTP/1.1\r\n" + hosts + b"\r\n")
         answer = client.recv(1 << 16)
@@ -135,34 +135,32 @@ def test_a_request_has_one_host(serve: Serve, hello: Handler, hosts: bytes) -> N
 @pytest.mark.parametrize(
     "request_", [b"NONSENSE\r\n\r\n", b"GET /\r\n\r\n", b"GET / HTTP/1.1\r\nHost\r\n\r\n"]
 )
-def test_what_is_no_request_is_told_so(serve: Serve, hello: Handler, request_: bytes) -> None:
-    answer = said(serve(hello), request_)
+def test_a_malformed_request_gets_a_400(serve: Serve, hello: Handler, request_: bytes) -> None:
+    answer = received(serve(hello), request_)
     assert answer == b"HTTP/1.1 400 Bad Request\r\n\r\n"
 
 
-def test_nonsense_after_a_request_ends_the_connection(serve: Serve, hello: Handler) -> None:
-    answer = said(serve(hello), GET + b"\r\nNONSENSE\r\n\r\n")
+def test_a_malformed_second_request_closes_the_connection(serve: Serve, hello: Handler) -> None:
+    answer = received(serve(hello), GET + b"\r\nNONSENSE\r\n\r\n")
     assert answer.count(b"HTTP/1.1") == 2
     assert answer.startswith(b"HTTP/1.1 200 OK")
 
 
-def test_nonsense_amid_a_body_ends_the_connection(serve: Serve) -> None:
+def test_a_malformed_body_closes_the_connection(serve: Serve) -> None:
     head = b"POST / HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n"
-    assert said(serve(echo), head + b"nonsense\r\n") == b"HTTP/1.1 400 Bad Request\r\n\r\n"
+    assert received(serve(echo), head + b"nonsense\r\n") == b"HTTP/1.1 400 Bad Request\r\n\r\n"
 
 
-def test_a_handler_that_fails_shows_nothing_and_is_logged_once(
+def test_a_handler_that_fails_is_a_500_without_details_and_is_logged_once(
     serve: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
-    answer = said(serve(failing), GET + b"Connection: close\r\n\r\n")
+    answer = received(serve(failing), GET + b"Connection: close\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 500 Internal Server Error\r\n")
     assert answer.endswith(b"\r\n\r\nthe server failed to answer\n")
     assert len([record for record in caplog.records if record.levelno >= logging.ERROR]) == 1
 
 
-def test_an_upgrade_that_is_not_ours_is_answered_as_if_it_were_not_asked_for(
-    serve: Serve, hello: Handler
-) -> None:
+def test_a_request_to_upgrade_gets_an_ordinary_response(serve: Serve, hello: Handler) -> None:
     with connected(serve(hello)) as client:
         client.sendall(GET + b"Connection: upgrade\r\nUpgrade: websocket\r\n\r\n")
         assert client.recv(1 << 16).startswith(b"HTTP/1.1 200 OK")

@@ -21,7 +21,7 @@ Ask = Callable[..., tuple[int, http.client.HTTPMessage, bytes]]
 Serve = Callable[..., int]
 
 PATIENCE = 30.0
-"""Seconds for what happens at once where nothing else runs."""
+"""Seconds for what happens at once on a machine that does nothing else."""
 
 
 def reach(host: str, port: int) -> None:
@@ -45,7 +45,7 @@ def port_of(listener: socket.socket) -> int:
     ("address", "host"),
     [("127.0.0.1:0", "127.0.0.1"), ("[::1]:0", "::1"), ("localhost:0", "localhost"), (":0", "127.0.0.1")],
 )
-def test_an_address_can_be_reached_where_it_says(address: str, host: str) -> None:
+def test_a_listener_can_be_reached_at_its_address(address: str, host: str) -> None:
     with listen(address) as listener:
         reach(host, port_of(listener))
 
@@ -76,13 +76,13 @@ def test_the_address_of_a_listener_can_be_listened_on_again(address: str) -> Non
     "address",
     ["", "10054", "localhost", ":", ":http", ":-1", ":65536", "::1:80", "[::1]", "[localhost]:1", ":٣"],
 )
-def test_what_is_no_address_is_refused_with_advice(address: str) -> None:
+def test_a_malformed_address_is_refused_with_advice(address: str) -> None:
     with pytest.raises(ListenError, match=r"is not an address to listen on \(write :10054"):
         listen(address)
 
 
 @pytest.mark.parametrize("host", ["a..b", "a" * 64])
-def test_what_can_be_no_name_of_a_host_is_refused(host: str) -> None:
+def test_a_malformed_host_name_is_refused(host: str) -> None:
     with pytest.raises(ListenError, match=f"no host is called '{host}'"):
         listen(f"{host}:80")
 
@@ -99,12 +99,12 @@ def test_a_taken_port_is_refused_with_its_reason_and_advice() -> None:
     assert "address already in use (choose another address or port" in str(refused.value)
 
 
-def test_a_host_nobody_knows_is_refused_by_name() -> None:
+def test_an_unknown_host_is_refused_by_name() -> None:
     with pytest.raises(ListenError, match=r"no host is called 'nowhere\.invalid'"):
         listen("nowhere.invalid:0")
 
 
-def test_a_server_answers_on_each_of_its_listeners(hello: Handler, ask: Ask) -> None:
+def test_a_server_serves_on_each_of_its_listeners(hello: Handler, ask: Ask) -> None:
     listeners = [listen("127.0.0.1:0"), listen(":0")]
     ports = [port_of(listener) for listener in listeners]
     server = Server(hello, listeners, name="two")
@@ -114,17 +114,17 @@ def test_a_server_answers_on_each_of_its_listeners(hello: Handler, ask: Ask) -> 
 
 
 def test_a_server_lives_from_its_start_to_its_stop_in_a_daemon_thread_of_its_name(hello: Handler) -> None:
-    server = Server(hello, [listen("127.0.0.1:0")], name="front door")
+    server = Server(hello, [listen("127.0.0.1:0")], name="server")
     assert not server.alive
     server.start()
     assert server.alive
-    assert [thread.daemon for thread in threading.enumerate() if thread.name == "front door"] == [True]
+    assert [thread.daemon for thread in threading.enumerate() if thread.name == "server"] == [True]
     server.stop(PATIENCE)
     assert not server.alive
-    assert "front door" not in {thread.name for thread in threading.enumerate()}
+    assert "server" not in {thread.name for thread in threading.enumerate()}
 
 
-def test_an_answer_is_dated_and_does_not_name_its_server(serve: Serve, ask: Ask, hello: Handler) -> None:
+def test_a_response_has_a_date_and_does_not_name_the_server(serve: Serve, ask: Ask, hello: Handler) -> None:
     _, headers, _ = ask(serve(hello))
     assert headers["date"].endswith(" GMT")
     assert "server" not in headers
@@ -140,26 +140,26 @@ def test_a_server_that_cannot_listen_raises_at_its_start(hello: Handler) -> None
     server.stop(1.0)
 
 
-def test_an_end_that_nobody_asked_for_is_told() -> None:
+def test_an_unexpected_end_is_reported() -> None:
     async def collapse(_: Request) -> Response:
-        asyncio.get_running_loop().call_soon(sys.exit, "the roof fell in")
+        asyncio.get_running_loop().call_soon(sys.exit, "it broke")
         return Response(200)
 
-    told: list[BaseException] = []
-    heard = threading.Event()
+    errors: list[BaseException] = []
+    reported = threading.Event()
 
-    def hear(error: BaseException) -> None:
-        told.append(error)
-        heard.set()
+    def report(error: BaseException) -> None:
+        errors.append(error)
+        reported.set()
 
     listener = listen("127.0.0.1:0")
     port = port_of(listener)
-    server = Server(collapse, [listener], name="shaky", on_error=hear)
+    server = Server(collapse, [listener], name="broken", on_error=report)
     server.start()
     with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as client:
         client.sendall(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
-        assert heard.wait(PATIENCE)
-    assert str(told[0]) == "the roof fell in"
+        assert reported.wait(PATIENCE)
+    assert str(errors[0]) == "it broke"
     server.stop(PATIENCE)
     assert not server.alive
 
@@ -174,17 +174,17 @@ def test_stopping_twice_or_before_the_start_changes_nothing(hello: Handler) -> N
     server.stop(PATIENCE)
 
 
-def test_stopping_lets_the_answer_under_way_finish_and_takes_no_new_request() -> None:
+def test_stopping_lets_open_requests_finish_and_accepts_no_new_ones() -> None:
     arrived, may_answer = threading.Event(), threading.Event()
 
-    async def thoughtful(_: Request) -> Response:
+    async def slow(_: Request) -> Response:
         arrived.set()
         await asyncio.to_thread(may_answer.wait, PATIENCE)
         return Response(200, b"done")
 
     listener = listen("127.0.0.1:0")
     port = port_of(listener)
-    server = Server(thoughtful, [listener], name="thoughtful")
+    server = Server(slow, [listener], name="slow")
     server.start()
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     connection.request("GET", "/")
@@ -217,7 +217,7 @@ def test_stopping_does_not_wait_for_idle_or_half_open_connections(hello: Handler
     idle.close()
 
 
-def test_stopping_cuts_off_an_answer_that_outlasts_the_time() -> None:
+def test_stopping_closes_a_request_that_outlasts_the_timeout() -> None:
     arrived = threading.Event()
 
     async def endless(_: Request) -> Response:

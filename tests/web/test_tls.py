@@ -1,4 +1,4 @@
-"""Laws of TLS: whom it lets in, and how a renewed certificate comes into use."""
+"""Laws of TLS: which clients it lets in, and which files it refuses."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def trusting(*authorities: trustme.CA) -> ssl.SSLContext:
     return context
 
 
-def test_a_client_that_trusts_the_authority_is_answered_over_tls(ask: Ask, files: Files) -> None:
+def test_a_client_that_trusts_the_authority_gets_a_response(ask: Ask, files: Files) -> None:
     assert ask(files.serve(files.context()), tls=trusting(files.old))[2] == b"hello"
 
 
@@ -97,7 +97,7 @@ def test_versions_outside_the_bounds_are_refused(ask: Ask, files: Files) -> None
         ("RequireAndVerifyClientCert", [False, True, False]),
     ],
 )
-def test_clients_certificates_are_verified_as_asked(
+def test_client_certificates_are_verified_as_configured(
     ask: Ask, files: Files, auth: ClientAuth, with_none_own_foreign: list[bool]
 ) -> None:
     ca = files.folder / "ca.pem"
@@ -116,7 +116,7 @@ def test_clients_certificates_are_verified_as_asked(
     assert [let_in(None), let_in(files.old), let_in(files.new)] == with_none_own_foreign
 
 
-def test_no_session_is_resumed_where_clients_show_certificates(files: Files) -> None:
+def test_no_session_is_resumed_if_clients_need_certificates(files: Files) -> None:
     ca = files.folder / "ca.pem"
     files.old.cert_pem.write_to_path(ca)
     context = files.context("RequireAndVerifyClientCert", ca=ca)
@@ -125,7 +125,7 @@ def test_no_session_is_resumed_where_clients_show_certificates(files: Files) -> 
     assert files.context().num_tickets > 0
 
 
-def test_files_that_cannot_be_used_are_named_at_the_start(files: Files) -> None:
+def test_unusable_files_are_refused_by_name(files: Files) -> None:
     key = files.folder / "key.pem"
     files.new.issue_cert("127.0.0.1").private_key_pem.write_to_path(key)
     with pytest.raises(TlsError, match="mismatch"):
@@ -135,7 +135,7 @@ def test_files_that_cannot_be_used_are_named_at_the_start(files: Files) -> None:
         files.context()
 
 
-def test_an_encrypted_key_is_refused_rather_than_asked_about(files: Files) -> None:
+def test_an_encrypted_key_is_refused(files: Files) -> None:
     key = files.folder / "key.pem"
     plain = serialization.load_pem_private_key(key.read_bytes(), None)
     key.write_bytes(
