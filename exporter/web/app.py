@@ -103,8 +103,10 @@ class App:
     async def __call__(self, request: Request) -> Response:
         guard = self._guard()
         try:
-            allowed = request.path in (HEALTHY, READY) or await self._is_allowed(guard, request)
-            response = await self._answer(request) if allowed else _refusal()
+            if request.path in (HEALTHY, READY) or await self._is_allowed(guard, request):
+                response = await self._route(request)
+            else:
+                response = text(401, "a user and a password are needed", headers=(_CHALLENGE,))
         except Busy:
             response = text(503, "too many requests are waiting (try again)", headers=(("Retry-After", "1"),))
         except Exception:  # noqa: BLE001 - a defect must not show its traceback to the client
@@ -125,15 +127,15 @@ class App:
             self._guarded, self._passwords = guard, Passwords(guard.users, self._checks)
         return await self._passwords.fit(request)
 
-    async def _answer(self, request: Request) -> Response:
+    async def _route(self, request: Request) -> Response:
         if request.path not in self._routes:
             return text(404, "nothing is here (the status page is at /)")
-        methods, answer = self._routes[request.path]
+        methods, handle = self._routes[request.path]
         if request.method not in methods:
             allowed = ", ".join(methods)
             problem = f"{request.method} is not allowed here (use {allowed})"
             return text(405, problem, headers=(("Allow", allowed),))
-        return await answer(request)
+        return await handle(request)
 
     async def _metrics(self, request: Request) -> Response:
         accept, encoding = request.headers.get("Accept", ""), request.headers.get("Accept-Encoding", "")
@@ -180,10 +182,6 @@ class App:
         async with self._reload_lock:
             self._next_reload = None
             return await self._pages.run(reload)
-
-
-def _refusal() -> Response:
-    return text(401, "a user and a password are needed", headers=(_CHALLENGE,))
 
 
 def _verdict(good: bool, why: str) -> Response:

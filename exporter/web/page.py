@@ -1,4 +1,4 @@
-"""Draws the status page: frozen values in, HTML out."""
+"""Renders the status page as HTML."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 MOST_SERIES: Final = 50
-"""How many series of one query the page shows; the rest is a number."""
+"""Series of one query that the page shows; it counts the others."""
 
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 _THIN_SPACE: Final = "\N{NARROW NO-BREAK SPACE}"
@@ -22,7 +22,7 @@ _THIN_SPACE: Final = "\N{NARROW NO-BREAK SPACE}"
 
 @dataclass(frozen=True, slots=True)
 class SeriesStatus:
-    """One series: its count and the count's age in seconds, both None where it is absent."""
+    """One series: its count and the count's age in seconds, both None if it has no fresh count."""
 
     labels: Labels
     value: int | None
@@ -33,7 +33,7 @@ class SeriesStatus:
 class QueryStatus:
     """One query of one bot. All times are seconds; ages and waits count from now.
 
-    `up` is None until the first run has ended. `more` counts the series beyond those given.
+    `up` is None until the first run has ended. `more` counts the series that are not in `series`.
     """
 
     bot: str
@@ -56,7 +56,7 @@ class QueryStatus:
 
 @dataclass(frozen=True, slots=True)
 class BotStatus:
-    """One bot: whether its latest request got an answer (None: not asked yet), and its latest error."""
+    """One bot: whether its latest request got an answer (None before the first), and its latest error."""
 
     name: str
     up: bool | None
@@ -69,10 +69,10 @@ class BotStatus:
 
 @dataclass(frozen=True, slots=True)
 class StatusPage:
-    """All the page says. `started`, `now` and `reloaded` are wall time, seconds since the epoch.
+    """All that the page shows. `started`, `now` and `reloaded` are wall seconds since the epoch.
 
-    `problems` are those of the latest reload, none where it succeeded; `reloaded` is when the
-    configuration in use was read.
+    `problems` are those of the latest reload, none if it succeeded. `reloaded` is when the configuration in
+    use was read.
     """
 
     version: str
@@ -92,19 +92,19 @@ class StatusPage:
 
 
 class Painter:
-    """Turn a StatusPage into HTML; the template engine is loaded with the first page."""
+    """Render a StatusPage as HTML; the template engine is loaded with the first page."""
 
     def __init__(self, telemetry_path: str) -> None:
-        # Relative, so that the links hold behind a proxy that serves the page under a prefix.
+        # Relative, so that the links work behind a proxy that serves the page under a prefix.
         self._metrics = telemetry_path.removeprefix("/")
 
     def paint(self, page: StatusPage, nonce: str) -> str:
-        """Return the page; only style and script with this nonce are its own."""
+        """Return the page, whose own style and script have this nonce."""
         return self._template.render(page=page, nonce=nonce, metrics=self._metrics)
 
     @cached_property
     def _template(self) -> Template:
-        # Two megabytes that a sidecar whose page nobody opens never spends.
+        # Loaded here: it takes two megabytes, and a sidecar's page is seldom opened.
         from jinja2 import Environment, StrictUndefined
 
         environment = Environment(
@@ -122,7 +122,7 @@ class Painter:
 
 
 def span(seconds: float) -> str:
-    """Return a length of time for people, in its two greatest units: "240 ms", "1.2 s", "3 h 5 min"."""
+    """Return a duration in its two largest units: "240 ms", "1.2 s", "3 h 5 min"."""
     if seconds < 0.9995:
         return f"{max(seconds, 0.0) * 1000:.0f}{_THIN_SPACE}ms"
     if seconds < 9.95:
@@ -136,14 +136,14 @@ def span(seconds: float) -> str:
 
 
 def ago(age: float | None) -> str:
-    """Return how long ago something was, no finer than people need; None is never."""
+    """Return how long ago something was, rounded to what people need; None means never."""
     if age is None:
         return "never"
     return "now" if age < 1.0 else f"{_roughly(age)} ago"
 
 
 def within(wait: float | None) -> str:
-    """Return when something will be, no finer than people need; None is not planned."""
+    """Return when something will be, rounded to what people need; None means not planned."""
     if wait is None:
         return "not planned"
     return "now" if wait < 1.0 else f"in {_roughly(wait)}"
@@ -151,12 +151,12 @@ def within(wait: float | None) -> str:
 
 def _roughly(seconds: float) -> str:
     size = next(size for size, _ in _UNITS if seconds >= size)
-    # From ten of a unit on, the next smaller one tells nothing.
+    # From ten of a unit on, the next smaller unit does not matter.
     return span(seconds // size * size if seconds >= 10 * size else seconds // 1)
 
 
 def grouped(count: int) -> str:
-    """Return a count in groups of three digits, apart by thin spaces."""
+    """Return a count in groups of three digits, separated by thin spaces."""
     return f"{count:,}".replace(",", _THIN_SPACE)
 
 

@@ -1,4 +1,4 @@
-"""Serves a handler on listening sockets, from a thread of its own that ends in time."""
+"""Serves a handler on listening sockets, in a thread of its own."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ from exporter.logs import fields
 from exporter.web.connection import Connection, Connections, Limits, Tls
 
 BACKLOG: Final = 512
-"""Connections the kernel holds for us while the event loop is busy."""
+"""Connections that the kernel holds while the event loop is busy."""
 
 _GRACE: Final = 0.75
-"""The share of the time to stop that open requests get; the rest is for dropping those left."""
+"""The part of the time to stop in which open requests may end. In the rest, those left are closed."""
 
 SEND_BUFFER: Final = 128 * 1024
-"""Bytes of a response that the kernel may hold for a client (it doubles this): it would hold megabytes."""
+"""Bytes of a response that the kernel holds for a client (it doubles this). Its default is megabytes."""
 
 _PAUSE: Final = 1.0
-"""Seconds without accepting after the system has refused a descriptor; it would be asked without a pause."""
+"""Seconds before the next connection is accepted after the system has refused a descriptor."""
 
-_EVERY_IPV4: Final = "0.0.0.0"  # noqa: S104 - what an address without a host asks for
+_EVERY_IPV4: Final = "0.0.0.0"  # noqa: S104 - an address without a host means every interface
 
 _log = logging.getLogger(__name__)
 
 
 class ListenError(ExporterError):
-    """An address cannot be listened on: it is taken, unknown, or not this machine's."""
+    """An address cannot be listened on: it is taken, unknown, or of another machine."""
 
 
 class AddressError(ListenError, WrongUsage):
-    """It is no address at all."""
+    """The address is malformed."""
 
 
 def listen(address: str) -> socket.socket:
     """Return a socket bound to an address in Prometheus's form, or raise ListenError.
 
-    ":10054" is every interface, over IPv4 and IPv6 where the machine has both; "127.0.0.1:0" takes a
-    free port; a host may be a name, or an IPv6 address in brackets. Accepting starts with the server.
+    ":10054" is every interface, over IPv4 and IPv6 if the machine has both. "127.0.0.1:0" takes a free port.
+    A host may be a name, or an IPv6 address in brackets. The server accepts the connections.
     """
     host, port = _split(address)
     try:
@@ -91,8 +91,8 @@ def _log_error(error: BaseException) -> None:
 class Server:
     """Serve `handler` on `listeners`, which become the server's, until stopped.
 
-    Runs one event loop in one daemon thread called `name`. `tls` gives the context for a new connection.
-    `on_error` is told, in that thread, why the loop ended when nobody asked it to.
+    One event loop runs in one daemon thread called `name`. `tls` returns the context for a new connection.
+    If the loop ends before `stop`, that thread calls `on_error` with the reason.
     """
 
     def __init__(
@@ -120,16 +120,16 @@ class Server:
         return self._thread.is_alive()
 
     def start(self) -> None:
-        """Accept connections from now on, or raise what prevents it."""
+        """Accept connections from now on, or raise OSError if a listener is closed."""
         for listener in self._listeners:
             listener.setblocking(False)
-            # Inherited by what is accepted.
+            # Accepted connections inherit it.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
             self._listen(listener)
         self._thread.start()
 
     def stop(self, timeout: float) -> None:
-        """Accept nothing more, finish what is being answered, and return within `timeout` seconds."""
+        """Accept no more, let open requests end, and return within `timeout` seconds."""
         if not self._stop.done():
             self._stop.set_result(timeout * _GRACE)
         if self._thread.ident:
@@ -142,7 +142,7 @@ class Server:
     def _run(self) -> None:
         try:
             self._runner.run(self._serve())
-        except BaseException as error:  # noqa: BLE001 - the last frame of a thread: whoever waits must hear of it
+        except BaseException as error:  # noqa: BLE001 - the last frame of the thread: `on_error` reports it
             self._on_error(error)
 
     async def _serve(self) -> None:
@@ -162,7 +162,7 @@ class Server:
             self._runner.get_loop().add_reader(listener, self._accept, listener)
 
     def _accept(self, listener: socket.socket) -> None:
-        # One in each round of the event loop: what it has sent is seen before others may push it out.
+        # One in each round of the event loop: its bytes are read before further connections can close it.
         try:
             plain, address = listener.accept()
         except (BlockingIOError, ConnectionAbortedError):
@@ -172,6 +172,7 @@ class Server:
                 advice = "raise the limit of open files"
                 _log.warning("connections cannot be accepted", extra=fields(error=error, advice=advice))
             self._refused = True
+            # Without this pause, the event loop would try again without end.
             self._runner.get_loop().remove_reader(listener)
             self._runner.get_loop().call_later(_PAUSE, self._listen, listener)
         else:

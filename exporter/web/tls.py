@@ -26,7 +26,7 @@ _VERSIONS: Final[Mapping[TlsVersion, ssl.TLSVersion]] = {
 
 
 class TlsError(ExporterError):
-    """The certificate, its key or the clients' authorities cannot be used."""
+    """The certificate, its key or the file of client authorities cannot be used."""
 
 
 def tls_context(
@@ -38,7 +38,7 @@ def tls_context(
     min_version: TlsVersion,
     max_version: TlsVersion,
 ) -> ssl.SSLContext:
-    """Return a server's TLS context, or raise TlsError where the files are unusable."""
+    """Return a server's TLS context, or raise TlsError if the files cannot be used."""
     try:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = _VERSIONS[min_version]
@@ -47,7 +47,7 @@ def tls_context(
         context.verify_mode = _CLIENT_AUTH[client_auth_type]
         if client_ca_file:
             context.load_verify_locations(client_ca_file)
-            # Who resumes a session shows no certificate.
+            # A client that resumes a session shows no certificate.
             context.options |= ssl.OP_NO_TICKET
             context.num_tickets = 0
     except (OSError, ValueError) as error:
@@ -59,5 +59,5 @@ def tls_context(
 
 
 def _no_password() -> str:
-    # OpenSSL would otherwise ask whoever sits at the terminal.
+    # Without this, OpenSSL asks for a password at the terminal.
     raise ValueError("the key is encrypted")
