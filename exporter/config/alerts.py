@@ -1,4 +1,4 @@
-"""Declares the section of an alert, and makes alerts on values that are there to be compared."""
+"""Declares the section of an alert, and builds alerts that Prometheus can evaluate."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from exporter.model import Json, Query
 _CONDITIONS: Final = ("rises_by", "above", "below")
 _SHARE: Final = r"([0-9]{1,6}(?:\.[0-9]{1,6})?) ?%"
 _MOST: Final = 10**15
-"""Whole numbers up to here are exact wherever Prometheus and Grafana calculate."""
+"""The largest amount: Prometheus and Grafana calculate with whole numbers up to here exactly."""
 
 
 class _Amount(NamedTuple):
-    """A number; of a share, 0.05 stands for 5 %."""
+    """A number, or a share: then `value` is 0.05 for 5 %."""
 
     value: float
     share: bool
@@ -54,17 +54,15 @@ _AMOUNT: Final = Kind(
 ALERT: Final = section(
     "a mapping such as {rises_by: 1, within: 10m}",
     {
-        "rises_by": Key(
-            whole(1, 10**12), "Fires when the count rose by at least this much; goes with within."
-        ),
+        "rises_by": Key(whole(1, 10**12), "Fires when the count rose by at least this much; needs within."),
         "within": Key(words.duration("1s", "1w"), "The time in which it rose."),
-        "above": Key(_AMOUNT, "Fires while the value is above this; 5% goes with of."),
-        "below": Key(_AMOUNT, "Fires while the value is below this; 5% goes with of."),
-        "of": Key(words.QUERY_NAME, "The query whose share above or below is about."),
+        "above": Key(_AMOUNT, "Fires while the value is above this; 5% needs of."),
+        "below": Key(_AMOUNT, "Fires while the value is below this; 5% needs of."),
+        "of": Key(words.QUERY_NAME, "The query by whose value this one is divided, for a share."),
         "for": Key(words.duration("0s", "30d"), "How long it must hold before it fires.", "0s"),
         "severity": Key(words.SEVERITY, "The alert's label severity.", Alert(Rise(1, 1.0)).severity),
-        "summary": Key(words.TEMPLATE, "What a person reads first; names bot, query and value if left out."),
-        "runbook_url": Key(words.LINK, "Where a person reads on; the project's own runbook if left out."),
+        "summary": Key(words.TEMPLATE, "The alert's one-line text; names bot, query and value if left out."),
+        "runbook_url": Key(words.LINK, "The page that says what to do; the project's runbook if left out."),
     },
 )
 
@@ -72,7 +70,7 @@ ALERT: Final = section(
 def make(
     values: Values, path: Path, query: Query, queries: Mapping[str, Query], report: Report
 ) -> Alert | None:
-    """Return the alert of a query, or None once its condition is reported; `queries` are all of them."""
+    """Return the alert of a query; report a wrong condition and return None. `queries` are all of them."""
     if not all(report.clean((*path, key)) for key in _CONDITIONS):
         return None
     when = _when(values, path, query, report)
@@ -85,7 +83,7 @@ def make(
 
 
 def check_labels(values: Values, path: Path, known: frozenset[str], report: Report) -> None:
-    """Report every label in an alert's text that none of its series has."""
+    """Report every label in an alert's summary that none of its series has."""
     for name in sorted(templates.labels(values.get("summary", ())) - known):
         advice = did_you_mean(name, known) or f"known are {', '.join(sorted(known))}"
         report.warning((*path, "summary"), f'the exporter sets no label "{name}"', advice)
@@ -101,21 +99,21 @@ def _when(values: Values, path: Path, query: Query, report: Report) -> Rise | Le
     if "rises_by" in values:
         return _rise(values, path, query, report)
     if "within" in values:
-        report.error((*path, "within"), "without rises_by", "the two go together")
+        report.error((*path, "within"), "without rises_by", "write both, or neither")
     return _level("above" if "above" in values else "below", values, path, report)
 
 
 def _rise(values: Values, path: Path, query: Query, report: Report) -> Rise | None:
     if "of" in values:
-        report.error((*path, "of"), "without above or below", "a rise has no share")
+        report.error((*path, "of"), "without above or below", "take it out: a rise has no share")
     within = values.get("within")
     if within is None:
         advice = "write the time in which it rose, such as within: 10m"
         report.error((*path, "rises_by"), "without within", advice)
         return None
     if within < 2 * query.every:
-        what = f"the query is asked only every {durations.write(query.every)}"
-        report.warning((*path, "within"), what, "write two of its intervals or more")
+        what = f"the query runs only every {durations.write(query.every)}"
+        report.warning((*path, "within"), what, "write at least twice its interval")
     return Rise(values["rises_by"], within)
 
 
@@ -124,27 +122,29 @@ def _level(side: Literal["above", "below"], values: Values, path: Path, report: 
     of: str | None = values.get("of")
     here = (*path, side)
     if amount.share and of is None:
-        report.error(here, "a share without `of`", "name the query whose share it is")
+        report.error(here, "a share without `of`", "write the query to divide by as `of`")
     if of is not None and not amount.share:
-        report.error(here, "a number with `of`", "write a share such as 5%")
+        report.error(here, "a number with `of`", "write a share such as 5%, or take `of` out")
     if side == "below" and amount.value == 0:
         report.error(here, "nothing is below 0", "write at least 1")
     return Level(side, amount.value, of)
 
 
 def _check_whole(path: Path, query: Query, name: str, queries: Mapping[str, Query], report: Report) -> None:
-    """Report why a query is no share of another: each series needs one to be divided by."""
+    """Report why a query cannot be divided by another: each of its series needs one of the other's."""
     whole = queries.get(name)
     if whole is None:
         advice = did_you_mean(name, queries) or f"known are {', '.join(queries)}"
         report.error(path, f'no query has the name "{name}"', advice)
     elif whole.name == query.name:
-        report.error(path, "the query itself", "name the one that counts all")
+        report.error(path, "the query itself", "name the query that counts everything")
     elif bots := [bot for bot in query.bots if bot not in whole.bots]:
-        report.error(path, f'"{name}" does not ask the bot "{bots[0]}"', "let both queries ask the same bots")
+        report.error(
+            path, f'"{name}" does not ask the bot "{bots[0]}"', "write the same bots in both queries"
+        )
     elif names := [label for label in whole.label_names if label not in query.label_names]:
-        what = f'"{name}" has the label "{names[0]}", and "{query.name}" has not'
-        report.error(path, what, "name a query without it")
+        what = f'"{name}" has the label "{names[0]}", and "{query.name}" does not'
+        report.error(path, what, "name a query without that label")
     else:
         known = {variant.labels for variant in whole.variants}
         shared = (
@@ -153,4 +153,4 @@ def _check_whole(path: Path, query: Query, name: str, queries: Mapping[str, Quer
         )
         if missing := next((labels for labels in shared if labels not in known), None):
             values = ", ".join(f'{label}="{value}"' for label, value in missing)
-            report.error(path, f'"{name}" has no series with {values}', "give both the same values")
+            report.error(path, f'"{name}" has no series with {values}', "write the same label values in both")

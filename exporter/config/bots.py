@@ -1,4 +1,4 @@
-"""Declares the sections of the API and of bots, and makes bots of them."""
+"""Declares the sections of the API and of bots, and builds bots from them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LABEL_NAMES: Final[Schema] = {
     "pattern": f"^{NAME.pattern}$",
     "not": {"pattern": "^__|^(bot|le|quantile|job|instance)$"},
 }
-EMPTY_LABEL: Final = "an empty label value, which Prometheus takes for no label"
+EMPTY_LABEL: Final = "an empty label value, which Prometheus treats as no label"
 
 _API: Final = Api()
 
@@ -38,7 +38,7 @@ def _parse_label_value(value: str) -> str:
 API: Final = section(
     "a mapping such as {rate: 2/s}",
     {
-        "url": Key(words.URL, "Where the API is.", _API.url),
+        "url": Key(words.URL, "The API's base URL.", _API.url),
         "timeout": Key(
             words.duration("100ms", "1h"),
             "How long one request may take, from connecting to the last byte.",
@@ -68,9 +68,7 @@ BOT: Final = section(
     {
         "name": Key(words.BOT_NAME, "The label bot on every series.", required=True),
         "id": Key(references.BOT_ID, "The bot's id, from its Settings on NativeChat.", required=True),
-        "token": Key(
-            references.TOKEN, "Where the bot's token is; it never stands in this file.", required=True
-        ),
+        "token": Key(references.TOKEN, "Where the bot's token is; never the token itself.", required=True),
         "labels": Key(LABELS, "Labels on every series of this bot."),
         "api": Key(API, "Overrides keys of the section api for this bot."),
     },
@@ -80,14 +78,14 @@ BOT: Final = section(
 def make(sections: Sequence[Values | None], shared: Values, lookup: Lookup) -> tuple[Bot, ...]:
     """Return a bot for each section of `bots`, and report what is wrong with them.
 
-    A bot whose name is missing or wrong has an empty one. `shared` is the section `api`.
+    A bot with a missing or wrong name has the name "". `shared` is the section `api`.
     """
     report = lookup.report
-    given = [each or {} for each in sections]
-    check_unique(((("bots", index, "name"), each.get("name")) for index, each in enumerate(given)), report)
+    read = [each or {} for each in sections]
+    check_unique(((("bots", index, "name"), each.get("name")) for index, each in enumerate(read)), report)
     if "ca_file" in shared:
         shared = {**shared, "ca_file": lookup.ca_file(shared["ca_file"], ("api", "ca_file"))}
-    bots = tuple(_bot(each, ("bots", index), shared, lookup) for index, each in enumerate(given))
+    bots = tuple(_bot(each, ("bots", index), shared, lookup) for index, each in enumerate(read))
     _warn_of_twins(bots, report)
     return bots
 
@@ -110,4 +108,4 @@ def _warn_of_twins(bots: Sequence[Bot], report: Report) -> None:
     for index, bot in enumerate(bots):
         twin = first.setdefault((bot.api.url, bot.id), bot)
         if twin is not bot and bot.id != UNKNOWN_ID:
-            report.warning(("bots", index, "id"), f'the same bot as "{twin.name}"', "ask each bot once")
+            report.warning(("bots", index, "id"), f'the same bot as "{twin.name}"', "write each bot once")

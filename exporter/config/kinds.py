@@ -1,4 +1,4 @@
-"""The kinds of values in a configuration: each is checked by a plain function, and has a JSON Schema."""
+"""The kinds of values in a configuration: each has a function that checks it, and a JSON Schema."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from exporter.model import Json
 Schema: TypeAlias = dict[str, Json]
 
 Values: TypeAlias = dict[str, Any]
-"""The values of a section by key; a key that is absent or wrong is left out."""
+"""The values of a section by key, without absent and wrong keys."""
 
 _NAMES: Final = {
     NoneType: "nothing",
@@ -30,8 +30,8 @@ _NAMES: Final = {
 class Kind(NamedTuple):
     """A kind of value.
 
-    `expected` is what a person should write. `read` takes plain data, its path and the report; it returns
-    the value that the data mean, or None once it has reported what is wrong.
+    `expected` is what a person should write. `read` takes plain data, its path and the report. It returns
+    the value that the data mean, or reports what is wrong and returns None.
     """
 
     expected: str
@@ -40,7 +40,7 @@ class Kind(NamedTuple):
 
 
 def mismatch(data: Json, path: Path, expected: str, report: Report) -> None:
-    """Report data of another kind than expected; the message never repeats them, as they may be a token."""
+    """Report data of another kind than expected. The message never repeats them: they may be a token."""
     report.error(path, f"expected {expected}, found {_NAMES[type(data)]}")
 
 
@@ -96,7 +96,7 @@ def whole(least: int, most: int) -> Kind:
 
 
 def list_of(item: Kind, expected: str) -> Kind:
-    """Describe a list of one or more values; None stands in for each that is wrong."""
+    """Describe a list of one or more values; it is read with None for each wrong value."""
 
     def read(data: Json, path: Path, report: Report) -> list[Any] | None:
         if not isinstance(data, list):
@@ -110,9 +110,9 @@ def list_of(item: Kind, expected: str) -> Kind:
 
 
 def table(expected: str, check_key: Callable[[str], object], key: Schema, value: Kind) -> Kind:
-    """Describe a mapping with free keys; a wrong key stays, and None stands in for each value that is wrong.
+    """Describe a mapping with free keys; it is read with its wrong keys, and None for each wrong value.
 
-    `check_key` raises ValueError with what is wrong with a key.
+    `check_key` raises ValueError for a wrong key.
     """
 
     def read(data: Json, path: Path, report: Report) -> dict[str, Any] | None:
@@ -132,7 +132,7 @@ def table(expected: str, check_key: Callable[[str], object], key: Schema, value:
 
 
 class Key(NamedTuple):
-    """One key of a section; `default` is what its absence means, as a person would write it."""
+    """One key of a section; `default` is what an absent key means, as a person would write it."""
 
     kind: Kind
     about: str
@@ -155,7 +155,7 @@ def section(expected: str, keys: Mapping[str, Key]) -> Kind:
                 report.error(here, "unknown key", advice, at_key=True)
                 continue
             value = keys[name].kind.read(each, here, report)
-            # None is a value too: a rate of `none`.
+            # None can be a right value: a rate of `none`.
             if value is not None or report.clean(here):
                 values[name] = value
         for name, key in keys.items():

@@ -1,4 +1,4 @@
-"""Loads a configuration: a path in, a Config out, or every problem at once."""
+"""Loads a configuration: returns a Config, or raises every problem at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from exporter.model import Config
 
 
 class Loaded(NamedTuple):
-    """A configuration, and what is probably not meant in it."""
+    """A configuration, and its warnings: what is allowed, but probably a mistake."""
 
     config: Config
     warnings: tuple[Problem, ...]
@@ -28,10 +28,10 @@ def load(path: Path, environ: Mapping[str, str], *, secrets: Secrets = "required
 
 
 def parse(content: bytes, path: Path, environ: Mapping[str, str], *, secrets: Secrets = "required") -> Loaded:
-    """Read a configuration from its content; `path` names it in problems and starts relative paths.
+    """Read a configuration from its content; raise ConfigError with every problem in it.
 
-    Raises ConfigError with every problem. Where secrets are optional, an id that is not there is
-    `references.UNKNOWN_ID`.
+    Problems name the file `path`, and paths in the file are relative to its folder. Where secrets are
+    optional, a missing id is `references.UNKNOWN_ID`.
     """
     data, report = source.compose(content, str(path))
     values = CONFIG.read(data, (), report)
@@ -43,16 +43,16 @@ def parse(content: bytes, path: Path, environ: Mapping[str, str], *, secrets: Se
 
 def _config(values: Values, lookup: Lookup) -> Config:
     report = lookup.report
-    unsaid = Config(bots=(), queries=())
+    defaults = Config(bots=(), queries=())
     made = bots.make(values.get("bots", ()), values.get("api", {}), lookup)
-    around = queries.Around(made, values.get("defaults", {}), values.get("max_series", unsaid.max_series))
+    shared = queries.Shared(made, values.get("defaults", {}), values.get("max_series", defaults.max_series))
     config = Config(
         bots=made,
-        queries=queries.make(values.get("queries", ()), around, report),
-        zone=values.get("timezone", unsaid.zone),
-        max_series=around.max_series,
-        workers=values.get("workers", unsaid.workers),
-        shard_by=values.get("shard_by", unsaid.shard_by),
+        queries=queries.make(values.get("queries", ()), shared, report),
+        zone=values.get("timezone", defaults.zone),
+        max_series=shared.max_series,
+        workers=values.get("workers", defaults.workers),
+        shard_by=values.get("shard_by", defaults.shard_by),
     )
     if config.shard_by == "query":
         _check_shares(values.get("queries", ()), report)
@@ -60,10 +60,10 @@ def _config(values: Values, lookup: Lookup) -> Config:
 
 
 def _check_shares(sections: list[Values | None], report: Report) -> None:
-    """Report an alert that would never fire: its two queries are on two targets of Prometheus."""
+    """Report an alert that would never fire, because its two queries may be on two targets of Prometheus."""
     for index, query in enumerate(sections):
         of = ((query or {}).get("alert") or {}).get("of")
         if of is not None:
-            what = f'with `shard_by: query`, "{of}" may be on another shard, and no share of it is told'
+            what = f'with `shard_by: query`, "{of}" may be on another shard, and then this never fires'
             advice = "write `shard_by: bot`, or an alert without `of`"
             report.error(("queries", index, "alert", "of"), what, advice)

@@ -1,4 +1,4 @@
-"""Declares the section of a query, and makes queries of such sections, the bots and the defaults."""
+"""Declares the section of a query, and builds queries from it, the bots and the defaults."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _AGE: Final = words.duration("1ms", "10y")
 DEFAULTS: Final = section(
     "a mapping such as {every: 1m}",
     {
-        "every": Key(_INTERVAL, "How often a query is asked.", durations.write(_EVERY)),
+        "every": Key(_INTERVAL, "How often a query runs.", durations.write(_EVERY)),
         "stale_after": Key(
             _AGE, "How long the last good value is shown; five times the query's every if left out."
         ),
@@ -41,42 +41,40 @@ QUERY: Final = section(
         "labels": Key(
             LABELS, "Labels: a list of values for a placeholder, or a mapping from values to predicates."
         ),
-        "every": Key(_INTERVAL, "How often it is asked; see defaults."),
-        "at": Key(words.TIME, "Time of day it is asked, with every in whole days."),
+        "every": Key(_INTERVAL, "How often it runs; see defaults."),
+        "at": Key(words.TIME, "The time of day it runs; every must be whole days."),
         "stale_after": Key(_AGE, "How long its last good value is shown; see defaults."),
         "bots": Key(
             list_of(words.BOT_NAME, "a list of bots' names"),
-            "The bots it is asked of; every bot if left out.",
+            "The bots it asks; every bot if left out.",
         ),
-        "alert": Key(
-            alerts.ALERT, "When its values call for a person; for the commands rules and dashboard."
-        ),
+        "alert": Key(alerts.ALERT, "When to notify a person; used by the commands rules and dashboard."),
     },
 )
 
 
-class Around(NamedTuple):
-    """What a query depends on outside its own section."""
+class Shared(NamedTuple):
+    """What a query uses from the rest of the file."""
 
     bots: tuple[Bot, ...]
     defaults: Values
     max_series: int
 
 
-def make(sections: Sequence[Values | None], around: Around, report: Report) -> tuple[Query, ...]:
+def make(sections: Sequence[Values | None], shared: Shared, report: Report) -> tuple[Query, ...]:
     """Return a query for each section of `queries`, and report what is wrong with them."""
-    given = [(each, ("queries", index)) for index, each in enumerate(sections) if each is not None]
-    check_unique((((*path, "name"), values.get("name")) for values, path in given), report)
-    made = [_query(values, path, around, report) for values, path in given]
+    read = [(each, ("queries", index)) for index, each in enumerate(sections) if each is not None]
+    check_unique((((*path, "name"), values.get("name")) for values, path in read), report)
+    made = [_query(values, path, shared, report) for values, path in read]
     known = {query.name: query for query in made}
-    for index, (values, path) in enumerate(given):
+    for index, (values, path) in enumerate(read):
         if "alert" in values:
             here = (*path, "alert")
             alert = alerts.make(values["alert"], here, made[index], known, report)
-            alerts.check_labels(values["alert"], here, _labels(made[index], around.bots), report)
+            alerts.check_labels(values["alert"], here, _labels(made[index], shared.bots), report)
             made[index] = replace(made[index], alert=alert)
     asked = {name for query in made for name in query.bots}
-    for index, bot in enumerate(around.bots):
+    for index, bot in enumerate(shared.bots):
         if bot.name and bot.name not in asked:
             advice = "add it to a query's `bots`, or take it out"
             report.warning(("bots", index, "name"), "no query asks this bot", advice)
@@ -89,12 +87,12 @@ def _labels(query: Query, bots: Sequence[Bot]) -> frozenset[str]:
     return frozenset({"bot", "job", "instance", *of_bots, *query.label_names})
 
 
-def _query(values: Values, path: Path, around: Around, report: Report) -> Query:
-    every, stale_after = _times(values, path, around.defaults, report)
-    bots = _bots(values, path, around, report)
+def _query(values: Values, path: Path, shared: Shared, report: Report) -> Query:
+    every, stale_after = _times(values, path, shared.defaults, report)
+    bots = _bots(values, path, shared, report)
     names = tuple(values.get("labels", ()))
     _check_clashes(names, path, bots, report)
-    _check_series(values, path, len(bots), around.max_series, report)
+    _check_series(values, path, len(bots), shared.max_series, report)
     inspect(values, path, report)
     name, collection = values.get("name", ""), values.get("collection", "conversations")
     return Query(
@@ -113,8 +111,8 @@ def _query(values: Values, path: Path, around: Around, report: Report) -> Query:
 def _times(values: Values, path: Path, defaults: Values, report: Report) -> tuple[float, float]:
     """Return `every` and `stale_after` in seconds.
 
-    A default of `stale_after` that is shorter than this query's `every` is not used: the values of a daily
-    query would be gone for most of the day.
+    A default of `stale_after` that is shorter than this query's `every` is not used: a daily query would
+    have no values for most of the day.
     """
     every: float = values.get("every") or defaults.get("every") or _EVERY
     default: float = defaults.get("stale_after") or 0.0
@@ -122,7 +120,7 @@ def _times(values: Values, path: Path, defaults: Values, report: Report) -> tupl
     if report.clean((*path, "every")) and report.clean(("defaults",)):
         length = durations.write(every)
         if "at" in values and every % _DAY:
-            advice = "`at` goes with whole days, such as every: 1d"
+            advice = "write an `every` in whole days, such as 1d"
             report.error((*path, "at"), f"`at` with `every` of {length}", advice)
         if stale < every:
             what = f"its values are gone {durations.write(stale)} after a run every {length}"
@@ -130,11 +128,11 @@ def _times(values: Values, path: Path, defaults: Values, report: Report) -> tupl
     return every, stale
 
 
-def _bots(values: Values, path: Path, around: Around, report: Report) -> tuple[Bot, ...]:
-    """Return the bots a query is asked of, in the order it names them."""
+def _bots(values: Values, path: Path, shared: Shared, report: Report) -> tuple[Bot, ...]:
+    """Return the bots that a query asks, in the order it names them."""
     if "bots" not in values:
-        return around.bots
-    known = {bot.name: bot for bot in around.bots}
+        return shared.bots
+    known = {bot.name: bot for bot in shared.bots}
     names = [((*path, "bots", index), name) for index, name in enumerate(values["bots"])]
     check_unique(names, report)
     for where, name in names:
@@ -156,5 +154,5 @@ def _check_series(values: Values, path: Path, bots: int, most: int, report: Repo
     series = bots * labels.count(values.get("labels", {}))
     if series > most:
         what = f"makes {series:,} series, more than max_series of {most:,}"
-        advice = "fewer label values or bots, or a larger max_series"
+        advice = "write fewer label values or bots, or a larger max_series"
         report.error((*path, "labels" if "labels" in values else "name"), what, advice)

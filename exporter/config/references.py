@@ -1,4 +1,4 @@
-"""Reads where a bot's id and token come from, and looks them up. No message repeats what is written there."""
+"""Reads where a bot's id and token come from, and looks them up; no message repeats them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from exporter.language import tree
 from exporter.model import Json, TokenSource
 
 UNKNOWN_ID: Final = "unknown"
-"""Stands for a bot's id that cannot be read where secrets are optional."""
+"""The id of a bot whose id cannot be read where secrets are optional."""
 
 Secrets: TypeAlias = Literal["required", "optional"]
-"""Whether ids, tokens and certificates must be there: `optional` makes their absence a warning."""
+"""Whether a missing id, token or certificate is an error (`required`) or a warning (`optional`)."""
 
 _ID: Final = r"[A-Za-z0-9_-]{1,200}"
 _USUAL_ID: Final = r"[0-9a-fA-F]{24}"
@@ -37,7 +37,7 @@ def _reference(expected: str, *, literal: bool) -> Kind:
             case {"file": name, **more} if not more:
                 if isinstance(name, str) and name and "\0" not in name:
                     return TokenSource(file=Path(name))
-                advice = "write one, relative to this file's folder or absolute"
+                advice = "write a path, relative to this file's folder or absolute"
                 report.error((*path, "file"), "not the path of a file", advice)
             case dict():
                 if path not in report.partial:
@@ -74,7 +74,7 @@ TOKEN: Final = _reference("{env: NAME} or {file: PATH}", literal=False)
 
 
 class Lookup(NamedTuple):
-    """Finds what a file refers to; what is missing is an error, or a warning where secrets are optional."""
+    """Finds what a file refers to. What is missing is an error, or a warning where secrets are optional."""
 
     folder: Path
     environ: Mapping[str, str]
@@ -82,18 +82,18 @@ class Lookup(NamedTuple):
     report: Report
 
     def token(self, source: TokenSource, path: tree.Path) -> TokenSource:
-        """Return where a token is read from, its file's path complete; report a token that cannot be read."""
+        """Return the source of a token, with a complete path; report a token that cannot be read."""
         source = self._complete(source)
         self._reveal(source, path)
         return source
 
-    def bot_id(self, given: str | TokenSource, path: tree.Path) -> str:
-        """Return a bot's id, or UNKNOWN_ID once it is reported that it cannot be read."""
-        text = given if isinstance(given, str) else self._reveal(self._complete(given), path)
+    def bot_id(self, source: str | TokenSource, path: tree.Path) -> str:
+        """Return a bot's id; report one that cannot be read, and return UNKNOWN_ID."""
+        text = source if isinstance(source, str) else self._reveal(self._complete(source), path)
         if text is None or not _is_id(text, path, self.report):
             return UNKNOWN_ID
         if not re.fullmatch(_USUAL_ID, text):
-            what = "a bot's id usually has 24 hexadecimal digits"
+            what = "a bot's id usually has 24 hexadecimal digits, and this has not"
             self.report.warning(path, what, "compare it with the bot's Settings")
         return text
 

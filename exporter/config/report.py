@@ -20,8 +20,8 @@ class Report:
     """The problems of one file, and the index from a path to its place.
 
     `values` has the place of each value, `keys` the place of each key. `refused` has the path of each value
-    that is refused as YAML: what the checks find wrong with its replacement is not reported. `partial` has
-    the path of each mapping of which a key is refused.
+    that is refused as YAML; further errors of it are not reported. `partial` has the path of each mapping
+    with a refused key.
     """
 
     def __init__(self, file: str) -> None:
@@ -43,7 +43,7 @@ class Report:
         place: Place | None = None,
         may_pass: bool = False,
     ) -> None:
-        """Report what makes the file unusable, at the value of a path, its key, or another place."""
+        """Report an error at the value of a path, its key, or another place: the file cannot be used."""
         if path in self.refused and not at_key and place is None:
             return
         at = place or self.place(path, at_key=at_key)
@@ -51,12 +51,12 @@ class Report:
         self._faulty.update(path[:length] for length in range(len(path) + 1))
 
     def warning(self, path: Path, what: str, advice: str = "", *, at_key: bool = False) -> None:
-        """Report what is allowed, and probably not meant."""
+        """Report what is allowed, but probably a mistake."""
         place = self.place(path, at_key=at_key)
         self.problems.append(Problem(place, written(path), _line(what), _line(advice), "warning"))
 
     def place(self, path: Path, *, at_key: bool = False) -> Place:
-        """Return the place of a value or its key; for a value that is missing, the place of its mapping."""
+        """Return the place of a value or its key; for a missing value, the place of its mapping."""
         if at_key and path in self.keys:
             return self.keys[path]
         while path and path not in self.values:
@@ -73,23 +73,23 @@ class Report:
         return tuple(sorted(chosen, key=lambda problem: (problem.place, problem.path)))
 
     def stop(self, what: str, advice: str, *, path: Path = (), place: Place | None = None) -> NoReturn:
-        """Report what makes it impossible to read on, and raise ConfigError with every error so far."""
+        """Report an error after which reading cannot go on, and raise ConfigError with all errors so far."""
         self.error(path, what, advice, place=place)
         raise ConfigError(self.of("error"))
 
 
 def check_unique(names: Iterable[tuple[Path, str | None]], report: Report) -> None:
-    """Report each name that an earlier path has already; None is a name that is missing or wrong."""
+    """Report each name that an earlier path has; None is a missing or wrong name."""
     first: dict[str, Path] = {}
     for path, name in names:
         if name is not None and (earlier := first.setdefault(name, path)) is not path:
             place = report.place(earlier)
-            advice = f"first on line {place.line}, column {place.column}; each name stands once"
+            advice = f"first on line {place.line}, column {place.column}; write each name once"
             report.error(path, f'the name "{name}" again', advice)
 
 
 def written(path: Path) -> str:
-    """Return a path as people write it, on one bounded line: `queries[2].query["Data.user"].$gt`."""
+    """Return a path as one bounded line: `queries[2].query["Data.user"].$gt`."""
     text = ""
     for step in path[:_DEEPEST]:
         if isinstance(step, int):
@@ -102,7 +102,7 @@ def written(path: Path) -> str:
 
 
 def shown(text: str) -> str:
-    """Return a text fit for one line of a message: at most 60 characters, without control characters."""
+    """Return a text for one line of a message: at most 60 characters, control characters escaped."""
     short = text if len(text) <= 60 else f"{text[:59]}…"
     return short if short.isprintable() else short.encode("unicode_escape").decode("ascii")
 

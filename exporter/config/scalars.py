@@ -1,12 +1,11 @@
-"""Gives an unquoted YAML text its type, and refuses what readers of YAML disagree on.
+"""Gives an unquoted YAML text its type, and refuses texts that YAML parsers read differently.
 
-Typed is what JSON would take: `true`, `false`, `null` (also `~` and nothing), whole and decimal
-numbers. For the rest:
+`true`, `false`, `null` (also `~` and nothing) and numbers have the type that JSON gives them. The others:
 
-    no  Yes  ON  True  NULL           refused: text or a truth value? quotes or true/false tell
-    010  0x1f  0o17  0b1  1_000       refused: octal, decimal or text?
-    +1  .5  5.  .inf  .nan  1e999     refused: no number that JSON can carry
-    1:30  2026-01-01  y  n            text, as they stand
+    no  Yes  ON  True  NULL           refused: some parsers read text, some a truth value
+    010  0x1f  0o17  0b1  1_000       refused: some parsers read octal, some decimal, some text
+    +1  .5  5.  .inf  .nan  1e999     refused: JSON has no such number
+    1:30  2026-01-01  y  n            text, unchanged
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _NUMBER_TRAP: Final = re.compile(
 
 
 class Ambiguous(ValueError):
-    """An unquoted text that readers of YAML disagree on: what it is, and what to write instead."""
+    """An unquoted text that YAML parsers read differently: what it is, and what to write instead."""
 
     def __init__(self, what: str, advice: str) -> None:
         super().__init__(what)
@@ -37,12 +36,12 @@ class Ambiguous(ValueError):
 
 
 def typed(text: str) -> str | int | float | bool | None:
-    """Return the value of an unquoted YAML text; raise Ambiguous for a trap."""
+    """Return the value of an unquoted YAML text; raise Ambiguous where parsers disagree."""
     if text in _LITERALS:
         return _LITERALS[text]
     if _WORD_TRAP.fullmatch(text):
         raise Ambiguous(
-            "a word that some read as true, false or nothing",
+            "a word that some YAML parsers read as true, false or null",
             "quote it for text, or write true, false or null",
         )
     if number := _NUMBER.fullmatch(text):
@@ -51,7 +50,7 @@ def typed(text: str) -> str | int | float | bool | None:
         return float(text) if any(number.groups()) else int(text)
     if _NUMBER_TRAP.fullmatch(text):
         raise Ambiguous(
-            "a number that not everyone reads alike",
+            "a number that YAML parsers read differently",
             "quote it for text, or write plain decimal digits",
         )
     return text

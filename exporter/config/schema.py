@@ -17,7 +17,7 @@ _CONFIG: Final = Config(bots=(), queries=())
 CONFIG: Final = section(
     "a mapping with bots and queries",
     {
-        "api": Key(API, "How NativeChat is asked."),
+        "api": Key(API, "How requests to NativeChat are made."),
         "timezone": Key(
             words.ZONE, "IANA time zone, for at and for rounding in date math.", str(_CONFIG.zone)
         ),
@@ -26,10 +26,10 @@ CONFIG: Final = section(
         ),
         "workers": Key(whole(1, 1024), "Most requests in flight, over all bots.", _CONFIG.workers),
         "shard_by": Key(
-            choice(SHARD_BY), "What stays together on one shard, where there are several.", _CONFIG.shard_by
+            choice(SHARD_BY), "What is kept on one shard if there are several.", _CONFIG.shard_by
         ),
         "bots": Key(list_of(BOT, "a list of bots"), "The bots that are asked.", required=True),
-        "defaults": Key(DEFAULTS, "What queries take where they say nothing."),
+        "defaults": Key(DEFAULTS, "The values of keys that a query leaves out."),
         "queries": Key(list_of(QUERY, "a list of queries"), "What is counted.", required=True),
     },
 )

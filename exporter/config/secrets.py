@@ -16,14 +16,14 @@ MAX_BYTES: Final = 16 << 10
 
 
 class SecretError(ExporterError):
-    """A secret that cannot be read or sent; the message names its source, and never the secret."""
+    """A secret that cannot be read or sent; the message names its source, never the secret."""
 
 
 class TokenReader:
-    """Return a secret as it is now; safe to call from several threads.
+    """Returns a secret as it is now; safe to call from several threads.
 
-    After one good read, a file that vanishes or is spoilt leaves the last good secret in place: it is
-    probably about to be replaced. Until then SecretError is raised.
+    Once the secret was read, a missing or wrong file changes nothing: the last good secret is returned,
+    since the file is probably being replaced. Before that, SecretError is raised.
     """
 
     def __init__(self, source: TokenSource, environ: Mapping[str, str]) -> None:
@@ -34,12 +34,12 @@ class TokenReader:
         self._signature: tuple[int, ...] | None = None
 
     def __call__(self) -> Secret:
-        """Return the secret, read again only where its file's time, inode or size changed."""
+        """Return the secret; read it again only if its file's time, inode or size changed."""
         with self._lock:
             return self._read(again=False)
 
     def refresh(self) -> bool:
-        """Read the secret again, however old its file seems; return whether it changed."""
+        """Read the secret again, even if its file seems unchanged; return whether the secret changed."""
         with self._lock:
             before = self._secret
             return self._read(again=True) != before
@@ -62,7 +62,7 @@ class TokenReader:
         return text
 
     def _file(self, path: Path) -> Secret:
-        # A pipe would block here, and never be read a second time.
+        # Opening a pipe would block, and it can be read only once.
         if not stat.S_ISREG(path.stat().st_mode):
             raise SecretError(f"{self._source} is not a regular file")
         with path.open("rb") as file:
@@ -80,7 +80,7 @@ def _signature(status: os.stat_result) -> tuple[int, ...]:
 
 
 def _sendable(text: str, source: TokenSource) -> str:
-    """Return the text fit for an HTTP header: a line break in it could smuggle in another header."""
+    """Return the text for an HTTP header; raise SecretError if it could end the header or begin another."""
     secret = text.strip()
     if not secret:
         raise SecretError(f"{source} is empty")

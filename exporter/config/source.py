@@ -1,9 +1,9 @@
-"""Reads YAML into plain data and an index from path to place; the only door to `yaml`.
+"""Reads YAML into plain data and an index from path to place; the only module that reads YAML.
 
-The parser's events become dicts, lists, texts, numbers, booleans and None; nothing a file says is
-executed. Refused are duplicate keys, keys that are not text, merge keys (`<<`), tags, a second document,
-and what `scalars` finds ambiguous; None replaces a refused value. Anchors and aliases are allowed, up to
-MAX_NODES values once expanded.
+The parser's events become dicts, lists, texts, numbers, booleans and None; nothing in a file is executed.
+Duplicate keys, keys that are not text, merge keys (`<<`), tags, a second document, and what `scalars` finds
+ambiguous are refused; None replaces a refused value. Anchors and aliases are allowed, for at most MAX_NODES
+values after expansion.
 """
 
 from __future__ import annotations
@@ -26,32 +26,32 @@ MAX_NODES: Final = 100_000
 MAX_DEPTH: Final = 64
 
 _REFUSED_KEY: Final = "?"
-"""Stands for a refused key in the paths of what is below it."""
+"""The step for a refused key in the paths of the values below it."""
 
 _END: Final = re.compile(r"'<stream end>'|'\\x00'|(unexpected )?end of stream")
 
 Event: TypeAlias = Any
-"""One of PyYAML's events; its type stubs leave most of their attributes out."""
+"""One of PyYAML's events; its type stubs lack most attributes."""
 
 
 def content(path: Path) -> bytes:
-    """Return what a file holds, or its first MAX_BYTES and one; raise ConfigError where it cannot be read."""
+    """Return a file's content, at most MAX_BYTES and one more; raise ConfigError if it cannot be read."""
     try:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except OSError as exc:
         what = f"cannot be read: {(exc.strerror or type(exc).__name__).lower()}"
-        Report(str(path)).stop(what, "name a file that exists and may be read")
+        Report(str(path)).stop(what, "name a file that exists and that this user may read")
 
 
 def compose(data: bytes, file: str) -> tuple[Json, Report]:
     """Read one YAML document; return its data, and a report with its problems and the place of each path.
 
-    Raises ConfigError where the text is not YAML at all.
+    Raises ConfigError if the text is not YAML.
     """
     report = Report(file)
     if len(data) > MAX_BYTES:
-        report.stop("larger than 1 MiB", "is this the right file?")
+        report.stop("larger than 1 MiB", "check that this is the right file")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as exc:
@@ -71,7 +71,7 @@ def _end_of(text: str, file: str) -> Place:
 
 
 class _Composer:
-    """Turns events into plain data, and reports what is wrong on the way."""
+    """Turns events into plain data, and reports what is wrong with them."""
 
     def __init__(self, loader: yaml.SafeLoader, text: str, report: Report) -> None:
         self._loader = loader
@@ -104,12 +104,12 @@ class _Composer:
             )
             self._report.stop(f"not YAML: {problem}", advice, place=self._fault(exc))
         except (ValueError, OverflowError):
-            # PyYAML lets its own arithmetic slip through: "\UFFFFFFFF", a %YAML version of 5,000 digits.
+            # PyYAML does not translate its own errors for "\UFFFFFFFF" or a %YAML version of 5,000 digits.
             place = self._marked(self._loader.get_mark())
             self._report.stop("not YAML: a number out of range", "remove it", place=place)
 
     def _fault(self, exc: yaml.MarkedYAMLError) -> Place:
-        """Return the place of an error; for what is open at the file's end, the place where it began."""
+        """Return the place of an error; for what is still open at the file's end, where it begins."""
         marks = [mark for mark in (exc.problem_mark, exc.context_mark) if mark is not None]
         inside = [mark for mark in marks if mark.index < len(self._text)]
         return self._marked(inside[0]) if inside else _end_of(self._text, self._report.file)
@@ -127,7 +127,7 @@ class _Composer:
     def _spend(self, place: Place, path: tree.Path, depth: int) -> None:
         self._nodes += 1
         if self._nodes > MAX_NODES:
-            advice = "fewer of them, or of their aliases"
+            advice = "write fewer values, or fewer aliases of them"
             self._report.stop(f"more than {MAX_NODES:,} values", advice, path=path, place=place)
         if depth > MAX_DEPTH:
             what = f"nested deeper than {MAX_DEPTH} levels"
@@ -165,7 +165,7 @@ class _Composer:
     def _repeat(
         self, data: Json, origin: tree.Path, path: tree.Path, depth: int, alias: tuple[Place, tree.Path]
     ) -> None:
-        """Index a value under the path of its alias: a problem in it is shown where the value stands."""
+        """Index a value under the path of its alias, so that its problems are shown at the value's place."""
         self._spend(*alias, depth)
         for index in (self._report.values, self._report.keys):
             if origin in index:
@@ -180,7 +180,7 @@ class _Composer:
         if any("\ud800" <= character <= "\udfff" for character in event.value):
             self._refuse(place, path, "half a surrogate pair", "write the character itself")
             return None
-        # The same words stand in many queries; each series keeps its own.
+        # Many queries have the same words, and each series keeps them: one object saves memory.
         text = sys.intern(event.value)
         if event.style is not None or event.tag is not None:
             return text
@@ -214,7 +214,7 @@ class _Composer:
         return entries
 
     def _key(self, event: Event, path: tree.Path, depth: int) -> str | None:
-        """Return a key, or None once it is refused; its problems have its mapping's path."""
+        """Return a key; report a refused one at its mapping's path, and return None."""
         place = self._place(event)
         if isinstance(event, yaml.ScalarEvent) and event.style is None and event.value == "<<":
             advice = "write the keys out; an alias may stand for a value"

@@ -1,4 +1,4 @@
-"""Reads a query's predicate and labels, and makes a variant for each combination of label values."""
+"""Reads a query's predicate and labels, and builds a variant for each combination of label values."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _read_predicate(data: Json, path: Path, report: Report) -> Json:
 def _read_label(data: Json, path: Path, report: Report) -> Label:
     if data in ([], {}):
         if path not in report.partial:
-            report.error(path, "a label without values", "write at least one, or leave the label out")
+            report.error(path, "a label without values", "write at least one value, or leave the label out")
     elif isinstance(data, list):
         return _read_list(data, path, report)
     elif isinstance(data, dict):
@@ -58,7 +58,7 @@ def _read_list(data: list[Json], path: Path, report: Report) -> list[Value]:
 
 
 def _text(value: Value) -> str:
-    """Return a label's value as a series has it."""
+    """Return a label's value as text, as series have it."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
@@ -79,12 +79,12 @@ LABELS: Final = table("a mapping such as {channel: [facebook, viber]}", check_la
 
 def variants(query: Values) -> tuple[Variant, ...]:
     """Return a variant for each combination of label values of a query without errors."""
-    given: dict[str, Label] = query.get("labels", {})
+    keys: dict[str, Label] = query.get("labels", {})
     made = []
-    for combination in labels.combinations({name: list(values) for name, values in given.items()}):
+    for combination in labels.combinations({name: list(values) for name, values in keys.items()}):
         raw: Json = query.get("query")
         for name, value in combination:
-            if isinstance(values := given[name], dict):
+            if isinstance(values := keys[name], dict):
                 raw = predicate.both(raw, values[str(value)])
         filled = predicate.fill(raw, dict(combination))
         texts = sorted((name, _text(value)) for name, value in combination)
@@ -93,17 +93,17 @@ def variants(query: Values) -> tuple[Variant, ...]:
 
 
 def inspect(query: Values, path: Path, report: Report) -> None:
-    """Report what is wrong with a query's predicates, and between its placeholders and its labels."""
-    given: dict[str, Label] = query.get("labels", {})
+    """Report what is wrong with a query's predicates, and placeholders and labels that do not match."""
+    keys: dict[str, Label] = query.get("labels", {})
     readable = "labels" in query or report.clean((*path, "labels"))
     for where, raw in _predicates(query, path):
-        _inspect_predicate(raw, where, given, report)
+        _inspect_predicate(raw, where, keys, report)
         if readable:
-            _check_placeholders(raw, where, given.keys(), report)
+            _check_placeholders(raw, where, keys.keys(), report)
     if report.clean((*path, "labels")) and report.clean((*path, "query")):
-        for name, values in given.items():
+        for name, values in keys.items():
             if isinstance(values, list) and not _is_used(name, query):
-                advice = f'put "{{{name}}}" in quotes where its values belong, or leave it out'
+                advice = f'write "{{{name}}}", in quotes, where its values belong, or leave the label out'
                 report.error((*path, "labels", name), "a label that is never used", advice, at_key=True)
 
 
@@ -118,21 +118,21 @@ def _predicates(query: Values, path: Path) -> Iterator[tuple[Path, Json]]:
                     yield (*path, "labels", name, value), raw
 
 
-def _inspect_predicate(raw: Json, path: Path, given: dict[str, Label], report: Report) -> None:
-    """Report what is wrong with a predicate, whichever label values fill it."""
+def _inspect_predicate(raw: Json, path: Path, keys: dict[str, Label], report: Report) -> None:
+    """Report what is wrong with a predicate, for each value of each label in it."""
     mentioned = predicate.placeholders(raw)
-    values = {name: list(some) for name, some in given.items() if some and name in mentioned}
+    values = {name: list(some) for name, some in keys.items() if some and name in mentioned}
     filled = (
-        predicate.fill(raw, {name: some[turn % len(some)] for name, some in values.items()})
-        for turn in range(max(map(len, values.values()), default=0))
+        predicate.fill(raw, {name: some[number % len(some)] for name, some in values.items()})
+        for number in range(max(map(len, values.values()), default=0))
     )
     for finding in dict.fromkeys(chain.from_iterable(map(predicate.inspect, (raw, *filled)))):
-        tell = report.error if finding.severity == "error" else report.warning
-        tell((*path, *finding.path), finding.what, finding.advice, at_key=True)
+        add = report.error if finding.severity == "error" else report.warning
+        add((*path, *finding.path), finding.what, finding.advice, at_key=True)
 
 
 def _check_placeholders(raw: Json, path: Path, names: Set[str], report: Report) -> None:
-    """Report placeholders without a label, and those that YAML reads as a mapping for want of quotes."""
+    """Report placeholders without a label, and those without quotes, which YAML reads as mappings."""
     for name, places in predicate.placeholders(raw).items():
         for place in places if name not in names else ():
             advice = did_you_mean(name, names) or "add the label to the query's `labels`"
@@ -145,7 +145,7 @@ def _check_placeholders(raw: Json, path: Path, names: Set[str], report: Report) 
 
 
 def _is_used(name: str, query: Values) -> bool:
-    """Return whether every variant's predicate depends on a listed label."""
+    """Return whether the predicate of every variant has the placeholder of a listed label."""
 
     def mentions(raw: Json) -> bool:
         return name in predicate.placeholders(raw)

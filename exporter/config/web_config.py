@@ -50,12 +50,12 @@ _HEADERS: Final = (
 _BCRYPT: Final = r"\$2[aby]\$(?:0[4-9]|1[0-9]|2[0-9]|3[01])\$[./A-Za-z0-9]{53}"
 
 MOST_COST: Final = 14
-"""The greatest cost of a bcrypt hash: each further one doubles the time."""
+"""The highest allowed cost of a bcrypt hash: each further step doubles the time."""
 
 
 @dataclass(frozen=True, slots=True)
 class TlsConfig:
-    """Which certificate to show, and which ones to ask clients for."""
+    """The server's certificate, and the certificates that clients must show."""
 
     cert_file: Path
     key_file: Path
@@ -82,7 +82,7 @@ def _header_value(text: str) -> str:
 
 def _check_user(text: str) -> None:
     if not text or ":" in text or not text.isprintable():
-        raise ValueError("not the name of a user (write one without a colon)")
+        raise ValueError("not a user name (write one without a colon)")
 
 
 def _hash(text: str) -> bytes:
@@ -100,7 +100,7 @@ def _hash(text: str) -> bytes:
 def _client_auth(text: str) -> str:
     if text in _UNVERIFIED:
         raise ValueError(
-            f'"{text}" would take any certificate unverified, which this exporter does not '
+            f'"{text}" would accept certificates without verification, which this exporter refuses '
             "(write RequireAndVerifyClientCert)"
         )
     return one_of(CLIENT_AUTH)(text)
@@ -134,7 +134,7 @@ _HTTP: Final = section(
     {
         "http2": Key(
             Kind("true or false", _read_switch, {"type": "boolean"}),
-            "Allowed because other exporters have it in the same file; this one speaks HTTP/1.1 only.",
+            "Allowed because other exporters share the file; this exporter uses HTTP/1.1 only.",
         ),
         "headers": Key(
             table(
@@ -152,7 +152,7 @@ FORMAT: Final = section(
     "a mapping with tls_server_config, http_server_config or basic_auth_users",
     {
         "tls_server_config": Key(_TLS, "Serve HTTPS instead of HTTP."),
-        "http_server_config": Key(_HTTP, "What goes on every response."),
+        "http_server_config": Key(_HTTP, "Headers of every response."),
         "basic_auth_users": Key(
             table(
                 "a mapping of users to bcrypt hashes",
@@ -160,16 +160,16 @@ FORMAT: Final = section(
                 {},
                 text("a bcrypt hash", _hash, pattern=f"^{_BCRYPT}$"),
             ),
-            "Users and the bcrypt hashes of their passwords; none means no password is asked.",
+            "Users and the bcrypt hashes of their passwords; without users no password is needed.",
         ),
     },
 )
 
 
 def load(path: Path) -> WebConfig:
-    """Return what a web configuration file asks for, or raise ConfigError with every problem in it.
+    """Return the settings of a web configuration file, or raise ConfigError with every problem in it.
 
-    Paths in the file are relative to its folder. An empty file asks for nothing.
+    Paths in the file are relative to its folder. An empty file sets nothing.
     """
     data, report = source.compose(source.content(path), str(path))
     values: Values = FORMAT.read({} if data is None else data, (), report) or {}
@@ -196,8 +196,8 @@ def _check_tls(tls: Values, report: Report) -> None:
         key = "min_version" if "min_version" in tls else "max_version"
         report.error((*path, key), f"{least} is newer than max_version", f"write at most {most}")
     if asked and "client_ca_file" not in tls:
-        what = "nothing to verify clients with"
-        report.error((*path, "client_auth_type"), what, "name a client_ca_file")
+        what = "no authority to verify clients' certificates with"
+        report.error((*path, "client_auth_type"), what, "add a client_ca_file")
     if "client_ca_file" in tls and not asked:
         advice = "add client_auth_type: RequireAndVerifyClientCert"
-        report.error((*path, "client_ca_file"), "no client is asked for a certificate", advice)
+        report.error((*path, "client_ca_file"), "clients are not asked for a certificate", advice)

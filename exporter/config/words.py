@@ -1,4 +1,4 @@
-"""The texts that a configuration is written with: names, durations, URLs, paths, time zones."""
+"""The kinds of text in a configuration: names, durations, URLs, paths, time zones."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _HOST: Final = re.compile(r"[A-Za-z0-9._-]+|[0-9a-f:.]+")
 
 
 def duration(least: str, most: str) -> Kind:
-    """Describe a duration between two others, which is read as seconds."""
+    """Describe a duration within bounds; it is read as seconds."""
     low, high = durations.parse(least), durations.parse(most)
 
     def parse(text: str) -> float:
@@ -42,7 +42,7 @@ def duration(least: str, most: str) -> Kind:
 
 
 def _matching(expected: str, pattern: str, wrong: str, **schema: Json) -> Kind:
-    """Describe a text that matches a pattern; `wrong` is said of any other, with `{}` in its place."""
+    """Describe a text that matches a pattern; `wrong` is the error of any other, `{}` in it is the text."""
 
     def parse(text: str) -> str:
         if not re.fullmatch(pattern, text):
@@ -74,7 +74,7 @@ def _parse_zone(text: str) -> ZoneInfo:
 
 def _parse_path(text: str) -> Path:
     if not text or "\0" in text:
-        raise ValueError("not the path of a file (write one, relative to this file's folder or absolute)")
+        raise ValueError("not the path of a file (write a path, relative to this file's folder or absolute)")
     return Path(text)
 
 
@@ -85,14 +85,14 @@ def _parse_sentence(text: str) -> str:
 
 
 def parse_url(text: str) -> str:
-    """Return a base URL without its last slashes; ValueError never repeats it, as it may hold a password."""
+    """Return a base URL without its last slashes; a ValueError never repeats it: it may hold a password."""
     if not _URL_TEXT.fullmatch(text):
-        raise ValueError("a URL with a character that does not belong in one (write it percent-encoded)")
+        raise ValueError("a URL with a character that URLs do not have (write it percent-encoded)")
     if "?" in text or "#" in text:
         raise ValueError("a URL with a query or a fragment (end it after the path)")
     scheme, _, rest = text.partition("://")
     if "@" in rest.partition("/")[0]:
-        raise ValueError("a URL with a user name or password in it (take them out; tokens stand under bots)")
+        raise ValueError("a URL with a user name or password (take them out; a token belongs to its bot)")
     try:
         parts = urlsplit(text)
         usable = _HOST.fullmatch(parts.hostname or "") and parts.port != 0
@@ -106,7 +106,7 @@ def parse_url(text: str) -> str:
 def _read_url(data: Json, path: tree.Path, report: Report) -> str | None:
     url: str | None = _URL.read(data, path, report)
     if url and not url.startswith("https") and not _is_loopback(urlsplit(url).hostname or ""):
-        report.warning(path, "the token goes over the network in clear text", "write https://")
+        report.warning(path, "the token is sent over the network in clear text", "write https://")
     return url
 
 
@@ -134,7 +134,7 @@ ZONE: Final = kinds.text("the name of a time zone, such as Europe/Sofia", _parse
 FILE: Final = kinds.text("the path of a file", _parse_path, minLength=1)
 SENTENCE: Final = kinds.text("text", _parse_sentence, pattern=r"\S")
 TEMPLATE: Final = kinds.text(
-    "text, with {{ $labels.bot }} and {{ $value }} where they belong",
+    "text, such as {{ $labels.bot }} has {{ $value }} errors",
     lambda text: templates.parse(_parse_sentence(text)),
     pattern=r"\S",
 )
@@ -144,9 +144,9 @@ SEVERITY: Final = _matching(
     '"{}" is not a severity (write one such as info, warning or critical)',
 )
 LINK: Final = _matching(
-    "the address of a page",
+    "the URL of a page",
     r"https?://[^\s/?#@]+([/?#]\S*)?",
-    "not the address of a page (write one that starts with https:// and has no spaces)",
+    "not the URL of a page (write one that starts with https:// and has no spaces)",
     format="uri",
 )
 _URL: Final = kinds.text(

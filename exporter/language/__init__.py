@@ -1,1 +1,1 @@
-"""The small languages of a configuration: durations, rates, dates, predicates, labels, templates."""
+"""The small languages in a configuration: durations, rates, dates, predicates, labels, templates."""

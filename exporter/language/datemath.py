@@ -46,7 +46,7 @@ class _Step(NamedTuple):
 
 
 def check(text: str) -> None:
-    """Raise ValueError, with advice, if `resolve` could ever fail for a text."""
+    """Raise ValueError, with advice, if `resolve` fails for a text at any time in any zone."""
     _parse(text)
 
 
@@ -78,14 +78,14 @@ def _parse(text: str) -> datetime | tuple[_Step, ...]:
         instant = datetime.fromisoformat(text)
     except ValueError as error:
         raise ValueError(f'"{text}" is not on the calendar or the clock: {error} (correct it)') from error
-    # Offsets of zones can move a date out of Python's range at either end, so whole years are left out.
+    # A zone's offset can move a date out of Python's range, so the first and the last year are refused.
     if not 1 < instant.year < 9999:
         raise ValueError(f'"{text}" is too far away (write a date in the years 0002 to 9998)')
     return instant
 
 
 def _parse_math(text: str) -> tuple[_Step, ...]:
-    # As floats: they can be read from any number of digits.
+    # Python reads a float from any number of digits, but not an int.
     found = [
         (float(sign + (digits or "1")) if sign else None, unit)
         for sign, digits, unit in _STEP.findall(text, len("now"))

@@ -23,7 +23,7 @@ _LONGEST: Final = 2**63 / 1e6
 def parse(text: str) -> float:
     """Return the seconds in a Prometheus duration; `0` needs no unit.
 
-    Raises ValueError for texts that Prometheus's own parser would refuse.
+    Raises ValueError for texts that Prometheus refuses.
     """
     if text == "0":
         return 0.0
@@ -35,7 +35,7 @@ def parse(text: str) -> float:
             f'"{text}" is not a duration (write whole numbers with the units y w d h m s ms, '
             "largest first and each once, such as 30s, 1h30m or 1d)"
         )
-    # As floats: exact for every duration within bounds, and read from any number of digits.
+    # Python reads a float from any number of digits, but not an int; below the limit they are exact.
     total = sum(
         float(amount) * unit
         for amount, unit in zip(match.groups(default="0"), _MILLISECONDS.values(), strict=True)

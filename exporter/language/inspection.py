@@ -19,7 +19,7 @@ from exporter.language.tree import MAX_DEPTH, Path, children, placeholder, walk
 from exporter.model import Json
 
 _EXACT: Final = 2**53
-_PROMISED: Final = f"promised are {' '.join((*operators.PROMISED, *operators.LOGICAL))}"
+_DOCUMENTED: Final = f"documented are {' '.join((*operators.DOCUMENTED, *operators.LOGICAL))}"
 
 
 class Finding(NamedTuple):
@@ -34,8 +34,8 @@ class Finding(NamedTuple):
 def inspect(raw: Json) -> list[Finding]:
     """Return every problem of a predicate as read from YAML; None is an absent predicate.
 
-    A placeholder counts as any scalar, so the result of `fill` must be inspected again. A tree that is
-    nested too deep is not inspected further.
+    A placeholder is accepted as any scalar, so inspect the result of `fill` as well. A tree that is nested
+    too deep is not inspected further.
     """
     if raw is None:
         return []
@@ -53,14 +53,14 @@ def _inspect_node(path: Path, node: Json) -> Iterator[Finding]:
     if isinstance(node, dict):
         for key in node:
             if why := operators.REFUSED.get(key):
-                yield Finding((*path, key), f"{key} is refused: {why}", "compare fields, with $gt or $in")
+                yield Finding((*path, key), f"{key} is refused: {why}", "compare fields with $gt or $in")
         if _is_wrapper(node):
             yield from _inspect_wrapper(path, node)
     elif isinstance(node, float) and not isfinite(node):
-        yield Finding(path, f"{node} is not a number JSON can carry", "write a finite number")
+        yield Finding(path, f"{node} is not a JSON number", "write a finite number")
     elif isinstance(node, int) and abs(node) > _EXACT:
         yield Finding(
-            path, "a whole number beyond 2^53, where JSON readers lose digits", "write a smaller one"
+            path, "a whole number beyond 2^53, where JSON parsers lose digits", "write a smaller number"
         )
 
 
@@ -73,11 +73,11 @@ def _inspect_wrapper(path: Path, raw: dict[str, Json]) -> Iterator[Finding]:
     for key, operand in raw.items():
         here = (*path, key)
         if key not in operators.WRAPPERS:
-            yield Finding(here, f'"{key}" stands beside a value such as {{$date: now}}', "move it elsewhere")
+            yield Finding(here, f'"{key}" is beside a value such as {{$date: now}}', "take it out")
         elif not in_field:
             yield _misplaced(here, key)
         elif key != "$date":
-            yield _unpromised(here, key)
+            yield _undocumented(here, key)
         elif not isinstance(operand, str):
             yield _misshapen(here, key)
         elif placeholder(operand) is None:
@@ -119,9 +119,9 @@ def _inspect_logical(path: Path, operator: str, operand: Json) -> Iterator[Findi
 
 def _inspect_above(path: Path, operator: str) -> Iterator[Finding]:
     """Yield problems of an operator in the place of a field."""
-    if operator in operators.UNPROMISED_ABOVE:
-        yield _unpromised(path, operator)
-    elif operator in (*operators.PROMISED, *operators.UNPROMISED):
+    if operator in operators.UNDOCUMENTED_ABOVE:
+        yield _undocumented(path, operator)
+    elif operator in (*operators.DOCUMENTED, *operators.UNDOCUMENTED):
         yield _misplaced(path, operator)
     elif operator not in (*operators.REFUSED, *operators.WRAPPERS):
         yield _unknown(path, operator)
@@ -138,19 +138,19 @@ def _inspect_operators(path: Path, raw: dict[str, Json]) -> Iterator[Finding]:
     for key, operand in raw.items():
         here = (*path, key)
         if not key.startswith("$"):
-            what = f'the field "{key}" stands beside operators'
-            yield Finding(here, what, "write its dotted name in full, one level up")
-        elif key in (*operators.LOGICAL, *operators.UNPROMISED_ABOVE):
-            yield Finding(here, f"{key} stands above fields, not under one", "write it one level up")
-        elif key in (*operators.PROMISED, *operators.UNPROMISED):
+            what = f'the field "{key}" is beside operators'
+            yield Finding(here, what, "write its full dotted name one level up")
+        elif key in (*operators.LOGICAL, *operators.UNDOCUMENTED_ABOVE):
+            yield Finding(here, f"{key} belongs above fields, not under one", "write it one level up")
+        elif key in (*operators.DOCUMENTED, *operators.UNDOCUMENTED):
             yield from _inspect_operator(here, key, operand)
         elif key not in operators.REFUSED:
             yield _unknown(here, key)
 
 
 def _inspect_operator(path: Path, operator: str, operand: Json) -> Iterator[Finding]:
-    if operator in operators.UNPROMISED:
-        yield _unpromised(path, operator)
+    if operator in operators.UNDOCUMENTED:
+        yield _undocumented(path, operator)
     if not operators.fits(operator, operand):
         yield _misshapen(path, operator)
     elif operator == "$not":
@@ -161,7 +161,7 @@ def _inspect_operator(path: Path, operator: str, operand: Json) -> Iterator[Find
         # Its elements may be {$elemMatch: …}.
         for index, element in children(operand):
             yield from _inspect_condition((*path, index), element)
-    elif operator in operators.PROMISED:
+    elif operator in operators.DOCUMENTED:
         yield from _inspect_value(path, operand)
         if (
             operator in operators.ORDERING
@@ -174,7 +174,7 @@ def _inspect_operator(path: Path, operator: str, operand: Json) -> Iterator[Find
 
 def _inspect_element(path: Path, raw: Json) -> Iterator[Finding]:
     """Yield problems of $elemMatch's operand: a condition on scalars, or a predicate on documents."""
-    on_scalars = {*operators.PROMISED, *operators.UNPROMISED}
+    on_scalars = {*operators.DOCUMENTED, *operators.UNDOCUMENTED}
     if isinstance(raw, dict) and not raw.keys() & on_scalars:
         yield from _inspect_predicate(path, raw)
     else:
@@ -189,23 +189,23 @@ def _inspect_value(path: Path, raw: Json) -> Iterator[Finding]:
         if not isinstance(step, str) or not step.startswith("$"):
             yield from _inspect_value(here, child)
         elif step not in operators.REFUSED:
-            what = f"{step} stands inside a value, which is compared whole"
+            what = f"{step} is inside a value, and values are compared as a whole"
             yield Finding(here, what, "write a dotted field, such as Data.channel.ProviderName")
 
 
 def _misplaced(path: Path, operator: str) -> Finding:
-    return Finding(path, f"{operator} stands under a field, not in its place", "write {Errors: {$gt: 0}}")
+    return Finding(path, f"{operator} belongs under a field", "write {Errors: {$gt: 0}}")
 
 
 def _misshapen(path: Path, operator: str) -> Finding:
     return Finding(path, f"{operator} takes {operators.shape(operator)}")
 
 
-def _unpromised(path: Path, operator: str) -> Finding:
-    what = f"the API has never promised {operator}: it may refuse it, or count wrong"
-    return Finding(path, what, _PROMISED, "warning")
+def _undocumented(path: Path, operator: str) -> Finding:
+    what = f"the API does not document {operator}: it may refuse it, or count wrongly"
+    return Finding(path, what, _DOCUMENTED, "warning")
 
 
 def _unknown(path: Path, operator: str) -> Finding:
     guess = did_you_mean(operator, operators.KNOWN)
-    return Finding(path, f"MongoDB has no operator {operator}", guess or _PROMISED)
+    return Finding(path, f"MongoDB has no operator {operator}", guess or _DOCUMENTED)

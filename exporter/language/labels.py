@@ -41,7 +41,7 @@ def label_name_problem(name: str) -> str | None:
     if not NAME.fullmatch(name):
         return f'"{name}" is not a label name (use letters, digits and _, with no digit first)'
     if name.startswith("__"):
-        return f'"{name}" is reserved: Prometheus keeps names with __ in front (take the __ away)'
+        return f'"{name}" is reserved: names that begin with __ are Prometheus\'s own (remove the __)'
     if name in _RESERVED:
         return f'"{name}" is reserved: {_RESERVED[name]} (choose another name)'
     return None
@@ -57,5 +57,5 @@ def metric_name_problem(name: str) -> str | None:
         return f'"{name}" collides with the exporter\'s own metric nativechat_{name} (choose another name)'
     for suffix in _SUFFIXES:
         if name.endswith(suffix):
-            return f'"{name}" ends in {suffix}, which belongs to another type of metric (leave it off)'
+            return f'"{name}" ends in {suffix}, which belongs to another type of metric (remove it)'
     return None

@@ -1,4 +1,4 @@
-"""Lists MongoDB's query operators: those the API promises, their operands, and those refused."""
+"""Lists MongoDB's query operators: documented by the API or not, their operands, and those refused."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from exporter.model import Json
 
 LOGICAL: Final = ("$and", "$or", "$nor")
 ORDERING: Final = ("$gt", "$gte", "$lt", "$lte")
-PROMISED: Final = ("$eq", "$ne", *ORDERING, "$in", "$nin", "$not")
-"""Operators under a field. The API's page promises logical and comparison operators; these are all."""
+DOCUMENTED: Final = ("$eq", "$ne", *ORDERING, "$in", "$nin", "$not")
+"""Operators under a field. The API documents "logical and comparison operators": these, and LOGICAL."""
 
-UNPROMISED: Final = (
+UNDOCUMENTED: Final = (
     *("$exists", "$type", "$regex", "$options", "$size", "$all", "$elemMatch", "$mod"),
     *("$bitsAllClear", "$bitsAllSet", "$bitsAnyClear", "$bitsAnySet"),
     *("$geoIntersects", "$geoWithin", "$near", "$nearSphere", "$minDistance", "$maxDistance"),
 )
-UNPROMISED_ABOVE: Final = ("$comment", "$jsonSchema", "$text")
+UNDOCUMENTED_ABOVE: Final = ("$comment", "$jsonSchema", "$text")
 """Operators in the place of a field."""
 
 WRAPPERS: Final = (
@@ -31,10 +31,10 @@ REFUSED: Final = {
     "$where": "it runs JavaScript on the API's database",
     "$function": "it runs JavaScript on the API's database",
     "$accumulator": "it runs JavaScript on the API's database",
-    "$expr": "it computes on every document, which no index helps",
+    "$expr": "it computes on every document, without an index",
 }
 
-KNOWN: Final = (*LOGICAL, *PROMISED, *UNPROMISED, *UNPROMISED_ABOVE, *WRAPPERS)
+KNOWN: Final = (*LOGICAL, *DOCUMENTED, *UNDOCUMENTED, *UNDOCUMENTED_ABOVE, *WRAPPERS)
 
 
 def fits(operator: str, operand: Json) -> bool:

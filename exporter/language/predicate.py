@@ -1,4 +1,4 @@
-"""Turns MongoDB predicates as read from YAML into the text that is sent to the API."""
+"""Turns MongoDB predicates, as read from YAML, into the text that is sent to the API."""
 
 from __future__ import annotations
 

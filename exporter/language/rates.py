@@ -24,7 +24,7 @@ def parse(text: str) -> float | None:
     rate = float(match[1]) / _SECONDS[match[2]]
     if not _LEAST <= rate <= _MOST:
         raise ValueError(
-            f'"{text}" is outside what can be kept (write 0.05/h to 1000000/s, or none for no limit)'
+            f'"{text}" is out of range (write a rate from 0.05/h to 1000000/s, or none for no limit)'
         )
     return rate
 

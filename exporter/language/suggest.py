@@ -10,7 +10,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
     Case is ignored: `$elemmatch` is near to `$elemMatch`.
     """
-    # Imported at the first mistake: most processes never need it.
+    # Imported at the first mistake, because most processes never need it.
     from difflib import get_close_matches
 
     spelling = {name.lower(): name for name in known}

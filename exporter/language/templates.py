@@ -1,4 +1,4 @@
-"""Reads the texts of alerts: Prometheus templates with labels, the value and its format only."""
+"""Reads the texts of alerts: Prometheus templates with labels, the value and its format, and no more."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ def parse(text: str) -> Template:
     for match in _INSERT.finditer(text):
         label, form = match.groups()
         if text[: match.start()].endswith("{"):
-            raise ValueError("three braces, of which Prometheus takes the first two (write no third one)")
+            raise ValueError("three braces: Prometheus reads the first two as a template (write two)")
         if label and form:
-            raise ValueError(f"{form} is for numbers, and a label is text (write {{{{ $labels.{label} }}}})")
+            raise ValueError(f"{form} formats numbers, and a label is text (write {{{{ $labels.{label} }}}})")
         pieces += [text[end : match.start()], Insert(label, form or "")]
         end = match.end()
     pieces.append(text[end:])
     for piece in pieces:
         if isinstance(piece, str) and ("{{" in piece or "}}" in piece):
             known = "{{ $labels.bot }}, {{ $value }} or {{ $value | humanize }}"
-            raise ValueError(f"a template that is not known here (write {known}, or no double braces)")
+            raise ValueError(f"a template that alerts do not support (write {known}, or no double braces)")
     return tuple(piece for piece in pieces if piece)
 
 

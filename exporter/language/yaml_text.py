@@ -33,7 +33,7 @@ _Dumper.add_representer(str, _text)
 
 
 def write(document: Json, comment: str) -> str:
-    """Return a document as YAML, with keys in order, below a comment of one line."""
+    """Return a document as YAML with its keys in order, after a comment of one line."""
     body: str = yaml.dump(
         document,
         Dumper=_Dumper,

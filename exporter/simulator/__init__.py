@@ -1,6 +1,6 @@
-"""A simulated NativeChat, to try the exporter against without an account.
+"""A simulated NativeChat, to try the exporter without an account.
 
-Tests against the simulator show that we agree with our own assumptions, not with NativeChat.
+Tests with the simulator check the exporter against our assumptions, not against NativeChat.
 
     settings ─┐
     bots ─────┼─▶ simulation ─▶ api ─▶ misbehaviour ─▶ HTTP
@@ -10,6 +10,6 @@ Tests against the simulator show that we agree with our own assumptions, not wit
                    └ faults ────────────────────┘
                        ▲ control: /-/…
 
-What the vendor's Administration API page documents is kept: paths, header, parameters, predicates.
-What it leaves open is a field of `Settings`, or is named as assumed where it stands.
+The simulator does what the vendor's Administration API page documents: paths, header, parameters,
+predicates. What the page leaves open is a field of `Settings`, or is marked as assumed.
 """

@@ -1,4 +1,4 @@
-"""How many requests a bot may still make: the service's side of a rate limit."""
+"""The rate limit of the simulated API: how many requests a bot may still make."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import math
 
 
 class Allowance:
-    """A bucket that refills at `rate` a second and holds a second's worth, at least one request.
+    """A token bucket: it refills at `rate` a second, and holds the requests of a second, at least one.
 
-    It knows no clock: every call is told the time. Without a rate it never runs dry.
+    It has no clock: the caller passes the time. Without a rate there is no limit.
     """
 
     __slots__ = ("_at", "_left", "_most", "_rate")
@@ -20,7 +20,7 @@ class Allowance:
         self._at = float("-inf")
 
     def spend(self, now: float) -> int:
-        """Spend one request and return 0, or the whole seconds to wait before the next one."""
+        """Take one request and return 0; if none is left, return the whole seconds to wait."""
         if self._rate is None:
             return 0
         self._left = min(self._most, self._left + max(0.0, now - self._at) * self._rate)

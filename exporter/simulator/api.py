@@ -1,4 +1,4 @@
-"""The documented endpoints over HTTP: lists of conversations and messages, and their counts."""
+"""The documented HTTP endpoints: lists of conversations and messages, and their counts."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _PATH: Final = re.compile(r"/v1/bots/([^/]+)/(conversations|messages)(/_count)?"
 
 
 def app(simulation: Simulation) -> Handler:
-    """Return the handler that serves a simulation; answers and errors alike are JSON.
+    """Return the handler that serves a simulation; results and errors are JSON.
 
-    Serve it with our own server, which is to read bodies.
+    Serve it with `web.Server(reads_bodies=True)`.
 
-    Assumed: 401 for a missing or wrong token, 404 for an unknown bot, 429 over the rate, 400 for
-    parameters that make no sense, and the bodies of all of them.
+    Assumed: 401 for a missing or wrong token, 404 for an unknown bot, 429 over the rate, 400 for wrong
+    parameters, and the bodies of all of them.
     """
     return Misbehaving(_Api(simulation), simulation.faults, simulation.bot_of_path)
 
@@ -39,7 +39,7 @@ class _Api:
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
         self._settings = simulation.settings
-        self._random = Random(self._settings.seed)  # noqa: S311 - only spreads latencies
+        self._random = Random(self._settings.seed)  # noqa: S311 - only varies latencies
         self._control = Control(simulation)
 
     async def __call__(self, request: Request) -> Response:
@@ -53,28 +53,33 @@ class _Api:
     async def _answer(self, request: Request) -> Json:
         if found := _PATH.fullmatch(request.path):
             if request.method != "GET":
-                raise Refused(405, "history is only read")
+                raise Refused(405, "history can only be read")
             bot_id, collection, count = found.groups()
             answer = self._count if count else self._rows
             return answer(*await self._admit(request, bot_id, cast("Collection", collection)))
         return self._control.answer(request)
 
-    def _count(self, bot: SimulatedBot, collection: Collection, asked: Parameters) -> Json:
-        """Return a number; `limit`, `skip` and `sort` are read, and change nothing (assumed)."""
-        number = self._simulation.count(bot.name, collection, asked.query)
+    def _count(self, bot: SimulatedBot, collection: Collection, parameters: Parameters) -> Json:
+        """Return a number; `limit`, `skip` and `sort` are checked, but change nothing (assumed)."""
+        number = self._simulation.count(bot.name, collection, parameters.query)
         return _shaped(number, self._settings.count_shape)
 
-    def _rows(self, bot: SimulatedBot, collection: Collection, asked: Parameters) -> Json:
+    def _rows(self, bot: SimulatedBot, collection: Collection, parameters: Parameters) -> Json:
         """Return a page of rows, as a JSON array (assumed)."""
         page = self._simulation.page(
-            bot.name, collection, asked.query, sort=asked.sort, skip=asked.skip, limit=asked.limit
+            bot.name,
+            collection,
+            parameters.query,
+            sort=parameters.sort,
+            skip=parameters.skip,
+            limit=parameters.limit,
         )
         return cast("Json", page)
 
     async def _admit(
         self, request: Request, bot_id: str, collection: Collection
     ) -> tuple[SimulatedBot, Collection, Parameters]:
-        """Return who asks for what, once bot, token, rate and parameters are in order."""
+        """Check bot, token, rate and parameters of a request, and return what it asks for."""
         try:
             bot = self._simulation.bot_with_id(bot_id)
         except KeyError:
@@ -94,9 +99,9 @@ class _Api:
 
 
 def _authenticate(request: Request, bot: SimulatedBot) -> None:
-    given = request.headers.get("Authorization", "").encode("latin-1")
-    if not hmac.compare_digest(given, f"Bot-Server-Access-Token {bot.token.reveal()}".encode()):
-        raise Refused(401, "the Authorization header does not fit this bot")
+    sent = request.headers.get("Authorization", "").encode("latin-1")
+    if not hmac.compare_digest(sent, f"Bot-Server-Access-Token {bot.token.reveal()}".encode()):
+        raise Refused(401, "the Authorization header does not have this bot's token")
 
 
 def _shaped(number: int, shape: CountShape) -> Json:

@@ -1,4 +1,4 @@
-"""Makes up conversations as a bot might have had them.
+"""Makes up plausible conversations.
 
 Documented fields: `StartedAt`, `Status`, `Errors`, `Messages.user`, `Data.channel.ProviderName`,
 `Data.user.FirstName` and `LastName` of conversations; `User` and `Conversation` of messages.
@@ -53,15 +53,15 @@ class _Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
-    """A finished conversation, and its messages in the order they were sent."""
+class Conversation:
+    """The row of a finished conversation, and those of its messages in the order they were sent."""
 
-    conversation: Document
+    row: Document
     messages: tuple[Document, ...]
 
 
 class Company:
-    """One bot's users and habits: channels and failures weigh differently from bot to bot."""
+    """One bot's users, and how often each channel and failure occurs; both differ from bot to bot."""
 
     def __init__(self, seed: str, dates: Dates) -> None:
         random = _random(seed)
@@ -70,31 +70,31 @@ class Company:
         self._channel_weights = (random.uniform(4, 6), random.uniform(1, 2), random.uniform(2, 4), 0.2)
         self._failure_rate = random.uniform(0.08, 0.2)
 
-    def converse(self, random: Random, ended: datetime) -> Exchange:
-        """Make up one conversation that ends at this moment; the draws from `random` decide it whole."""
-        turns = 1
-        while random.random() > _PATIENCE and turns < 12:
-            turns += 1
-        started = ended - 2 * turns * _PAUSE
+    def converse(self, random: Random, ended: datetime) -> Conversation:
+        """Make up one conversation that ends at this moment; all else depends on `random` only."""
+        pairs = 1
+        while random.random() > _PATIENCE and pairs < 12:
+            pairs += 1
+        started = ended - 2 * pairs * _PAUSE
         person = random.choice(self._people)
-        conversation: Document = {
+        row: Document = {
             "_id": _id(random, started),
             "StartedAt": self._dates.store(started),
             **self._outcome(random),
-            "Messages": {"user": turns, "bot": turns},
+            "Messages": {"user": pairs, "bot": pairs},
             "Data": self._circumstances(random, person),
         }
         messages = tuple(
             {
                 "_id": _id(random, started),
                 "User": person.id,
-                "Conversation": conversation["_id"],
-                "SentAt": self._dates.store(started + turn * _PAUSE),
-                "Text": random.choice(_BOT_TEXTS if turn % 2 else _USER_TEXTS),
+                "Conversation": row["_id"],
+                "SentAt": self._dates.store(started + number * _PAUSE),
+                "Text": random.choice(_BOT_TEXTS if number % 2 else _USER_TEXTS),
             }
-            for turn in range(2 * turns)
+            for number in range(2 * pairs)
         )
-        return Exchange(conversation, messages)
+        return Conversation(row, messages)
 
     def _outcome(self, random: Random) -> Document:
         """Return Status and Errors; a few conversations lack one of them."""
@@ -119,7 +119,7 @@ class Company:
 
 
 def _random(seed: str) -> Random:
-    return Random(seed)  # noqa: S311 - must be the same each time, and guards nothing
+    return Random(seed)  # noqa: S311 - must be reproducible, and protects nothing
 
 
 def _person(random: Random) -> _Person:

@@ -1,4 +1,4 @@
-"""The bots of a simulation: who may ask, with which token."""
+"""The bots of a simulation, with their ids and tokens."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NAMES: Final = ("support", "sales", "bookings", "banking", "clinic")
 
 @dataclass(frozen=True, slots=True)
 class SimulatedBot:
-    """One bot: a name for people, the id in its URLs (24 hexadecimal digits), and its token."""
+    """One bot: its name, the id in its URLs (24 hexadecimal digits), and its token."""
 
     name: str
     id: str
@@ -23,7 +23,7 @@ class SimulatedBot:
 
 
 def simulated_bots(number: int, seed: int = 1) -> tuple[SimulatedBot, ...]:
-    """Return `number` bots, the same for the same seed; fewer bots are the beginning of more."""
+    """Return the first `number` bots of a seed; they are the same each time."""
     return tuple(
         SimulatedBot(
             name, _hexadecimal(f"{seed}:{name}:id", 24), Secret(_hexadecimal(f"{seed}:{name}:token", 40))
@@ -37,4 +37,4 @@ def _names() -> Iterable[str]:
 
 
 def _hexadecimal(seed: str, digits: int) -> str:
-    return f"{Random(seed).getrandbits(4 * digits):0{digits}x}"  # noqa: S311 - must be the same each time
+    return f"{Random(seed).getrandbits(4 * digits):0{digits}x}"  # noqa: S311 - must be reproducible

@@ -1,4 +1,4 @@
-"""Lets a person with curl look into the simulator, break it, fill it and empty it: `/-/…`.
+"""Endpoints under `/-/` that show the simulator's state, set faults, and add or delete conversations.
 
     curl localhost:PORT/-/state
     curl -X PUT localhost:PORT/-/faults -d '{"bot": "support", "kind": "status", "status": 503, "times": 3}'
@@ -7,7 +7,7 @@
     curl localhost:PORT/-/forget -d '{"bot": "support", "oldest": 100}'
     curl localhost:PORT/-/forget -d '{"query": {"Status": "success"}}'
 
-Without a bot, each of them means all bots.
+Without `bot`, each applies to all bots.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _KINDS: Final[dict[str, tuple[type, ...]]] = {
 
 @dataclass(frozen=True)
 class Refused(Exception):
-    """A request is refused with a status, a reason and headers."""
+    """The request is refused, with this status, reason and headers."""
 
     status: int
     reason: str
@@ -43,7 +43,7 @@ class Refused(Exception):
 
 
 class Control:
-    """What is under `/-/`; nothing of it shows a token."""
+    """Answers requests under `/-/`; never shows a token."""
 
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
@@ -58,13 +58,13 @@ class Control:
         """Return what a request asks for, or raise Refused or BadRequest."""
         methods = self._routes.get(request.path)
         if methods is None:
-            raise Refused(404, "nothing is here")
+            raise Refused(404, "unknown path")
         if request.method not in methods:
             raise Refused(405, f"{request.method} is not allowed here (use {', '.join(methods)})")
         return methods[request.method](request)
 
     def _state(self, _: Request) -> Json:
-        """Return bots, their counts and requests, and the faults now set."""
+        """Return bots, their counts and numbers of requests, and the faults that are set."""
         simulation = self._simulation
         bots: list[Json] = [
             {
@@ -94,7 +94,7 @@ class Control:
         return self._state(request)
 
     def _burst(self, request: Request) -> Json:
-        """Add conversations at once, with the given values at dotted paths."""
+        """Add conversations that end now, with the values of `fields` at dotted paths."""
         order = _order(request, "bot", "number", "fields")
         number, values = _whole(order, "number"), order.get("fields", {})
         if not isinstance(values, dict):
@@ -104,7 +104,7 @@ class Control:
         return self._state(request)
 
     def _forget(self, request: Request) -> Json:
-        """Delete conversations: those a `query` matches, or some of the `oldest`."""
+        """Delete the conversations that `query` matches, or the `oldest` N."""
         order = _order(request, "bot", "query", "oldest")
         if ("query" in order) == ("oldest" in order):
             raise BadRequest("give either query or oldest")

@@ -1,4 +1,4 @@
-"""One bot's history: conversations and messages that grow with time, and may be forgotten."""
+"""One bot's history: conversations and messages that grow with time, and can be deleted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from random import Random
 from typing import Final
 
 from exporter.model import Collection
-from exporter.simulator.believable import Company, Exchange
+from exporter.simulator.believable import Company, Conversation
 from exporter.simulator.dates import Dates
 from exporter.simulator.matching import Matcher
 from exporter.simulator.ordering import SortKeys, ordered
@@ -22,15 +22,15 @@ _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class Dataset:
-    """A pure function of bot, settings, start and the latest moment it was grown to.
+    """The rows of one bot; they depend only on bot, settings, start and the latest moment of `grow`.
 
-    A conversation and its messages are there from the moment it ended. Not for several threads.
+    A conversation and its messages appear when it ends. Not thread-safe.
     """
 
     def __init__(self, bot_id: str, start: datetime, settings: Settings = _DEFAULTS) -> None:
         self.dates = Dates(settings.dates, settings.undecoded_dates)
         self._seed = f"{settings.seed}:{bot_id}"
-        self._random = self._draws("growth")
+        self._random = self._random_for("growth")
         self._company = Company(self._seed, self.dates)
         self._start = start
         self._history_rate = settings.history / (settings.history_days * 86_400)
@@ -42,39 +42,39 @@ class Dataset:
         self._advance()
 
     def grow(self, until: datetime) -> None:
-        """Let everything happen that ended by `until`; an earlier moment changes nothing."""
+        """Add every conversation that ended by `until`; an earlier moment changes nothing."""
         while self._next <= until:
             self._keep(self._company.converse(self._random, self._next))
             self._advance()
 
     def rows(self, collection: Collection) -> Sequence[Document]:
-        """Return every row as stored, oldest first; not copies."""
+        """Return all rows as stored, oldest first, without copying them."""
         return self._rows[collection]
 
     def count(self, collection: Collection, matches: Matcher | None) -> int:
-        """Return how many rows match; all where there is no matcher."""
+        """Return how many rows match; without a matcher, all do."""
         rows = self._rows[collection]
         return len(rows) if matches is None else sum(map(matches, rows))
 
     def page(
         self, collection: Collection, matches: Matcher | None, sort: SortKeys, skip: int, limit: int
     ) -> list[Document]:
-        """Return the matching rows from `skip` on, at most `limit`; unsorted ones as they came."""
+        """Return the matching rows after the first `skip`, at most `limit`; by default oldest first."""
         found = filter(matches, self._rows[collection]) if matches else iter(self._rows[collection])
         return list(islice(ordered(found, sort) if sort else found, skip, skip + limit))
 
     def burst(self, number: int, ended: datetime, fields: Mapping[str, object]) -> None:
         """Add conversations that ended at one moment, with these values at these dotted paths."""
         self._bursts += 1
-        random = self._draws(f"burst {self._bursts}")
+        random = self._random_for(f"burst {self._bursts}")
         for _ in range(number):
-            exchange = self._company.converse(random, ended)
+            conversation = self._company.converse(random, ended)
             for path, value in fields.items():
-                _assign(exchange.conversation, path, value)
-            self._keep(exchange)
+                _assign(conversation.row, path, value)
+            self._keep(conversation)
 
     def forget(self, matches: Matcher) -> int:
-        """Delete the matching conversations with their messages; return how many there were."""
+        """Delete the matching conversations with their messages; return how many were deleted."""
         conversations, messages = self._rows["conversations"], self._rows["messages"]
         gone = {row["_id"] for row in conversations if matches(row)}
         self._rows = {
@@ -84,7 +84,7 @@ class Dataset:
         return len(gone)
 
     def forget_oldest(self, number: int) -> int:
-        """Delete that many of the oldest conversations; return how many there were."""
+        """Delete that many of the oldest conversations; return how many were deleted."""
         conversations, messages = self._rows["conversations"], self._rows["messages"]
         number = min(number, len(conversations))
         for _ in range(number):
@@ -93,16 +93,16 @@ class Dataset:
                 messages.popleft()
         return number
 
-    def _draws(self, purpose: str) -> Random:
-        return Random(f"{self._seed}:{purpose}")  # noqa: S311 - must be the same each time, and guards nothing
+    def _random_for(self, purpose: str) -> Random:
+        return Random(f"{self._seed}:{purpose}")  # noqa: S311 - must be reproducible, and protects nothing
 
-    def _keep(self, exchange: Exchange) -> None:
-        self._rows["conversations"].append(exchange.conversation)
-        self._rows["messages"].extend(exchange.messages)
+    def _keep(self, conversation: Conversation) -> None:
+        self._rows["conversations"].append(conversation.row)
+        self._rows["messages"].extend(conversation.messages)
         self.forget_oldest(len(self._rows["conversations"]) - self._cap)
 
     def _advance(self) -> None:
-        """Set when the next conversation ends: history first, then growth, then perhaps never again."""
+        """Set when the next conversation ends: first in the history, then in the growth, if any."""
         if self._next < self._start and self._history_rate:
             following = self._next + timedelta(seconds=self._random.expovariate(self._history_rate))
             if following < self._start:

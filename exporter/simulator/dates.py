@@ -1,4 +1,4 @@
-"""How dates are stored, read in predicates, and shown in answers."""
+"""How dates are stored, read in predicates, and shown in responses."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ DATE_FIELDS: Final = ("StartedAt", "SentAt")
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 UNMATCHABLE: Final = object()
-"""A value no stored value is equal to, less or greater than."""
+"""A value that no stored value equals, and that is neither less nor greater than any."""
 
 
 class BadRequest(ValueError):
-    """The API refuses this request with a 400; the message says why."""
+    """The request is answered with a 400; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dates:
-    """One store's way with dates."""
+    """How one bot's dates are stored, and what `{$date: …}` does where they are not BSON dates."""
 
     stored_as: DateFormat = "iso"
     undecoded: UndecodedDates = "refuse"
 
     def store(self, moment: datetime) -> object:
-        """Return what a document holds for this moment: text, a datetime, or milliseconds."""
+        """Return the stored value of a moment: text, a datetime, or milliseconds."""
         if self.stored_as == "iso":
             return _iso(moment)
         milliseconds = (moment - EPOCH) // timedelta(milliseconds=1)
-        # A BSON date knows no less than a millisecond; a longer one would differ from its own text.
+        # A BSON date has whole milliseconds; with more digits it would differ from its own text.
         return _instant(milliseconds) if self.stored_as == "extended-json" else milliseconds
 
     def read(self, literal: Json) -> object:
-        """Return the value that `{"$date": literal}` stands for in a predicate.
+        """Return the value of `{"$date": literal}` in a predicate.
 
-        Extended JSON has three spellings: ISO text with a zone, milliseconds, and milliseconds as
-        `{"$numberLong": "…"}`. BadRequest where it is none of them, or the store refuses them all.
+        Extended JSON has three forms: ISO text with a zone, milliseconds, and milliseconds as
+        `{"$numberLong": "…"}`. BadRequest for any other, or if `{$date: …}` is refused altogether.
         """
         if self.stored_as != "extended-json":
             if self.undecoded == "refuse":
@@ -54,7 +54,7 @@ class Dates:
             raise BadRequest("$date takes ISO 8601 text with a time zone, or milliseconds") from error
 
     def show(self, document: Mapping[str, object]) -> Document:
-        """Return the document as an answer has it: every date as ISO text (assumed)."""
+        """Return the document as responses show it, with every date as ISO text (assumed)."""
         shown = dict(document)
         for name in DATE_FIELDS:
             value = shown.get(name)

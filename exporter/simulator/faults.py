@@ -1,4 +1,4 @@
-"""Which fault is set for which bot, and for how many requests more."""
+"""The faults that are set: for which bot, and for how many further requests."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BAD_COUNTS: Final[Mapping[str, bytes]] = MappingProxyType(
         "count-envelope": b'{"Count": 2, "Result": [{"_id": "1"}, {"_id": "2"}]}',
     }
 )
-"""Bodies that are no count, by the kind that sends them with a 200."""
+"""Bodies that are not counts, by the kind of fault that sends them with a 200."""
 
 KINDS: Final = (
     "status",
@@ -43,10 +43,10 @@ KINDS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One way to misbehave, for the next `times` requests; without `times`, until cleared.
+    """A fault for the next `times` requests; without `times`, until it is cleared.
 
-    `status` and `retry_after` (a header's text) belong to kind status; 204 comes without a body.
-    `seconds` is the time between two bytes of a drip. ValueError where a value makes no sense.
+    `status` and `retry_after` (a header's text) belong to kind status; a 204 has no body. `seconds` is the
+    time between two bytes of kind drip. ValueError for a wrong value.
     """
 
     kind: str
@@ -71,19 +71,19 @@ class Fault:
 
 
 class Faults:
-    """The faults now set: at most one per bot, and one for all; a bot's own goes first. Thread-safe."""
+    """The faults that are set: at most one per bot, which has precedence, and one for all. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._set: dict[str | None, Fault] = {}
 
     def set(self, fault: Fault, bot: str | None = None) -> None:
-        """Misbehave towards one bot, by name, or towards all; replaces an earlier fault there."""
+        """Set the fault of one bot, by name, or that of all bots."""
         with self._lock:
             self._set[bot] = fault
 
     def clear(self, bot: str | None = None) -> None:
-        """Behave again towards one bot, or, without a name, towards everybody."""
+        """Clear the fault of one bot; without a name, clear all faults."""
         with self._lock:
             if bot is None:
                 self._set.clear()
@@ -91,7 +91,7 @@ class Faults:
                 self._set.pop(bot, None)
 
     def take(self, bot: str | None) -> Fault | None:
-        """Return the fault the next request of this bot meets, and count it down."""
+        """Return the fault for the next request of this bot, and count down its `times`."""
         with self._lock:
             where = bot if bot in self._set else None
             fault = self._set.get(where)
@@ -103,6 +103,6 @@ class Faults:
             return fault
 
     def now(self) -> dict[str | None, Fault]:
-        """Return what is set, by bot name; None stands for all bots."""
+        """Return the faults by bot name; the key None is the fault of all bots."""
         with self._lock:
             return dict(self._set)

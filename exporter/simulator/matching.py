@@ -1,13 +1,13 @@
-"""Evaluates MongoDB predicates as MongoDB does, on top of mongomock.
+"""Evaluates MongoDB predicates as MongoDB does, with mongomock.
 
-mongomock walks dotted paths, arrays and logic. What it gets wrong never reaches it:
+mongomock follows dotted paths, arrays and logic. What it does wrongly is done here instead:
 
-- It finds an unknown operator only when a document happens to lead it there, and a misplaced value
-  not at all; here a predicate is checked whole, before the first document.
-- It compares as Python does, where True is 1; here it compares with an `Operand`, whose `==` is ours.
-- Of several operators on one field, a negative one turns the meaning of the others; here each stands
-  alone, and `$ne`, `$nin`, `$not` and `{$exists: false}` are `$nor` of the positive, as in MongoDB.
-- `{"a.b": null}` misses a document whose `a` is a plain value; such parents are asked for as well.
+- It reports an unknown operator only for some documents, and a misplaced value never. Here the whole
+  predicate is checked before the first document.
+- It compares as Python does, where True is 1. Here it compares with an `Operand`, which has its own `==`.
+- A negative operator changes the meaning of others on the same field. Here each is a clause of its own,
+  and `$ne`, `$nin`, `$not` and `{$exists: false}` are `$nor` of the positive one, as in MongoDB.
+- `{"a.b": null}` misses a document whose `a` is a scalar. Here such parents are matched as well.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _REFUSED: Final = ("$where", "$expr", "$function")
 
 
 def matcher(predicate: Json, dates: Dates) -> Matcher:
-    """Return the test of one document that the predicate stands for; BadRequest where it stands for none."""
+    """Return a function that tests one document; BadRequest for a wrong predicate."""
     _bound_depth(predicate, MAX_DEPTH)
     clause = _Reader(dates).predicate(predicate)
     return partial(applies, clause)
 
 
 class _Reader:
-    """Turns predicates into clauses that mongomock evaluates rightly."""
+    """Turns predicates into clauses that mongomock evaluates as MongoDB would."""
 
     def __init__(self, dates: Dates) -> None:
         self._dates = dates
@@ -58,7 +58,7 @@ class _Reader:
         }
 
     def predicate(self, predicate: Json) -> Clause:
-        """Return the clause of a predicate: all of its parts must hold."""
+        """Return the clause of a predicate; all of its parts must hold."""
         if not isinstance(predicate, dict):
             raise BadRequest("a predicate must be a JSON object")
         parts: list[Clause] = []
@@ -90,7 +90,7 @@ class _Reader:
         return parts
 
     def _equal(self, path: str, literals: Sequence[Json]) -> Clause:
-        """Return the clause that the value, or an element of it, is one of these."""
+        """Return the clause that a value, or one of its elements, equals one of these."""
         values = [self._value(literal) for literal in literals]
         tests = [same(value) for value in values]
         clause = _is(path, tests[0] if len(tests) == 1 else lambda value: any(test(value) for test in tests))
@@ -125,7 +125,7 @@ class _Reader:
         )
 
     def _value(self, literal: Json) -> object:
-        """Return what a literal of the predicate stands for: itself, or a date."""
+        """Return the value of a literal in a predicate: the literal itself, or a date."""
         if isinstance(literal, list):
             return [self._value(item) for item in literal]
         if not isinstance(literal, dict):
@@ -183,5 +183,5 @@ def _parents(path: str) -> list[str]:
 
 
 def _plain(path: str) -> Clause:
-    """Return the clause that there is a value, and it is neither an object nor an array."""
+    """Return the clause that there is a value which is neither an object nor an array."""
     return _both([_exists(path), _not(_is(path, lambda value: isinstance(value, dict | list)))])

@@ -1,7 +1,7 @@
-"""Sends faults over the wire in place of answers.
+"""Sends faults over the wire instead of responses.
 
-What HTTP does not allow (a reset, a body cut short, a wrong length) is written to the connection itself, and
-the connection is closed after it. Faults below TCP, such as lost packets, or a silent host, are out of reach.
+What HTTP does not allow (a reset, a truncated body, a wrong length) is written to the connection directly,
+which is then closed. Faults below TCP, such as lost packets or a silent host, cannot be simulated.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _JSON: Final = ("Content-Type", "application/json")
 
 
 class Misbehaving:
-    """A handler that hands requests to `handler`, except where a fault is set for the bot that is asked.
+    """A handler that passes requests to `handler`, unless a fault is set for the bot of the path.
 
-    `bot_of` returns the name of the bot that a path belongs to, None where it is no bot's.
+    `bot_of` returns the name of the bot that a path belongs to, or None.
     """
 
     def __init__(self, handler: Handler, faults: Faults, bot_of: Callable[[str], str | None]) -> None:
@@ -55,7 +55,7 @@ def _status(fault: Fault) -> Response:
 
 
 async def _hang(_: Fault, __: Request) -> None:
-    await asyncio.Event().wait()  # until the client hangs up
+    await asyncio.Event().wait()  # until the client closes the connection
 
 
 async def _drip(fault: Fault, request: Request) -> None:

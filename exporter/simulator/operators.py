@@ -1,4 +1,4 @@
-"""Tells what one of MongoDB's operators asks of one value."""
+"""The tests that MongoDB's operators apply to one value."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _REGEX_FLAGS: Final = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "x
 
 
 def same(value: object) -> Test:
-    """Return the test that a value is this one, as MongoDB compares; absent is the same as null."""
+    """Return the test that a value equals this one in MongoDB; a missing value equals null."""
     if value is None:
         return lambda other: other is None or other is MISSING
     if isinstance(value, str | datetime):
@@ -37,7 +37,7 @@ def same(value: object) -> Test:
 
 
 def ordered(name: str, value: object) -> Test:
-    """Return the test of one of `COMPARISONS`: within the value's own type, and false for every other."""
+    """Return the test of one of `COMPARISONS`; it is false for values of another type."""
     if value is UNMATCHABLE:
         return lambda _: False
     key, compare = order_key(value), COMPARISONS[name]
@@ -50,7 +50,7 @@ def ordered(name: str, value: object) -> Test:
 
 
 def regex(pattern: Json, options: Json) -> Test:
-    """Return the test that a text matches; BadRequest where that is no pattern."""
+    """Return the test that a text matches; BadRequest for a wrong pattern or option."""
     if not isinstance(pattern, str) or not isinstance(options, str) or set(options) - _REGEX_FLAGS.keys():
         raise BadRequest("$regex takes text, $options some of i, m, s, x")
     flags = re.NOFLAG
@@ -64,14 +64,14 @@ def regex(pattern: Json, options: Json) -> Test:
 
 
 def size(operand: Json) -> Test:
-    """Return the test that an array has so many elements; BadRequest for what is no number of them."""
+    """Return the test that an array has this many elements; BadRequest unless it is a whole number."""
     if isinstance(operand, bool) or not isinstance(operand, int) or operand < 0:
         raise BadRequest("$size takes a whole number from 0")
     return lambda value: isinstance(value, list) and len(value) == operand
 
 
 def remainder(operand: Json) -> Test:
-    """Return the test of a number divided; BadRequest where that is no divisor and remainder."""
+    """Return the test of a division's remainder; BadRequest unless it is a divisor and a remainder."""
     match operand:
         case [int(divisor), int(remainder)] if divisor and not {type(divisor), type(remainder)} & {bool}:
             return lambda value: (

@@ -1,4 +1,4 @@
-"""MongoDB's order of values: between types, within one, and of documents by several keys."""
+"""MongoDB's order of values of different types and of one type, and of documents by several keys."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from exporter.simulator.walk import MISSING, Document, values_at
 
 OrderKey: TypeAlias = "tuple[int, Any]"
 SortKeys: TypeAlias = "tuple[tuple[str, bool], ...]"
-"""Dotted paths, each with whether it descends; the first one weighs most."""
+"""Dotted paths, most significant first, each with whether it is descending."""
 
 _FIELD: Final = re.compile(r"-?[A-Za-z_]\w*(\.\w+)*")
 
@@ -33,10 +33,10 @@ _BRACKETS: Final[dict[type, int]] = {
 
 
 def order_key(value: object) -> OrderKey:
-    """Return a key that sorts as MongoDB sorts values; its first part is the type's bracket.
+    """Return a key that sorts as MongoDB sorts values; its first part is the rank of the value's type.
 
-    Two keys are equal exactly where MongoDB calls the values equal: a boolean is no number, and
-    objects differ if only the order of their fields does.
+    Two keys are equal if and only if the values are equal in MongoDB: a boolean is not a number, and
+    objects with another order of fields are different.
     """
     bracket = _BRACKETS.get(type(value), _OTHER)
     if bracket == _OBJECT and isinstance(value, dict):
@@ -50,7 +50,7 @@ def order_key(value: object) -> OrderKey:
 def read_sort(text: str) -> SortKeys:
     """Return the keys of a `sort` parameter: `Field`, `-Field`, or a JSON object of 1 and -1.
 
-    The leading minus is assumed. BadRequest where it is none of them.
+    The leading minus is assumed. BadRequest for any other text.
     """
     if not text.startswith("{"):
         if not _FIELD.fullmatch(text):
@@ -66,7 +66,7 @@ def read_sort(text: str) -> SortKeys:
 
 
 def ordered(documents: Iterable[Document], keys: SortKeys) -> Sequence[Document]:
-    """Return the documents sorted; equal ones keep their order, missing fields sort as null."""
+    """Return the documents sorted; equal ones keep their order, and missing fields sort as null."""
     rows = list(documents)
     for path, descends in reversed(keys):
         rows.sort(key=partial(_sort_key, path, descends), reverse=descends)
@@ -74,7 +74,7 @@ def ordered(documents: Iterable[Document], keys: SortKeys) -> Sequence[Document]
 
 
 def _sort_key(path: str, descends: bool, document: Document) -> OrderKey:
-    """Return the key of one document: of an array, its least element, or its greatest if descending."""
+    """Return the sort key of one document: of an array, its least element, or descending its greatest."""
     keys: list[OrderKey] = []
     for value in values_at(path, document):
         if value is not MISSING:

@@ -19,7 +19,7 @@ _WHOLE: Final = re.compile(r"[0-9]{1,12}")
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """What one request asks for."""
+    """The parameters of one request."""
 
     query: Json
     sort: SortKeys
@@ -28,25 +28,25 @@ class Parameters:
 
 
 def read_parameters(items: Sequence[tuple[str, str]], settings: Settings) -> Parameters:
-    """Return the parameters of a URL; BadRequest for what is malformed.
+    """Return the parameters of a URL; BadRequest for a wrong one.
 
-    Assumed: an unknown or repeated parameter is refused, since a misspelt `query` would count
-    everything; `limit` is at least 1, and more than the greatest gives a page of the greatest size.
+    Assumed: an unknown or repeated parameter is refused, since a misspelt `query` would count everything.
+    `limit` is at least 1; above `max_limit` it means `max_limit`.
     """
-    given = dict(items)
-    unknown = sorted(given.keys() - set(_NAMES))
+    values = dict(items)
+    unknown = sorted(values.keys() - set(_NAMES))
     if unknown:
         raise BadRequest(f"unknown parameter {unknown[0]!r} (known are {', '.join(_NAMES)})")
-    if len(given) < len(items):
-        raise BadRequest("a parameter stands twice")
-    limit = _whole("limit", given.get("limit"), settings.default_limit)
+    if len(values) < len(items):
+        raise BadRequest("a parameter is repeated")
+    limit = _whole("limit", values.get("limit"), settings.default_limit)
     if limit < 1:
         raise BadRequest("limit must be at least 1")
     return Parameters(
-        query=_query(given["query"]) if "query" in given else {},
-        sort=read_sort(given["sort"]) if "sort" in given else (),
+        query=_query(values["query"]) if "query" in values else {},
+        sort=read_sort(values["sort"]) if "sort" in values else (),
         limit=min(limit, settings.max_limit),
-        skip=_whole("skip", given.get("skip"), 0),
+        skip=_whole("skip", values.get("skip"), 0),
     )
 
 

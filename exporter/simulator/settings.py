@@ -1,4 +1,4 @@
-"""Everything about the simulation that can be switched, each with its help."""
+"""The settings of the simulation, each with its help."""
 
 from __future__ import annotations
 
@@ -20,16 +20,15 @@ RETRY_AFTER_FORMS: Final[tuple[RetryAfterForm, ...]] = ("seconds", "http-date")
 
 
 class SettingError(ExporterError):
-    """A switch is set to a value that makes no sense."""
+    """A setting has a wrong value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How the simulated NativeChat behaves; each field's `metadata["help"]` says what it switches.
+    """How the simulated NativeChat behaves; `metadata["help"]` of each field says what it sets.
 
-    SettingError for a value that makes no sense.
-
-    Every default is an assumption: nothing public shows what the real API does in these points.
+    Raises SettingError for a wrong value. Every default is an assumption: nothing public shows what the
+    real API does.
     """
 
     seed: int = field(
@@ -42,33 +41,31 @@ class Settings:
     dates: DateFormat = field(
         default="iso",
         metadata={
-            "help": "how dates are stored, hence what matches them: iso is text, extended-json is a BSON date"
-            " that only {$date: …} matches (text counts 0 of them), epoch-ms is a number",
+            "help": "how dates are stored, and so what matches them: iso is text, extended-json is a BSON"
+            " date that only {$date: …} matches (text counts 0 of them), epoch-ms is a number",
         },
     )
     undecoded_dates: UndecodedDates = field(
         default="refuse",
-        metadata={
-            "help": "what {$date: …} does where dates are not BSON dates: a 400, or it matches nothing"
-        },
+        metadata={"help": "what {$date: …} does where dates are not BSON dates: get a 400, or match nothing"},
     )
     default_limit: int = field(default=100, metadata={"help": "rows in a page when `limit` is absent"})
     max_limit: int = field(default=100, metadata={"help": "most rows in a page, whatever `limit` asks for"})
     rate: float | None = field(
-        default=None, metadata={"help": "requests per second and bot before 429; none lifts it"}
+        default=None, metadata={"help": "requests per second and bot before a 429; none for no limit"}
     )
     retry_after: RetryAfterForm = field(
         default="seconds", metadata={"help": "how the Retry-After of a 429 is written"}
     )
-    latency: float = field(default=0.0, metadata={"help": "seconds every answer takes"})
-    jitter: float = field(default=0.0, metadata={"help": "up to this many seconds more, evenly spread"})
-    history: int = field(default=400, metadata={"help": "conversations a bot starts with, about"})
+    latency: float = field(default=0.0, metadata={"help": "seconds that every response takes"})
+    jitter: float = field(default=0.0, metadata={"help": "at most this many seconds more, uniformly random"})
+    history: int = field(default=400, metadata={"help": "about how many conversations a bot starts with"})
     history_days: float = field(default=5.0, metadata={"help": "days over which those are spread"})
     growth: float = field(
         default=0.5, metadata={"help": "new conversations per second and bot, on average; 0 stops it"}
     )
     max_conversations: int = field(
-        default=10_000, metadata={"help": "conversations a bot keeps; the oldest go first"}
+        default=10_000, metadata={"help": "most conversations of a bot; the oldest are deleted"}
     )
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Ties bots, their data, their allowances and the faults to one clock."""
+"""A simulated NativeChat: its bots, their data and rate limits, and the faults, on one clock."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from exporter.simulator.walk import Document
 _BOT_PATH: Final = re.compile(r"/v1/bots/([^/]+)/")
 
 MOST_IN_A_BURST: Final = 10_000
-"""Conversations that one burst may add."""
+"""Most conversations that one burst may add."""
 
 
 class _Service:
-    """What the service holds for one bot."""
+    """The state of one bot."""
 
     def __init__(self, bot: SimulatedBot, start: datetime, settings: Settings) -> None:
         self.bot = bot
@@ -38,9 +38,9 @@ class _Service:
 
 
 class Simulation:
-    """A NativeChat with these bots; its data grows when somebody looks. Thread-safe.
+    """A NativeChat with these bots; its data grows whenever it is read. Thread-safe.
 
-    Bots are named where people ask, and looked up by id where requests do. KeyError for an unknown one.
+    Methods take a bot's name, and raise KeyError for an unknown one.
     """
 
     def __init__(self, settings: Settings, bots: Sequence[SimulatedBot], clock: Clock) -> None:
@@ -53,23 +53,23 @@ class Simulation:
         self._names = {bot.id: bot.name for bot in bots}
 
     def bot_with_id(self, bot_id: str) -> SimulatedBot:
-        """Return the bot whose id this is."""
+        """Return the bot with this id; KeyError for an unknown one."""
         return self._services[self._names[bot_id]].bot
 
     def bot_of_path(self, path: str) -> str | None:
-        """Return the name of the bot a URL's path belongs to."""
+        """Return the name of the bot that a URL's path belongs to, or None."""
         found = _BOT_PATH.match(path)
         return self._names.get(found[1]) if found else None
 
     def admit(self, bot: str) -> int:
-        """Count a request, and return the seconds to wait where it is one too many, else 0."""
+        """Count a request; return 0, or the seconds to wait if it exceeds the rate."""
         with self._lock:
             service = self._services[bot]
             service.requests += 1
             return service.allowance.spend(self._clock.steady())
 
     def count(self, bot: str, collection: Collection, query: Json | None = None) -> int:
-        """Return how many rows match now; BadRequest for a predicate the API refuses."""
+        """Return how many rows match now; BadRequest for a wrong predicate."""
         with self._grown(bot) as data:
             return data.count(collection, _matcher(query, data))
 
@@ -83,13 +83,13 @@ class Simulation:
         skip: int = 0,
         limit: int = 100,
     ) -> list[Document]:
-        """Return the rows of one page as answers show them, dates as text; BadRequest as `count`."""
+        """Return the rows of one page with dates as text; BadRequest for a wrong predicate."""
         with self._grown(bot) as data:
             rows = data.page(collection, _matcher(query, data), sort, skip, limit)
             return [data.dates.show(row) for row in rows]
 
     def burst(self, bot: str, number: int, fields: Mapping[str, object] | None = None) -> None:
-        """Add conversations that end now, with these values at these dotted paths."""
+        """Add `number` conversations that end now, with these values at these dotted paths."""
         if not 1 <= number <= MOST_IN_A_BURST:
             raise BadRequest(f"a burst has from 1 to {MOST_IN_A_BURST} conversations")
         if "_id" in (fields or {}):
@@ -103,12 +103,12 @@ class Simulation:
             return data.forget(matcher(query, data.dates))
 
     def forget_oldest(self, bot: str, number: int) -> int:
-        """Delete that many of the oldest conversations and their messages; return how many there were."""
+        """Delete the oldest conversations and their messages; return how many were deleted."""
         with self._grown(bot) as data:
             return data.forget_oldest(number)
 
     def requests(self, bot: str) -> int:
-        """Return how many requests with the right token this bot has had, faults aside."""
+        """Return how many requests with the right token this bot received; those with faults do not count."""
         with self._lock:
             return self._services[bot].requests
 
@@ -117,7 +117,7 @@ class Simulation:
         return self._clock.wall()
 
     def counts(self, bot: str) -> dict[str, int]:
-        """Return how many rows each collection of a bot holds now."""
+        """Return the number of rows in each collection of a bot."""
         with self._grown(bot) as data:
             return {collection: data.count(collection, None) for collection in COLLECTIONS}
 

@@ -1,4 +1,4 @@
-"""The door to mongomock: how predicates and paths walk through documents."""
+"""The functions of mongomock that apply predicates and paths to documents."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from mongomock import filtering
 
 Document: TypeAlias = "dict[str, object]"
 Clause: TypeAlias = "dict[str, object]"
-"""A predicate of which every literal value is an `Operand`."""
+"""A predicate whose literal values are all `Operand`s."""
 
 MISSING: Final[object] = cast("Any", filtering).NOTHING
-"""What an operand is compared with where a document lacks the field."""
+"""The value that an operand is compared with if a document lacks the field."""
 
 applies = cast("Callable[[Clause, Document], bool]", filtering.filter_applies)
 values_at = cast("Callable[[str, Document], Iterable[object]]", filtering.iter_key_candidates)
 
 
 class Operand:
-    """Equal to every value that passes its test; this is how mongomock is made to compare our way."""
+    """Equal to every value that passes its test, which replaces mongomock's own comparison."""
 
     __slots__ = ("_test",)
     __hash__ = None  # type: ignore[assignment]

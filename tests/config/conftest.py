@@ -1,4 +1,4 @@
-"""Loads configurations that are written in the tests, as one would from a file."""
+"""Loads configurations from text in the tests, as the exporter loads them from a file."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ def read(tmp_path: Path) -> Read:
 
 @pytest.fixture
 def problems(read: Read, tmp_path: Path) -> Callable[..., list[str]]:
-    """Return what is wrong with a text, errors or else warnings, without the name of the file."""
+    """Return the errors of a text, or else its warnings, without the name of the file."""
 
     def found(text: str, environ: Mapping[str, str] = ENVIRON, secrets: Secrets = "required") -> list[str]:
         try:
-            told = read(text, environ, secrets).warnings
+            problems = read(text, environ, secrets).warnings
         except ConfigError as exc:
-            told = exc.problems
-        return [str(problem).removeprefix(f"{tmp_path / 'config.yaml'}:") for problem in told]
+            problems = exc.problems
+        return [str(problem).removeprefix(f"{tmp_path / 'config.yaml'}:") for problem in problems]
 
     return found
 
@@ -82,7 +82,7 @@ def query(read: Read) -> Callable[..., Config]:
 
 @pytest.fixture
 def query_problems(problems: Callable[..., list[str]]) -> Callable[..., list[str]]:
-    """Return what is wrong with the head of a configuration and further lines, from line 8, for its query."""
+    """Return the problems of the head of a configuration with further lines, from line 8, for its query."""
 
     def found(*lines: str) -> list[str]:
         return problems(HEAD + "".join(f"    {line}\n" for line in lines))

@@ -24,12 +24,12 @@ def test_a_query_without_an_alert_has_none(query: Load) -> None:
     assert alert_of(query()) is None
 
 
-def test_a_rise_is_a_number_in_a_time_and_the_rest_has_defaults(query: Load) -> None:
+def test_a_rise_needs_a_number_and_a_time_and_other_keys_have_defaults(query: Load) -> None:
     found = alert_of(query("alert: {rises_by: 1, within: 10m}"))
     assert found == Alert(Rise(by=1, within=600.0), lasting=0.0, severity="warning", summary=())
 
 
-def test_everything_else_of_an_alert_can_be_said(query: Load) -> None:
+def test_every_other_key_of_an_alert_is_read(query: Load) -> None:
     found = alert_of(
         query(
             "alert:",
@@ -50,7 +50,7 @@ def test_everything_else_of_an_alert_can_be_said(query: Load) -> None:
 
 
 @pytest.mark.parametrize(("written", "share"), [("5%", 0.05), ("12.5 %", 0.125), ("0%", 0.0), ("150%", 1.5)])
-def test_a_share_is_a_percentage_of_another_query(query: Load, written: str, share: float) -> None:
+def test_a_share_is_a_percentage_of_another_query_s_value(query: Load, written: str, share: float) -> None:
     found = alert_of(query(f"alert: {{above: {written}, of: whole}}" + _other("whole")))
     assert found is not None
     assert found.when == Level("above", share, of="whole")
@@ -64,23 +64,23 @@ def test_a_share_may_be_of_a_query_with_the_same_labels_and_values(query: Load) 
     assert alert_of(query(*MORE, "alert: {above: 5%, of: whole}" + _other("whole", *MORE))) is not None
 
 
-def test_a_window_of_less_than_two_intervals_gets_a_warning(query_problems: Problems) -> None:
+def test_within_below_two_intervals_is_a_warning(query_problems: Problems) -> None:
     (problem,) = query_problems("alert: {rises_by: 1, within: 119s}")
-    assert problem.startswith("8:34: queries[0].alert.within: warning: the query is asked only every 1m")
+    assert problem.startswith("8:34: queries[0].alert.within: warning: the query runs only every 1m")
     assert query_problems("alert: {rises_by: 1, within: 2m}") == []
 
 
-def test_a_label_that_no_series_has_gets_a_warning_in_a_text(query_problems: Problems) -> None:
+def test_a_label_in_a_summary_that_no_series_has_is_a_warning(query_problems: Problems) -> None:
     assert query_problems('alert: {above: 1, summary: "{{ $labels.bott }}"}') == [
         '8:32: queries[0].alert.summary: warning: the exporter sets no label "bott" (did you mean "bot"?)'
     ]
 
 
-def test_an_alert_changes_nothing_of_what_is_asked(query: Load) -> None:
+def test_queries_that_differ_only_in_their_alert_are_equal(query: Load) -> None:
     assert query("alert: {above: 1}") == query("alert: {above: 2}") == query()
 
 
-def test_what_is_wrong_in_a_label_is_told_once_beside_a_share(query_problems: Problems) -> None:
+def test_a_wrong_label_does_not_cause_an_error_in_a_share(query_problems: Problems) -> None:
     (problem,) = query_problems(
         "labels: {channel: [facebook, facebook]}",
         MORE[1],

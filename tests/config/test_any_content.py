@@ -17,11 +17,11 @@ BREAKS = ["\n", "\n  ", "\n    ", " ", ": ", "- ", ", "]
 SIGNS = ["[", "]", "{", "}", "&a ", "*a", "!x ", "<<", "|", ">", "#", '"', "~"]
 SCRAPS = ["", "~", "x", "[]", "{}", '"', "{", "]", ":", ",", "$gt", "{a}", "\n", "\x00", "\t", "!!int "]
 
-yaml_like = st.lists(st.sampled_from(KEYS + WORDS + BREAKS + SIGNS)).map("".join)
+yaml_like = st.lists(st.sampled_from(KEYS + WORDS + BREAKS + SIGNS), max_size=40).map("".join)
 
 
-def told(content: bytes) -> list[tuple[int, str]]:
-    """Return line and text of every problem; anything but ConfigError goes through."""
+def problems_in(content: bytes) -> list[tuple[int, str]]:
+    """Return line and text of every problem; any error but ConfigError is raised."""
     try:
         problems = parse(content, Path("folder/config.yaml"), ENVIRON).warnings
     except ConfigError as exc:
@@ -32,16 +32,16 @@ def told(content: bytes) -> list[tuple[int, str]]:
 @example(b'a: "\\UFFFFFFFF"')
 @example(b"bots: [\n\n")
 @given(st.binary() | (st.text() | yaml_like).map(lambda text: text.encode("utf-8", "replace")))
-def test_no_content_raises_anything_but_problems_with_places_in_it(content: bytes) -> None:
+def test_any_content_is_a_configuration_or_a_config_error_with_places_in_it(content: bytes) -> None:
     text = content.decode("utf-8", "replace").replace("\x85", "\n")
-    for line, problem in told(content):
+    for line, problem in problems_in(content):
         assert 1 <= line <= max(1, len(text.splitlines()))
         assert problem.isprintable()
 
 
 @given(st.integers(0, len(GOOD)), st.integers(0, 12), st.sampled_from(SCRAPS))
-def test_no_damage_to_a_good_file_raises_anything_but_problems(start: int, length: int, scrap: str) -> None:
+def test_any_damaged_file_is_a_configuration_or_a_config_error(start: int, length: int, scrap: str) -> None:
     damaged = GOOD[:start] + scrap + GOOD[start + length :]
-    for line, problem in told(damaged.encode()):
+    for line, problem in problems_in(damaged.encode()):
         assert 1 <= line <= damaged.count("\n") + 1
         assert problem.isprintable()

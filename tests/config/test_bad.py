@@ -1,4 +1,4 @@
-"""Every file in `bad/` holds one fault, and is told so in the words of its first line."""
+"""Every file in `bad/` has one error: the one in its first line."""
 
 from __future__ import annotations
 
@@ -20,28 +20,18 @@ def expected(path: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)
-def test_a_bad_file_is_told_its_one_fault_at_its_place_in_these_words(path: Path) -> None:
+def test_a_bad_file_has_exactly_the_error_of_its_first_line(path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load(path, {}, secrets="optional")
     assert [str(problem) for problem in caught.value.problems] == expected(path)
     assert len(caught.value.problems) == 1
 
 
-@pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)
-def test_a_bad_file_is_bad_whatever_the_environment_holds(path: Path) -> None:
-    with pytest.raises(ConfigError) as caught:
-        load(
-            path,
-            dict.fromkeys(("NATIVECHAT_BOT_ID", "NATIVECHAT_TOKEN", "SECOND_BOT_ID", "SECOND_TOKEN"), "x"),
-        )
-    assert expected(path)[0] in [str(problem) for problem in caught.value.problems]
-
-
 def test_there_are_fifty_bad_files_at_least() -> None:
     assert len(BAD) >= 50
 
 
-def test_five_faults_are_told_at_once() -> None:
+def test_five_errors_are_reported_at_once() -> None:
     path = HERE / "five_faults.yaml"
     with pytest.raises(ConfigError) as caught:
         load(path, {}, secrets="optional")

@@ -50,7 +50,7 @@ bots:
     )
 
 
-def test_a_name_stands_once_and_a_missing_one_is_no_name(problems: Problems) -> None:
+def test_a_repeated_name_and_a_missing_name_are_errors(problems: Problems) -> None:
     text = f"""bots:
   - {{name: a, id: {ID}, token: {{env: A}}}}
   - {{id: {OTHER}, token: {{env: A}}}}
@@ -72,7 +72,7 @@ def test_a_name_stands_once_and_a_missing_one_is_no_name(problems: Problems) -> 
         (f"id: {ID}, token: {{env: B}}, api: {{url: https://other.test}}", []),
     ],
 )
-def test_the_same_bot_twice_is_doubted(problems: Problems, second: str, warnings: list[str]) -> None:
+def test_the_same_bot_twice_is_a_warning(problems: Problems, second: str, warnings: list[str]) -> None:
     text = f"""bots:
   - {{name: a, id: {ID}, token: {{env: A}}}}
   - {{name: b, {second}}}
@@ -80,7 +80,7 @@ def test_the_same_bot_twice_is_doubted(problems: Problems, second: str, warnings
     assert [problem.split(" (")[0] for problem in problems(text, ENVIRON)] == warnings
 
 
-def test_bots_whose_ids_are_not_known_are_not_the_same(problems: Problems) -> None:
+def test_bots_with_unknown_ids_are_different_bots(problems: Problems) -> None:
     text = f"""bots:
   - {{name: a, id: {{env: NONE}}, token: {{env: A}}}}
   - {{name: b, id: {{env: NONE}}, token: {{env: B}}}}
@@ -91,10 +91,10 @@ def test_bots_whose_ids_are_not_known_are_not_the_same(problems: Problems) -> No
     ]
 
 
-def test_a_token_in_clear_text_is_doubted(problems: Problems) -> None:
+def test_a_token_in_clear_text_is_a_warning(problems: Problems) -> None:
     text = f"""api: {{url: http://nativechat.test/v1}}
 bots: [{{name: a, id: {ID}, token: {{env: A}}}}]
 {QUERIES}"""
     assert problems(text, ENVIRON) == [
-        "1:12: api.url: warning: the token goes over the network in clear text (write https://)"
+        "1:12: api.url: warning: the token is sent over the network in clear text (write https://)"
     ]

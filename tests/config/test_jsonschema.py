@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 TOP = HERE.parent.parent
 GOOD = [TOP / "config.yaml", *sorted((HERE / "good").glob("*.yaml"))]
 
-SEEN_BY_A_SCHEMA = (
+REFUSED_BY_THE_SCHEMA = (
     "key_",
     "api_url_pa",
     "api_url_q",
@@ -29,7 +29,7 @@ SEEN_BY_A_SCHEMA = (
     "query_every_order",
     "query_name_total",
 )
-BAD = [path for path in sorted((HERE / "bad").glob("*.yaml")) if path.stem.startswith(SEEN_BY_A_SCHEMA)]
+BAD = [path for path in sorted((HERE / "bad").glob("*.yaml")) if path.stem.startswith(REFUSED_BY_THE_SCHEMA)]
 
 
 def test_the_shipped_schema_is_the_one_this_version_makes() -> None:
@@ -37,18 +37,18 @@ def test_the_shipped_schema_is_the_one_this_version_makes() -> None:
     assert (TOP / "config.schema.json").read_text(encoding="utf-8") == text(), advice
 
 
-def test_the_module_prints_it() -> None:
+def test_the_module_prints_the_schema() -> None:
     command = [sys.executable, "-m", "exporter.config.schema"]
     printed = subprocess.run(command, capture_output=True, check=True, cwd=TOP).stdout
     assert json.loads(printed) == json_schema()
 
 
-def test_it_is_a_schema() -> None:
+def test_the_schema_is_valid() -> None:
     Draft202012Validator.check_schema(json_schema())
 
 
 @pytest.mark.parametrize("path", GOOD, ids=lambda path: path.stem)
-def test_it_takes_what_the_exporter_takes(path: Path) -> None:
+def test_the_schema_accepts_good_files(path: Path) -> None:
     document = json.loads(json.dumps(yaml.safe_load(path.read_bytes()), default=str))
     validator = Draft202012Validator(json_schema())
     errors = list(validator.iter_errors(document))
@@ -56,7 +56,7 @@ def test_it_takes_what_the_exporter_takes(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)
-def test_it_refuses_what_a_schema_can_see(path: Path) -> None:
+def test_the_schema_refuses_bad_files_as_far_as_a_schema_can(path: Path) -> None:
     assert not Draft202012Validator(json_schema()).is_valid(yaml.safe_load(path.read_bytes()))
 
 
@@ -73,24 +73,22 @@ def test_every_key_has_a_description() -> None:
     assert undescribed(json_schema()) == []
 
 
-def test_the_defaults_it_names_are_those_of_a_configuration_that_says_nothing(tmp_path: Path) -> None:
+def test_the_defaults_in_the_schema_are_those_of_a_configuration_without_these_keys(tmp_path: Path) -> None:
     schema = json.loads(text())["properties"]
-    named = {
-        key: value["default"] for key, value in schema["api"]["properties"].items() if "default" in value
-    }
+    api = {key: value["default"] for key, value in schema["api"]["properties"].items() if "default" in value}
     bot = {"name": "main", "id": "5990b7b5d57ae86c1b2dfd6e", "token": {"env": "T"}}
     query = {
         "name": "q",
         "collection": "messages",
         "every": schema["defaults"]["properties"]["every"]["default"],
     }
-    told = {key: schema[key]["default"] for key in ("timezone", "max_series", "workers")}
+    top = {key: schema[key]["default"] for key in ("timezone", "max_series", "workers")}
     path = tmp_path / "config.yaml"
-    path.write_text(json.dumps({**told, "api": named, "bots": [bot], "queries": [query]}))
-    said = load(path, {"T": "x"}).config
+    path.write_text(json.dumps({**top, "api": api, "bots": [bot], "queries": [query]}))
+    written = load(path, {"T": "x"}).config
     del query["every"]
     path.write_text(json.dumps({"bots": [bot], "queries": [query]}))
-    unsaid = load(path, {"T": "x"}).config
-    assert said == unsaid
-    assert unsaid.bots[0].api == Api()
-    assert Config(bots=unsaid.bots, queries=unsaid.queries) == unsaid
+    absent = load(path, {"T": "x"}).config
+    assert written == absent
+    assert absent.bots[0].api == Api()
+    assert Config(bots=absent.bots, queries=absent.queries) == absent

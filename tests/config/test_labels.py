@@ -12,7 +12,7 @@ from exporter.config.variants import LABELS, PREDICATE
 Check = Callable[..., tuple[Any, list[str]]]
 
 
-def test_a_bot_s_labels_report_every_fault(check: Check) -> None:
+def test_every_error_in_a_bot_s_labels_is_reported(check: Check) -> None:
     labels, problems = check(BOT_LABELS, "{le: a, b: '', c: 1, d: !x y, e: f}")
     assert labels == {"le": "a", "b": None, "c": None, "d": None, "e": "f"}
     assert [problem.split(": ")[:2] for problem in problems] == [
@@ -33,7 +33,7 @@ def test_a_query_s_labels_are_lists_of_values_or_mappings_to_predicates(check: C
     ]
 
 
-def test_a_query_s_labels_report_every_fault_and_keep_every_name(check: Check) -> None:
+def test_every_error_in_a_query_s_labels_is_reported_and_every_name_is_kept(check: Check) -> None:
     text = "{le: [1], b: [], c: {}, d: x, e: [~, [1], '', 1, '1', !x y], f: {'': {}, g: , h: {i: no}}}"
     labels, problems = check(LABELS, text)
     assert list(labels) == ["le", "b", "c", "d", "e", "f"]
@@ -53,7 +53,7 @@ def test_a_query_s_labels_report_every_fault_and_keep_every_name(check: Check) -
     ]
 
 
-def test_a_label_that_lost_its_values_is_not_without_values(check: Check) -> None:
+def test_a_label_with_a_refused_key_is_not_reported_as_empty(check: Check) -> None:
     assert [problem.split(" (")[0] for problem in check(LABELS, "{a: {1: {}}}")[1]] == [
         "6: a: a key that is not text"
     ]
@@ -61,7 +61,7 @@ def test_a_label_that_lost_its_values_is_not_without_values(check: Check) -> Non
 
 @pytest.mark.parametrize("kind", [BOT_LABELS, LABELS, PREDICATE])
 @pytest.mark.parametrize("text", ["[a]", "a", "", "!x {}"])
-def test_what_is_no_mapping_is_reported_once(check: Check, kind: Kind, text: str) -> None:
+def test_a_value_that_is_not_a_mapping_is_reported_once(check: Check, kind: Kind, text: str) -> None:
     value, problems = check(kind, text)
     assert value is None
     assert len(problems) == 1

@@ -23,7 +23,7 @@ bots:
 """
 
 
-def test_a_query_that_says_little_has_the_defaults(query: Load) -> None:
+def test_a_query_without_optional_keys_has_the_defaults(query: Load) -> None:
     (found,) = query().queries
     assert (found.metric, found.collection) == ("nativechat_conversations", "conversations")
     assert (found.every, found.stale_after, found.at, found.bots) == (60.0, 300.0, None, ("main",))
@@ -53,7 +53,7 @@ def test_times_come_from_the_query_then_the_defaults_then_five_times_every(
     assert (found.every, found.stale_after) == (every, stale_after)
 
 
-def test_a_time_of_day_goes_with_whole_days(query: Load, query_problems: Problems) -> None:
+def test_a_time_of_day_needs_an_interval_of_whole_days(query: Load, query_problems: Problems) -> None:
     assert query("every: 2d", 'at: "00:05"').queries[0].at == time(0, 5)
     assert query('at: "00:05"', "\ndefaults: {every: 1w}").queries[0].at == time(0, 5)
     for every in ("23h", "36h", "1d1ms"):
@@ -62,14 +62,12 @@ def test_a_time_of_day_goes_with_whole_days(query: Load, query_problems: Problem
 
 
 @pytest.mark.parametrize("lines", [["every: soon"], ["\ndefaults: {every: soon}"], ["\ndefaults: soon"]])
-def test_a_wrong_every_is_told_once_without_what_follows_from_it(
-    query_problems: Problems, lines: list[str]
-) -> None:
+def test_a_wrong_every_does_not_cause_other_errors(query_problems: Problems, lines: list[str]) -> None:
     (problem,) = query_problems('at: "00:05"', "stale_after: 1s", *lines)
     assert "every" in problem or "defaults" in problem
 
 
-def test_values_that_are_gone_before_the_next_run_are_doubted_where_it_is_written(
+def test_a_stale_after_below_every_is_a_warning(
     query_problems: Problems,
 ) -> None:
     assert query_problems("every: 2m", "stale_after: 90s") == [
@@ -86,19 +84,19 @@ def test_a_query_asks_the_bots_it_names_in_its_order(read: Callable[..., Loaded]
     assert read(text).config.queries[0].bots == ("second", "first")
 
 
-def test_a_name_of_no_bot_and_a_bot_named_twice_are_told(problems: Problems) -> None:
+def test_an_unknown_bot_and_a_repeated_bot_are_errors(problems: Problems) -> None:
     text = TWO_BOTS + "queries: [{name: q, collection: messages, bots: [first, scond, first, zzz]}]\n"
     assert problems(text) == [
         '9:57: queries[0].bots[1]: no bot has the name "scond" (did you mean "second"?)',
         (
             '9:64: queries[0].bots[2]: the name "first" again'
-            " (first on line 9, column 50; each name stands once)"
+            " (first on line 9, column 50; write each name once)"
         ),
         '9:71: queries[0].bots[3]: no bot has the name "zzz" (known are first, second)',
     ]
 
 
-def test_a_bot_that_no_query_asks_is_doubted(problems: Problems) -> None:
+def test_a_bot_that_no_query_asks_is_a_warning(problems: Problems) -> None:
     text = TWO_BOTS + "queries: [{name: q, collection: messages, bots: [first]}]\n"
     assert problems(text) == [
         "5:11: bots[1].name: warning: no query asks this bot (add it to a query's `bots`, or take it out)"
@@ -106,13 +104,13 @@ def test_a_bot_that_no_query_asks_is_doubted(problems: Problems) -> None:
 
 
 @pytest.mark.parametrize("bots", ["bots: [{id: x, token: {env: NATIVECHAT_TOKEN}}]\n", "bots: first\n", ""])
-def test_an_unknown_bot_is_not_told_while_the_bots_are_not_known(problems: Problems, bots: str) -> None:
+def test_a_wrong_list_of_bots_does_not_cause_errors_in_queries(problems: Problems, bots: str) -> None:
     text = bots + "queries: [{name: q, collection: messages, bots: [first]}]\n"
     (problem,) = problems(text)
     assert "bots[0].name: missing" in problem or ": bots: " in problem
 
 
-def test_a_label_clashes_only_with_bots_the_query_asks(problems: Problems) -> None:
+def test_a_label_of_a_bot_is_an_error_only_in_queries_that_ask_it(problems: Problems) -> None:
     query = "queries: [{name: q, collection: messages, labels: {team: {a: {User: a}}}, bots: [%s]}]\n"
     assert problems(TWO_BOTS + query % "second")[0].startswith(
         '9:52: queries[0].labels.team: the label "team" is also on the bot "second"'

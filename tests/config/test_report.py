@@ -22,11 +22,11 @@ TEXT = b"a:\n  - x\n  - b.c: 5\n"
         ((*"abcdefghijklmnopqrstuvwxyz",), "a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q…"),
     ],
 )
-def test_a_path_reads_as_one_would_write_it_on_one_line(path: Path, text: str) -> None:
+def test_a_path_is_written_on_one_line(path: Path, text: str) -> None:
     assert written(path) == text
 
 
-def test_a_problem_is_at_its_value_or_key_and_a_missing_value_at_its_mapping() -> None:
+def test_a_value_a_key_and_a_missing_value_have_a_place() -> None:
     _, report = compose(TEXT, "f")
     assert report.place(("a", 1, "b.c")) == Place("f", 3, 10)
     assert report.place(("a", 1, "b.c"), at_key=True) == Place("f", 3, 5)
@@ -35,7 +35,7 @@ def test_a_problem_is_at_its_value_or_key_and_a_missing_value_at_its_mapping() -
     assert Report("f").place(("a",)) == Place("f", 1, 1)
 
 
-def test_an_error_makes_its_path_and_all_above_it_unclean() -> None:
+def test_an_error_marks_its_path_and_all_paths_above_it() -> None:
     report = Report("f")
     path: Path = ("queries", 10, "labels", "channel", 0)
     report.error(path, "wrong")
@@ -49,14 +49,14 @@ def test_an_error_makes_its_path_and_all_above_it_unclean() -> None:
         assert report.clean(other)
 
 
-def test_a_warning_leaves_everything_clean() -> None:
+def test_a_warning_marks_no_path() -> None:
     report = Report("f")
     report.warning(("bots", 0), "odd")
     assert report.clean(())
     assert report.clean(("bots", 0))
 
 
-def test_problems_come_by_severity_sorted_by_place() -> None:
+def test_problems_are_sorted_by_place() -> None:
     _, report = compose(b"a: 1\nb: 2\nc: 3\n", "f")
     report.error(("c",), "last")
     report.error(("b",), "second")
@@ -67,7 +67,7 @@ def test_problems_come_by_severity_sorted_by_place() -> None:
     assert [problem.what for problem in report.of("warning")] == ["odd"]
 
 
-def test_a_message_is_one_bounded_printable_line() -> None:
+def test_a_message_is_one_bounded_line_of_printable_characters() -> None:
     report = Report("f")
     report.error(("a",), "a\nb\x1b" + "x" * 1000, "c\td")
     (problem,) = report.of("error")

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.config.load import parse
@@ -109,7 +109,8 @@ def configurations(draw: st.DrawFn) -> tuple[str, Config]:
     return json.dumps(written, ensure_ascii=False), config
 
 
+@settings(max_examples=30)
 @given(configurations())
-def test_a_valid_configuration_is_read_as_it_was_meant(written: tuple[str, Config]) -> None:
+def test_a_configuration_is_read_as_it_was_written(written: tuple[str, Config]) -> None:
     text, config = written
     assert parse(text.encode(), Path("config.yaml"), ENVIRON).config == config

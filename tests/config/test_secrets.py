@@ -30,7 +30,7 @@ def test_a_variable_is_read_without_the_white_space_around_it() -> None:
         ({"TOKEN": "hunter2€"}, "do not fit"),
     ],
 )
-def test_what_cannot_be_sent_is_refused_by_name_and_never_repeated(environ: dict[str, str], why: str) -> None:
+def test_a_secret_that_cannot_be_sent_is_an_error_without_it(environ: dict[str, str], why: str) -> None:
     with pytest.raises(SecretError, match=why) as caught:
         TokenReader(TOKEN, environ)()
     assert str(caught.value).startswith("environment variable TOKEN ")
@@ -47,7 +47,7 @@ def test_a_secret_that_is_read_fits_one_header_line(text: str) -> None:
     assert secret.encode("latin-1").decode("latin-1").split() == [secret]
 
 
-def test_a_variable_that_changes_is_seen_at_once() -> None:
+def test_a_changed_variable_is_read_at_once() -> None:
     environ = {"TOKEN": "old"}
     reader = TokenReader(TOKEN, environ)
     assert reader.refresh()
@@ -65,7 +65,7 @@ def test_a_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
     assert reader() == Secret("newer")
 
 
-def test_a_file_that_seems_unchanged_is_not_read_until_it_is_refreshed(tmp_path: Path) -> None:
+def test_a_file_that_seems_unchanged_is_read_only_by_a_refresh(tmp_path: Path) -> None:
     path = tmp_path / "token"
     path.write_text("old")
     reader = TokenReader(TokenSource(file=path), {})
@@ -79,7 +79,7 @@ def test_a_file_that_seems_unchanged_is_not_read_until_it_is_refreshed(tmp_path:
     assert not reader.refresh()
 
 
-def test_a_file_swapped_through_a_link_is_read_again(tmp_path: Path) -> None:
+def test_a_file_replaced_through_a_link_is_read_again(tmp_path: Path) -> None:
     for version in ("one", "two"):
         (tmp_path / version).mkdir()
         (tmp_path / version / "token").write_text(version)
@@ -93,7 +93,7 @@ def test_a_file_swapped_through_a_link_is_read_again(tmp_path: Path) -> None:
     assert reader() == Secret("two")
 
 
-def test_the_last_good_secret_outlives_its_file(tmp_path: Path) -> None:
+def test_the_last_good_secret_is_kept_if_its_file_is_wrong_or_missing(tmp_path: Path) -> None:
     path = tmp_path / "token"
     path.write_text("good")
     reader = TokenReader(TokenSource(file=path), {})
@@ -115,7 +115,7 @@ def test_the_last_good_secret_outlives_its_file(tmp_path: Path) -> None:
         (b"x" * (MAX_BYTES + 1), "is larger than 16 KiB"),
     ],
 )
-def test_a_file_that_holds_no_secret_is_refused(tmp_path: Path, content: bytes, why: str) -> None:
+def test_a_file_without_a_secret_is_an_error(tmp_path: Path, content: bytes, why: str) -> None:
     path = tmp_path / "token"
     path.write_bytes(content)
     with pytest.raises(SecretError, match=why) as caught:
@@ -123,7 +123,7 @@ def test_a_file_that_holds_no_secret_is_refused(tmp_path: Path, content: bytes, 
     assert str(caught.value).startswith(f"file {path} ")
 
 
-def test_a_file_that_is_not_there_or_no_file_is_refused(tmp_path: Path) -> None:
+def test_a_missing_file_and_what_is_not_a_regular_file_are_errors(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path, why in (
         (tmp_path / "none", "cannot be read: no such file or directory"),
@@ -139,6 +139,6 @@ def test_many_threads_read_one_secret(tmp_path: Path) -> None:
     path.write_text("same")
     reader = TokenReader(TokenSource(file=path), {})
     with ThreadPoolExecutor(8) as pool:
-        read = pool.map(lambda turn: reader.refresh() if turn % 2 else reader(), range(200))
+        read = pool.map(lambda number: reader.refresh() if number % 2 else reader(), range(200))
     assert set(read) <= {Secret("same"), True, False}
     assert reader() == Secret("same")

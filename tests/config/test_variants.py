@@ -29,7 +29,7 @@ def test_a_listed_value_fills_its_placeholder_with_its_type(query: Load) -> None
     ]
 
 
-def test_a_mapped_value_brings_a_predicate_that_is_anded_with_the_query(query: Load) -> None:
+def test_the_predicate_of_a_mapped_value_is_joined_to_the_query_with_and(query: Load) -> None:
     config = query("labels: {outcome: {good: {Status: success}, any: {}}}", "query: {Errors: 0}")
     assert variants(config) == [
         ({"outcome": "good"}, '{"$and":[{"Errors":0},{"Status":"success"}]}'),
@@ -37,7 +37,7 @@ def test_a_mapped_value_brings_a_predicate_that_is_anded_with_the_query(query: L
     ]
 
 
-def test_several_labels_multiply_and_the_file_s_order_stays(query: Load) -> None:
+def test_several_labels_multiply_in_the_file_s_order(query: Load) -> None:
     config = query("labels: {b: [1, 2], a: {x: {X: '{b}'}, y: {Y: '{b}'}}}")
     assert config.queries[0].label_names == ("b", "a")
     assert [variant.labels for variant in config.queries[0].variants] == [
@@ -54,17 +54,7 @@ def test_a_placeholder_in_a_mapped_predicate_may_name_its_own_label(query: Load)
     assert variants(config) == [({"status": "success"}, '{"Status":"success"}')]
 
 
-def test_a_date_is_left_for_the_run(query: Load) -> None:
-    (variant,) = query("query: {StartedAt: {$gte: {$date: 2026-01-01}}}").queries[0].variants
-    assert variant.predicate == Predicate('{"StartedAt":{"$gte":{"$date":"2026-01-01"}}}', ("StartedAt",))
-
-
-def test_no_variable_is_expanded_and_only_a_whole_text_is_a_placeholder(query: Load) -> None:
-    config = query("labels: {a: [b]}", 'query: {x: "{a}", y: "{a} ", "{a}": $HOME}')
-    assert variants(config) == [({"a": "b"}, '{"x":"b","y":"{a} ","{a}":"$HOME"}')]
-
-
-def test_a_listed_label_must_count_in_every_variant(query_problems: Problems) -> None:
+def test_a_listed_label_must_be_used_in_every_variant(query_problems: Problems) -> None:
     labels = "labels: {a: [1, 2], b: {x: {X: '{a}'}, y: {Y: 1}}}"
     (problem,) = query_problems(labels)
     assert problem.startswith("8:14: queries[0].labels.a: a label that is never used")
@@ -72,7 +62,7 @@ def test_a_listed_label_must_count_in_every_variant(query_problems: Problems) ->
     assert query_problems(labels, "query: {Z: '{a}'}") == []
 
 
-def test_a_placeholder_without_its_label_is_told_at_each_place(query_problems: Problems) -> None:
+def test_a_placeholder_without_a_label_is_an_error_at_each_place(query_problems: Problems) -> None:
     lines = ["labels: {channel: [1], b: {x: {X: '{chanel}'}}}", 'query: {A: "{channel}", $or: [{X: "{zz}"}]}']
     assert query_problems(*lines) == [
         '8:39: queries[0].labels.b.x.X: the placeholder "{chanel}" has no label (did you mean "channel"?)',
@@ -83,7 +73,7 @@ def test_a_placeholder_without_its_label_is_told_at_each_place(query_problems: P
     ]
 
 
-def test_a_placeholder_without_quotes_is_told(query_problems: Problems) -> None:
+def test_a_placeholder_without_quotes_is_an_error(query_problems: Problems) -> None:
     (problem,) = query_problems("labels: {a: [1]}", "query: {A: {$in: ['{a}', {a}]}, B: {b}}")
     assert problem == (
         '9:30: queries[0].query.A.$in[1]: {a} without quotes is a mapping, not a placeholder (write "{a}")'
@@ -92,14 +82,14 @@ def test_a_placeholder_without_quotes_is_told(query_problems: Problems) -> None:
     assert "without quotes" in problem
 
 
-def test_a_predicate_is_inspected_as_each_value_fills_it(query_problems: Problems) -> None:
+def test_a_predicate_is_inspected_with_each_label_value(query_problems: Problems) -> None:
     lines = ["labels: {n: [1, two, -3], m: [1, 2]}", 'query: {A: {$size: "{n}"}, B: "{m}"}']
     problems = query_problems(*lines)
     assert problems
     assert all(problem.startswith("9:17: queries[0].query.A.$size: ") for problem in problems)
 
 
-def test_warnings_of_a_predicate_pass_through(query_problems: Problems) -> None:
+def test_a_warning_about_a_predicate_is_reported(query_problems: Problems) -> None:
     (problem,) = query_problems("query: {Errors: {$exists: true}}")
     assert problem.startswith("8:22: queries[0].query.Errors.$exists: warning: ")
 
@@ -114,5 +104,5 @@ def test_warnings_of_a_predicate_pass_through(query_problems: Problems) -> None:
         ["labels: {a: [1]}", "query: {A: no}"],
     ],
 )
-def test_a_fault_is_told_without_what_follows_from_it(query_problems: Problems, lines: list[str]) -> None:
+def test_one_error_does_not_cause_others(query_problems: Problems, lines: list[str]) -> None:
     assert len(query_problems(*lines)) == 1

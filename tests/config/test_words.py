@@ -61,7 +61,7 @@ def test_any_other_zone_is_refused(text: str) -> None:
         parse(words.ZONE, text)
 
 
-def test_a_path_is_any_text_a_file_can_have() -> None:
+def test_a_path_is_any_text_that_can_name_a_file() -> None:
     assert parse(words.FILE, "certs/ca.pem") == Path("certs/ca.pem")
     for text in ("", "a\0b"):
         with pytest.raises(ValueError, match="path"):
@@ -133,7 +133,7 @@ def test_a_url_that_is_taken_is_stable_and_has_nothing_but_a_path(text: str) -> 
         ("http://api.nativechat.com", False),
     ],
 )
-def test_a_token_in_clear_text_is_doubted_beyond_this_machine(url: str, safe: bool) -> None:
+def test_an_http_url_is_a_warning_unless_it_is_loopback(url: str, safe: bool) -> None:
     report = Report("f")
     assert words.URL.read(url, (), report) == url
     assert (report.problems == []) == safe

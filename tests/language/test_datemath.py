@@ -116,11 +116,11 @@ def test_a_text_means_one_instant(text: str, instant: str) -> None:
         ("2026-12-15", "now+1M", "2027-01-15"),
     ],
 )
-def test_a_month_that_is_too_short_ends_on_its_last_day(now: str, text: str, day: str) -> None:
+def test_a_day_that_a_month_lacks_is_its_last_day(now: str, text: str, day: str) -> None:
     assert resolved(text, now=datetime.fromisoformat(now).replace(tzinfo=UTC)).startswith(day)
 
 
-def test_days_are_counted_on_the_calendar_and_hours_as_time_that_passes() -> None:
+def test_days_are_calendar_days_and_hours_are_elapsed_time() -> None:
     after_spring_change = datetime(2026, 3, 29, 9, tzinfo=UTC)
     assert resolved("now-1d", SOFIA, after_spring_change) == "2026-03-28T10:00:00+00:00"
     assert resolved("now-24h", SOFIA, after_spring_change) == "2026-03-28T09:00:00+00:00"
@@ -131,12 +131,12 @@ def test_an_instant_without_an_offset_is_wall_time_in_the_zone() -> None:
     assert resolved("2026-01-01T12:00", NEW_YORK) == "2026-01-01T17:00:00+00:00"
 
 
-def test_a_wall_time_the_clocks_skip_is_the_end_of_the_gap() -> None:
+def test_a_skipped_wall_time_is_the_end_of_the_gap() -> None:
     assert resolved("2026-03-08T02:30", NEW_YORK) == "2026-03-08T07:00:00+00:00"
     assert resolved("2026-03-08T02:30:00.5", NEW_YORK) == "2026-03-08T07:00:00+00:00"
 
 
-def test_a_day_the_clocks_skip_is_the_day_after_it() -> None:
+def test_a_skipped_day_is_the_day_after_it() -> None:
     assert resolved("2011-12-30", ZoneInfo("Pacific/Apia")) == "2011-12-30T10:00:00+00:00"
 
 
@@ -147,11 +147,11 @@ def test_a_day_that_begins_inside_a_gap_begins_at_its_end() -> None:
     )
 
 
-def test_a_wall_time_the_clocks_show_twice_is_the_earlier() -> None:
+def test_a_repeated_wall_time_is_the_earlier_one() -> None:
     assert resolved("2026-11-01T01:30", NEW_YORK) == "2026-11-01T05:30:00+00:00"
 
 
-def test_an_hour_shown_twice_is_rounded_within_itself() -> None:
+def test_a_repeated_hour_is_rounded_within_itself() -> None:
     assert (
         resolved("now/h", NEW_YORK, datetime(2026, 11, 1, 5, 45, tzinfo=UTC)) == "2026-11-01T05:00:00+00:00"
     )

@@ -44,7 +44,7 @@ def test_a_number_without_a_unit_is_refused_with_advice() -> None:
 
 
 @pytest.mark.parametrize("text", ["293y", "9223372037s", "9" * 10_000 + "ms"])
-def test_a_duration_prometheus_cannot_hold_is_refused(text: str) -> None:
+def test_a_duration_too_long_for_prometheus_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"is longer than a duration can be \(write at most 292y\)"):
         durations.parse(text)
 
@@ -68,7 +68,7 @@ def test_a_duration_is_written_as_prometheus_writes_it(seconds: float, text: str
 
 
 @given(st.integers(0, 2**63 // 1_000_000))
-def test_what_was_written_reads_back_to_the_millisecond(milliseconds: int) -> None:
+def test_a_written_duration_is_read_back_to_the_millisecond(milliseconds: int) -> None:
     assert durations.parse(durations.write(milliseconds / 1000)) == milliseconds / 1000
 
 

@@ -34,12 +34,12 @@ def test_the_count_is_the_number_of_combinations(keys: dict[str, list[int]]) -> 
 
 
 @given(KEYS)
-def test_no_combination_comes_twice(keys: dict[str, list[int]]) -> None:
+def test_no_combination_is_repeated(keys: dict[str, list[int]]) -> None:
     every = list(labels.combinations(keys))
     assert len(set(every)) == len(every)
 
 
-def test_counting_makes_no_combinations() -> None:
+def test_combinations_are_counted_without_making_them() -> None:
     assert labels.count({f"key{i}": range(1000) for i in range(20)}) == 1000**20
 
 
@@ -49,7 +49,7 @@ def test_an_ordinary_label_name_has_no_problem(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "1a", "a-b", "a b", "a.b", "ключ", "a\n", "{a}"])
-def test_what_is_no_label_name_for_prometheus_is_refused(name: str) -> None:
+def test_what_prometheus_refuses_as_a_label_name_is_refused(name: str) -> None:
     assert "is not a label name (use" in (labels.label_name_problem(name) or "")
 
 
@@ -64,11 +64,11 @@ def test_an_ordinary_query_name_has_no_problem(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "A", "1a", "_a", "a-b", "a:b", "a\n", "conversationsÜ"])
-def test_what_is_no_query_name_is_refused(name: str) -> None:
+def test_any_other_query_name_is_refused(name: str) -> None:
     assert "is not a query name (use" in (labels.metric_name_problem(name) or "")
 
 
-def test_a_query_name_has_an_end() -> None:
+def test_a_long_query_name_is_refused() -> None:
     assert labels.metric_name_problem("a" * 101) == "the name is 101 characters long (use at most 100)"
 
 
@@ -78,5 +78,5 @@ def test_a_name_of_the_exporters_own_metrics_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["_total", "_count", "_sum", "_bucket", "_info", "_created"])
-def test_a_suffix_of_another_type_is_refused(suffix: str) -> None:
+def test_a_suffix_of_another_metric_type_is_refused(suffix: str) -> None:
     assert f"ends in {suffix}, which" in (labels.metric_name_problem(f"conversations{suffix}") or "")

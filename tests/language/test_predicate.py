@@ -1,4 +1,4 @@
-"""Laws of predicates, from YAML to the text that is sent."""
+"""Laws of predicates: how they are filled, joined, compiled and written."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_keys_are_never_filled() -> None:
     assert predicate.fill({"{x}": 1}, {"x": "filled"}) == {"{x}": 1}
 
 
-def test_what_was_put_in_is_not_read_at_again() -> None:
+def test_a_filled_value_is_not_filled_again() -> None:
     assert predicate.fill(["{x}", "{y}"], {"x": "{y}", "y": "z"}) == ["{y}", "z"]
 
 
@@ -49,7 +49,7 @@ def test_filling_with_nothing_changes_nothing(raw: Json) -> None:
     assert predicate.fill(raw, {}) == raw
 
 
-def test_placeholders_are_found_where_they_stand() -> None:
+def test_placeholders_are_returned_with_their_paths() -> None:
     raw: Json = {"a": "{x}", "$or": [{"b": {"$in": ["{y}", "{x}"]}}], "{z}": "{not one}", "c": 1}
     assert predicate.placeholders(raw) == {
         "x": [("a",), ("$or", 0, "b", "$in", 1)],
@@ -58,7 +58,7 @@ def test_placeholders_are_found_where_they_stand() -> None:
 
 
 @pytest.mark.parametrize("nothing", [None, {}])
-def test_all_adds_nothing_to_a_predicate(nothing: Json) -> None:
+def test_joining_with_an_empty_predicate_changes_nothing(nothing: Json) -> None:
     assert predicate.both(nothing, {"a": 1}) == {"a": 1}
     assert predicate.both({"a": 1}, nothing) == {"a": 1}
     assert predicate.compile(predicate.both(nothing, nothing)) == Predicate()
@@ -73,12 +73,12 @@ def test_a_predicate_is_compact_json_in_the_order_written() -> None:
     assert predicate.compile(raw) == Predicate('{"b":{"$in":[1,2.5,null,true]},"a":"Здравей"}')
 
 
-def test_all_is_the_empty_text() -> None:
+def test_an_empty_predicate_is_the_empty_text() -> None:
     assert predicate.compile(None) == predicate.compile({}) == Predicate()
 
 
 @given(JSON)
-def test_what_was_compiled_reads_back(raw: Json) -> None:
+def test_a_compiled_predicate_is_read_back(raw: Json) -> None:
     compiled = predicate.compile(raw)
     assert (json.loads(compiled.text) if compiled.text else raw) == raw
 
@@ -101,7 +101,7 @@ def test_what_was_compiled_reads_back(raw: Json) -> None:
         ({"a": {"b": {"$date": "now"}}}, ("a.b",)),
     ],
 )
-def test_the_fields_compared_with_dates_are_named(raw: Json, fields: tuple[str, ...]) -> None:
+def test_the_fields_that_are_compared_with_dates_are_returned(raw: Json, fields: tuple[str, ...]) -> None:
     assert predicate.compile(raw).dated == fields
 
 
@@ -117,7 +117,7 @@ def test_a_date_is_written_in_each_format_to_the_millisecond(dates: DateFormat, 
     assert predicate.write(predicate.compile(SINCE), NOW, SOFIA, dates) == text
 
 
-def test_every_date_is_worked_out_in_the_zone() -> None:
+def test_every_date_is_resolved_in_the_zone() -> None:
     raw: Json = {
         "$or": [
             {"a": {"$in": [{"$date": "now/d"}, "ü"]}},
@@ -136,7 +136,7 @@ def test_a_predicate_without_dates_is_written_as_it_is(dates: DateFormat) -> Non
         assert predicate.write(undated, NOW, SOFIA, dates) is undated.text
 
 
-def test_a_probe_asks_whether_a_field_exists() -> None:
+def test_a_probe_counts_documents_with_a_field() -> None:
     assert predicate.exists_probe("a.b") == '{"a.b":{"$exists":true}}'
 
 
@@ -148,5 +148,5 @@ def test_a_probe_asks_whether_a_field_exists() -> None:
         ("epoch-ms", '{"a.b":{"$gte":0}}'),
     ],
 )
-def test_a_probe_asks_whether_a_format_of_dates_matches(dates: DateFormat, text: str) -> None:
+def test_a_probe_counts_documents_with_a_date_in_each_format(dates: DateFormat, text: str) -> None:
     assert predicate.since_epoch_probe("a.b", dates) == text

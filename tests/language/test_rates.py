@@ -26,8 +26,8 @@ def test_any_other_text_is_refused_with_an_example(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["0/s", "0.04/h", "1000001/s", "9" * 400 + "/s"])
-def test_a_rate_that_cannot_be_kept_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"outside what can be kept \(write 0\.05/h to 1000000/s, or none"):
+def test_a_rate_out_of_range_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is out of range \(write a rate from 0\.05/h to 1000000/s"):
         rates.parse(text)
 
 
@@ -37,5 +37,5 @@ def test_the_shortest_text_is_written(text: str) -> None:
 
 
 @given(st.floats(0.05 / 3600 * 1.01, 999_999.0))
-def test_what_was_written_reads_back_to_twelve_digits(rate: float) -> None:
+def test_a_written_rate_is_read_back_to_twelve_digits(rate: float) -> None:
     assert rates.parse(rates.write(rate)) == pytest.approx(rate, rel=1e-11)

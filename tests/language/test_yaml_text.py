@@ -1,4 +1,4 @@
-"""Laws of written YAML: it reads back as it was, and a person can read it."""
+"""Laws of written YAML."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from exporter.model import Json
 
 WHOLE = st.integers(-(2**53), 2**53)
 PLAIN = st.none() | st.booleans() | WHOLE | st.floats(allow_nan=False, allow_infinity=False) | st.text()
-DOCUMENTS = st.recursive(PLAIN, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
+DOCUMENTS = st.recursive(
+    PLAIN, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20
+)
 
 
 @given(DOCUMENTS)
-def test_what_is_written_is_read_again(document: Json) -> None:
+def test_a_written_document_is_read_back(document: Json) -> None:
     assert yaml.safe_load(write(document, "Made here.")) == document
 
 
-def test_lines_stay_whole_lists_are_indented_and_keys_keep_their_order() -> None:
+def test_lines_are_not_folded_lists_are_indented_and_keys_keep_their_order() -> None:
     long = "a line that is as long as it is " * 20 + "."
     document: Json = {"rules": [{"for": "1m", "alert": "A", "expr": "up\n  > 1", "text": long}], "at": "1:30"}
     assert write(document, "Made here.") == (
@@ -35,6 +37,6 @@ def test_lines_stay_whole_lists_are_indented_and_keys_keep_their_order() -> None
     )
 
 
-def test_equal_values_are_written_twice() -> None:
+def test_equal_values_are_not_written_as_aliases() -> None:
     labels: Json = {"severity": "warning"}
     assert "&" not in write([labels, labels], "Made here.")

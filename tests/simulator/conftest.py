@@ -24,7 +24,7 @@ TIME_LIMIT = 20.0
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back over HTTP."""
+    """A response over HTTP."""
 
     status: int
     headers: http.client.HTTPMessage

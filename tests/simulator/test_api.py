@@ -31,7 +31,7 @@ def channel(row: Row) -> Any:
 @pytest.mark.parametrize(
     ("query", "wanted"), CONVERSATION_QUERIES, ids=[str(q) for q, _ in CONVERSATION_QUERIES]
 )
-def test_documented_conversation_queries_find_and_count_what_plain_python_does(
+def test_documented_conversation_queries_match_what_plain_python_matches(
     serve: Any, query: Any, wanted: Callable[[Row], bool]
 ) -> None:
     served = serve(max_limit=1000)
@@ -43,7 +43,7 @@ def test_documented_conversation_queries_find_and_count_what_plain_python_does(
 
 
 @pytest.mark.parametrize("field", ["User", "Conversation"])
-def test_documented_message_queries_find_and_count_what_plain_python_does(served: Served, field: str) -> None:
+def test_documented_message_queries_match_what_plain_python_matches(served: Served, field: str) -> None:
     wanted = served.rows("messages")[40][field]
     expected = [row for row in served.rows("messages") if row[field] == wanted]
 
@@ -51,7 +51,7 @@ def test_documented_message_queries_find_and_count_what_plain_python_does(served
     assert served.get("messages/_count", query={field: wanted}).json == {"count": len(expected)}
 
 
-def test_the_documented_encoding_of_a_query_is_understood(served: Served) -> None:
+def test_a_percent_encoded_query_is_read(served: Served) -> None:
     wanted = served.rows("messages")[0]["Conversation"]
     expected = sum(row["Conversation"] == wanted for row in served.rows("messages"))
     path = served.path("messages/_count") + f"?query=%7B%22Conversation%22%3A%22{wanted}%22%7D"
@@ -84,7 +84,7 @@ def test_data_grows_as_time_passes(served: Served) -> None:
 @pytest.mark.parametrize(
     "sort", ["StartedAt", "-StartedAt", {"Data.user.FirstName": -1, "Data.user.LastName": 1}]
 )
-def test_pages_hold_every_row_exactly_once_in_order(served: Served, sort: Any) -> None:
+def test_pages_have_every_row_exactly_once_in_order(served: Served, sort: Any) -> None:
     pages: list[list[Row]] = []
     while not pages or pages[-1]:
         pages.append(served.get("conversations", sort=sort, limit=70, skip=70 * len(pages)).json)
@@ -100,7 +100,7 @@ def test_pages_hold_every_row_exactly_once_in_order(served: Served, sort: Any) -
         assert users == sorted(by_last, key=lambda user: user.get("FirstName", ""), reverse=True)
 
 
-def test_limit_has_a_default_and_a_greatest_value(serve: Any) -> None:
+def test_limit_has_a_default_and_a_maximum(serve: Any) -> None:
     served = serve(default_limit=7, max_limit=9)
 
     assert len(served.get("conversations").json) == 7
@@ -108,7 +108,7 @@ def test_limit_has_a_default_and_a_greatest_value(serve: Any) -> None:
     assert len(served.get("conversations", limit=10).json) == 9
 
 
-def test_a_count_is_of_everything_whatever_the_page(served: Served) -> None:
+def test_limit_skip_and_sort_do_not_change_a_count(served: Served) -> None:
     assert served.get("messages/_count", limit=1, skip=5, sort="_id").json == {
         "count": len(served.rows("messages"))
     }
@@ -152,7 +152,7 @@ def test_an_unknown_bot_or_path_is_not_found(served: Served) -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "HEAD"])
-def test_history_is_only_read(served: Served, method: str) -> None:
+def test_history_can_only_be_read(served: Served, method: str) -> None:
     assert served.send(method, served.path("conversations/_count"), {}).status == 405
 
 
@@ -176,18 +176,16 @@ def test_history_is_only_read(served: Served, method: str) -> None:
     ],
 )
 @pytest.mark.parametrize("tail", ["conversations", "conversations/_count"])
-def test_parameters_that_make_no_sense_are_refused(
-    served: Served, tail: str, name: str, text: str, error: str
-) -> None:
+def test_a_wrong_parameter_is_refused(served: Served, tail: str, name: str, text: str, error: str) -> None:
     answer = served.get(tail, **{name: text})
 
     assert (answer.status, answer.json) == (400, {"error": error})
 
 
-def test_a_parameter_stands_once(served: Served) -> None:
+def test_a_repeated_parameter_is_refused(served: Served) -> None:
     path = served.path("conversations") + "?limit=1&limit=2"
     answer = served.send(
         "GET", path, {"Authorization": f"Bot-Server-Access-Token {served.bot.token.reveal()}"}
     )
 
-    assert (answer.status, answer.json) == (400, {"error": "a parameter stands twice"})
+    assert (answer.status, answer.json) == (400, {"error": "a parameter is repeated"})

@@ -12,7 +12,7 @@ def served(serve: Any) -> Served:
     return serve(bots=2)
 
 
-def test_state_shows_bots_counts_and_faults_but_no_token(served: Served) -> None:
+def test_the_state_has_bots_counts_and_faults_but_no_token(served: Served) -> None:
     served.get("conversations/_count")
     answer = served.control("GET state")
     first, second = answer.json["bots"]
@@ -36,7 +36,7 @@ def test_faults_are_set_and_cleared_over_http(served: Served) -> None:
     assert served.get("messages/_count").status == 200
 
 
-def test_one_bots_fault_is_cleared_alone(served: Served) -> None:
+def test_the_fault_of_one_bot_can_be_cleared(served: Served) -> None:
     served.control("PUT faults", {"kind": "hang"})
     served.control("PUT faults", {"kind": "hang", "bot": served.bot.name})
 
@@ -53,7 +53,7 @@ def test_a_burst_adds_conversations_with_values(served: Served) -> None:
     assert served.get("conversations/_count", query={"Errors": 9}).json == {"count": 30}
 
 
-def test_counts_fall_when_conversations_are_forgotten(served: Served) -> None:
+def test_counts_fall_when_conversations_are_deleted(served: Served) -> None:
     total, successes = (
         served.get("conversations/_count", query=q).json["count"] for q in ({}, {"Status": "success"})
     )
@@ -66,7 +66,7 @@ def test_counts_fall_when_conversations_are_forgotten(served: Served) -> None:
     }
 
 
-def test_without_a_bot_every_bot_is_meant(served: Served) -> None:
+def test_an_order_without_a_bot_applies_to_all_bots(served: Served) -> None:
     served.control("POST forget", {"oldest": 10_000})
 
     assert [bot["conversations"] for bot in served.control("GET state").json["bots"]] == [0, 0]
@@ -95,7 +95,7 @@ def test_without_a_bot_every_bot_is_meant(served: Served) -> None:
         ("POST forget", {"oldest": 1, "bot": 7}, 404, "no bot is called 7"),
     ],
 )
-def test_an_order_that_makes_no_sense_is_refused(
+def test_a_wrong_order_is_refused(
     served: Served, request_line: str, order: Any, status: int, error: str
 ) -> None:
     answer = served.control(request_line, order)

@@ -33,17 +33,17 @@ def test_any_status_can_be_sent(served: Served, status: int) -> None:
     assert answer.body == b"" if status in (204, 304) else "error" in answer.json
 
 
-def test_a_hang_never_answers(served: Served) -> None:
+def test_a_hang_never_responds(served: Served) -> None:
     served.simulation.faults.set(Fault("hang"))
-    with ask(served) as connection:
+    with send(served) as connection:
         connection.settimeout(0.3)
         with pytest.raises(TimeoutError):
             connection.recv(1)
 
 
-def test_a_drip_gives_a_byte_at_a_time(served: Served) -> None:
+def test_a_drip_sends_one_byte_at_a_time(served: Served) -> None:
     served.simulation.faults.set(Fault("drip", seconds=60.0))
-    with ask(served) as connection:
+    with send(served) as connection:
         connection.settimeout(0.3)
         stream = connection.makefile("rb")
         head = list(iter(stream.readline, b"\r\n"))
@@ -54,20 +54,20 @@ def test_a_drip_gives_a_byte_at_a_time(served: Served) -> None:
             stream.read(1)
 
 
-def test_a_drip_ends_in_a_count_for_the_patient(served: Served) -> None:
+def test_a_drip_ends_with_a_count(served: Served) -> None:
     served.simulation.faults.set(Fault("drip", seconds=0.0))
 
     assert count(served).json == {"count": 12}
 
 
-def test_a_reset_is_one(served: Served) -> None:
+def test_a_reset_resets_the_connection(served: Served) -> None:
     served.simulation.faults.set(Fault("reset"))
 
     with pytest.raises(ConnectionResetError):
         count(served)
 
 
-def test_a_truncated_body_is_shorter_than_it_says(served: Served) -> None:
+def test_a_truncated_body_is_shorter_than_its_length(served: Served) -> None:
     served.simulation.faults.set(Fault("truncated"))
 
     with pytest.raises(IncompleteRead) as error:
@@ -75,22 +75,22 @@ def test_a_truncated_body_is_shorter_than_it_says(served: Served) -> None:
     assert (error.value.partial, error.value.expected) == (b'{"count', 6)
 
 
-def test_a_wrong_length_leaves_bytes_over(served: Served) -> None:
+def test_a_wrong_length_is_shorter_than_the_body(served: Served) -> None:
     served.simulation.faults.set(Fault("wrong-length"))
-    with ask(served) as connection:
+    with send(served) as connection:
         received = connection.makefile("rb").read()
 
     assert received.endswith(b'content-length: 12\r\n\r\n{"count": 12}')
 
 
-def test_a_redirect_leads_elsewhere(served: Served) -> None:
+def test_a_redirect_has_another_location(served: Served) -> None:
     served.simulation.faults.set(Fault("redirect"))
     answer = count(served)
 
     assert (answer.status, answer.headers["Location"]) == (302, "http://127.0.0.1:9/elsewhere")
 
 
-def test_an_endless_body_outgrows_any_limit(served: Served) -> None:
+def test_an_endless_body_does_not_end(served: Served) -> None:
     served.simulation.faults.set(Fault("endless"))
     connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=20)
     connection.request("GET", served.path("conversations/_count"))
@@ -101,9 +101,9 @@ def test_an_endless_body_outgrows_any_limit(served: Served) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_after_any_fault_the_next_request_is_answered(served: Served, kind: str) -> None:
+def test_the_request_after_a_fault_is_answered(served: Served, kind: str) -> None:
     served.simulation.faults.set(Fault(kind, seconds=60.0, times=1))
-    with ask(served) as connection:
+    with send(served) as connection:
         if kind != "hang":
             try:
                 connection.recv(64)
@@ -114,7 +114,7 @@ def test_after_any_fault_the_next_request_is_answered(served: Served, kind: str)
     assert served.simulation.faults.now() == {}
 
 
-def test_a_fault_touches_only_its_bot_until_it_is_cleared(serve: Any) -> None:
+def test_a_fault_affects_only_its_bot_until_it_is_cleared(serve: Any) -> None:
     served = serve(bots=2)
     first, second = served.simulation.bots
     faults = served.simulation.faults
@@ -152,13 +152,13 @@ def test_a_fault_ends_after_its_times() -> None:
         ({"kind": "hang", "times": 0}, "times must be at least 1"),
     ],
 )
-def test_a_fault_that_makes_no_sense_is_refused(wrong: dict[str, Any], message: str) -> None:
+def test_a_wrong_fault_is_refused(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Fault(**wrong)
 
 
-def ask(served: Served) -> socket.socket:
-    """Send a request, and leave its answer unread."""
+def send(served: Served) -> socket.socket:
+    """Send a request without reading its response."""
     connection = socket.create_connection(("127.0.0.1", served.port), timeout=20)
     path = served.path("conversations/_count")
     connection.sendall(f"GET {path} HTTP/1.1\r\nHost: simulator\r\n\r\n".encode())

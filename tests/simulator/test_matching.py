@@ -148,9 +148,7 @@ REFUSED: list[tuple[Json, str]] = [
 
 
 @pytest.mark.parametrize(("predicate", "message"), REFUSED, ids=[str(case[0]) for case in REFUSED])
-def test_a_predicate_that_stands_for_nothing_is_refused_before_any_document(
-    predicate: Json, message: str
-) -> None:
+def test_a_wrong_predicate_is_refused_before_any_document(predicate: Json, message: str) -> None:
     with pytest.raises(BadRequest) as refusal:
         matcher(predicate, Dates("extended-json"))
 
@@ -213,7 +211,7 @@ def test_in_is_an_or_of_equals_and_nin_its_complement(
 
 
 @given(documents, paths, operands, operands)
-def test_operators_on_one_field_hold_one_by_one(
+def test_several_operators_on_one_field_are_joined_with_and(
     document: dict[str, Any], path: str, least: Any, other: Any
 ) -> None:
     together = holds({path: {"$gte": least, "$ne": other}}, document)

@@ -62,7 +62,7 @@ def test_any_other_sort_is_refused(text: str) -> None:
         read_sort(text)
 
 
-def test_keys_weigh_in_their_order_and_equal_rows_stay_as_they_came() -> None:
+def test_earlier_keys_have_precedence_and_equal_rows_keep_their_order() -> None:
     rows: list[dict[str, object]] = [
         {"a": 1, "b": 1, "n": 0},
         {"a": 2, "b": 2, "n": 1},

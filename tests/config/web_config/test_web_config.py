@@ -1,4 +1,4 @@
-"""Laws of the web configuration file: exporter-toolkit's meaning, every fault told with its place."""
+"""Laws of the web configuration file: keys mean what they mean to exporter-toolkit."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def problems(file: Path, text: str) -> list[str]:
     return [str(problem).removeprefix(f"{file}:") for problem in refused.value.problems]
 
 
-def test_every_key_is_read_and_paths_start_at_the_files_folder(file: Path) -> None:
+def test_every_key_is_read_and_paths_are_relative_to_the_folder(file: Path) -> None:
     file.write_text(WHOLE, encoding="utf-8")
     assert web_config.load(file) == WebConfig(
         tls=TlsConfig(
@@ -63,24 +63,24 @@ def test_every_key_is_read_and_paths_start_at_the_files_folder(file: Path) -> No
 
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "{}", "---\n"])
-def test_an_empty_file_asks_for_nothing(file: Path, text: str) -> None:
+def test_an_empty_file_sets_nothing(file: Path, text: str) -> None:
     file.write_text(text)
     assert web_config.load(file) == WebConfig()
 
 
-def test_what_is_left_out_means_what_it_means_to_the_toolkit(file: Path) -> None:
+def test_missing_keys_have_the_defaults_of_the_toolkit(file: Path) -> None:
     file.write_text("tls_server_config: {cert_file: c.pem, key_file: k.pem}")
     tls = web_config.load(file).tls
     assert tls == TlsConfig(file.parent / "c.pem", file.parent / "k.pem")
     assert (tls.client_auth_type, tls.min_version, tls.max_version) == ("NoClientCert", "TLS12", "TLS13")
 
 
-def test_a_header_s_value_ends_where_http_lets_it_end(file: Path) -> None:
+def test_white_space_around_a_header_s_value_is_removed(file: Path) -> None:
     file.write_text('http_server_config: {headers: {X-Frame-Options: " DENY "}}')
     assert web_config.load(file).headers == (("X-Frame-Options", "DENY"),)
 
 
-def test_hashes_are_not_in_a_configurations_repr(file: Path) -> None:
+def test_the_repr_of_a_configuration_has_no_hashes(file: Path) -> None:
     file.write_text(WHOLE, encoding="utf-8")
     assert "$2y$" not in repr(web_config.load(file))
 
@@ -99,18 +99,24 @@ def test_hashes_are_not_in_a_configurations_repr(file: Path) -> None:
             "min_version: TLS13 is newer than max_version",
         ),
         (TLS.format("max_version: TLS11"), "max_version: TLS12 is newer than max_version"),
-        (TLS.format("client_auth_type: RequestClientCert"), "would take any certificate unverified"),
-        (TLS.format("client_auth_type: RequireAnyClientCert"), "would take any certificate unverified"),
+        (TLS.format("client_auth_type: RequestClientCert"), "would accept certificates without"),
+        (
+            TLS.format("client_auth_type: RequireAnyClientCert"),
+            "would accept certificates without",
+        ),
         (TLS.format("client_auth_type: Always"), "Always"),
-        (TLS.format("client_auth_type: VerifyClientCertIfGiven"), "nothing to verify clients with"),
-        (TLS.format("client_ca_file: ca.pem"), "no client is asked for a certificate"),
+        (
+            TLS.format("client_auth_type: VerifyClientCertIfGiven"),
+            "no authority to verify clients",
+        ),
+        (TLS.format("client_ca_file: ca.pem"), "clients are not asked for a certificate"),
         ("http_server_config: {http2: maybe}", "http2: expected true or false, found text"),
         ("http_server_config: {headers: []}", "expected a mapping of headers to their values, found a list"),
         ("http_server_config: {headers: {Server: x}}", "headers.Server"),
         ('http_server_config: {headers: {X-Frame-Options: "a\\r\\nb"}}', "not the value of a header"),
         ("basic_auth_users: [a]", "expected a mapping of users to bcrypt hashes, found a list"),
-        (f"basic_auth_users: {{'a:b': {HASH}}}", "not the name of a user"),
-        (f"basic_auth_users: {{'': {HASH}}}", "not the name of a user"),
+        (f"basic_auth_users: {{'a:b': {HASH}}}", "not a user name"),
+        (f"basic_auth_users: {{'': {HASH}}}", "not a user name"),
         ("basic_auth_users: {me: secret}", "1:24: basic_auth_users.me: not a bcrypt hash"),
         ("basic_auth_users: {me: 12}", "expected a bcrypt hash, found a number"),
         (
@@ -121,21 +127,21 @@ def test_hashes_are_not_in_a_configurations_repr(file: Path) -> None:
         ("a: [", "not YAML"),
     ],
 )
-def test_each_fault_is_told_with_its_place(file: Path, text: str, problem: str) -> None:
+def test_each_error_has_its_place(file: Path, text: str, problem: str) -> None:
     (told,) = problems(file, text)
     assert problem in told
 
 
-def test_all_faults_are_told_at_once(file: Path) -> None:
+def test_all_errors_are_reported_at_once(file: Path) -> None:
     text = "tls_server_config: {cert_file: c}\nbasic_auth_users: {me: x}\nnope: 1\n"
     assert [told.split(":")[0] for told in problems(file, text)] == ["1", "2", "3"]
 
 
-def test_what_may_be_a_password_is_never_repeated(file: Path) -> None:
+def test_no_error_repeats_what_may_be_a_password(file: Path) -> None:
     assert "hunter2" not in "".join(problems(file, "basic_auth_users: {me: hunter2}"))
 
 
-def test_a_missing_file_is_told(file: Path) -> None:
+def test_a_missing_file_is_an_error(file: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read: no such file"):
         web_config.load(file)
 
