@@ -66,10 +66,11 @@ class WrongUsage(ExporterError):
 
 
 class ConfigError(ExporterError):
-    """The configuration cannot be used; carries every problem, in the file's order."""
+    """The configuration cannot be used; carries every problem, in the file's order, and its warnings."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[Problem], warnings: Sequence[Problem] = ()) -> None:
         self.problems = tuple(sorted(problems, key=lambda p: (p.place, p.path)))
+        self.warnings = tuple(warnings)
         super().__init__("\n".join(map(str, self.problems)))
 
 
@@ -81,7 +82,7 @@ class ApiError(ExporterError):
     """
 
     reason: ClassVar[str]
-    advice: ClassVar[str]
+    advice: str
 
     def __init__(self, message: str, *, status: int | None = None, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -145,7 +146,7 @@ class BadAnswer(ApiError):
 
 
 class DatesUnverified(ApiError):
-    """The format of dates in requests is not proven for this bot and field."""
+    """The format of dates in requests is not proven for this bot and field; `advice` depends on the cause."""
 
     reason = "dates_unverified"
     advice = "try `api: {dates: auto}`, or another of its formats"

@@ -14,7 +14,7 @@ from exporter.cli.flags import config_file
 from exporter.cli.output import columns
 from exporter.cli.shards import chosen_shard, shard_flags
 from exporter.config.load import load
-from exporter.errors import ConfigError
+from exporter.errors import ConfigError, Problem
 from exporter.language import durations, rates
 from exporter.model import Config, Plan
 from exporter.plan import Shard, make_plan, make_shard_plans
@@ -25,7 +25,8 @@ TOO_MANY: Final = " (more than its rate allows: runs will be skipped)"
 @click.command()
 @config_file
 @shard_flags
-def check(config_file: Path, shard_ordinal: int | None, shard_total: int) -> int:
+@click.option("--strict", is_flag=True, help="End with exit code 1 if there are warnings.")
+def check(config_file: Path, shard_ordinal: int | None, shard_total: int, *, strict: bool) -> int:
     """Print every problem of a configuration, or its plan.
 
     Makes no requests. Missing ids and tokens are warnings: they may exist only where the exporter runs.
@@ -36,12 +37,21 @@ def check(config_file: Path, shard_ordinal: int | None, shard_total: int) -> int
         loaded = load(config_file, os.environ, secrets="optional")
     except ConfigError as error:
         click.echo(error)
-        click.echo(f"{config_file}: problems: {len(error.problems)}", err=True)
+        _print(error.warnings)
+        click.echo(f"{config_file}: problems: {len(error.problems)}{_count(error.warnings)}", err=True)
         return 2
-    for warning in loaded.warnings:
+    _print(loaded.warnings)
+    click.echo(summary(config_file, loaded.config, shard, shard_total) + _count(loaded.warnings))
+    return 1 if strict and loaded.warnings else 0
+
+
+def _print(warnings: Sequence[Problem]) -> None:
+    for warning in warnings:
         click.echo(warning, err=True)
-    click.echo(summary(config_file, loaded.config, shard, shard_total))
-    return 0
+
+
+def _count(warnings: Sequence[Problem]) -> str:
+    return f", warnings: {len(warnings)}" if warnings else ""
 
 
 def summary(file: Path, config: Config, shard: Shard | None, total: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
 from exporter.alert import Alert, Level, Rise
@@ -13,10 +13,11 @@ from exporter.config.report import Report
 from exporter.language import durations, templates
 from exporter.language.suggest import did_you_mean
 from exporter.language.tree import Path
-from exporter.model import Json, Query
+from exporter.model import Bot, Json, Query
 
 _CONDITIONS: Final = ("rises_by", "above", "below")
 _SHARE: Final = r"([0-9]{1,6}(?:\.[0-9]{1,6})?) ?%"
+_OWN_LABELS: Final = ("alertname", "alertstate", "severity")
 _MOST: Final = 10**15
 """The largest amount: Prometheus and Grafana calculate with whole numbers up to here exactly."""
 
@@ -82,7 +83,20 @@ def make(
     return Alert(when, **{name: values[key] for name, key in keys.items() if key in values})
 
 
-def check_labels(values: Values, path: Path, known: frozenset[str], report: Report) -> None:
+def check_labels(query: Query, path: Path, bots: Sequence[Bot], report: Report) -> None:
+    """Report every label, of a query with an alert or of its bots, that Prometheus replaces in alerts."""
+    advice = "choose another name"
+    for name in _OWN_LABELS:
+        if name in query.label_names:
+            what = f'alerts have a label "{name}" of their own, so that the series become one and none fires'
+            report.error((*path, "labels", name), what, advice, at_key=True)
+        for index, bot in enumerate(bots):
+            if name in dict(bot.labels) and bot.name in query.bots:
+                what = f'alerts have a label "{name}" of their own, which replaces this one'
+                report.warning(("bots", index, "labels", name), what, advice, at_key=True)
+
+
+def check_summary(values: Values, path: Path, known: frozenset[str], report: Report) -> None:
     """Report every label in an alert's summary that none of its series has."""
     for name in sorted(templates.labels(values.get("summary", ())) - known):
         advice = did_you_mean(name, known) or f"known are {', '.join(sorted(known))}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from exporter.config import references, words
@@ -10,7 +10,7 @@ from exporter.config.kinds import Key, Schema, Values, choice, section, table, t
 from exporter.config.references import UNKNOWN_ID, Lookup
 from exporter.config.report import Report, check_unique
 from exporter.language import durations, rates
-from exporter.language.labels import NAME, label_name_problem
+from exporter.language.labels import NAME, label_name_doubt, label_name_problem
 from exporter.language.tree import Path
 from exporter.model import DATE_FORMATS, Api, Bot, TokenSource
 
@@ -21,6 +21,13 @@ LABEL_NAMES: Final[Schema] = {
 EMPTY_LABEL: Final = "an empty label value, which Prometheus treats as no label"
 
 _API: Final = Api()
+
+
+def doubt_label_names(names: Iterable[str], path: Path, report: Report) -> None:
+    """Report every label that Prometheus may rename; `path` is that of the labels."""
+    for name in names:
+        if doubt := label_name_doubt(name):
+            report.warning((*path, name), doubt, "choose another name", at_key=True)
 
 
 def check_label_name(name: str) -> None:
@@ -92,6 +99,7 @@ def make(sections: Sequence[Values | None], shared: Values, lookup: Lookup) -> t
 
 def _bot(values: Values, path: Path, shared: Values, lookup: Lookup) -> Bot:
     own = values.get("api", {})
+    doubt_label_names(values.get("labels", ()), (*path, "labels"), lookup.report)
     if "ca_file" in own:
         own = {**own, "ca_file": lookup.ca_file(own["ca_file"], (*path, "api", "ca_file"))}
     return Bot(

@@ -37,7 +37,7 @@ def parse(content: bytes, path: Path, environ: Mapping[str, str], *, secrets: Se
     values = CONFIG.read(data, (), report)
     config = None if values is None else _config(values, Lookup(path.parent, environ, secrets, report))
     if config is None or not report.clean(()):
-        raise ConfigError(report.of("error"))
+        raise ConfigError(report.of("error"), report.of("warning"))
     return Loaded(config, report.of("warning"))
 
 
@@ -45,12 +45,13 @@ def _config(values: Values, lookup: Lookup) -> Config:
     report = lookup.report
     defaults = Config(bots=(), queries=())
     made = bots.make(values.get("bots", ()), values.get("api", {}), lookup)
-    shared = queries.Shared(made, values.get("defaults", {}), values.get("max_series", defaults.max_series))
+    zone, most = values.get("timezone", defaults.zone), values.get("max_series", defaults.max_series)
+    shared = queries.Shared(made, values.get("defaults", {}), zone, most)
     config = Config(
         bots=made,
         queries=queries.make(values.get("queries", ()), shared, report),
-        zone=values.get("timezone", defaults.zone),
-        max_series=shared.max_series,
+        zone=zone,
+        max_series=most,
         workers=values.get("workers", defaults.workers),
         shard_by=values.get("shard_by", defaults.shard_by),
     )

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 from exporter.config import alerts, words
+from exporter.config.bots import doubt_label_names
 from exporter.config.kinds import Key, Values, choice, list_of, section
 from exporter.config.report import Report, check_unique
 from exporter.config.variants import LABELS, PREDICATE, inspect, variants
@@ -16,6 +19,7 @@ from exporter.language.tree import Path
 from exporter.model import COLLECTIONS, Bot, Query
 
 _DAY: Final = 86_400.0
+_HOUR: Final = 3600.0
 _EVERY: Final = 60.0
 _STALE_RUNS: Final = 5
 _INTERVAL: Final = words.duration("1s", "1y")
@@ -58,6 +62,7 @@ class Shared(NamedTuple):
 
     bots: tuple[Bot, ...]
     defaults: Values
+    zone: ZoneInfo
     max_series: int
 
 
@@ -71,10 +76,12 @@ def make(sections: Sequence[Values | None], shared: Shared, report: Report) -> t
         if "alert" in values:
             here = (*path, "alert")
             alert = alerts.make(values["alert"], here, made[index], known, report)
-            alerts.check_labels(values["alert"], here, _labels(made[index], shared.bots), report)
+            alerts.check_summary(values["alert"], here, _labels(made[index], shared.bots), report)
+            alerts.check_labels(made[index], path, shared.bots, report)
             made[index] = replace(made[index], alert=alert)
     asked = {name for query in made for name in query.bots}
-    for index, bot in enumerate(shared.bots):
+    is_complete = len(read) == len(sections) and all(report.clean((*path, "bots")) for _, path in read)
+    for index, bot in enumerate(shared.bots if made and is_complete else ()):
         if bot.name and bot.name not in asked:
             advice = "add it to a query's `bots`, or take it out"
             report.warning(("bots", index, "name"), "no query asks this bot", advice)
@@ -88,10 +95,11 @@ def _labels(query: Query, bots: Sequence[Bot]) -> frozenset[str]:
 
 
 def _query(values: Values, path: Path, shared: Shared, report: Report) -> Query:
-    every, stale_after = _times(values, path, shared.defaults, report)
+    every, stale_after = _times(values, path, shared, report)
     bots = _bots(values, path, shared, report)
     names = tuple(values.get("labels", ()))
     _check_clashes(names, path, bots, report)
+    doubt_label_names(names, (*path, "labels"), report)
     _check_series(values, path, len(bots), shared.max_series, report)
     inspect(values, path, report)
     name, collection = values.get("name", ""), values.get("collection", "conversations")
@@ -108,24 +116,31 @@ def _query(values: Values, path: Path, shared: Shared, report: Report) -> Query:
     )
 
 
-def _times(values: Values, path: Path, defaults: Values, report: Report) -> tuple[float, float]:
+def _times(values: Values, path: Path, shared: Shared, report: Report) -> tuple[float, float]:
     """Return `every` and `stale_after` in seconds.
 
-    A default of `stale_after` that is shorter than this query's `every` is not used: a daily query would
-    have no values for most of the day.
+    A default of `stale_after` that does not reach to the next run is not used: a daily query would have no
+    values for most of the day.
     """
-    every: float = values.get("every") or defaults.get("every") or _EVERY
-    default: float = defaults.get("stale_after") or 0.0
-    stale: float = values.get("stale_after") or (default if default >= every else _STALE_RUNS * every)
+    every: float = values.get("every") or shared.defaults.get("every") or _EVERY
+    longest = every + (_HOUR if "at" in values and _has_clock_changes(shared.zone) else 0.0)
+    default: float = shared.defaults.get("stale_after") or 0.0
+    stale: float = values.get("stale_after") or (default if default > longest else _STALE_RUNS * every)
     if report.clean((*path, "every")) and report.clean(("defaults",)):
         length = durations.write(every)
         if "at" in values and every % _DAY:
             advice = "write an `every` in whole days, such as 1d"
             report.error((*path, "at"), f"`at` with `every` of {length}", advice)
-        if stale < every:
-            what = f"its values are gone {durations.write(stale)} after a run every {length}"
-            report.warning((*path, "stale_after"), what, "write a stale_after longer than every")
+        if stale <= longest:
+            next_run = f"the next run may be {durations.write(longest)} after it"
+            what = f"values are dropped {durations.write(stale)} after a run, and {next_run}"
+            report.warning((*path, "stale_after"), what, "write a longer stale_after, or leave it out")
     return every, stale
+
+
+def _has_clock_changes(zone: ZoneInfo) -> bool:
+    """Return whether a day of this zone can have 25 hours."""
+    return len({datetime(2026, month, 1, tzinfo=zone).utcoffset() for month in range(1, 13)}) > 1
 
 
 def _bots(values: Values, path: Path, shared: Shared, report: Report) -> tuple[Bot, ...]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import ssl
+import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, TypeAlias
 
@@ -65,6 +68,26 @@ def _is_id(text: str, path: tree.Path, report: Report) -> bool:
     return False
 
 
+def _unusable(file: Path) -> tuple[str, str] | None:
+    """Return what is wrong with a file or folder of certificates, and what to do; OSError if unreadable."""
+    advice = "write the certificates of the API's authority to it, in PEM"
+    if file.is_dir():
+        hashed = any(re.fullmatch(r"[0-9a-f]{8}\.[0-9]+", each.name) for each in file.iterdir())
+        return None if hashed else ("has no certificate named by its hash", "run `openssl rehash` on it")
+    if not stat.S_ISREG(file.stat().st_mode):
+        return "is not a regular file", "name a file of certificates in PEM"
+    with file.open("rb") as opened:
+        first = opened.read(1)
+    if first == b"\x30":
+        return "is in DER, not in PEM", f"run openssl x509 -inform der -in {file.name} -out {file.stem}.pem"
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    with suppress(ssl.SSLError):
+        context.load_verify_locations(file)
+    if context.cert_store_stats()["x509"]:
+        return None
+    return "has no certificate in PEM that can be read" if first else "is empty", advice
+
+
 def _single(key: str, value: Schema) -> Schema:
     return {"type": "object", "properties": {key: value}, "required": [key], "additionalProperties": False}
 
@@ -98,13 +121,14 @@ class Lookup(NamedTuple):
         return text
 
     def ca_file(self, file: Path, path: tree.Path) -> Path:
-        """Return the complete path of a file of certificates; report one that cannot be opened."""
+        """Return the complete path of a file or folder of certificates; report one that cannot be used."""
         file = self.folder / file
         try:
-            file.open("rb").close()
+            if problem := _unusable(file):
+                self._report(path, f"{file} {problem[0]}", problem[1], is_absent=False, may_pass=True)
         except OSError as exc:
-            what = f"file {file} cannot be read: {(exc.strerror or type(exc).__name__).lower()}"
-            self._missing(path, what, "name a file of certificates in PEM", may_pass=True)
+            what = f"{file} cannot be read: {(exc.strerror or type(exc).__name__).lower()}"
+            self._report(path, what, "name a file of certificates in PEM", is_absent=True, may_pass=True)
         return file
 
     def _complete(self, source: TokenSource) -> TokenSource:
@@ -114,12 +138,12 @@ class Lookup(NamedTuple):
         try:
             return TokenReader(source, self.environ)().reveal()
         except SecretError as exc:
-            advice = "set it before the exporter runs"
-            self._missing(path, str(exc), advice, may_pass=source.file is not None)
+            may_pass = source.file is not None
+            self._report(path, str(exc), exc.advice, is_absent=exc.is_absent, may_pass=may_pass)
             return None
 
-    def _missing(self, path: tree.Path, what: str, advice: str, *, may_pass: bool) -> None:
-        if self.secrets == "required":
-            self.report.error(path, what, advice, may_pass=may_pass)
-        else:
+    def _report(self, path: tree.Path, what: str, advice: str, *, is_absent: bool, may_pass: bool) -> None:
+        if is_absent and self.secrets == "optional":
             self.report.warning(path, what, advice)
+        else:
+            self.report.error(path, what, advice, may_pass=may_pass)

@@ -14,9 +14,20 @@ from exporter.model import Secret, TokenSource
 
 MAX_BYTES: Final = 16 << 10
 
+_QUOTES: Final = "\"'`“”„‘’«»"
+
 
 class SecretError(ExporterError):
-    """A secret that cannot be read or sent; the message names its source, never the secret."""
+    """A secret that cannot be read or sent; the message names its source, never the secret.
+
+    `advice` says what to do. `is_absent` is set if there is no secret that this user can read, which may be
+    otherwise where the exporter runs.
+    """
+
+    def __init__(self, message: str, advice: str, *, is_absent: bool = False) -> None:
+        super().__init__(message)
+        self.advice = advice
+        self.is_absent = is_absent
 
 
 class TokenReader:
@@ -58,18 +69,20 @@ class TokenReader:
     def _variable(self) -> str:
         text = self._environ.get(self._source.env or "")
         if text is None:
-            raise SecretError(f"{self._source} is not set")
+            advice = "set it before the exporter runs"
+            raise SecretError(f"{self._source} is not set", advice, is_absent=True)
         return text
 
     def _file(self, path: Path) -> Secret:
         # Opening a pipe would block, and it can be read only once.
         if not stat.S_ISREG(path.stat().st_mode):
-            raise SecretError(f"{self._source} is not a regular file")
+            raise SecretError(f"{self._source} is not a regular file", "name a regular file")
         with path.open("rb") as file:
             signature = _signature(os.fstat(file.fileno()))
             data = file.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
-            raise SecretError(f"{self._source} is larger than {MAX_BYTES >> 10} KiB")
+            what = f"{self._source} is larger than {MAX_BYTES >> 10} KiB"
+            raise SecretError(what, "check that this is the right file")
         secret = Secret(_sendable(data.decode("utf-8", "replace"), self._source))
         self._signature = signature
         return secret
@@ -80,18 +93,29 @@ def _signature(status: os.stat_result) -> tuple[int, ...]:
 
 
 def _sendable(text: str, source: TokenSource) -> str:
-    """Return the text for an HTTP header; raise SecretError if it could end the header or begin another."""
+    """Return the text without white space around it; raise SecretError if it is no token for a header.
+
+    White space inside, such as a line break, could end the header and begin another.
+    """
     secret = text.strip()
     if not secret:
-        raise SecretError(f"{source} is empty")
+        advice = f"{'write it to the file' if source.file else 'set it'} before the exporter runs"
+        raise SecretError(f"{source} is empty", advice, is_absent=True)
+    if secret[0] in _QUOTES or secret[-1] in _QUOTES:
+        raise SecretError(f"{source} has quotes around it", "remove the quotes from the value itself")
+    if secret.startswith(("${", "$(", "{{")):
+        raise SecretError(f"{source} is a variable that nothing has replaced", "write the value itself")
     if any(character.isspace() for character in secret):
-        raise SecretError(f"{source} has white space inside")
-    if not secret.isprintable() or max(secret) > "\xff":
-        raise SecretError(f"{source} has characters that do not fit an HTTP header")
+        raise SecretError(f"{source} has white space inside", "write the token or id alone")
+    if not (secret.isascii() and secret.isprintable()):
+        what = f"{source} has a character that no HTTP header can carry"
+        raise SecretError(what, "copy it again: tokens and ids are plain ASCII")
     return secret
 
 
 def _translated(exc: SecretError | OSError, source: TokenSource) -> SecretError:
     if isinstance(exc, SecretError):
         return exc
-    return SecretError(f"{source} cannot be read: {(exc.strerror or type(exc).__name__).lower()}")
+    what = f"{source} cannot be read: {(exc.strerror or type(exc).__name__).lower()}"
+    advice = "name a file that exists and that this user may read"
+    return SecretError(what, advice, is_absent=True)

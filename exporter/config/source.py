@@ -28,7 +28,33 @@ MAX_DEPTH: Final = 64
 _REFUSED_KEY: Final = "?"
 """The step for a refused key in the paths of the values below it."""
 
+_NO_COLON: Final = r"^could not find expected ':'"
 _END: Final = re.compile(r"'<stream end>'|'\\x00'|(unexpected )?end of stream")
+
+_SYNTAX: Final = (
+    (r"character '\\t'", "a tab", "indent with spaces"),
+    (r"character '[%@`]'", "", "put the text in quotes"),
+    (r"unknown escape", "", "write single quotes, or two backslashes"),
+    (r"^found the end", "quotes that are not closed", "close them"),
+    (r"^expected ','", "", "close the bracket, or put text with special characters in quotes"),
+    (
+        r"^expected (<block end>|'<document start>')",
+        "this does not continue what is above it",
+        "indent it like its neighbours; a text with quotes or commas goes in quotes as a whole",
+    ),
+    (
+        r"^mapping values",
+        "a colon where no key can be",
+        "put a space after each colon, check the indentation, or put a text with a colon in quotes",
+    ),
+    (_NO_COLON, "a key without a colon", "write `key: value`"),
+    (r"entries are not allowed", "a list where none can be", "write each item on a line of its own"),
+    (r"", "", "check the indentation, and quote special characters"),
+)
+"""What to say of PyYAML's errors, by pattern: what is wrong, if there are better words, and what to do."""
+
+_ODD_SPACE: Final = re.compile("[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000]")
+"""Characters that look like a space, or like nothing, and are text to YAML."""
 
 Event: TypeAlias = Any
 """One of PyYAML's events; its type stubs lack most attributes."""
@@ -66,6 +92,11 @@ def compose(data: bytes, file: str) -> tuple[Json, Report]:
     return _Composer(loader, text, report).document(), report
 
 
+def _odd(character: str) -> str:
+    name = "a non-breaking space" if character == "\u00a0" else "an unusual space"
+    return f"{name} (U+{ord(character):04X}), which YAML reads as text"
+
+
 def _end_of(text: str, file: str) -> Place:
     return Place(file, text.count("\n") + 1, len(text) - text.rfind("\n"))
 
@@ -96,13 +127,11 @@ class _Composer:
         try:
             return self._loader.get_event()  # type: ignore[no-untyped-call]
         except yaml.MarkedYAMLError as exc:
+            place = self._fault(exc)
+            self._stop_at_space(place.line)
             problem = _END.sub("the end of the file", str(exc.problem))
-            advice = (
-                "indent with spaces"
-                if "\\t" in problem
-                else "check the indentation, and quote special characters"
-            )
-            self._report.stop(f"not YAML: {problem}", advice, place=self._fault(exc))
+            what, advice = next(says for pattern, *says in _SYNTAX if re.search(pattern, problem))
+            self._report.stop(f"not YAML: {what or problem}", advice, place=place)
         except (ValueError, OverflowError):
             # PyYAML does not translate its own errors for "\UFFFFFFFF" or a %YAML version of 5,000 digits.
             place = self._marked(self._loader.get_mark())
@@ -111,8 +140,17 @@ class _Composer:
     def _fault(self, exc: yaml.MarkedYAMLError) -> Place:
         """Return the place of an error; for what is still open at the file's end, where it begins."""
         marks = [mark for mark in (exc.problem_mark, exc.context_mark) if mark is not None]
+        if exc.problem and re.search(_NO_COLON, exc.problem):
+            marks.reverse()
         inside = [mark for mark in marks if mark.index < len(self._text)]
         return self._marked(inside[0]) if inside else _end_of(self._text, self._report.file)
+
+    def _stop_at_space(self, line: int) -> None:
+        """Report a character that looks like a space, in the line of a syntax error or the one above."""
+        for number, text in enumerate(self._text.split("\n")[:line], 1):
+            if number >= line - 1 and (found := _ODD_SPACE.search(text)):
+                place = Place(self._report.file, number, found.start() + 1)
+                self._report.stop(f"not YAML: {_odd(found[0])}", "write an ordinary space", place=place)
 
     def _marked(self, mark: Any) -> Place:
         return Place(self._report.file, mark.line + 1, mark.column + 1)
@@ -184,6 +222,9 @@ class _Composer:
         text = sys.intern(event.value)
         if event.style is not None or event.tag is not None:
             return text
+        if found := _ODD_SPACE.match(text) or _ODD_SPACE.match(text[-1:]):
+            self._refuse(place, path, _odd(found[0]), "write an ordinary space, or put the text in quotes")
+            return None
         try:
             return scalars.typed(text)
         except scalars.Ambiguous as trap:

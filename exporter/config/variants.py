@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Set
+from functools import partial
 from itertools import chain
 from typing import Final, TypeAlias
 
@@ -13,15 +15,19 @@ from exporter.config.report import Report
 from exporter.language import labels, predicate, tree
 from exporter.language.suggest import did_you_mean
 from exporter.language.tree import Path
-from exporter.model import Json, Variant
+from exporter.model import Collection, Json, Variant
 
 Value: TypeAlias = str | int | float | bool
+_INSIDE: Final = re.compile(rf"\{{\s*({labels.NAME.pattern})\s*\}}")
+
 Label: TypeAlias = list[Value] | dict[str, Json]
 """A list of values for a placeholder, or a mapping from values to predicates."""
 
 
 def _read_predicate(data: Json, path: Path, report: Report) -> Json:
-    if not isinstance(data, dict):
+    if isinstance(data, str) and data.lstrip().startswith("{"):
+        report.error(path, "a predicate in quotes is text", "remove the quotes around it")
+    elif not isinstance(data, dict):
         mismatch(data, path, PREDICATE.expected, report)
     return data if report.clean(path) else None
 
@@ -97,9 +103,9 @@ def inspect(query: Values, path: Path, report: Report) -> None:
     keys: dict[str, Label] = query.get("labels", {})
     readable = "labels" in query or report.clean((*path, "labels"))
     for where, raw in _predicates(query, path):
-        _inspect_predicate(raw, where, keys, report)
         if readable:
             _check_placeholders(raw, where, keys.keys(), report)
+        _inspect_predicate(raw, where, query, report)
     if report.clean((*path, "labels")) and report.clean((*path, "query")):
         for name, values in keys.items():
             if isinstance(values, list) and not _is_used(name, query):
@@ -118,15 +124,18 @@ def _predicates(query: Values, path: Path) -> Iterator[tuple[Path, Json]]:
                     yield (*path, "labels", name, value), raw
 
 
-def _inspect_predicate(raw: Json, path: Path, keys: dict[str, Label], report: Report) -> None:
+def _inspect_predicate(raw: Json, path: Path, query: Values, report: Report) -> None:
     """Report what is wrong with a predicate, for each value of each label in it."""
     mentioned = predicate.placeholders(raw)
+    keys: dict[str, Label] = query.get("labels", {})
     values = {name: list(some) for name, some in keys.items() if some and name in mentioned}
     filled = (
         predicate.fill(raw, {name: some[number % len(some)] for name, some in values.items()})
         for number in range(max(map(len, values.values()), default=0))
     )
-    for finding in dict.fromkeys(chain.from_iterable(map(predicate.inspect, (raw, *filled)))):
+    collection: Collection = query.get("collection", "conversations")
+    findings = partial(predicate.findings, collection=collection)
+    for finding in dict.fromkeys(chain.from_iterable(map(findings, (raw, *filled)))):
         add = report.error if finding.severity == "error" else report.warning
         add((*path, *finding.path), finding.what, finding.advice, at_key=True)
 
@@ -142,6 +151,12 @@ def _check_placeholders(raw: Json, path: Path, names: Set[str], report: Report) 
             case dict() if list(node.values()) == [None] and (name := next(iter(node))) in names:
                 what = f"{{{name}}} without quotes is a mapping, not a placeholder"
                 report.error((*path, *place), what, f'write "{{{name}}}"')
+        for text in (node, *place[-1:]):
+            for name in names & set(_INSIDE.findall(text)) if isinstance(text, str) else ():
+                if text is not node or tree.placeholder(text) is None:
+                    where = "inside a longer text" if text is node else "in the name of a field"
+                    advice = "a placeholder is a whole value; give each label value a predicate of its own"
+                    report.warning((*path, *place), f'"{{{name}}}" {where} is not replaced', advice)
 
 
 def _is_used(name: str, query: Values) -> bool:

@@ -12,17 +12,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from exporter.config import source
-from exporter.config.kinds import (
-    Key,
-    Kind,
-    Values,
-    choice,
-    mismatch,
-    one_of,
-    section,
-    table,
-    text,
-)
+from exporter.config.kinds import Key, Kind, Values, choice, mismatch, one_of, section, table, text
 from exporter.config.report import Report
 from exporter.config.words import FILE
 from exporter.errors import ConfigError

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import isfinite
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from exporter.language import datemath, operators
 from exporter.language.suggest import did_you_mean
@@ -22,13 +22,16 @@ _EXACT: Final = 2**53
 _DOCUMENTED: Final = f"documented are {' '.join((*operators.DOCUMENTED, *operators.LOGICAL))}"
 
 
+Severity: TypeAlias = Literal["error", "warning"]
+
+
 class Finding(NamedTuple):
     """One problem of a predicate; `path` leads from the root to the key or value."""
 
     path: Path
     what: str
     advice: str = ""
-    severity: Literal["error", "warning"] = "error"
+    severity: Severity = "error"
 
 
 def inspect(raw: Json) -> list[Finding]:
@@ -54,7 +57,7 @@ def _inspect_node(path: Path, node: Json) -> Iterator[Finding]:
         for key in node:
             if why := operators.REFUSED.get(key):
                 yield Finding((*path, key), f"{key} is refused: {why}", "compare fields with $gt or $in")
-        if _is_wrapper(node):
+        if operators.is_wrapper(node):
             yield from _inspect_wrapper(path, node)
     elif isinstance(node, float) and not isfinite(node):
         yield Finding(path, f"{node} is not a JSON number", "write a finite number")
@@ -62,10 +65,6 @@ def _inspect_node(path: Path, node: Json) -> Iterator[Finding]:
         yield Finding(
             path, "a whole number beyond 2^53, where JSON parsers lose digits", "write a smaller number"
         )
-
-
-def _is_wrapper(raw: Json) -> bool:
-    return isinstance(raw, dict) and any(key in operators.WRAPPERS for key in raw)
 
 
 def _inspect_wrapper(path: Path, raw: dict[str, Json]) -> Iterator[Finding]:
@@ -128,10 +127,10 @@ def _inspect_above(path: Path, operator: str) -> Iterator[Finding]:
 
 
 def _inspect_condition(path: Path, raw: Json) -> Iterator[Finding]:
-    if not isinstance(raw, dict) or not any(key.startswith("$") for key in raw):
-        yield from _inspect_value(path, raw)
-    elif not _is_wrapper(raw):
+    if isinstance(raw, dict) and operators.has_operators(raw):
         yield from _inspect_operators(path, raw)
+    else:
+        yield from _inspect_value(path, raw)
 
 
 def _inspect_operators(path: Path, raw: dict[str, Json]) -> Iterator[Finding]:
@@ -163,13 +162,6 @@ def _inspect_operator(path: Path, operator: str, operand: Json) -> Iterator[Find
             yield from _inspect_condition((*path, index), element)
     elif operator in operators.DOCUMENTED:
         yield from _inspect_value(path, operand)
-        if (
-            operator in operators.ORDERING
-            and isinstance(operand, str)
-            and not any(_inspect_date(path, operand))
-        ):
-            advice = f"if the field is a date, write {{{operator}: {{$date: {operand}}}}}"
-            yield Finding(path, f'"{operand}" is compared as text, and matches no date', advice, "warning")
 
 
 def _inspect_element(path: Path, raw: Json) -> Iterator[Finding]:
@@ -182,7 +174,7 @@ def _inspect_element(path: Path, raw: Json) -> Iterator[Finding]:
 
 
 def _inspect_value(path: Path, raw: Json) -> Iterator[Finding]:
-    if _is_wrapper(raw):
+    if operators.is_wrapper(raw):
         return
     for step, child in children(raw):
         here = (*path, step)

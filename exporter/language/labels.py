@@ -19,6 +19,9 @@ _RESERVED: Final = {
     "le": "it belongs to histograms",
     "quantile": "it belongs to summaries",
 }
+_OF_TARGETS: Final = ("namespace", "pod", "container", "endpoint", "service")
+"""Labels that scrapes in Kubernetes set, as the Prometheus operator configures them."""
+
 _SUFFIXES: Final = ("_total", "_count", "_sum", "_bucket", "_info", "_created")
 _LONGEST: Final = 100
 
@@ -44,6 +47,13 @@ def label_name_problem(name: str) -> str | None:
         return f'"{name}" is reserved: names that begin with __ are Prometheus\'s own (remove the __)'
     if name in _RESERVED:
         return f'"{name}" is reserved: {_RESERVED[name]} (choose another name)'
+    return None
+
+
+def label_name_doubt(name: str) -> str | None:
+    """Return why Prometheus may rename a label, or None."""
+    if name in _OF_TARGETS:
+        return f'scrapes in Kubernetes set "{name}" themselves, and rename this label to exported_{name}'
     return None
 
 

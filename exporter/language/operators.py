@@ -48,6 +48,16 @@ def shape(operator: str) -> str:
     return _SHAPES[operator][1]
 
 
+def is_wrapper(raw: Json) -> bool:
+    """Return whether a value is a mapping with one of WRAPPERS."""
+    return isinstance(raw, dict) and any(key in WRAPPERS for key in raw)
+
+
+def has_operators(raw: Json) -> bool:
+    """Return whether a condition is a mapping of operators, not a value."""
+    return isinstance(raw, dict) and not is_wrapper(raw) and any(key.startswith("$") for key in raw)
+
+
 def _is_whole(operand: Json) -> TypeGuard[int]:
     return isinstance(operand, int) and not isinstance(operand, bool)
 

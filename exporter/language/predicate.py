@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 
 from exporter.language import datemath
 from exporter.language.inspection import Finding, inspect
+from exporter.language.meaning import doubts
 from exporter.language.tree import Path, children, placeholder, walk
-from exporter.model import DateFormat, Json, Predicate
+from exporter.model import Collection, DateFormat, Json, Predicate
 
 __all__ = [
     "Finding",
@@ -19,7 +20,7 @@ __all__ = [
     "compile",
     "exists_probe",
     "fill",
-    "inspect",
+    "findings",
     "placeholders",
     "since_epoch_probe",
     "write",
@@ -48,6 +49,14 @@ def placeholders(raw: Json) -> dict[str, list[Path]]:
         if (name := placeholder(node)) is not None:
             found.setdefault(name, []).append(path)
     return found
+
+
+def findings(raw: Json, collection: Collection) -> list[Finding]:
+    """Return every problem of a predicate on a collection: of its form, or else of its meaning too."""
+    found = inspect(raw)
+    if any(finding.severity == "error" for finding in found):
+        return found
+    return [*found, *doubts(raw, collection)]
 
 
 def both(first: Json, second: Json) -> Json:

@@ -40,6 +40,7 @@ class _Proof:
         ask: Ask,
         then: Proven,
     ) -> None:
+        self._advice = DatesUnverified.advice if len(formats) == 1 else "check that the field is a date"
         self._formats = list(formats)
         self._collection = collection
         self._fields = fields
@@ -55,7 +56,8 @@ class _Proof:
             self._then(None, error)
         elif not count:
             what = f"none of the {self._collection} has the field {self._fields[self._at]} yet"
-            self._then(None, DatesUnverified(f"{what}: how its dates are written cannot be proven"))
+            what += ": how its dates are written cannot be proven"
+            self._then(None, _unverified(what, "wait for the first one, or correct the field's name"))
         elif self._to_next_field():
             self.begin()
         else:
@@ -84,9 +86,15 @@ class _Proof:
         else:
             field = self._fields[self._at]
             what = f"{self._collection} have the field {field}, but no date format tried matches any"
-            self._then(None, DatesUnverified(what))
+            self._then(None, _unverified(what, self._advice))
 
     def _to_next_field(self) -> bool:
         """Move on to the next field; after the last, go back to the first and return False."""
         self._at = (self._at + 1) % len(self._fields)
         return self._at > 0
+
+
+def _unverified(what: str, advice: str) -> DatesUnverified:
+    error = DatesUnverified(what)
+    error.advice = advice
+    return error

@@ -69,17 +69,26 @@ def test_a_warning_is_printed_with_the_plan(
 ) -> None:
     monkeypatch.delenv("TOKEN")
     done = typed("check", "--config.file", config)
-    assert (done.returncode, done.stdout) == (0, PLAN.format(config=config))
+    plan = PLAN.format(config=config).replace("per minute: 6.0", "per minute: 6.0, warnings: 2")
+    assert (done.returncode, done.stdout) == (0, plan)
     assert [line.partition(": warning: ")[2] for line in done.stderr.splitlines()] == [
         "environment variable TOKEN is not set (set it before the exporter runs)"
     ] * 2
+
+
+def test_a_warning_is_exit_code_1_only_with_strict(
+    typed: Typed, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert typed("check", "--strict", "--config.file", config).returncode == 0
+    monkeypatch.delenv("TOKEN")
+    assert typed("check", "--strict", "--config.file", config).returncode == 1
 
 
 def test_every_problem_is_a_line_with_its_place(typed: Typed) -> None:
     file = ROOT / "tests/config/five_faults.yaml"
     expected = re.findall(r"^# expect: (.*)$", file.read_text("utf-8"), re.MULTILINE)
     done = typed("check", "--config.file", file)
-    assert (done.returncode, done.stderr) == (2, f"{file}: problems: 5\n")
+    assert (done.returncode, done.stderr) == (2, f"{file}: problems: 5, warnings: 2\n")
     assert done.stdout.splitlines() == [f"{file}:{problem}" for problem in expected]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+import trustme
 
 from exporter.config.kinds import Kind
 from exporter.config.load import Loaded, parse
@@ -33,6 +34,14 @@ class Read(Protocol):
     def __call__(
         self, text: str, environ: Mapping[str, str] = ENVIRON, secrets: Secrets = "required"
     ) -> Loaded: ...
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a file with the certificate of an authority, in PEM."""
+    path = tmp_path_factory.mktemp("authority") / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(str(path))
+    return path
 
 
 @pytest.fixture

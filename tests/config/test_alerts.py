@@ -64,18 +64,6 @@ def test_a_share_may_be_of_a_query_with_the_same_labels_and_values(query: Load) 
     assert alert_of(query(*MORE, "alert: {above: 5%, of: whole}" + _other("whole", *MORE))) is not None
 
 
-def test_within_below_two_intervals_is_a_warning(query_problems: Problems) -> None:
-    (problem,) = query_problems("alert: {rises_by: 1, within: 119s}")
-    assert problem.startswith("8:34: queries[0].alert.within: warning: the query runs only every 1m")
-    assert query_problems("alert: {rises_by: 1, within: 2m}") == []
-
-
-def test_a_label_in_a_summary_that_no_series_has_is_a_warning(query_problems: Problems) -> None:
-    assert query_problems('alert: {above: 1, summary: "{{ $labels.bott }}"}') == [
-        '8:32: queries[0].alert.summary: warning: the exporter sets no label "bott" (did you mean "bot"?)'
-    ]
-
-
 def test_queries_that_differ_only_in_their_alert_are_equal(query: Load) -> None:
     assert query("alert: {above: 1}") == query("alert: {above: 2}") == query()
 

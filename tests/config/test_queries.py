@@ -40,7 +40,8 @@ def test_a_query_without_optional_keys_has_the_defaults(query: Load) -> None:
         (["defaults: {every: 2m}", "every: 1s"], 1.0, 5.0),
         (["defaults: {stale_after: 3m}", "every: 1s"], 1.0, 180.0),
         (["defaults: {stale_after: 3m}", "every: 1d"], 86_400.0, 432_000.0),
-        (["defaults: {stale_after: 3m}", "every: 3m"], 180.0, 180.0),
+        (["defaults: {stale_after: 3m}", "every: 179s"], 179.0, 180.0),
+        (["defaults: {stale_after: 3m}", "every: 3m"], 180.0, 900.0),
         (["defaults: {stale_after: 3m}", "stale_after: 4m"], 60.0, 240.0),
     ],
 )
@@ -67,18 +68,6 @@ def test_a_wrong_every_does_not_cause_other_errors(query_problems: Problems, lin
     assert "every" in problem or "defaults" in problem
 
 
-def test_a_stale_after_below_every_is_a_warning(
-    query_problems: Problems,
-) -> None:
-    assert query_problems("every: 2m", "stale_after: 90s") == [
-        (
-            "9:18: queries[0].stale_after: warning: its values are gone 1m30s after a run every 2m"
-            " (write a stale_after longer than every)"
-        )
-    ]
-    assert query_problems("stale_after: 60s") == []
-
-
 def test_a_query_asks_the_bots_it_names_in_its_order(read: Callable[..., Loaded]) -> None:
     text = TWO_BOTS + "queries: [{name: q, collection: messages, bots: [second, first]}]\n"
     assert read(text).config.queries[0].bots == ("second", "first")
@@ -93,13 +82,6 @@ def test_an_unknown_bot_and_a_repeated_bot_are_errors(problems: Problems) -> Non
             " (first on line 9, column 50; write each name once)"
         ),
         '9:71: queries[0].bots[3]: no bot has the name "zzz" (known are first, second)',
-    ]
-
-
-def test_a_bot_that_no_query_asks_is_a_warning(problems: Problems) -> None:
-    text = TWO_BOTS + "queries: [{name: q, collection: messages, bots: [first]}]\n"
-    assert problems(text) == [
-        "5:11: bots[1].name: warning: no query asks this bot (add it to a query's `bots`, or take it out)"
     ]
 
 
@@ -126,3 +108,11 @@ def test_series_are_counted_over_bots_and_labels_without_making_them(problems: P
     assert problems(text.replace("7", "8", 1) + labels) == []
     (problem,) = problems(text.replace("7", "1", 1))
     assert problem.startswith("11:11: queries[0].name: makes 2 series, more than max_series of 1")
+
+
+@pytest.mark.parametrize(("zone", "stale_after"), [("UTC", 90_000.0), ("Europe/Sofia", 432_000.0)])
+def test_a_default_of_25_hours_reaches_to_the_next_day_s_run_only_without_clock_changes(
+    query: Load, zone: str, stale_after: float
+) -> None:
+    lines = ("every: 1d", 'at: "00:05"', "\ndefaults: {stale_after: 25h}", f"\ntimezone: {zone}")
+    assert query(*lines).queries[0].stale_after == stale_after

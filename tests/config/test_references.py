@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import shutil
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -119,10 +122,10 @@ def test_a_missing_secret_is_an_error_only_if_secrets_are_required(
         (f"f:1:1: bots[0].id:{kind} environment variable BOT is not set (set it before the exporter runs)"),
         (
             f"f:1:1: bots[0].token:{kind} file {tmp_path}/token cannot be read: no such file or directory"
-            " (set it before the exporter runs)"
+            " (name a file that exists and that this user may read)"
         ),
         (
-            f"f:1:1: api.ca_file:{kind} file {tmp_path}/ca.pem cannot be read: no such file or directory"
+            f"f:1:1: api.ca_file:{kind} {tmp_path}/ca.pem cannot be read: no such file or directory"
             " (name a file of certificates in PEM)"
         ),
     ]
@@ -153,8 +156,37 @@ def test_an_id_that_is_not_24_hexadecimal_digits_is_a_warning(tmp_path: Path, te
     assert [problem.severity for problem in found.report.problems] == ["warning"]
 
 
-def test_certificates_are_relative_to_the_configuration(tmp_path: Path) -> None:
-    (tmp_path / "ca.pem").write_text("")
+def test_a_wrong_secret_is_an_error_though_secrets_are_optional(tmp_path: Path) -> None:
+    found = lookup(tmp_path, "optional", TOKEN='"hunter2"')
+    found.token(TokenSource(env="TOKEN"), HERE)
+    (problem,) = found.report.of("error")
+    assert "hunter2" not in str(problem)
+
+
+def test_certificates_may_be_a_file_or_a_folder_relative_to_the_configuration(
+    tmp_path: Path, authority: Path
+) -> None:
+    (tmp_path / "folder").mkdir()
+    shutil.copy(authority, tmp_path / "folder" / "0a1b2c3d.0")
+    shutil.copy(authority, tmp_path / "ca.pem")
     found = lookup(tmp_path)
-    assert found.ca_file(Path("ca.pem"), ("api", "ca_file")) == tmp_path / "ca.pem"
+    for name in ("ca.pem", "folder"):
+        assert found.ca_file(Path(name), ("api", "ca_file")) == tmp_path / name
     assert problems(found) == []
+
+
+@pytest.mark.parametrize("secrets", ["required", "optional"])
+def test_certificates_that_cannot_be_used_are_an_error_that_may_pass(
+    tmp_path: Path, authority: Path, secrets: Secrets
+) -> None:
+    pem = authority.read_text()
+    (tmp_path / "empty").write_text("")
+    (tmp_path / "der").write_bytes(ssl.PEM_cert_to_DER_cert(pem))
+    (tmp_path / "cut").write_text(pem[: len(pem) // 2])
+    (tmp_path / "key").write_text("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
+    os.mkfifo(tmp_path / "pipe")
+    found = lookup(tmp_path, secrets)
+    for name in ("empty", "der", "cut", "key", "pipe", "."):
+        found.ca_file(Path(name), ("api", "ca_file"))
+    reported = [(problem.severity, problem.may_pass) for problem in found.report.problems]
+    assert reported == [("error", True)] * 6

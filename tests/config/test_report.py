@@ -56,11 +56,18 @@ def test_a_warning_marks_no_path() -> None:
     assert report.clean(("bots", 0))
 
 
+def test_a_value_with_an_error_gets_no_warning() -> None:
+    report = Report("f")
+    report.error(("a", "b"), "wrong")
+    report.warning(("a",), "odd")
+    assert report.of("warning") == ()
+
+
 def test_problems_are_sorted_by_place() -> None:
     _, report = compose(b"a: 1\nb: 2\nc: 3\n", "f")
+    report.warning(("c",), "odd")
     report.error(("c",), "last")
     report.error(("b",), "second")
-    report.warning(("c",), "odd")
     report.error(("b", "a"), "third")
     report.error(("a",), "first")
     assert [problem.what for problem in report.of("error")] == ["first", "second", "third", "last"]

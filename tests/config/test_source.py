@@ -115,17 +115,38 @@ def test_an_alias_inside_its_anchor_s_value_is_an_error() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("a:\u00a0b\nc: 1", "1:3"),
+        ("a:\n  b: 1\n  c:\u202f1\n  d: 2", "3:5"),
+        ("a: \u00a0b", "1:4"),
+        ("a: b\u200b", "1:4"),
+        ("\u3000a: b", "1:1"),
+    ],
+)
+def test_a_character_that_looks_like_a_space_is_the_error_where_yaml_takes_it_for_text(
+    text: str, place: str
+) -> None:
+    assert [found.split(": ")[0] for found in faults(text)] == [place]
+    assert "which YAML reads as text" in faults(text)[0]
+
+
+def test_an_unusual_space_inside_a_text_or_in_quotes_is_kept() -> None:
+    assert plain("a: x\u00a0y\nb: '\u00a0x'") == {"a": "x\u00a0y", "b": "\u00a0x"}
+
+
+@pytest.mark.parametrize(
     ("text", "fault"),
     [
         (
             "a:\n\t- b",
-            r"2:1: not YAML: found character '\t' that cannot start any token (indent with spaces)",
+            "2:1: not YAML: a tab (indent with spaces)",
         ),
         ("a: {b: 1\n\n", "1:4: not YAML: expected ',' or '}', but got the end of the file"),
         ("a: [\n\n", "1:5: not YAML: expected the node content, but found the end of the file"),
-        ('a: "b', "1:4: not YAML: found the end of the file"),
+        ('a: "b', "1:4: not YAML: quotes that are not closed"),
         ("a: !<b", "1:4: not YAML: expected '>', but found the end of the file"),
-        ("a: b: c", "1:5: not YAML: mapping values are not allowed here"),
+        ("a: b: c", "1:5: not YAML: a colon where no key can be"),
         ('a: "\\UFFFFFFFF"', "1:7: not YAML: a number out of range"),
         (f"%YAML 1.{'1' * 5000}\n---\n", "1:9: not YAML: a number out of range"),
         ("a\n---\nb", "2:1: a second document"),

@@ -89,11 +89,6 @@ def test_a_predicate_is_inspected_with_each_label_value(query_problems: Problems
     assert all(problem.startswith("9:17: queries[0].query.A.$size: ") for problem in problems)
 
 
-def test_a_warning_about_a_predicate_is_reported(query_problems: Problems) -> None:
-    (problem,) = query_problems("query: {Errors: {$exists: true}}")
-    assert problem.startswith("8:22: queries[0].query.Errors.$exists: warning: ")
-
-
 @pytest.mark.parametrize(
     "lines",
     [

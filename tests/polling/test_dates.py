@@ -91,6 +91,18 @@ def test_a_refuted_setting_names_the_field() -> None:
     assert str(error) == "conversations have the field StartedAt, but no date format tried matches any"
 
 
+@pytest.mark.parametrize(
+    ("stored", "setting", "advice"),
+    [(None, "auto", "wait for"), (frozenset(), "auto", "is a date"), (frozenset(), "iso", "dates: auto")],
+)
+def test_auto_is_not_advised_where_it_is_set(
+    stored: frozenset[DateFormat] | None, setting: DateSetting, advice: str
+) -> None:
+    _, error = Api({"StartedAt": stored}).prove(setting, "StartedAt")
+    assert error is not None
+    assert advice in error.advice
+
+
 @pytest.mark.parametrize("probe", [exists_probe("StartedAt"), since_epoch_probe("StartedAt", "iso")])
 def test_a_failure_of_the_api_during_the_proof_is_reported_as_it_is(probe: str) -> None:
     api, failure = Api({"StartedAt": frozenset({"iso"})}), ServerError("ill", status=500)
