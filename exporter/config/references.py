@@ -79,7 +79,7 @@ def _unusable(file: Path) -> tuple[str, str] | None:
     with file.open("rb") as opened:
         first = opened.read(1)
     if first == b"\x30":
-        return "is in DER, not in PEM", f"run openssl x509 -inform der -in {file.name} -out {file.stem}.pem"
+        return "is in DER, not in PEM", f"run openssl x509 -inform der -in {file.name} -out {file.name}.pem"
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     with suppress(ssl.SSLError):
         context.load_verify_locations(file)

@@ -6,7 +6,7 @@ import re
 from datetime import time
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -28,7 +28,7 @@ _HOST: Final = re.compile(r"[A-Za-z0-9._-]+|[0-9a-f:.]+")
 
 
 def duration(least: str, most: str) -> Kind:
-    """Describe a duration within bounds; it is read as seconds."""
+    """Describe a duration within bounds; it is read as seconds. A number lacks a unit."""
     low, high = durations.parse(least), durations.parse(most)
 
     def parse(text: str) -> float:
@@ -38,7 +38,12 @@ def duration(least: str, most: str) -> Kind:
             raise ValueError(f'"{text}" is too {"short" if seconds < low else "long"} (write {limit})')
         return seconds
 
-    return kinds.text("a duration such as 30s or 1h30m", parse, pattern=f"^(0|{_DURATION})$")
+    kind = kinds.text("a duration such as 30s or 1h30m", parse, pattern=f"^(0|{_DURATION})$")
+
+    def read(data: Json, path: tree.Path, report: Report) -> Any:
+        return kind.read(str(data) if type(data) is int else data, path, report)
+
+    return kind._replace(read=read)
 
 
 def _matching(expected: str, pattern: str, wrong: str, **schema: Json) -> Kind:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -41,7 +40,16 @@ _WORDS: Final = {
 
 
 def doubts(raw: Json, collection: Collection) -> Iterator[Finding]:
-    """Yield what is wrong with the meaning of a predicate in which `inspect` finds no error."""
+    """Yield what is wrong with the meaning of a predicate in which `inspect` finds no error.
+
+    In a negation an error is a warning: what matches nothing then matches everything.
+    """
+    for finding in _doubts(raw, collection):
+        negated = any(step in ("$nor", "$not") for step in finding.path)
+        yield finding._replace(severity="warning") if negated else finding
+
+
+def _doubts(raw: Json, collection: Collection) -> Iterator[Finding]:
     for path, field, condition in _conditions((), raw):
         yield from _doubt_field(path, field, condition, collection)
         if isinstance(condition, dict) and operators.has_operators(condition):
@@ -66,7 +74,7 @@ def _doubt_field(path: Path, field: str, condition: Json, collection: Collection
     owner = _OWNERS.get(first, collection)
     if wrong := [step for step in others if step.startswith("$")]:
         yield Finding(path, f"{wrong[0]} is part of a field's name here", "write {Errors: {$gt: 0}}")
-    elif odd := re.search(r"[\s:<>=!]", field):
+    elif odd := re.search(r"[<>=]" if condition is not None else r"[\s:<>=]", field):
         advice = "write {Errors: 0}: the field, a colon, a space, the value"
         yield Finding(path, f'the name of a field with "{odd[0]}" in it', advice, "warning")
     elif field in _LOGICAL and isinstance(condition, list):
@@ -182,7 +190,6 @@ def _is_empty(low: Json, high: Json, *, closed: bool) -> bool:
     return False
 
 
-@lru_cache(maxsize=256)
 def _always_after(late: str, early: str, *, or_equal: bool) -> bool:
     """Return whether a date is after another, or equal to it if `or_equal`, all the year round."""
     # Every 61 hours: in each month, on each weekday and at each hour of the day.

@@ -31,7 +31,7 @@ def found(raw: Json, collection: Collection = "conversations") -> list[tuple[Pat
         {"StartedAt": {"$lte": date("now+1h")}},
         {"StartedAt": {"$gte": date("now-1h"), "$lte": date("now-1h")}},
         {"StartedAt": {"$gte": date("{since}")}, "Errors": {"$gt": "{least}"}, "Status": "{status}"},
-        {"or": "x", "and": 1, "type": "x", "gt": 3},
+        {"or": "x", "and": 1, "type": "x", "gt": 3, "first name": 1, "utm:source": "x"},
     ],
 )
 def test_what_can_be_meant_has_no_findings(raw: Json) -> None:
@@ -50,7 +50,7 @@ def test_what_can_be_meant_has_no_findings(raw: Json) -> None:
         ({"regex": "x"}, ("regex",)),
         ({"b": {"c": {"nin": []}}}, ("b", "c", "nin")),
         ({"$gt": {"date": "now-1h"}}, ("$gt", "date")),
-        ({"$not": {"$lt": {"date": "2026-11-22"}}}, ("$not", "$lt", "date")),
+        ({"$lt": {"date": "2026-11-22"}}, ("$lt", "date")),
         ({"$lt": "now-1h"}, ("$lt",)),
         ({"$in": []}, ("$in",)),
         ({"$gt": 3, "$lt": 3}, ("$lt",)),
@@ -63,6 +63,17 @@ def test_what_can_be_meant_has_no_findings(raw: Json) -> None:
 def test_what_cannot_match_is_an_error(condition: Json, path: Path) -> None:
     errors = [where for where, severity in found({"a": condition}) if severity == "error"]
     assert errors == [("a", *path)]
+
+
+@pytest.mark.parametrize(
+    ("raw", "path"),
+    [
+        ({"$nor": [{"Status": {"$in": []}}]}, ("$nor", 0, "Status", "$in")),
+        ({"a": {"$not": {"$gt": 3, "$lt": 3}}}, ("a", "$not", "$lt")),
+    ],
+)
+def test_what_cannot_match_is_a_warning_in_a_negation(raw: Json, path: Path) -> None:
+    assert found(raw) == [(path, "warning")]
 
 
 @pytest.mark.parametrize("operator", ["and", "or", "nor"])
