@@ -1,4 +1,4 @@
-"""Laws of the lines that the store logs about an outage; test_machine.py checks when it logs one."""
+"""Laws of the lines that the store logs about an outage; test_store.py checks when it logs one."""
 
 from __future__ import annotations
 
