@@ -11,21 +11,19 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from bench import breakeven, counts, growth, history, lag, load, machine, peers, rest, rounds, scrape, start
+from bench import breakeven, growth, history, load, machine, peers, polling, rest, scrape, start
 from bench.figure import HEAD, Report
 from bench.scale import RESULT, TRIAL, Peers, Scale
 from exporter import __version__
 from exporter.cli.output import columns
 
 MEASUREMENTS: Final = {
-    "counts": counts.measure,
-    "rounds": rounds.measure,
+    "polling": polling.measure,
     "scrape": scrape.measure,
     "growth": growth.measure,
     "load": load.measure,
     "start": start.measure,
     "rest": rest.measure,
-    "lag": lag.measure,
 }
 
 BESIDE: Final = "rest"
@@ -41,7 +39,8 @@ def main() -> int:
     )
     flags.add_argument("--only", action="append", choices=MEASUREMENTS, help="this measurement; repeatable")
     chosen = flags.parse_args()
-    others = Peers(missing="left out as asked") if chosen.without_peers else peers.install()
+    alone = chosen.without_peers or chosen.only == ["polling"]
+    others = Peers(missing="left out as asked") if alone else peers.install()
     scale = TRIAL if chosen.quick else RESULT
     machine_before, began = machine.look(), time.monotonic()
     with (

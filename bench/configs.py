@@ -20,7 +20,7 @@ class Group:
     """So many queries alike, each of so many series; `every` in Prometheus's words.
 
     The group's name and the query's number are in every predicate, so that the API's log can be read. Above
-    10 series, their number is a power of 10: labels of ten values are multiplied.
+    10 series, their number is a digit and zeros: labels of ten values are multiplied.
     """
 
     name: str
@@ -31,9 +31,14 @@ class Group:
     @property
     def labels(self) -> dict[str, list[str]]:
         """The labels of each query, and their values."""
-        tens = len(str(self.series - 1)) if self.series > 1 else 1
-        values = [f"value-{number}" for number in range(min(self.series, 10))]
-        return dict.fromkeys(_LABELS[:tens], values)
+        sizes, left = list[int](), self.series
+        while left > 10:
+            sizes.append(10)
+            left //= 10
+        return {
+            label: [f"value-{number}" for number in range(size)]
+            for label, size in zip(_LABELS, (*sizes, left), strict=False)
+        }
 
 
 def exporter(api: str, *groups: Group, concurrency: int = 8) -> str:

@@ -1,85 +1,91 @@
-"""How much CPU one count takes, all included: schedule, request, parsing, store, metrics and a scrape."""
+"""Measures the CPU of one count: scheduling, the request, parsing, the value, the page and a scrape."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
-from functools import partial
+from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote
 
 from bench import configs, subjects
-from bench.configs import BOT_ID, Group
+from bench.configs import Group
 from bench.figure import Figure, Report, Target, Turns
 from bench.pages import Reader
 from bench.processes import Subject
 from bench.scale import Peers, Scale
 from bench.subjects import Responder
 
-_REPETITIONS: Final = 8
-_EVERY: Final = 2
-_VALUES: Final = 10
-_ES_QUERIES: Final = 300
-_PREDICATE: Final = '{"Data.query":"counts-0","Data.channel":"value-0"}'
+_REPETITIONS: Final = 6
+_SETTLING: Final = 0.5
+_WINDOW: Final = 1.0
 
 
-def measure(scale: Scale, peers: Peers) -> Report:
-    """Let one after the other count for a while, and divide its CPU by what the API answered to it."""
-    series = scale.sizes[1]
-    group = Group("counts", series // _VALUES, _VALUES, f"{_EVERY}s")
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One way to make 200 counts a second, and the most CPU they may cost in multiples of the script's."""
+
+    what: str
+    queries: int
+    series: int
+    concurrency: int
+    limit: float
+
+
+SHAPES: Final = (
+    Shape("200 queries of 1 series", 200, 1, 8, 0.9),
+    Shape("20 queries of 10", 20, 10, 8, 0.7),
+    Shape("1 query of 200", 1, 200, 8, 0.65),
+    Shape("1 query of 200, one at a time", 1, 200, 1, 0.55),
+)
+
+
+def measure(scale: Scale, peers: Peers) -> Report:  # noqa: ARG001 - peers have no such shapes
+    """Let the exporter and the script count in turns, and divide the CPU of each by its counts."""
     turns = Turns()
     with ExitStack() as stack:
         api = stack.enter_context(subjects.responder())
-        # One request at a time, as the script makes them: several that are answered at once cost more.
-        config = configs.exporter(api.api, group, concurrency=1)
-        others: dict[str, Subject] = {}
-        if peers.es_exporter:
-            es = subjects.es_exporter(peers.es_exporter, api, min(series, _ES_QUERIES), every=1)
-            others["es"] = stack.enter_context(es)
-        others |= {
-            "shipped": stack.enter_context(subjects.ours(configs.exporter(api.api, group))),
-            "baseline": stack.enter_context(subjects.baseline(config)),
-            "ours": stack.enter_context(subjects.ours(config)),
-        }
-        url = f"{api.api}/bots/{BOT_ID}/conversations/_count?query={quote(_PREDICATE)}"
-        loops = {name: stack.enter_context(subjects.loop(name, url)) for name in ("adapter", "client")}
-        for name, subject in others.items():
-            subject.until_counted(min(series, _ES_QUERIES) if name == "es" else series)
-            subject.freeze()
-        costs: dict[str, Callable[[], float]] = {
-            **{name: partial(_cost, subject, api) for name, subject in others.items()},
-            **{name: partial(loop.microseconds, int(scale.window(1000))) for name, loop in loops.items()},
-        }
+        pairs = [_pair(stack, api, shape) for shape in SHAPES]
         for number in range(scale.times(_REPETITIONS)):
-            for name, cost in turns.order(costs.items(), number):
-                turns.take(name, cost())
-    return Report(_figures(series, turns), costs={"count": turns["shipped"].median})
+            for shape, pair in zip(SHAPES, pairs, strict=True):
+                for name, subject in turns.order(pair.items(), number):
+                    turns.take(f"{name} {shape.what}", _cost(subject, api))
+    return Report(
+        tuple(
+            Figure(
+                f"CPU per count, {shape.what}",
+                " µs",
+                turns[f"ours {shape.what}"],
+                "the script by hand",
+                turns[f"script {shape.what}"],
+                Target(shape.limit, "ratio"),
+            )
+            for shape in SHAPES
+        ),
+        costs={"count": turns[f"ours {SHAPES[0].what}"].median},
+    )
+
+
+def _pair(stack: ExitStack, api: Responder, shape: Shape) -> dict[str, Subject]:
+    """Start the exporter and the script with one configuration; stop both once they have counted."""
+    group = Group("counts", shape.queries, shape.series, "1s")
+    config = configs.exporter(api.api, group, concurrency=shape.concurrency)
+    pair = {
+        "ours": stack.enter_context(subjects.ours(config)),
+        "script": stack.enter_context(subjects.baseline(config)),
+    }
+    for subject in pair.values():
+        subject.until_counted(shape.queries * shape.series)
+        subject.freeze()
+    return pair
 
 
 def _cost(subject: Subject, api: Responder) -> float:
-    with subject.awake(), Reader(subject.port) as reader:
+    """Return the microseconds of CPU of one count; look longer if there was none."""
+    with subject.awake(_SETTLING), Reader(subject.port) as reader:
         api.log()
-        began = subject.cpu()
-        time.sleep(_EVERY)  # in less, the script may ask nothing
+        began, counts = subject.cpu(), 0
+        while not counts:
+            time.sleep(_WINDOW)
+            counts += len(api.log())
         reader.read()
-        asked = len(api.log())
-        return (subject.cpu() - began) / asked * 1e6
-
-
-def _figures(series: int, turns: Turns) -> tuple[Figure, ...]:
-    rows = (
-        ("baseline", "the script by hand", Target(0.6, "ratio")),
-        ("adapter", "HTTPAdapter.send alone", Target(1.6, "ratio")),
-        ("client", "http.client alone", None),
-        ("es", "prometheus-es-exporter", None),
-    )
-    what = f"CPU per count, {series:,} series, one at a time"
-    return (
-        *(
-            Figure(what, " µs", turns["ours"], beside, turns[name], target)
-            for name, beside, target in rows
-            if name in turns
-        ),
-        Figure("the same, 8 at once (the default)", " µs", turns["shipped"], rows[0][1], turns["baseline"]),
-    )
+        return (subject.cpu() - began) / counts * 1e6

@@ -23,7 +23,8 @@ PATIENCE: Final = 120.0
 _LOOK: Final = 0.002
 """Seconds between two looks at a process that starts."""
 
-_COUNT: Final = b"\nnativechat_query_"
+_COUNT: Final = re.compile(rb"^nativechat_query_\w+(?<!_new_total)\{", re.MULTILINE)
+"""A line of the page with a count: not with the sum of its rises."""
 
 AnyPopen = TypeVar("AnyPopen", "subprocess.Popen[bytes]", "subprocess.Popen[str]")
 
@@ -85,7 +86,7 @@ class Subject:
 
     def until_counted(self, counts: int, pause: float = 0.1) -> float:
         """Wait until its page shows so many counts; return how many seconds after its start that was."""
-        return self.until(lambda: self.page().count(_COUNT) >= counts * self._lines, pause)
+        return self.until(lambda: len(_COUNT.findall(self.page())) >= counts * self._lines, pause)
 
     def until(self, holds: Callable[[], bool], pause: float) -> float:
         """Wait until something holds; return how many seconds after its start that was."""

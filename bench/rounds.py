@@ -13,10 +13,10 @@ from bench.processes import PATIENCE
 from bench.scale import Peers, Scale
 from bench.subjects import Request, Responder
 
-_REPETITIONS: Final = 5
+_REPETITIONS: Final = 4
 _LATENCY: Final = 0.05
 _CONCURRENCY: Final = 32
-_EVERY: Final = 5
+_EVERY: Final = 4
 
 
 def measure(scale: Scale, peers: Peers) -> Report:  # noqa: ARG001 - the peers ask one after the other
