@@ -41,7 +41,7 @@ check: $(VENV)/.dev ## lint, formatting, types, security, and files that are gen
 	$(BIN)/python -m tools.audit constraints/runtime.txt
 	@$(BIN)/python -m tools.generate --check
 
-bench: $(VENV)/.dev ## measure speed and size beside what else one could use, against the targets
+bench: $(VENV)/.dev ## measure speed and size beside a script by hand, against the targets
 	$(BIN)/python -m bench
 
 SECONDS ?= 300
@@ -107,7 +107,6 @@ constraints: ## pin the newest versions of everything, with hashes
 	sed -n '/^dependencies/,/^]/p; /^simulate/p' pyproject.toml | grep -oE '[a-z0-9-]+>=[0-9.]+' | sed 's/>=/==/' > build/lowest.in
 	$(COMPILE) -o constraints/lowest.txt -c build/lowest.in --build-deps-for editable --extra simulate --extra test
 	$(COMPILE) -o constraints/chart.txt -c constraints/dev.txt --build-deps-for editable --extra chart
-	$(COMPILE:pyproject.toml=bench/peers.in) -o bench/peers.txt
 
 # .demo, .dev, .chart and .lowest are stamps: made anew when their constraints or pyproject.toml change.
 $(VENV)/.%: constraints/%.txt pyproject.toml | $(VENV)/pyvenv.cfg

@@ -1,1 +1,1 @@
-"""Measurements anyone can repeat, each beside the least that the same work can cost: `make bench`."""
+"""Measures what the exporter costs, beside the script one would write by hand: `make bench`."""

@@ -1,7 +1,7 @@
-"""The exporter one would write by hand, with the same four packages: what ours is measured against.
+"""Polls and exports with the same four packages, as one would by hand: ours is compared with this script.
 
 It reads the same configuration, as far as a script would: one bot, durations in whole seconds, labels by
-list. It keeps one session and one connection, makes its gauges once and sleeps until the next job is due.
+list. It keeps one session and one connection, makes its gauges once, and sleeps until the next job is due.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Query:
         ]
 
     def ask(self, session: requests.Session) -> None:
-        """Set the gauge to what the API counts now; what cannot be asked keeps its value."""
+        """Set the gauge to the counts of the API; a value stays if its request fails."""
         for labels, query in self.asked:
             try:
                 response = session.get(self.url, params={"query": query}, timeout=TIMEOUT)
@@ -60,7 +60,7 @@ def seconds(duration: str) -> int:
 
 
 def main() -> None:
-    """Ask everything once, then each query at its interval, and serve what was counted."""
+    """Run each query once, then at its interval, and serve the counts."""
     file, port = sys.argv[1:]
     config = yaml.safe_load(Path(file).read_text("utf-8"))
     [bot] = config["bots"]

@@ -1,4 +1,4 @@
-"""Works out from what was measured when json_exporter, which asks anew at each scrape, costs more."""
+"""Works out when json_exporter, which sends its requests at each scrape, costs more CPU."""
 
 from __future__ import annotations
 
@@ -11,17 +11,14 @@ from exporter.cli.output import columns
 from exporter.language import durations
 
 JSON_EXPORTER_PROBE: Final = 272.0
-"""Microseconds of CPU of one probe, measured once on two cores, beside a responder as ours."""
-
-JSON_EXPORTER_MEMORY: Final = 20.0
-"""MB that it held then."""
+"""Microseconds of CPU of one probe, measured once on two cores, with the same responder."""
 
 _SERVERS: Final = (1, 2, 3, 4)
 _EVERY: Final = (15, 30, 60, 300)
 
 
 def table(costs: Mapping[str, float]) -> str:
-    """Return up to which scrape interval ours costs less, for so many Prometheus servers.
+    """Return the longest scrape interval at which ours costs less, by number of Prometheus servers.
 
     `costs` are the µs of a `count`, the µs of a `line` of a scraped page, and the MB of `memory`. For one
     series and second, ours takes count / every + servers * line / interval, and json_exporter takes
@@ -36,23 +33,10 @@ def table(costs: Mapping[str, float]) -> str:
         )
         for servers in _SERVERS
     ]
-    return f"{columns(head, rows, right=range(1, len(head)))}\n\n{_explained(costs, costs['count'] / saved)}"
-
-
-def _explained(costs: Mapping[str, float], servers: float) -> str:
-    probe, memory, count, line, ours = (
-        number(value)
-        for value in (
-            JSON_EXPORTER_PROBE,
-            JSON_EXPORTER_MEMORY,
-            costs["count"],
-            costs["line"],
-            costs["memory"],
-        )
-    )
+    count, line, memory = (number(costs[name]) for name in ("count", "line", "memory"))
+    least = math.floor(costs["count"] / saved) + 1
     return (
-        "Each cell is the longest scrape interval at which ours costs less CPU. json_exporter was\n"
-        f"measured to take {probe} µs for each series at each scrape, and {memory} MB. Ours takes\n"
-        f"{count} µs for each count, {line} µs for each series at a scrape, and {ours} MB. Where it asks\n"
-        f"as often as one server scrapes, it costs less from {math.floor(servers) + 1} servers on."
+        f"{columns(head, rows, right=range(1, len(head)))}\n\n"
+        f"Ours took {count} µs for each count, {line} µs for each series at a scrape, and {memory} MB.\n"
+        f"If a server scrapes once per `every`, ours costs less from {least} servers on."
     )

@@ -1,26 +1,23 @@
-"""Writes the configurations of what is measured: the same work, in the words of each exporter."""
+"""Writes the configuration that the exporter and the script both read."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 BOT_ID: Final = "5990b7b5d57ae86c1b2dfd6e"
-TOKEN: Final = "made-up-token"
-ENVIRON: Final = {"BENCH_ID": BOT_ID, "BENCH_TOKEN": TOKEN}
-AUTHORIZATION: Final = f"Bot-Server-Access-Token {TOKEN}"
+ENVIRON: Final = {"BENCH_ID": BOT_ID, "BENCH_TOKEN": "made-up-token"}
 
 _LABELS: Final = ("channel", "status", "step")
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """So many queries alike, each of so many series; `every` in Prometheus's words.
+    """So many queries of so many series each; `every` is a Prometheus duration.
 
     The group's name and the query's number are in every predicate, so that the API's log can be read. Above
-    10 series, their number is a digit and zeros: labels of ten values are multiplied.
+    10, the number of series is a digit and zeros: labels of ten values are multiplied.
     """
 
     name: str
@@ -41,8 +38,8 @@ class Group:
         }
 
 
-def exporter(api: str, *groups: Group, concurrency: int = 8) -> str:
-    """Return a configuration for ours, which the baseline reads too."""
+def write(api: str, *groups: Group, concurrency: int = 8) -> str:
+    """Return a configuration of one bot."""
     lines = [
         f"api: {{url: '{api}', rate: none, concurrency: {concurrency}}}",
         "max_series: 100000",
@@ -64,35 +61,3 @@ def exporter(api: str, *groups: Group, concurrency: int = 8) -> str:
                 f"    every: {group.every}",
             ]
     return "\n".join(lines)
-
-
-def es_exporter(queries: int, every: int) -> str:
-    """Return a configuration of prometheus-es-exporter; each query makes two lines of metrics."""
-    return "\n".join(
-        f"[query_nativechat_query_{number}]\n"
-        f"QueryIntervalSecs = {every}\n"
-        "QueryIndices = conversations\n"
-        f'QueryJson = {{"size": 0, "query": {{"term": {{"channel": "channel-{number}"}}}}}}'
-        for number in range(queries)
-    )
-
-
-def query_exporter(database: Path, queries: int, every: int) -> str:
-    """Return a configuration of query-exporter; each query gives ten rows, which make ten series."""
-    name = "nativechat_query_{}"
-    numbers = range(queries)
-    metric = {"type": "gauge", "description": "Conversations by channel.", "labels": ["channel"]}
-    config = {
-        "databases": {"history": {"dsn": f"sqlite:///{database}"}},
-        "metrics": {name.format(number): metric for number in numbers},
-        "queries": {
-            f"query_{number}": {
-                "interval": every,
-                "databases": ["history"],
-                "metrics": [name.format(number)],
-                "sql": f"SELECT channel, count(*) AS {name.format(number)} FROM conversations GROUP BY 1",
-            }
-            for number in numbers
-        },
-    }
-    return json.dumps(config)  # which is YAML

@@ -1,4 +1,4 @@
-"""A measured figure: ours, what stands beside it, and the target it must meet."""
+"""Holds what was measured: ours, what it is compared with, and the target it must meet."""
 
 from __future__ import annotations
 
@@ -18,15 +18,11 @@ class Sample:
 
     @property
     def median(self) -> float:
-        """The middle of all repetitions, which one disturbed by the machine does not move."""
+        """The median, which one disturbed repetition does not move."""
         return median(self.values)
 
-    def scaled(self, factor: float) -> Sample:
-        """Return the same in another unit."""
-        return Sample(tuple(value * factor for value in self.values))
-
     def text(self, unit: str = "") -> str:
-        """Return the median, with the least and the greatest where there are several."""
+        """Return the median, with the minimum and the maximum if there are several values."""
         middle = f"{number(self.median)}{unit}"
         if len(self.values) == 1:
             return middle
@@ -35,9 +31,9 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A limit for ours: in its own unit, or in multiples of what stands beside it.
+    """A limit for ours, in its own unit or in multiples of what it is compared with.
 
-    It is the most that ours may be, or with `least` the least that it must be.
+    It is a maximum, or with `least` a minimum.
     """
 
     limit: float
@@ -53,8 +49,7 @@ class Target:
 class Figure:
     """One row of the table; repetitions of `ours` and `theirs` were taken in turns.
 
-    What is `by_chance`, such as how late the latest of some is, has no ratio that another run would
-    agree with.
+    Figures that depend on chance, such as the latest of many polls, have no ratio.
     """
 
     what: str
@@ -67,12 +62,13 @@ class Figure:
 
     @property
     def ratio(self) -> Sample | None:
-        """Ours over theirs, for each pair of repetitions that were made one after the other."""
+        """Ours over theirs for each pair of repetitions; one value of theirs is for all of ours."""
         if self.theirs is None or self.by_chance or not all(self.theirs.values):
             return None
-        if len(self.ours.values) != len(self.theirs.values):
-            return Sample((self.ours.median / self.theirs.median,))
-        pairs = zip(self.ours.values, self.theirs.values, strict=True)
+        theirs = self.theirs.values
+        if len(theirs) == 1:
+            theirs *= len(self.ours.values)
+        pairs = zip(self.ours.values, theirs, strict=True)
         return Sample(tuple(ours / theirs for ours, theirs in pairs))
 
     @property
@@ -103,7 +99,7 @@ HEAD = ("WHAT", "OURS", "BESIDE", "THAT", "RATIO", "TARGET", "")
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What one measurement gives: its figures, a table of its own if it has one, and costs by name."""
+    """The result of one measurement: figures, a further table if it has one, and costs by name."""
 
     figures: tuple[Figure, ...]
     appendix: str = ""
@@ -112,32 +108,34 @@ class Report:
 
 @dataclass(slots=True)
 class Turns:
-    """Repetitions of several measurements, taken in turns: whatever else the machine does meets all."""
+    """Repetitions of several measurements, taken in turns, so that other load affects all of them."""
 
-    taken: dict[str, list[float]] = field(default_factory=dict)
+    _taken: dict[str, list[float]] = field(default_factory=dict)
 
     def take(self, name: str, value: float) -> None:
-        """Keep one repetition of a measurement."""
-        self.taken.setdefault(name, []).append(value)
+        """Add one repetition of a measurement."""
+        self._taken.setdefault(name, []).append(value)
+
+    def __getitem__(self, name: str) -> Sample:
+        return Sample(tuple(self._taken[name]))
 
     @staticmethod
     def order(things: Iterable[Thing], number: int) -> list[Thing]:
-        """Return what takes turns in the order of this turn: to and fro, so that being first helps nobody."""
+        """Return the order of a turn: every other one is reversed, so that no place is an advantage."""
         return list(things) if number % 2 == 0 else list(things)[::-1]
 
-    def __getitem__(self, name: str) -> Sample:
-        return Sample(tuple(self.taken[name]))
-
-    def __contains__(self, name: str) -> bool:
-        return name in self.taken
+    def beside_script(self, what: str, unit: str, target: Target, suffix: str = "") -> Figure:
+        """Return the row that compares ours with the script, both taken under names with this suffix."""
+        ours, script = (self[f"{name} {suffix}".strip()] for name in ("ours", "script"))
+        return Figure(what, unit, ours, "the script by hand", script, target)
 
 
 def percentile(values: Iterable[float], share: float) -> float:
-    """Return the value that so large a share of all values does not exceed."""
+    """Return the value that a `share` of all values does not exceed."""
     ordered: Sequence[float] = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
 def number(value: float) -> str:
-    """Return a number with three digits that count, and no exponent."""
+    """Return a number with three significant digits and no exponent."""
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -1,19 +1,17 @@
-"""How each cost grows with the number of series, up to a page so large that it must not be in the way."""
+"""Measures how each cost grows with the number of series."""
 
 from __future__ import annotations
 
 import math
 import time
-from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Final
 
 from bench import configs, large, subjects
 from bench.figure import Figure, Report, Sample, Target, Turns, number
 from bench.pages import Reader
 from bench.processes import PATIENCE, Subject
-from bench.scale import Peers, Scale
-from bench.scrape import groups, until_changed
+from bench.scale import Scale
+from bench.scraping import groups, until_changed
 from bench.subjects import Responder
 from exporter.cli.output import columns
 
@@ -22,74 +20,64 @@ _SCRAPES: Final = 5
 _LOOK: Final = 0.05
 _SETTLING: Final = 0.5
 
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """One thing that grows: its name, its unit, and a sample of it for each size."""
-
-    what: str
-    unit: str
-    samples: tuple[Sample, ...]
-
-    def exponent(self, sizes: tuple[int, ...]) -> float:
-        """Return the power of the number of series that the cost grows with, where it grows most.
-
-        Over two steps at a time: over one, a tenth more or less of a cost would be seen.
-        """
-        points = list(zip(sizes, (sample.median for sample in self.samples), strict=True))
-        return max(
-            math.log(after / before) / math.log(more / less)
-            for (less, before), (more, after) in zip(points, points[2:], strict=False)
-        )
-
-    def added(self, sizes: tuple[int, ...]) -> float:
-        """Return the same for what is added to the cost of the smallest size, from the last size but one.
-
-        A small difference of two large costs: it tells where to look, and is not judged.
-        """
-        fixed, _, many, very_many = (sample.median for sample in self.samples)
-        if min(many, very_many) <= fixed:
-            return math.nan
-        grown = math.log((very_many - fixed) / (many - fixed))
-        return grown / math.log((sizes[3] - sizes[0]) / (sizes[2] - sizes[0]))
+_UNITS: Final = {
+    "exec to first answered scrape": " s",
+    "CPU of one round of counts": " s",
+    "RSS": " MB",
+    "scrape": " ms",
+}
+_START, _ROUND, _MEMORY, _SCRAPE = _UNITS
 
 
-def measure(scale: Scale, peers: Peers) -> Report:  # noqa: ARG001 - the largest size is beyond them
-    """Start sizes in turns, the largest once; measure the page of the largest while it is there."""
+def exponent(cost: dict[int, float]) -> float:
+    """Return the power of the number of series that a cost grows with, where it grows most.
+
+    Taken over two steps of sizes at a time: one step is too short to tell growth from noise.
+    """
+    points = list(cost.items())
+    return max(
+        math.log(after / before) / math.log(more / less)
+        for (less, before), (more, after) in zip(points, points[2:], strict=False)
+    )
+
+
+def measure(scale: Scale) -> Report:
+    """Start the exporter with each number of series in turns; start the greatest once."""
     turns = Turns()
+    *smaller, greatest = scale.sizes
     with subjects.responder() as api:
         for _ in range(scale.times(_REPETITIONS)):
-            for series in scale.sizes[:3]:
-                with subjects.ours(configs.exporter(api.api, *groups(series, "1s"))) as exporter:
+            for series in smaller:
+                with subjects.ours(configs.write(api.url, *groups(series, "1s"))) as exporter:
                     _take(turns, series, exporter, api, scale)
-        script = {series: _script_memory(api, series) for series in (scale.sizes[0], scale.sizes[2])}
-        series = scale.sizes[3]
-        config = configs.exporter(api.api, *groups(series, "2s"), large.PROBES)
+        config = configs.write(api.url, *groups(greatest, "2s"), large.PROBES)
         with subjects.ours(config) as exporter:
-            _take(turns, series, exporter, api, scale)
-            figures = large.figures(exporter, api, series, scale)
-    return Report(
-        (*figures, _per_series(scale.sizes, turns, script), *_exponents(scale.sizes, turns)),
-        _table(scale.sizes, turns),
+            _take(turns, greatest, exporter, api, scale)
+            figures = large.figures(exporter, api, greatest, scale)
+    costs = {what: {series: turns[f"{what} {series}"].median for series in scale.sizes} for what in _UNITS}
+    exponents = (
+        Figure(f"growth of {what}, exponent", "", Sample((exponent(cost),)), target=Target(1.05, "ours"))
+        for what, cost in costs.items()
     )
+    return Report((*figures, _per_series(costs[_MEMORY]), *exponents), _table(costs))
 
 
 def _take(turns: Turns, series: int, exporter: Subject, api: Responder, scale: Scale) -> None:
     api.log()
-    turns.take(f"start {series}", exporter.until_answers())
+    turns.take(f"{_START} {series}", exporter.until_answers())
     began = exporter.cpu()
-    asked = _until_asked(api, series)
-    turns.take(f"round {series}", (exporter.cpu() - began) * series / asked)
+    counts = _until_counted(api, series)
+    turns.take(f"{_ROUND} {series}", (exporter.cpu() - began) * series / counts)
     with Reader(exporter.port) as reader:
         reader.read()
         for _ in range(scale.times(_SCRAPES)):
             until_changed(api, series // 100)
-            turns.take(f"scrape {series}", reader.seconds() * 1e3)
-    turns.take(f"memory {series}", exporter.resident() / 1e6)
+            turns.take(f"{_SCRAPE} {series}", reader.seconds() * 1e3)
+    turns.take(f"{_MEMORY} {series}", exporter.resident() / 1e6)
 
 
-def _until_asked(api: Responder, counts: int) -> int:
-    """Wait until the API was asked so often, without a scrape; return how often it was."""
+def _until_counted(api: Responder, counts: int) -> int:
+    """Wait for so many requests, without a scrape; return how many there were."""
     asked, limit = 0, time.monotonic() + PATIENCE
     while asked < counts and time.monotonic() < limit:
         time.sleep(_LOOK)
@@ -98,66 +86,16 @@ def _until_asked(api: Responder, counts: int) -> int:
     return asked + len(api.log())
 
 
-def _script_memory(api: Responder, series: int) -> float:
-    with ExitStack() as stack:
-        config = configs.exporter(api.api, *groups(series, "1d"))
-        script = stack.enter_context(subjects.baseline(config))
-        script.until_counted(series)
-        reader = stack.enter_context(Reader(script.port))
-        for _ in range(_SCRAPES):
-            reader.read()
-        return script.resident() / 1e6
+def _per_series(memory: dict[int, float]) -> Figure:
+    least, greatest = min(memory), max(memory)
+    added = (memory[greatest] - memory[least]) / (greatest - least) * 1e3
+    return Figure("RSS per further series", " kB", Sample((added,)), target=Target(1.0, "ours"))
 
 
-def _costs(sizes: tuple[int, ...], turns: Turns) -> tuple[Cost, ...]:
-    named = {
-        "start": ("exec to first answered scrape", " s"),
-        "round": ("CPU of one round of counts", " s"),
-        "memory": ("RSS", " MB"),
-        "scrape": ("scrape, 1 % changed, gzip", " ms"),
-    }
-    return tuple(
-        Cost(what, unit, tuple(turns[f"{name} {series}"] for series in sizes))
-        for name, (what, unit) in named.items()
-    )
-
-
-def _exponents(sizes: tuple[int, ...], turns: Turns) -> tuple[Figure, ...]:
-    return tuple(
-        Figure(
-            f"growth of {cost.what.partition(',')[0]}, exponent",
-            "",
-            Sample((cost.exponent(sizes),)),
-            target=Target(1.05, "ours"),
-        )
-        for cost in _costs(sizes, turns)
-    )
-
-
-def _per_series(sizes: tuple[int, ...], turns: Turns, script: dict[int, float]) -> Figure:
-    low, high = sizes[0], sizes[3]
-    grown = turns[f"memory {high}"].median - turns[f"memory {low}"].median
-    low_script, high_script = script
-    of_script = (script[high_script] - script[low_script]) / (high_script - low_script)
-    return Figure(
-        "RSS per further series",
-        " kB",
-        Sample((grown / (high - low) * 1e3,)),
-        "the script by hand",
-        Sample((of_script * 1e3,)),
-        Target(1.0, "ours"),
-    )
-
-
-def _table(sizes: tuple[int, ...], turns: Turns) -> str:
+def _table(costs: dict[str, dict[int, float]]) -> str:
+    head = ("GROWTH WITH SERIES", *(f"{series:,}" for series in costs[_MEMORY]), "EXPONENT")
     rows = [
-        (
-            f"{cost.what},{cost.unit}",
-            *(number(sample.median) for sample in cost.samples),
-            number(cost.exponent(sizes)),
-            number(cost.added(sizes)),
-        )
-        for cost in _costs(sizes, turns)
+        (f"{what},{_UNITS[what]}", *map(number, cost.values()), number(exponent(cost)))
+        for what, cost in costs.items()
     ]
-    head = ("GROWTH WITH SERIES", *(f"{size:,}" for size in sizes), "EXPONENT", "OF WHAT IS ADDED")
-    return columns(head, rows, right=range(1, 7))
+    return columns(head, rows, right=range(1, len(head)))

@@ -1,4 +1,4 @@
-"""Reads pages as Prometheus does: over a connection that stays open, taking gzip."""
+"""Reads pages as Prometheus does: with gzip, over a connection that stays open."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import http.client
 import time
 from types import TracebackType
 from typing import Final, Self
-
-METRICS: Final = "/metrics"
 
 _ACCEPT: Final = "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 _PATIENCE: Final = 60.0
@@ -28,8 +26,8 @@ class Reader:
     ) -> None:
         self._connection.close()
 
-    def read(self, path: str = METRICS) -> bytes:
-        """Return the body as it comes; raise OSError where there is none."""
+    def read(self, path: str = "/metrics") -> bytes:
+        """Return the body as it is sent; raise OSError for a status other than 200."""
         self._connection.request("GET", path, headers=self._headers)
         answer = self._connection.getresponse()
         body = answer.read()
@@ -37,8 +35,8 @@ class Reader:
             raise OSError(f"status {answer.status}")
         return body
 
-    def seconds(self, path: str = METRICS) -> float:
+    def seconds(self) -> float:
         """Return how long a scrape takes, from the first byte sent to the last one read."""
         began = time.perf_counter()
-        self.read(path)
+        self.read()
         return time.perf_counter() - began

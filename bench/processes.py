@@ -1,4 +1,4 @@
-"""Starts processes and looks at them from outside: their CPU, their memory, their wake-ups."""
+"""Starts processes, and reads their CPU, memory and wake-ups from the kernel."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bench.configs import ENVIRON
 from bench.pages import Reader
 
 PATIENCE: Final = 120.0
-"""Seconds after which whatever is waited for will not come."""
+"""Seconds after which a wait is given up."""
 
 _LOOK: Final = 0.002
 """Seconds between two looks at a process that starts."""
@@ -30,66 +30,56 @@ AnyPopen = TypeVar("AnyPopen", "subprocess.Popen[bytes]", "subprocess.Popen[str]
 
 
 class Subject:
-    """A process that serves a page of metrics; `lines` of it stand for one count."""
+    """A process that serves a page of metrics."""
 
-    def __init__(
-        self, process: subprocess.Popen[bytes], began: float, port: int, log: Path, lines: int
-    ) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], began: float, port: int, log: Path) -> None:
         self.port = port
         self._process = process
         self._began = began
         self._log = log
-        self._lines = lines
-
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-        return self._process.pid
 
     def cpu(self) -> float:
         """Return the seconds of CPU it has used in all its threads."""
         # The clock that clock_getcpuclockid(3) gives, which Python lacks: it counts nanoseconds, where
         # /proc/PID/stat counts hundredths of a second.
-        return time.clock_gettime((~self.pid << 3) | 2)
+        return time.clock_gettime((~self._process.pid << 3) | 2)
 
     def resident(self) -> float:
         """Return the memory it holds, in bytes."""
-        return resident(self.pid)
+        return resident(self._process.pid)
 
     def wakes(self) -> int:
-        """Return how often its threads went to sleep, each time to be woken."""
-        tasks = Path(f"/proc/{self.pid}/task").iterdir()
+        """Return how often its threads were woken so far."""
+        tasks = Path(f"/proc/{self._process.pid}/task").iterdir()
         return sum(_number("voluntary_ctxt_switches", task / "status") for task in tasks)
 
     @contextmanager
-    def awake(self, settling: float = 0.3) -> Iterator[None]:
-        """Let it run for some seconds and then for the body of a `with`; it is stopped afterwards."""
-        os.kill(self.pid, signal.SIGCONT)
+    def running(self, settling: float = 0.3) -> Iterator[None]:
+        """Let it run for `settling` seconds, then for the body of the `with`; stop it afterwards."""
+        os.kill(self._process.pid, signal.SIGCONT)
         time.sleep(settling)
         try:
             yield
         finally:
-            self.freeze()
+            self.stop()
 
-    def freeze(self) -> None:
-        """Stop it where it is, so that it takes nothing from the others."""
-        os.kill(self.pid, signal.SIGSTOP)
-
-    def page(self) -> bytes:
-        """Return its page as it is without compression."""
-        with Reader(self.port, gzip=False) as reader:
-            return reader.read()
+    def stop(self) -> None:
+        """Stop it where it is, so that it uses no CPU while others are measured."""
+        os.kill(self._process.pid, signal.SIGSTOP)
 
     def until_answers(self) -> float:
-        """Wait for its first page; return how many seconds after its start that came."""
-        return self.until(lambda: bool(self.page()), _LOOK)
+        """Wait for its first page; return how many seconds after its start it came."""
+        return self._until(lambda: bool(self._page()), _LOOK)
 
     def until_counted(self, counts: int, pause: float = 0.1) -> float:
         """Wait until its page shows so many counts; return how many seconds after its start that was."""
-        return self.until(lambda: len(_COUNT.findall(self.page())) >= counts * self._lines, pause)
+        return self._until(lambda: len(_COUNT.findall(self._page())) >= counts, pause)
 
-    def until(self, holds: Callable[[], bool], pause: float) -> float:
-        """Wait until something holds; return how many seconds after its start that was."""
+    def _page(self) -> bytes:
+        with Reader(self.port, gzip=False) as reader:
+            return reader.read()
+
+    def _until(self, holds: Callable[[], bool], pause: float) -> float:
         while time.perf_counter() - self._began < PATIENCE:
             try:
                 if holds():
@@ -104,38 +94,33 @@ class Subject:
 
 
 @contextmanager
-def serving(command: Callable[[Path, int], Sequence[str]], lines: int = 1) -> Iterator[Subject]:
-    """Run a command that serves; it is made from a folder for its files and a free port."""
+def serving(command: Callable[[Path, int], Sequence[str]], config: str) -> Iterator[Subject]:
+    """Run a command that serves; it is made from the file of its configuration and a free port."""
     with TemporaryDirectory() as name, socket.socket() as place:
-        # Held, so that nobody else is given the port; whoever also says SO_REUSEADDR may listen on it.
+        # Held, so that nobody else is given the port; whoever also sets SO_REUSEADDR may listen on it.
         place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         place.bind(("127.0.0.1", 0))
         port = place.getsockname()[1]
-        words = command(Path(name), port)
-        log = Path(name) / "log"
-        with log.open("wb") as said:
+        file, log = Path(name) / "config.yaml", Path(name) / "log"
+        file.write_text(config, "utf-8")
+        words = command(file, port)
+        with log.open("wb") as output:
             began = time.perf_counter()
-            process = subprocess.Popen(words, stdout=said, stderr=said, env=environment())
+            process = subprocess.Popen(words, stdout=output, stderr=output, env=_environment())
         with _ended(process):
-            yield Subject(process, began, port, log, lines)
-
-
-def environment() -> dict[str, str]:
-    """Return the environment of what is started: bytecode is kept, as it is where a program is installed."""
-    here = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    return {**here, **ENVIRON}
+            yield Subject(process, began, port, log)
 
 
 @contextmanager
 def talking(*words: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a command that is spoken to by its input and output."""
+    """Run a command with pipes to its input and from its output."""
     pipe = subprocess.PIPE
-    with _ended(subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True, env=environment())) as process:
+    with _ended(subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True, env=_environment())) as process:
         yield process
 
 
 def first_line(process: subprocess.Popen[str]) -> str:
-    """Return the next line a process says; raise where it ended instead."""
+    """Return the next line of a process; raise RuntimeError if it ended instead."""
     assert process.stdout is not None
     if not (line := process.stdout.readline()):
         raise RuntimeError(f"{process.args!r} ended")
@@ -145,6 +130,12 @@ def first_line(process: subprocess.Popen[str]) -> str:
 def resident(pid: int) -> float:
     """Return the memory a process holds, in bytes."""
     return 1024.0 * _number("VmRSS", Path(f"/proc/{pid}/status"))
+
+
+def _environment() -> dict[str, str]:
+    """Return an environment in which Python keeps bytecode, as it does where a program is installed."""
+    here = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    return {**here, **ENVIRON}
 
 
 def _number(name: str, file: Path) -> int:

@@ -1,40 +1,26 @@
-"""How much is measured: all of it for a result, little of it for a trial."""
+"""Says how much is measured: all of it for a result, little of it for a trial."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How often, for how long, and on how many series.
+    """Whether it is a result or a trial, and four numbers of series: few, some, many and very many."""
 
-    `sizes` are four numbers of series that grow, for what is measured on few, some, many and very many.
-    """
-
-    repetitions: float
-    seconds: float
+    is_result: bool
     sizes: tuple[int, int, int, int]
 
     def times(self, repetitions: int) -> int:
-        """Return how often to repeat what a result needs so many repetitions of."""
-        return max(1, round(repetitions * self.repetitions))
+        """Return how often to repeat; a trial does not repeat."""
+        return repetitions if self.is_result else 1
 
     def window(self, seconds: float) -> float:
-        """Return how long to look at what a result looks at for so many seconds."""
-        return seconds * self.seconds
+        """Return how many seconds to measure; a trial takes half of them."""
+        return seconds if self.is_result else seconds / 2
 
 
-RESULT: Final = Scale(1.0, 1.0, (100, 1_000, 10_000, 100_000))
-TRIAL: Final = Scale(0.0, 0.5, (100, 200, 300, 400))
-
-
-@dataclass(frozen=True, slots=True)
-class Peers:
-    """The programs of others, where they could be installed; else why not."""
-
-    es_exporter: Path | None = None
-    query_exporter: Path | None = None
-    missing: str = ""
+RESULT: Final = Scale(is_result=True, sizes=(100, 1_000, 10_000, 100_000))
+TRIAL: Final = Scale(is_result=False, sizes=(100, 200, 300, 400))

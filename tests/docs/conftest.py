@@ -41,7 +41,6 @@ EXAMPLES: Final = {
     "log": ("log", ("",)),
     "script": ("sh", ("",)),
     "soak": ("text", ("make soak",)),
-    "bench": ("text", ("make bench",)),
 }
 """The kinds of examples: their language, and the comment before them. A test takes one by its kind."""
 

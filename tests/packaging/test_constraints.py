@@ -22,7 +22,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT: Final = Path(__file__).parents[2]
-FILES: Final = (*sorted(ROOT.glob("constraints/*.txt")), ROOT / "bench/peers.txt")
+FILES: Final = sorted(ROOT.glob("constraints/*.txt"))
 
 PIN: Final = re.compile(
     r"^(?P<name>[\w.-]+)(?P<extras>\[[^\]]*\])?==(?P<version>[^\s;]+)(?P<marker> ;[^\\\n]*)?"
