@@ -21,7 +21,6 @@ import yaml
 from prometheus_client import Gauge, start_http_server
 
 TIMEOUT = 10.0
-DAY = 86_400
 
 
 class Query:
@@ -56,7 +55,7 @@ def predicate(template: dict[str, str], labels: dict[str, str]) -> str:
 
 def seconds(duration: str) -> int:
     """Return the seconds of "30s", "1m" or "1d"."""
-    return int(duration[:-1]) * {"s": 1, "m": 60, "d": DAY}[duration[-1]]
+    return int(duration[:-1]) * {"s": 1, "m": 60, "d": 86_400}[duration[-1]]
 
 
 def main() -> None:

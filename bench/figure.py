@@ -55,9 +55,9 @@ class Figure:
     what: str
     unit: str
     ours: Sample
+    target: Target
     beside: str = ""
     theirs: Sample | None = None
-    target: Target | None = None
     by_chance: bool = False
 
     @property
@@ -73,9 +73,7 @@ class Figure:
 
     @property
     def met(self) -> bool:
-        """Whether the median meets the target, if there is one."""
-        if self.target is None:
-            return True
+        """Whether the median meets the target; never if its ratio is missing."""
         judged = self.ours if self.target.of == "ours" else self.ratio
         if judged is None:
             return False
@@ -89,8 +87,8 @@ class Figure:
             self.beside,
             self.theirs.text(self.unit) if self.theirs else "",
             self.ratio.text() if self.ratio else "",
-            self.target.text(self.unit) if self.target else "",
-            "" if self.target is None else "met" if self.met else "MISSED",
+            self.target.text(self.unit),
+            "met" if self.met else "MISSED",
         )
 
 
@@ -127,7 +125,7 @@ class Turns:
     def beside_script(self, what: str, unit: str, target: Target, suffix: str = "") -> Figure:
         """Return the row that compares ours with the script, both taken under names with this suffix."""
         ours, script = (self[f"{name} {suffix}".strip()] for name in ("ours", "script"))
-        return Figure(what, unit, ours, "the script by hand", script, target)
+        return Figure(what, unit, ours, target, "the script by hand", script)
 
 
 def percentile(values: Iterable[float], share: float) -> float:

@@ -56,7 +56,7 @@ def measure(scale: Scale) -> Report:
             figures = large.figures(exporter, api, greatest, scale)
     costs = {what: {series: turns[f"{what} {series}"].median for series in scale.sizes} for what in _UNITS}
     exponents = (
-        Figure(f"growth of {what}, exponent", "", Sample((exponent(cost),)), target=Target(1.05, "ours"))
+        Figure(f"growth of {what}, exponent", "", Sample((exponent(cost),)), Target(1.05, "ours"))
         for what, cost in costs.items()
     )
     return Report((*figures, _per_series(costs[_MEMORY]), *exponents), _table(costs))
@@ -89,7 +89,7 @@ def _until_counted(api: Responder, counts: int) -> int:
 def _per_series(memory: dict[int, float]) -> Figure:
     least, greatest = min(memory), max(memory)
     added = (memory[greatest] - memory[least]) / (greatest - least) * 1e3
-    return Figure("RSS per further series", " kB", Sample((added,)), target=Target(1.0, "ours"))
+    return Figure("RSS per further series", " kB", Sample((added,)), Target(1.0, "ours"))
 
 
 def _table(costs: dict[str, dict[int, float]]) -> str:

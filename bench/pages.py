@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import http.client
 import time
-from types import TracebackType
-from typing import Final, Self
+from contextlib import AbstractContextManager
+from typing import Final
 
 _ACCEPT: Final = "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 _PATIENCE: Final = 60.0
 
 
-class Reader:
+class Reader(AbstractContextManager["Reader"]):
     """One connection to the page of metrics on a port."""
 
     def __init__(self, port: int, *, gzip: bool = True) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE)
         self._headers = {"Accept": _ACCEPT, "Accept-Encoding": "gzip" if gzip else "identity"}
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._connection.close()
 
     def read(self, path: str = "/metrics") -> bytes:

@@ -111,9 +111,9 @@ def _round(scale: Scale) -> Figure:
         f"counts a second, {counts:,} at 50 ms, {_CONCURRENCY} at once",
         "",
         Sample(tuple(rates)),
+        Target(0.92, "ratio", least=True),
         "the latency alone",
         Sample((_CONCURRENCY / _LATENCY,)),
-        Target(0.92, "ratio", least=True),
     )
 
 
@@ -145,7 +145,7 @@ def _lag(scale: Scale) -> tuple[Figure, ...]:
                 turns.take("median", percentile(late, 0.5))
                 turns.take("99.9th percentile", percentile(late, 0.999))
     return tuple(
-        Figure(f"lag at {queries} counts a second, {what}", " ms", turns[what], target=Target(limit, "ours"))
+        Figure(f"lag at {queries} counts a second, {what}", " ms", turns[what], Target(limit, "ours"))
         for what, limit in _LAG_LIMITS.items()
     )
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final, TypeVar
+from typing import Any, Final
 
 from bench.configs import ENVIRON
 from bench.pages import Reader
@@ -25,8 +25,6 @@ _LOOK: Final = 0.002
 
 _COUNT: Final = re.compile(rb"^nativechat_query_\w+(?<!_new_total)\{", re.MULTILINE)
 """A line of the page with a count: not with the sum of its rises."""
-
-AnyPopen = TypeVar("AnyPopen", "subprocess.Popen[bytes]", "subprocess.Popen[str]")
 
 
 class Subject:
@@ -115,7 +113,8 @@ def serving(command: Callable[[Path, int], Sequence[str]], config: str) -> Itera
 def talking(*words: str) -> Iterator[subprocess.Popen[str]]:
     """Run a command with pipes to its input and from its output."""
     pipe = subprocess.PIPE
-    with _ended(subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True, env=_environment())) as process:
+    process = subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True, env=_environment())
+    with _ended(process):
         yield process
 
 
@@ -145,9 +144,9 @@ def _number(name: str, file: Path) -> int:
 
 
 @contextmanager
-def _ended(process: AnyPopen) -> Iterator[AnyPopen]:
+def _ended(process: subprocess.Popen[Any]) -> Iterator[None]:
     try:
-        yield process
+        yield
     finally:
         process.send_signal(signal.SIGCONT)
         process.terminate()

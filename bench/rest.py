@@ -35,13 +35,13 @@ def measure(scale: Scale) -> Report:
             before = {name: (subject.cpu(), subject.wakes()) for name, subject in watched.items()}
             time.sleep(interval)
             for name, subject in watched.items():
-                cpu, wakes = before[name]
-                turns.take(name, (subject.cpu() - cpu) / interval * 100)
-                turns.take(f"{name} wakes", (subject.wakes() - wakes) / interval)
-    cpu_at_rest = f"CPU at rest, {_QUERIES} queries every {_EVERY} s"
+                cpu_before, wakes_before = before[name]
+                turns.take(name, (subject.cpu() - cpu_before) / interval * 100)
+                turns.take(f"{name} wakes", (subject.wakes() - wakes_before) / interval)
+    cpu, wakes = f"CPU at rest, {_QUERIES} queries every {_EVERY} s", "wake-ups a second with nothing due"
     return Report(
         (
-            turns.beside_script(cpu_at_rest, " % of a core", Target(0.2, "ours")),
-            turns.beside_script("wake-ups a second with nothing due", "", Target(0.5, "ours"), "idle wakes"),
+            turns.beside_script(cpu, " % of a core", Target(0.2, "ours")),
+            turns.beside_script(wakes, "", Target(0.5, "ours"), "idle wakes"),
         )
     )

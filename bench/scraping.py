@@ -23,7 +23,6 @@ _WINDOWS: Final = 10
 _WINDOW: Final = 1.0
 _A_SECOND: Final = 50
 _READERS: Final = 5
-_VALUES: Final = 10
 
 
 def groups(series: int, every: str) -> tuple[Group, ...]:
@@ -83,8 +82,7 @@ def _many(scale: Scale) -> Figure:
     turns = Turns()
     with ExitStack() as stack:
         api = stack.enter_context(subjects.responder())
-        group = Group("load", series // _VALUES, _VALUES, "1m")
-        pair = subjects.pair(stack, configs.write(api.url, group))
+        pair = subjects.pair(stack, configs.write(api.url, Group("load", series // 10, 10, "1m")))
         for subject in pair.values():
             subject.until_counted(series)
             subject.stop()
