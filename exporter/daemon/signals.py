@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import signal
 import threading
-import time
 from collections.abc import Callable
 from typing import Final
 
-_ALL: Final = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+from exporter.clock import SystemClock
+
+_END: Final = {signal.SIGTERM, signal.SIGINT}
+_ALL: Final = {*_END, signal.SIGHUP}
 
 BETWEEN_HANGUPS: Final = 1.0
 """Seconds after a SIGHUP during which further ones count as one."""
@@ -27,7 +29,9 @@ def wait(on_hangup: Callable[[], object] | None = None) -> None:
     """
     while signal.sigwait(_ALL) == signal.SIGHUP and on_hangup:
         on_hangup()
-        time.sleep(BETWEEN_HANGUPS)
+        SystemClock().sleep(BETWEEN_HANGUPS)
+        if signal.sigpending() & _END:  # sigwait would choose the next SIGHUP, which has a lower number
+            return
 
 
 def end() -> None:

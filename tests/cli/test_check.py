@@ -88,7 +88,8 @@ def test_every_problem_is_a_line_with_its_place(typed: Typed) -> None:
     file = ROOT / "tests/config/five_faults.yaml"
     expected = re.findall(r"^# expect: (.*)$", file.read_text("utf-8"), re.MULTILINE)
     done = typed("check", "--config.file", file)
-    assert (done.returncode, done.stderr) == (2, f"{file}: problems: 5, warnings: 2\n")
+    assert done.returncode == 2
+    assert done.stderr.endswith(f"{file}: problems: 5, warnings: 2\n")
     assert done.stdout.splitlines() == [f"{file}:{problem}" for problem in expected]
 
 
