@@ -90,7 +90,8 @@ def test_every_problem_is_a_line_with_its_place(typed: Typed) -> None:
     done = typed("check", "--config.file", file)
     assert done.returncode == 2
     assert done.stderr.endswith(f"{file}: problems: 5, warnings: 2\n")
-    assert done.stdout.splitlines() == [f"{file}:{problem}" for problem in expected]
+    errors = [problem for problem in expected if " warning: " not in problem]
+    assert done.stdout.splitlines() == [f"{file}:{problem}" for problem in errors]
 
 
 ALL_SHARDS = """\
