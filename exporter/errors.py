@@ -78,16 +78,24 @@ class ApiError(ExporterError):
     """A request to NativeChat without a usable answer.
 
     `status` is the HTTP status, None if there was none. `retry_after` is the server's Retry-After in
-    seconds. The message never contains a token, a header or a body.
+    seconds. `advice` replaces that of the class. The message never contains a token, a header or a body.
     """
 
     reason: ClassVar[str]
     advice: str
 
-    def __init__(self, message: str, *, status: int | None = None, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        retry_after: float | None = None,
+        advice: str | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.retry_after = retry_after
+        self.advice = advice or type(self).advice
 
     @property
     def described(self) -> str:

@@ -25,7 +25,9 @@ from exporter.rate_limiter import (
     FIRST_WAIT,
     LONGEST_BACKOFF,
     RETRY_AFTER_CAP,
+    RETRY_SHARE,
     RateLimiter,
+    RetryBudget,
     refusal_backoff,
     requested_pause,
     retry_wait,
@@ -152,3 +154,24 @@ def test_a_retry_after_is_obeyed_up_to_five_minutes(asked: float | None, pause: 
 def test_backoff_after_a_refused_token_doubles_up_to_the_longest(refusals: int) -> None:
     assert refusal_backoff(1) == FIRST_BACKOFF
     assert refusal_backoff(refusals + 1) == min(2.0 * refusal_backoff(refusals), LONGEST_BACKOFF)
+
+
+@pytest.mark.parametrize("status", [408, 425])
+def test_a_request_that_the_server_wants_again_is_retried(status: int) -> None:
+    assert retry_wait(Rejected("no", status=status), 1, 0.0) == FIRST_WAIT / 2
+
+
+@given(st.lists(st.booleans(), max_size=300))
+def test_retries_are_at_most_a_tenth_of_the_requests_and_the_first_one(wanted: list[bool]) -> None:
+    budget, retries = RetryBudget(), 0
+    for requests, wants in enumerate(wanted, 1):
+        budget.add_request(0.1 * requests)
+        retries += wants and budget.take_retry()
+        assert retries <= 1 + requests * RETRY_SHARE + SLACK
+
+
+def test_unused_retries_are_saved_for_a_minute_of_requests_at_most() -> None:
+    budget = RetryBudget()
+    for n in range(6000):
+        budget.add_request(float(n))
+    assert sum(budget.take_retry() for _ in range(100)) == 6

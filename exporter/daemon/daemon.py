@@ -15,6 +15,7 @@ from exporter.clock import Clock
 from exporter.config import source
 from exporter.config.load import parse
 from exporter.config.secrets import TokenReader
+from exporter.daemon.housekeeping import Housekeeping
 from exporter.errors import ConfigError
 from exporter.exposition.exposition import Exposition
 from exporter.exposition.telemetry import Telemetry
@@ -35,18 +36,18 @@ SETTLE: Final = 0.2
 RETRY_FACTOR: Final = 100
 """Retry a refused file no sooner than this many times its last load time."""
 
-PRUNE_EVERY: Final = 5.0
+MAINTAIN_EVERY: Final = 5.0
 """Seconds between two checks for connections that are too old to be used again."""
 
 MISSED_TICKS: Final = 3
-"""The timetable counts as dead after this many of its longest sleeps without a tick."""
+"""Polling counts as dead after this many of its longest sleeps without a tick."""
 
 
 class Daemon:
     """Everything that runs except the web server; `poller.start` begins to poll.
 
     `config_file` is checked for changes every `watch_interval` seconds; what `adjust` returns for it is used.
-    Only the timetable's thread applies a configuration, so a reload never races with a tick. Public methods
+    Only the housekeeping's thread applies a configuration, one after another. Public methods
     are safe from any thread. Raises ConfigError if the first configuration has a problem.
     """
 
@@ -84,13 +85,24 @@ class Daemon:
         self._reload_lock = threading.Lock()
         self._next_reload: threading.Event | None = None
         self._load()
-        self.poller.timetable.add_periodic_task(watch_interval, self._watch_file)
-        self.poller.timetable.add_periodic_task(PRUNE_EVERY, self.poller.prune)
+        self.housekeeping = Housekeeping(clock, self.telemetry.defect)
+        self.housekeeping.every(watch_interval, self._watch_file)
+        self.housekeeping.every(MAINTAIN_EVERY, self.poller.maintain)
+
+    def start(self) -> None:
+        """Begin to poll, and to watch the configuration."""
+        self.housekeeping.start()
+        self.poller.start()
+
+    def stop(self) -> None:
+        """Start no further request, and reload no more."""
+        self.housekeeping.stop()
+        self.poller.stop()
 
     def reload(self) -> tuple[str, ...]:
         """Reload the configuration and wait for it; return its problems, none if it is in use."""
         if not self.request_reload().wait(MISSED_TICKS * LONGEST_SLEEP):
-            return ("the timetable does not answer; see /-/healthy",)
+            return ("no reload has ended yet; see the log",)
         return self.problems
 
     def request_reload(self) -> threading.Event:
@@ -101,17 +113,17 @@ class Daemon:
         with self._reload_lock:
             if self._next_reload is None:
                 self._next_reload = threading.Event()
-                self.poller.call(self._requested_reload)
+                self.housekeeping.call(self._requested_reload)
             return self._next_reload
 
     def healthy(self) -> tuple[bool, str]:
-        """Return whether the timetable's thread runs, and a message; does not depend on NativeChat."""
+        """Return whether polling and housekeeping go on, and a message; does not depend on NativeChat."""
+        if not self.poller.has_thread:
+            advice = "raise the limit of processes, such as a container's pids"
+            return False, f"polling has no thread: if the system refuses it, {advice}"
         silent = self.clock.steady() - self.poller.last_tick_at
-        if silent > MISSED_TICKS * LONGEST_SLEEP or not self.poller.alive:
-            return False, f"the timetable has not moved for {silent:.0f} s: restart this process"
-        if self.poller.has_no_worker:
-            message = "the system refuses threads: raise the limit of processes, such as a container's pids"
-            return False, message
+        if silent > MISSED_TICKS * LONGEST_SLEEP or not self.housekeeping.alive:
+            return False, f"polling has not moved for {silent:.0f} s: restart this process"
         return True, "healthy"
 
     def ready(self) -> tuple[bool, str]:
@@ -119,7 +131,7 @@ class Daemon:
         self._is_ready = self._is_ready or self.store.all_attempted()
         return self._is_ready, "ready" if self._is_ready else "not every query has been attempted yet"
 
-    # On the timetable's thread
+    # On the housekeeping's thread
 
     def _watch_file(self) -> None:
         """Reload the configuration once its file has changed and then stayed the same.

@@ -62,14 +62,14 @@ def serve(
         log.info("listening", extra=where)
     server = Server(App(provided, guard), listeners, name="web", tls=tls, on_error=fail)
     if interval := watchdog_interval(daemon.environ):
-        daemon.poller.timetable.add_periodic_task(interval, partial(notify_watchdog, daemon))
-    daemon.poller.start()  # before the server: its first request may ask whether the daemon is healthy
+        daemon.housekeeping.every(interval, partial(notify_watchdog, daemon))
+    daemon.start()  # before the server: its first request may ask whether the daemon is healthy
     server.start()
     notify_systemd(daemon.environ, "READY=1")
     signals.wait(daemon.request_reload)
     log.info("ending")
     notify_systemd(daemon.environ, "STOPPING=1")
-    daemon.poller.stop()
+    daemon.stop()
     server.stop(DRAIN)
     log.info("ended")
     return not failures

@@ -12,7 +12,7 @@ def status_page(daemon: Daemon) -> StatusPage:
     """Return the contents of the page at this moment."""
     snapshot, in_flight = daemon.store.snapshot(), daemon.poller.in_flight()
     wall, now = daemon.clock.wall(), daemon.clock.steady()
-    next_run = daemon.poller.timetable.next_run
+    next_run = daemon.poller.next_run
     return StatusPage(
         version=__version__,
         started=daemon.started_at,

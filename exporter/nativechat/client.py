@@ -75,9 +75,7 @@ class Client:
         self._clock = clock
         self._on_attempt = on_attempt
         self._attempt = Attempt(clock)
-        self._transport = Transport(
-            self._attempt, clock, bot.api.ca_file, concurrency=bot.api.concurrency, timeout=bot.api.timeout
-        )
+        self._transport = Transport(self._attempt, clock, bot.api)
         self._proxies = get_environ_proxies(bot.api.url, no_proxy=None)
 
     def count(self, collection: Collection, predicate_text: str, budget: float) -> int:

@@ -27,6 +27,10 @@ LISTEN: Final = 0.003
 """Seconds for which a connection must have been silent after a response before it is reused."""
 
 
+SPARE: Final = 8
+"""Connections beyond the concurrency of a bot without a rate, so that one is silent when it is needed."""
+
+
 @dataclass(slots=True)
 class Link:
     """What all connections of one client share. Those opened before `renewed_at` are not reused."""
@@ -99,13 +103,16 @@ class _KeptTls(_Kept, HTTPSConnection):
 class _Idle(LifoQueue[_Kept | None]):
     """What urllib3 takes connections from: None stands for one that is still to be made.
 
-    The one that was used last comes first, so that those nobody needs get old. While others are in use, one
-    that has not been silent for long enough is left for later: nobody waits for it who can have another.
+    The one that was used last comes first, so that those nobody needs get old. One that has not been silent
+    for long enough is left for later if another one can be had without waiting. `makes_more` says whether one
+    may be made for that alone; otherwise that happens only while others are in use.
     """
+
+    makes_more = False
 
     def _get(self) -> _Kept | None:
         position = -1
-        if self._qsize() < self.maxsize:
+        if self.makes_more or self._qsize() < self.maxsize:
             ready = (at for at in reversed(range(len(self.queue))) if _is_ready(self.queue[at]))
             position = next(ready, -1)
         return self.queue.pop(position)
@@ -115,20 +122,24 @@ def _is_ready(connection: _Kept | None) -> bool:
     return connection is None or connection.was_silent
 
 
-def pool_size(concurrency: int) -> int:
-    """Return how many connections to keep: one for each request at once, and some to take turns with."""
-    return concurrency + concurrency // 8
+def pool_size(concurrency: int, rate: float | None) -> int:
+    """Return how many connections to keep: one for each request at once, and some to take turns with.
+
+    Without a `rate`, requests may follow each other faster than `LISTEN`: then there are more to choose from.
+    """
+    return concurrency + (concurrency // 8 if rate else SPARE)
 
 
-def pool_classes(link: Link) -> dict[str, type[HTTPConnectionPool]]:
+def pool_classes(link: Link, *, makes_more: bool) -> dict[str, type[HTTPConnectionPool]]:
     """Return the classes, by scheme, of pools whose connections belong to `link`."""
+    idle = cast("Any", type("Idle", (_Idle,), {"makes_more": makes_more}))
 
     class Plain(HTTPConnectionPool):
-        QueueCls = cast("Any", _Idle)
+        QueueCls = idle
         ConnectionCls = cast("Any", type("Kept", (_Kept,), {"link": link}))
 
     class Tls(HTTPSConnectionPool):
-        QueueCls = cast("Any", _Idle)
+        QueueCls = idle
         ConnectionCls = cast("Any", type("KeptTls", (_KeptTls,), {"link": link}))
 
     return {"http": Plain, "https": Tls}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import re
 import socket
 import ssl
@@ -54,11 +55,11 @@ def read_retry_after(value: str | None, wall: float) -> float | None:
     """Return the seconds of a Retry-After header, None if it is absent or invalid.
 
     Accepts both forms of RFC 9110, section 10.2.3: a number of seconds, or a date, which is compared with
-    the time `wall`. A past date means 0.
+    the time `wall`. A past date means 0. A fraction, which the RFC does not allow, is rounded up.
     """
     text = (value or "").strip()
-    if re.fullmatch("[0-9]{1,18}", text):
-        return float(text)
+    if re.fullmatch(r"[0-9]{1,18}(\.[0-9]{1,18})?", text):
+        return float(math.ceil(float(text)))
     try:
         date = parsedate_to_datetime(text)
         return max(0.0, date.replace(tzinfo=date.tzinfo or UTC).timestamp() - wall)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from functools import partial
-from pathlib import Path
 from typing import Any, cast
 
 import requests
@@ -14,6 +13,7 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connectionpool import HTTPConnectionPool
 
 from exporter.clock import Clock
+from exporter.model import Api
 from exporter.nativechat.attempt import Attempt
 from exporter.nativechat.authorities import Authorities
 from exporter.nativechat.connections import Link, pool_classes, pool_size
@@ -24,18 +24,16 @@ class Transport(HTTPAdapter):
     """An adapter with one connection pool, one TLS context, and sockets that are limited by the attempt.
 
     It skips work that requests does at each call and that a count does not need: finding the pool, loading
-    certificates for each new connection, collecting cookies. `timeout` is that of a request; a connection
-    is closed if sent bytes are not acknowledged for a third of it.
+    certificates for each new connection, collecting cookies. A connection is closed if sent bytes are not
+    acknowledged for a third of `api.timeout`.
     """
 
-    def __init__(
-        self, attempt: Attempt, clock: Clock, ca_file: Path | None, *, concurrency: int, timeout: float
-    ) -> None:
-        super().__init__(pool_connections=1, pool_maxsize=pool_size(concurrency))
+    def __init__(self, attempt: Attempt, clock: Clock, api: Api) -> None:
+        super().__init__(pool_connections=1, pool_maxsize=pool_size(api.concurrency, api.rate))
         prepare = partial(bound_tls, attempt=attempt)
-        self._authorities = Authorities(ca_file, DEFAULT_CA_BUNDLE_PATH, os.environ, prepare)
-        self._link = Link(attempt, clock, self._authorities, lost_peer_options(timeout / 3))
-        self.poolmanager.pool_classes_by_scheme = pool_classes(self._link)
+        self._authorities = Authorities(api.ca_file, DEFAULT_CA_BUNDLE_PATH, os.environ, prepare)
+        self._link = Link(attempt, clock, self._authorities, lost_peer_options(api.timeout / 3))
+        self.poolmanager.pool_classes_by_scheme = pool_classes(self._link, makes_more=api.rate is None)
         self._lock = threading.Lock()
         self._pool: HTTPConnectionPool | None = None
         self._closed = False

@@ -1,12 +1,12 @@
 """Decides which request is made, and when.
 
-    timetable ─due poll─▶ poller ─starts─▶ run ─requests─▶ queue of the bot ─attempts─▶ workers
-                                            ▲                                             │
-                                            └──────────── count or ApiError ──────────────┘
+    timetable ─due poll─▶ dispatcher ─▶ run ─requests─▶ queue of the bot ─attempts─▶ threads
+                                         ▲                                              │
+                                         └────────────── count or ApiError ─────────────┘
 
 - The timetable knows when each poll is due.
 - A run makes all requests of one poll.
 - Each bot has a queue, which starts a request when the bot's rate, concurrency and pauses allow.
-- The worker limits decide which queue gets a worker.
-- A worker makes one attempt of a request. It waits for the API and for nothing else.
+- The dispatcher starts runs, and divides the threads among the queues. It has no thread of its own.
+- The poller has the threads. A thread makes one attempt at a time; an idle one waits for the next due time.
 """

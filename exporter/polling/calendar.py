@@ -11,17 +11,14 @@ DAY: Final = 86_400.0
 _DAY: Final = timedelta(days=1)
 
 
-def next_interval_due(origin: float, every: float, due: float, now: float) -> float:
+def next_interval_due(origin: float, every: float, now: float) -> float:
     """Return the next point of the grid `origin + k * every` after `now`.
 
-    It is also more than half an interval after `due`, the last due time: a first run is off the grid,
-    and the second must not follow at once. Points that were missed, as on a suspended machine, are
-    skipped.
+    Points that were missed, as on a suspended machine, are skipped.
     """
-    after = max(now, due + every / 2)
-    steps = math.floor((after - origin) / every) + 1
+    steps = math.floor((now - origin) / every) + 1
     point = origin + steps * every
-    return point if point > after else origin + (steps + 1) * every  # the division may have rounded down
+    return point if point > now else origin + (steps + 1) * every  # the division may have rounded down
 
 
 def next_daily_due(last: float, at: time, days: int, zone: ZoneInfo) -> float:

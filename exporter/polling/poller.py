@@ -1,43 +1,48 @@
-"""Runs due polls through the bots' queues and the workers, on one thread and under one lock."""
+"""Runs the dispatcher on a bounded pool of threads, each of which waits for due times itself."""
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import logging
-import random
 import threading
-from collections import deque
 from collections.abc import Callable
-from functools import partial
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from exporter.clock import Clock
-from exporter.errors import ApiError
-from exporter.model import Bot, Plan, Poll
-from exporter.polling.queue import BotQueue, CountClient
-from exporter.polling.request import Owner, Request
-from exporter.polling.run import Recorder, Run, internal_error
-from exporter.polling.timetable import Timetable
-from exporter.polling.worker_limits import WorkerLimits
-from exporter.polling.workers import Workers
+from exporter.logs import fields
+from exporter.model import NOTHING, Bot, Plan
+from exporter.polling.dispatcher import Dispatcher
+from exporter.polling.queue import CountClient
+from exporter.polling.run import Recorder
 
 log = logging.getLogger(__name__)
 
 LONGEST_SLEEP: Final = 15.0
-"""Most seconds that the timetable's thread sleeps, to show that it lives and to notice clock changes."""
+"""Most seconds that some thread sleeps while it watches the time, to show that polling lives."""
 
 AFTER_A_DEFECT: Final = 1.0
-"""Seconds that the timetable's thread pauses after an internal error, so that it cannot flood the log."""
+"""Seconds that a thread pauses after an internal error, so that it cannot flood the log."""
+
+
+AFTER_A_REFUSAL: Final = 5.0
+"""Seconds after which another thread is tried, when the system refused one."""
+
+
+class _Idle:
+    """A thread that waits for something to do, at the latest until the steady time `until`."""
+
+    def __init__(self, lock: threading.Lock) -> None:
+        self.until = float("inf")
+        self.called = threading.Condition(lock)
 
 
 class Poller:
-    """Poll as the plan says, when the timetable says, as fast as each bot's queue allows.
+    """Poll as the plan says, on daemon threads that are created as needed; safe to use from every thread.
 
-    `make_client` makes the client of a bot. `recorder` receives all results; its methods are called with
-    the poller's lock held, must be quick and must not call back. `on_defect` is called at every internal
-    error, `on_lag` with the seconds by which a run starts late.
+    There is one thread more than the plan has workers, so that one is left to watch the time while all
+    attempts wait for the API. An idle thread waits for the next due time and then makes the attempt itself,
+    so that a lone request wakes no second thread. If the system refuses a thread, those that exist go on.
+
+    The arguments are those of the dispatcher. Methods of `recorder` are called with the poller's lock held.
     """
 
     def __init__(
@@ -49,209 +54,146 @@ class Poller:
         on_defect: Callable[[], None],
         on_lag: Callable[[float], None],
     ) -> None:
-        self.timetable = Timetable(clock, self._start)
-        self._clock = clock
-        self._recorder = recorder
-        self._make_client = make_client
-        self._on_defect = on_defect
-        self._on_lag = on_lag
-        self._workers = Workers(1, on_defect)
-        self._limits = WorkerLimits(self._workers)
-        self._changed = threading.Condition()
-        self._calls: deque[Callable[[], None]] = deque()
-        self._queues: dict[str, BotQueue] = {}
-        self._runs: dict[tuple[str, str], Run] = {}
-        self._zone = ZoneInfo("UTC")
-        self._wakes: list[tuple[float, int, BotQueue]] = []
-        self._ties = itertools.count()
-        self._sleeps_until = float("inf")
-        self._stopping = False
-        self._thread = threading.Thread(target=self._loop, name="timetable", daemon=True)
         self.last_tick_at = clock.steady()
-
-    # Called by the daemon
+        self._clock = clock
+        self._on_defect = on_defect
+        self._dispatcher = Dispatcher(
+            clock, recorder=recorder, make_client=make_client, on_defect=on_defect, on_lag=on_lag
+        )
+        self._lock = threading.Lock()
+        self._idle: list[_Idle] = []
+        self._caller: _Idle | None = None
+        self._threads = 0
+        self._refused_at = float("-inf")
+        self._started = self._stopping = False
 
     def start(self) -> None:
-        """Begin to poll, on a thread of its own."""
-        self._thread.start()
-
-    def call(self, function: Callable[[], None]) -> None:
-        """Call `function` on the timetable's thread, between two ticks."""
-        with self._changed:
-            self._calls.append(function)
-            self._changed.notify()
+        """Begin to poll."""
+        with self._lock:
+            self._started = True
+            self._call_another()
 
     def apply(self, plan: Plan) -> None:
-        """Take a new plan; on the timetable's thread, or before it starts.
-
-        Runs of polls that the old plan has too go on. Runs of polls that changed or went are abandoned,
-        and their late answers dropped. Date formats are proven again.
-        """
-        kept = {id(poll) for poll in plan.polls}
-        with self._changed:
-            for key, run in list(self._runs.items()):
-                if id(run.poll) not in kept:
-                    del self._runs[key]
-                    run.over = True
-            old, self._queues = self._queues, {bot.name: self._queue_of(bot) for bot in plan.bots}
-            for queue in {*old.values(), *self._queues.values()}:
-                queue.renew()
-            for gone in set(old.values()) - set(self._queues.values()):
-                gone.close()
-            self._zone = plan.zone
-            self._workers.limit = plan.workers
-        self.timetable.apply(plan)
-
-    def prune(self) -> None:
-        """Close connections that are too old to be used again; on the timetable's thread."""
-        for queue in self._queues.values():
-            queue.prune()
+        """Take a new plan: what is equal in the old one goes on, what is gone is abandoned."""
+        with self._lock:
+            gone = self._dispatcher.apply(plan)
+            self._call_another()
+        for client in gone:
+            client.close()
 
     def run_once(self, plan: Plan) -> None:
-        """Run every poll of `plan` once, without the timetable; return when the last answer is in."""
-        self.apply(plan)
-        for poll in plan.polls:
-            self._start(poll, self._clock.steady())
-        with self._changed:
-            while self._runs:
-                self._changed.wait(min(LONGEST_SLEEP, self._wake_due() - self._clock.steady()))
+        """Run every poll of `plan` once, at once, with this thread too; return when the last answer is in."""
+        with self._lock:
+            self._dispatcher.apply(plan)
+            self._dispatcher.timetable.apply(NOTHING)
+            for poll in plan.polls:
+                self._dispatcher.start(poll, self._clock.steady())
+            self._started = True
+            self._caller = _Idle(self._lock)
+            while self._dispatcher.runs:
+                self._step(self._caller)
         self.stop()
 
     def stop(self) -> None:
         """Start no further request; those in flight end with the process."""
-        with self._changed:
+        with self._lock:
             self._stopping = True
-            self._changed.notify()
-        self._workers.stop()
+            for idle in self._idle:
+                idle.called.notify()
 
     @property
-    def has_no_worker(self) -> bool:
-        """Whether the system refuses the thread that the first request needs."""
-        return self._workers.has_none
+    def has_thread(self) -> bool:
+        """Whether the system allows at least one thread."""
+        return self._threads > 0
 
-    @property
-    def alive(self) -> bool:
-        """Whether the timetable's thread runs."""
-        return self._thread.is_alive()
+    def maintain(self) -> None:
+        """Close connections that are too old to be used again; call this every few seconds."""
+        with self._lock:
+            self._call_another()
+            queues = list(self._dispatcher.queues.values())
+        for queue in queues:
+            if queue.existing_client:
+                queue.existing_client.prune()
 
     def in_flight(self) -> dict[str, int]:
         """Return how many requests of each bot are in flight."""
-        return {name: queue.in_flight for name, queue in self._queues.items()}
+        return {name: queue.in_flight for name, queue in self._dispatcher.queues.items()}
 
-    def _queue_of(self, bot: Bot) -> BotQueue:
-        before = self._queues.get(bot.name)
-        if before and before.bot == bot:
-            return before
-        return BotQueue(bot, partial(self._make_client, bot), random.random, before)
+    def next_run(self, key: tuple[str, str]) -> float | None:
+        """Return the steady time at which a poll is due next, None for an unknown one."""
+        return self._dispatcher.timetable.next_run(key)
 
-    # On the timetable's thread
+    # On the pool's threads, with the lock held
 
-    def _loop(self) -> None:
-        while not self._stopping:
-            try:
-                self._tick()
-            except Exception:
-                log.exception("internal error in the timetable; please report it")
-                self._on_defect()
-                with self._changed:
-                    self._changed.wait_for(lambda: self._stopping, AFTER_A_DEFECT)
+    def _work(self) -> None:
+        me = _Idle(self._lock)
+        with self._lock:
+            while not self._stopping:
+                try:
+                    self._step(me)
+                except Exception:
+                    log.exception("internal error in polling; please report it")
+                    self._on_defect()
+                    me.called.wait_for(lambda: self._stopping, AFTER_A_DEFECT)
 
-    def _tick(self) -> None:
-        while self._calls:
-            self._calls.popleft()()
-        due = self.timetable.run_due()
-        with self._changed:
-            self._sleeps_until = min(due, self._wake_due(), self._clock.steady() + LONGEST_SLEEP)
-            self.last_tick_at = self._clock.steady()
-            if not self._calls and not self._stopping:
-                self._changed.wait(max(0.0, self._sleeps_until - self._clock.steady()))
-            self._sleeps_until = float("inf")
+    def _step(self, me: _Idle) -> None:
+        """Make one attempt, or wait until there may be one to make."""
+        self.last_tick_at = self._clock.steady()
+        attempt = self._dispatcher.take()
+        if attempt is None:
+            self._wait(me)
+            return
+        self._call_another()
+        self._lock.release()
+        try:
+            count, error = self._dispatcher.make(attempt)
+        finally:
+            self._lock.acquire()
+        self._dispatcher.settle(attempt, count, error)
+        if self._caller is not None and not self._dispatcher.runs:
+            self._caller.called.notify()
 
-    def _start(self, poll: Poll, due: float) -> None:
-        token_is_new = self._queues[poll.bot.name].client.has_new_token()  # may read a file: not locked
-        with self._changed:
-            self._on_lag(self._clock.steady() - due)
-            if poll.key in self._runs:
-                self._recorder.skipped(poll)
-                return
-            queue = self._queues[poll.bot.name]
-            if token_is_new:
-                queue.end_backoff()
-            run = Run(poll, queue, self._recorder, self._clock, self._ended)
-            self._runs[poll.key] = run
-            self._proceed(run, partial(run.start, self._zone))
-            self._pump(queue)
-
-    def _wake_due(self) -> float:
-        """Pump the queues that are due; return when the next one will be."""
-        self._workers.retry()
-        while self._wakes and self._wakes[0][0] <= self._clock.steady():
-            when, _, queue = heapq.heappop(self._wakes)
-            if queue.wakes_at == when:
-                queue.wakes_at = float("inf")
-                self._pump(queue)
-        return self._wakes[0][0] if self._wakes else float("inf")
-
-    # On any thread, with the lock held
-
-    def _pump(self, queue: BotQueue) -> None:
-        """Start the requests that the queue may start now, and schedule when to pump it again."""
+    def _wait(self, me: _Idle) -> None:
+        """Wait for the next due time, or for the one after it if another thread waits for the next."""
         now = self._clock.steady()
-        for request in queue.take_ended(now):
-            self._proceed(request.owner, partial(request.done, None, request.error))
-        while (at := queue.next_at(now)) <= now and queue.in_flight < queue.limit(scarce=self._limits.scarce):
-            if self._stopping:
-                return
-            if not self._limits.has_worker(answering=queue.answering):
-                self._limits.wait(queue)
-                break
-            request = queue.take(now)
-            self._limits.run(request, partial(self._attempt, queue, request))
-        self._wake(queue, min(at if at > now else float("inf"), queue.first_deadline()))
+        first, second = self._dispatcher.next_times()
+        first = min(first, now + LONGEST_SLEEP)
+        waiting = [other.until for other in self._idle]
+        if all(until > first for until in waiting):
+            me.until = first
+        elif not any(first < until <= second for until in waiting):
+            me.until = second
+        else:
+            me.until = float("inf")
+        self._idle.append(me)
+        me.called.wait(None if me.until == float("inf") else max(0.0, me.until - now))
+        if me in self._idle:
+            self._idle.remove(me)
 
-    def _wake(self, queue: BotQueue, when: float) -> None:
-        if when < queue.wakes_at:
-            queue.wakes_at = when
-            heapq.heappush(self._wakes, (when, next(self._ties), queue))
-            if when < self._sleeps_until:
-                self._changed.notify()
+    def _call_another(self) -> None:
+        """Call an idle thread, or create one, if there is more to do now or nobody watches the time."""
+        first = min(self._dispatcher.next_times()[0], self._clock.steady() + LONGEST_SLEEP)
+        if not self._dispatcher.has_more and any(idle.until <= first for idle in self._idle):
+            return
+        if self._idle:
+            chosen = max(self._idle, key=lambda idle: idle.until)
+            self._idle.remove(chosen)
+            chosen.called.notify()
+        elif self._started and self._threads <= self._dispatcher.workers:
+            self._add_thread()
 
-    def _settle(self, queue: BotQueue, request: Request, count: int | None, error: ApiError | None) -> None:
-        self._limits.release(request)
-        if queue.settle(request, error, self._clock.steady()):
-            self._proceed(request.owner, partial(request.done, count, error))
-        while waiting := self._limits.next_waiting():
-            self._pump(waiting)
-        self._pump(queue)
-
-    def _proceed(self, run: Owner, step: Callable[[], None]) -> None:
-        """Take a run one step further; an internal error ends this run, is logged, and stops no other."""
+    def _add_thread(self) -> None:
+        now = self._clock.steady()
+        if now < self._refused_at + AFTER_A_REFUSAL:
+            return
         try:
-            try:
-                step()
-            except Exception:
-                run.give_up(internal_error())
-                raise
-        except Exception:
-            log.exception("internal error in a run; please report it")
-            self._on_defect()
-
-    def _ended(self, run: Run) -> None:
-        del self._runs[run.poll.key]
-        if not self._runs and not self.alive:  # then `run_once` waits for the last run
-            self._changed.notify()
-
-    def _attempt(self, queue: BotQueue, request: Request) -> None:
-        """Make an attempt; the only method that runs on a worker and without the lock."""
-        count: int | None = None
-        error: ApiError | None = None
-        try:
-            count = queue.attempt(request, self._clock)
-        except ApiError as failure:
-            error = failure.with_traceback(None)
-        except Exception:
-            log.exception("internal error while asking bot %s; please report it", queue.bot.name)
-            self._on_defect()
-            error = internal_error()
-        with self._changed:
-            self._settle(queue, request, count, error)
+            threading.Thread(target=self._work, name=f"polling-{self._threads + 1}", daemon=True).start()
+            self._threads += 1
+            self._refused_at = float("-inf")
+        except RuntimeError:
+            if self._refused_at == float("-inf"):
+                advice = "raise the limit of processes, such as a container's pids"
+                log.warning(
+                    "the system allows no more threads", extra=fields(threads=self._threads, advice=advice)
+                )
+            self._refused_at = now

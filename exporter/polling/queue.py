@@ -1,19 +1,27 @@
-"""Holds one bot's requests until its rate, its concurrency and its pauses allow them to start."""
+"""Holds one bot's runs until its rate, its concurrency and its pauses allow their requests to start."""
 
 from __future__ import annotations
 
 import heapq
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cached_property
-from typing import Protocol
+from typing import Final, Protocol
 
 from exporter.clock import Clock
-from exporter.errors import ApiError, TimedOut, Unauthorized
-from exporter.model import Bot, Collection, DateFormat
-from exporter.polling.request import Request, RequestGroup
-from exporter.rate_limiter import RateLimiter, refusal_backoff, requested_pause, retry_wait
+from exporter.errors import ApiError, Throttled, Unauthorized
+from exporter.model import Bot, Collection
+from exporter.polling.refusals import Refusals
+from exporter.polling.run import Proven, Request, Run
+from exporter.rate_limiter import RateLimiter, RetryBudget, requested_pause, retry_wait
+
+QUICK: Final = 0.002
+"""Seconds within which a bot answers that is asked one request at a time: more threads would only wait for
+each other."""
+
+MEASURE_EVERY: Final = 10.0
+"""Seconds after which it is measured again how quickly a bot answers a request that is alone."""
 
 
 class CountClient(Protocol):
@@ -22,7 +30,7 @@ class CountClient(Protocol):
     def count(self, collection: Collection, predicate_text: str, budget: float) -> int: ...
 
     def has_new_token(self) -> bool:
-        """Return whether the token has changed since one was refused; from any thread."""
+        """Return whether the token has changed since one was refused; may read a file."""
 
     def prune(self) -> None:
         """Close connections that are too old to be used again; does not block."""
@@ -36,9 +44,9 @@ class CountClient(Protocol):
 class BotQueue:
     """One bot's queue. Not locked: hold the poller's lock around every call but `attempt`.
 
-    A bot that does not answer, or has not answered yet, gets one request at a time, so that it
-    occupies one worker only. After a refused token the queue backs off, longer each time, and then tries
-    one request; meanwhile its requests end with that refusal.
+    A bot that does not answer, or has not answered yet, or whose token was refused, gets one request at a
+    time, and so does one that is throttled. What was refused is not asked until its backoff ends: a run that
+    is covered by a refusal ends with it, unless there is a new token.
 
     `before` is the bot's queue under other settings. If it is the same bot of the same API, its rate
     limiter, with any pause, is taken over.
@@ -55,155 +63,130 @@ class BotQueue:
         self.in_flight = 0
         self.answering = False
         self.wakes_at = float("inf")
-        self.proven: dict[tuple[Collection, tuple[str, ...]], DateFormat] = {}
-        self._limiter = RateLimiter(bot.api.rate)
+        self.proven: Proven = {}
+        self.refusals = Refusals()
+        self.limiter = RateLimiter(bot.api.rate)
         if before and (before.bot.id, before.bot.api.url) == (bot.id, bot.api.url):
-            self._limiter = before._limiter  # noqa: SLF001 - the same class
-            self._limiter.change_rate(bot.api.rate)
-        self._refusal: Unauthorized | None = None
-        self._refusals = 0
-        self._backoff_until = float("-inf")
+            self.limiter = before.limiter
+            self.limiter.change_rate(bot.api.rate)
+        self._budget = RetryBudget()
+        self._latency = 0.0
+        self._measure_at = float("-inf")
+        self._alone: Request | None = None
         self._make_client = make_client
         self._jitter = jitter
-        self._ready: deque[RequestGroup] = deque()
+        self._runs: deque[Run] = deque()
         self._retries: list[tuple[float, int, Request]] = []
         self._ties = itertools.count()
 
     @cached_property
     def client(self) -> CountClient:
-        """The bot's client; made at the first run, because loading its libraries would delay the start."""
+        """The bot's client; made by the first attempt, because loading its libraries delays the start."""
         return self._make_client()
 
-    def close(self) -> None:
-        """Close the client, if there is one."""
-        if "client" in vars(self):
-            self.client.close()
-
-    def prune(self) -> None:
-        """Close the client's connections that are too old to be used again."""
-        if "client" in vars(self):
-            self.client.prune()
+    @property
+    def existing_client(self) -> CountClient | None:
+        """The bot's client if one was made."""
+        return vars(self).get("client")
 
     def renew(self) -> None:
-        """Drop what a reload may have changed: connections, proofs of date formats, abandoned requests."""
-        if "client" in vars(self):
-            self.client.renew()
+        """Drop what a reload may have changed: connections and proofs of date formats."""
+        if self.existing_client:
+            self.existing_client.renew()
         self.proven.clear()
-        self.drop_abandoned()
 
-    def drop_abandoned(self) -> None:
-        """Drop the requests whose run is over."""
-        self._ready = deque(group for group in self._ready if not group.owner.over)
-        self._retries = [entry for entry in self._retries if not entry[2].owner.over]
-        heapq.heapify(self._retries)
+    def add(self, run: Run) -> None:
+        """Queue a run that has a request to make."""
+        self._runs.append(run)
 
-    def add(self, group: RequestGroup) -> None:
-        """Queue a group of at least one request for their first attempts."""
-        self._ready.append(group)
-
-    def refusal(self, now: float) -> Unauthorized | None:
-        """Return the refusal of the token while the queue backs off, else None."""
-        return self._refusal if now < self._backoff_until else None
-
-    def end_backoff(self) -> None:
-        """Forget that the token was ever refused."""
-        self._refusal, self._refusals, self._backoff_until = None, 0, float("-inf")
-
-    def limit(self, *, scarce: bool) -> int:
-        """Return how many requests may be in flight; `scarce` when workers are."""
-        trusted = self.answering and self._refusals == 0
-        return self.bot.api.concurrency if trusted and not scarce else 1
+    @property
+    def limit(self) -> int:
+        """The number of requests that may be in flight."""
+        well = self.answering and not self.refusals.of_bot and not self.limiter.slowed
+        return self.bot.api.concurrency if well and self._latency >= QUICK else 1
 
     def next_at(self, now: float) -> float:
-        """Return when the next request may start, infinity if none is waiting."""
-        if self._ready:
-            return self._limiter.next_at(now)
-        if self._retries:
-            return self._limiter.next_at(max(now, self._retries[0][0]))
-        return float("inf")
+        """Return when something may be taken, infinity if nothing waits; drop runs that are over."""
+        while self._runs and self._runs[0].over:
+            self._runs.popleft()
+        while self._retries and self._retries[0][2].run.over:
+            heapq.heappop(self._retries)
+        at = self.limiter.next_at(now) if self._runs else float("inf")
+        for due, _, request in self._retries[:1]:
+            at = min(at, self.limiter.next_at(max(now, due)), max(now, request.deadline))
+        return at
 
     def take(self, now: float) -> Request:
-        """Start the next attempt: a retry that is due, else the first attempt of a request."""
-        if self._retries and self._retries[0][0] <= now:
+        """Start an attempt, if `next_at` is now: a retry that is due, else the first one of a request.
+
+        A retry whose deadline has passed, such as during a pause, is taken so that the request ends.
+        """
+        if self._retries and min(self._retries[0][0], self._retries[0][2].deadline) <= now:
             request = heapq.heappop(self._retries)[2]
         else:
-            request = self._take_ready()
+            run = self._runs[0]
+            request = run.take()
+            if run.upcoming is None:
+                self._runs.popleft()
             request.deadline = now + self.bot.api.timeout
+            request.error = self.refusals.find(run, now)
+            request.refused = request.error is not None
+            self._budget.add_request(now)
+        self._alone = None if self.in_flight else request
+        if self._alone and now >= self._measure_at:
+            self._latency = 0.0
         request.attempts += 1
-        request.is_probe = not self.answering
-        self._limiter.take(now)
+        request.began = now
         self.in_flight += 1
+        if not request.refused:
+            self.limiter.take(now)
         return request
 
     def attempt(self, request: Request, clock: Clock) -> int:
         """Make an attempt of a request that was taken, and return its count; without the lock.
 
-        Raises ApiError. If the deadline has passed before a retry starts, it raises the previous error.
-        A count that is read after the deadline counts as timed out: this machine slept, and nobody knows
-        how old the count is.
+        Raises ApiError: `request.error` again if nothing was asked, because the request is refused or its
+        deadline has passed.
         """
         budget = request.deadline - clock.steady()
-        if budget <= 0.0 and request.error is not None:
+        refused = request.refused and not self.client.has_new_token()
+        if request.error is not None and (refused or budget <= 0.0):
             raise request.error
-        count = self.client.count(request.collection, request.predicate(), budget)
-        if clock.steady() > request.deadline:
-            raise TimedOut("the answer was read too late: this process or its machine was asleep")
-        return count
+        return self.client.count(request.run.poll.query.collection, request.text(), budget)
 
     def settle(self, request: Request, error: ApiError | None, now: float) -> bool:
         """Record the result of an attempt; return whether the request has ended."""
         self.in_flight -= 1
+        if error is not None and error is request.error:  # nothing was asked
+            return True
+        if self._alone is request:
+            self._latency, self._measure_at = now - request.began, now + MEASURE_EVERY
         self.answering = error is None or error.status is not None
-        request.error = error
-        if isinstance(error, Unauthorized):
-            return self._settle_refusal(request, error, now)
-        if self.answering:
-            self.end_backoff()
+        request.error, request.refused = error, False
         if error is None:
+            self.refusals.answered(request.run)
+            self.limiter.speed_up()
             return True
-        if error.retry_after is not None:
-            self._limiter.pause(now + requested_pause(error))
-        wait = retry_wait(error, request.attempts, self._jitter())
-        if wait is None or request.owner.over or request.attempts > self.bot.api.retries:
-            return True
-        if self._limiter.next_at(now + wait) >= request.deadline:
-            return True
-        heapq.heappush(self._retries, (now + wait, next(self._ties), request))
+        if isinstance(error, Unauthorized):
+            if not error.token_is_new or request.renewed:
+                self.refusals.add(request.run, error, now)
+                return True
+            request.renewed = True
+            at = now
+        else:
+            if isinstance(error, Throttled):
+                self.limiter.slow_down()
+            self.limiter.pause(now + requested_pause(error))
+            at = now + (retry_wait(error, request.attempts, self._jitter()) or float("inf"))
+            if not self._may_retry(request, error, at):
+                return True
+        heapq.heappush(self._retries, (at, next(self._ties), request))
         return False
 
-    def take_ended(self, now: float) -> Iterator[Request]:
-        """Remove and yield the requests that end without an attempt: overdue, or during a backoff.
-
-        Requests that are queued during the iteration are included.
-        """
-        overdue = [entry[2] for entry in self._retries if entry[2].deadline <= now]
-        if overdue:
-            self._retries = [entry for entry in self._retries if entry[2].deadline > now]
-            heapq.heapify(self._retries)
-        yield from overdue
-        while self._ready and (refusal := self.refusal(now)):
-            request = self._take_ready()
-            request.error = refusal
-            yield request
-
-    def first_deadline(self) -> float:
-        """Return the earliest deadline of the requests that wait for a retry, infinity if there is none."""
-        return min((entry[2].deadline for entry in self._retries), default=float("inf"))
-
-    def _take_ready(self) -> Request:
-        group = self._ready[0]
-        request = group.take()
-        if not group.left:
-            self._ready.popleft()
-        return request
-
-    def _settle_refusal(self, request: Request, error: Unauthorized, now: float) -> bool:
-        if error.token_is_new and not request.renewed:
-            request.renewed = True
-            heapq.heappush(self._retries, (now, next(self._ties), request))
-            return False
-        if self.refusal(now) is None:  # refusals of requests that were in flight together count once
-            self._refusals += 1
-            self._backoff_until = now + refusal_backoff(self._refusals)
-        self._refusal = error
-        return True
+    def _may_retry(self, request: Request, error: ApiError, at: float) -> bool:
+        return (
+            not request.run.over
+            and request.attempts <= self.bot.api.retries
+            and self.limiter.next_at(at) < request.deadline
+            and (error.status is None or self._budget.take_retry())
+        )

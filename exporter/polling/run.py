@@ -1,20 +1,21 @@
-"""Makes one run of one poll: requests every series, and reports when the last answer is in."""
+"""Makes one run of one poll: yields its requests one by one, and reports when the last answer is in."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from exporter.clock import Clock
 from exporter.errors import ApiError, BadAnswer
 from exporter.language import predicate
-from exporter.model import DateFormat, Poll
-from exporter.polling.dates import Proven, prove
-from exporter.polling.queue import BotQueue
-from exporter.polling.request import Done, Request, RequestGroup
+from exporter.model import Collection, DateFormat, Poll
+from exporter.polling.dates import prove
+
+Proven = dict[tuple[Collection, tuple[str, ...]], DateFormat]
+"""The date formats that are proven for a bot, by collection and dotted fields."""
 
 
 class Recorder(Protocol):
@@ -33,114 +34,146 @@ class Recorder(Protocol):
     def asked(self, poll: Poll, error: ApiError | None) -> None: ...
 
 
-class Run:
-    """One run of one poll. Not locked: hold the poller's lock around every call.
+@dataclass(slots=True, eq=False)
+class Request:
+    """One predicate to be counted, in one attempt or more.
 
-    It is `over` once the last answer is in, or once it was abandoned; later results are dropped.
-    Series without dates are requested at once. Those with dates wait until the queue knows a proven
-    format for their fields.
+    `row` is the series that it counts, None for a probe of dates, whose predicate is `probe`. `deadline` is
+    set when the first attempt starts: `api.timeout` limits the whole request. `error` is that of the last
+    attempt. If it is `refused`, `error` says why it is not asked. `renewed` is set by a retry with a
+    replaced token.
     """
 
-    def __init__(
-        self, poll: Poll, queue: BotQueue, recorder: Recorder, clock: Clock, on_end: Callable[[Run], None]
-    ) -> None:
+    run: Run
+    row: int | None
+    probe: str = ""
+    attempts: int = 0
+    began: float = 0.0
+    deadline: float = float("inf")
+    error: ApiError | None = None
+    refused: bool = False
+    renewed: bool = False
+
+    def text(self) -> str:
+        """Return the predicate as it is sent."""
+        return self.probe if self.row is None else self.run.write(self.row)
+
+
+class Run:
+    """One run of one poll. Not locked: hold the poller's lock around every call but `write`.
+
+    `upcoming` is the request to make next, None if there is none now. The run is `over` once the last answer
+    is in, or once it was abandoned; later results are dropped. A request is made when its turn comes: at the
+    start one waits for every series, and 100,000 of them would take 100 MB.
+
+    Series with dates wait until a format is proven for their fields; `proven` keeps it for later runs.
+    """
+
+    def __init__(self, poll: Poll, proven: Proven, recorder: Recorder, clock: Clock, zone: ZoneInfo) -> None:
         self.poll = poll
         self.over = False
-        self._queue = queue
+        self.error: ApiError | None = None
+        self._proven = proven
+        self._dates: dict[tuple[str, ...], DateFormat] = {}
         self._recorder = recorder
         self._clock = clock
-        self._on_end = on_end
+        self._zone = zone
         self._started_at = clock.steady()
         self._now = datetime.fromtimestamp(clock.wall(), UTC)
         self._open = 0
-        self._error: ApiError | None = None
+        self._ended = bytearray(len(poll.series))
+        self._count: int | None = None
+        self._requests = self._all_requests()
+        self.upcoming: Request | None = None
 
-    def start(self, zone: ZoneInfo) -> None:
-        """Queue every request; dates are relative to now, and rounded in `zone`."""
+    def start(self) -> None:
+        """Begin, and make the first request ready."""
         self._recorder.started(self.poll)
+        self._advance()
+
+    def take(self) -> Request:
+        """Return the request to make next. Raises LookupError if there is none now."""
+        request = self.upcoming
+        if request is None:
+            raise LookupError("no request is ready")
+        self._open += 1
+        self.upcoming = None
+        if request.row is not None:
+            self._advance()
+        return request
+
+    def done(self, request: Request, count: int | None, error: ApiError | None) -> None:
+        """Record the count or the error of a request."""
+        if self.over:
+            return
+        self._open -= 1
+        self._recorder.asked(self.poll, error)
+        if request.row is None:
+            self._count, request.error = count, error
+            self._advance()
+        elif error is not None:
+            self._fail([request.row], error)
+        elif count is not None:
+            self._ended[request.row] = True
+            self._recorder.counted(self.poll, request.row, count)
+        if self._open == 0 and self.upcoming is None:
+            self._end()
+
+    def give_up(self, error: ApiError) -> None:
+        """End this run at once, as if each request that is left had failed; do nothing if it is over."""
+        if not self.over:
+            self.over, self.upcoming = True, None
+            self._fail([row for row, ended in enumerate(self._ended) if not ended], error)
+            self._end()
+
+    def time_of_day(self) -> str:
+        """Return the time of day now, in the configuration's zone, for messages."""
+        return f"{datetime.fromtimestamp(self._clock.wall(), self._zone):%H:%M:%S}"
+
+    def write(self, row: int) -> str:
+        """Return the predicate of a series as it is sent; from any thread."""
+        template = self.poll.series[row].predicate
+        if not template.dated:
+            return template.text
+        return predicate.write(template, self._now, self._zone, self._dates[template.dated])
+
+    def _all_requests(self) -> Iterator[Request]:
         rows_by_fields: dict[tuple[str, ...], list[int]] = {}
         for row, series in enumerate(self.poll.series):
             rows_by_fields.setdefault(series.predicate.dated, []).append(row)
-        self._open = len(rows_by_fields)
-        for fields, rows in rows_by_fields.items():
-            ask_all = partial(self._ask_all, fields, rows, zone)
-            known = self._queue.proven.get((self.poll.query.collection, fields))
-            if fields and known is None:
-                self._prove(fields, ask_all)
-            else:
-                ask_all(known, None)
+        for fields, rows in sorted(rows_by_fields.items()):  # without dates first
+            key = (self.poll.query.collection, fields)
+            try:
+                if fields and key not in self._proven:
+                    self._proven[key] = yield from prove(self.poll.bot.api.dates, *key, self._ask)
+            except ApiError as error:
+                self._fail(rows, error.with_traceback(None))
+                continue
+            if fields:
+                self._dates[fields] = self._proven[key]
+            for row in rows:
+                yield Request(self, row)
 
-    def give_up(self, error: ApiError) -> None:
-        """End this run at once with every series failed; does nothing if it is over."""
-        if self.over:
-            return
-        self._end()
-        self._queue.drop_abandoned()
-        self._recorder.failed(self.poll, range(len(self.poll.series)), error)
-        self._report_end(error)
+    def _ask(self, text: str) -> Generator[Request, None, int]:
+        """Yield a probe, whose answer is there when the next request is taken; return its count."""
+        request = Request(self, None, text)
+        yield request
+        if request.error is not None:
+            raise request.error
+        return self._count or 0
 
-    def _prove(self, fields: tuple[str, ...], then: Proven) -> None:
-        prove(self.poll.bot.api.dates, self.poll.query.collection, fields, self._ask, then)
-
-    def _ask_all(
-        self,
-        fields: tuple[str, ...],
-        rows: list[int],
-        zone: ZoneInfo,
-        dates: DateFormat | None,
-        error: ApiError | None,
-    ) -> None:
-        if error is not None:
-            self._fail(rows, error)
-            return
-        if dates is not None:
-            self._queue.proven[self.poll.query.collection, fields] = dates
-        self._open += len(rows) - 1
-
-        def write(row: int) -> str:
-            template = self.poll.series[row].predicate
-            return template.text if dates is None else predicate.write(template, self._now, zone, dates)
-
-        def request(row: int) -> Request:
-            return self._request(partial(write, row), partial(self._answered, row))
-
-        self._queue.add(RequestGroup(self, rows, request))
-
-    def _ask(self, text: str, done: Done) -> None:
-        self._queue.add(RequestGroup(self, (text,), lambda text: self._request(lambda: text, done)))
-
-    def _request(self, write: Callable[[], str], done: Done) -> Request:
-        def report(count: int | None, error: ApiError | None) -> None:
-            if not self.over:
-                self._recorder.asked(self.poll, error)
-                done(count, error)
-
-        return Request(self.poll.query.collection, write, report, self)
-
-    def _answered(self, row: int, count: int | None, error: ApiError | None) -> None:
-        if error is not None:
-            self._fail([row], error)
-        elif count is not None:
-            self._recorder.counted(self.poll, row, count)
-            self._close()
+    def _advance(self) -> None:
+        self.upcoming = next(self._requests, None)
 
     def _fail(self, rows: Sequence[int], error: ApiError) -> None:
+        self.error = self.error or error
+        for row in rows:
+            self._ended[row] = True
         self._recorder.failed(self.poll, rows, error)
-        self._error = self._error or error
-        self._close()
-
-    def _close(self) -> None:
-        self._open -= 1
-        if self._open == 0:
-            self._end()
-            self._report_end(self._error)
 
     def _end(self) -> None:
         self.over = True
-        self._on_end(self)
-
-    def _report_end(self, error: ApiError | None) -> None:
-        self._recorder.finished(self.poll, self._clock.steady() - self._started_at, error)
+        self._recorder.finished(self.poll, self._clock.steady() - self._started_at, self.error)
 
 
 def internal_error() -> BadAnswer:

@@ -31,6 +31,9 @@ FIRST_RUNS_AFTER: Final = 0.1
 FIRST_REQUESTS: Final = 100.0
 """Requests a second of the first runs, where that rate needs less than `FIRST_RUNS_WITHIN`."""
 
+SLOT: Final = 0.05
+"""Due times are multiples of these seconds, so that one wake-up serves several polls."""
+
 STEP: Final = 1.0
 """Seconds by which the wall clock must move against the steady one to count as changed."""
 
@@ -38,31 +41,31 @@ _ORIGIN: Final = datetime(2000, 1, 1)  # noqa: DTZ001 - schedule is naive, and t
 
 
 class _Task:
-    """A job of `schedule` that is due at `due`, in steady seconds; `advance` sets the next due time."""
+    """A job of `schedule` that is due on a grid of `every` seconds from `origin`; the first run is off it.
 
-    def __init__(self, job: schedule.Job, due: float, every: float) -> None:
+    `due` is when it runs next, in steady seconds. It is before `regular` if a failed run is repeated.
+    """
+
+    def __init__(self, job: schedule.Job, first: float, every: float, origin: float) -> None:
         self.job = job
         self.every = every
-        self.set(due)
+        self.origin = origin
+        self.regular = first
+        self.set(first)
 
     def set(self, due: float) -> None:
+        """Set the next due time."""
         self.due = due
         self.job.next_run = _ORIGIN + timedelta(seconds=due)
 
     def advance(self, clock: Clock) -> None:
-        """Set the next due time."""
-        self.set(clock.steady() + self.every)
+        """Set the due time that follows the run which begins now."""
+        if self.due == self.regular:
+            self.regular = self._after_regular(clock)
+        self.set(self.regular)
 
-
-class _IntervalTask(_Task):
-    """Due on a grid of `every` seconds that starts at `origin`; only the first run is off the grid."""
-
-    def __init__(self, job: schedule.Job, due: float, every: float, origin: float) -> None:
-        super().__init__(job, due, every)
-        self.origin = origin
-
-    def advance(self, clock: Clock) -> None:
-        self.set(next_interval_due(self.origin, self.every, self.due, clock.steady()))
+    def _after_regular(self, clock: Clock) -> float:
+        return next_interval_due(self.origin, self.every, clock.steady())
 
 
 class _DailyTask(_Task):
@@ -71,35 +74,36 @@ class _DailyTask(_Task):
     `last_due` is the wall time of the last due time, or of the first run.
     """
 
-    def __init__(self, job: schedule.Job, due: float, every: float, at: time, zone: ZoneInfo) -> None:
-        super().__init__(job, due, every)
+    def __init__(self, job: schedule.Job, first: float, every: float, at: time, zone: ZoneInfo) -> None:
+        super().__init__(job, first, every, first)
         self.at = at
         self.zone = zone
         self.last_due: float | None = None
 
-    def advance(self, clock: Clock) -> None:
+    def _after_regular(self, clock: Clock) -> float:
         now = clock.wall()
         if self.last_due is None:
             self.last_due = now
         while (due := self._due_after(self.last_due)) <= now:
             self.last_due = due
-        self.follow(clock)
+        return clock.steady() + due - now
 
     def follow(self, clock: Clock) -> None:
-        """Set the due time again from the wall clock, which may have been changed."""
+        """Set the due time again from the wall clock, which was changed; a failed run is not repeated."""
         now = clock.wall()
         if self.last_due is None:
             return
         if self.last_due - now > self.every:  # the clock was far ahead, and is right now
             self.last_due = now
-        self.set(clock.steady() + self._due_after(self.last_due) - now)
+        self.regular = clock.steady() + self._due_after(self.last_due) - now
+        self.set(self.regular)
 
     def _due_after(self, last: float) -> float:
         return next_daily_due(last, self.at, round(self.every / DAY), self.zone)
 
 
 class Timetable:
-    """The due times of every poll and periodic task; owned by one thread, never locked.
+    """The due times of every poll. Not locked.
 
     `start` is called with a due poll and the steady time at which it was due.
     """
@@ -109,17 +113,10 @@ class Timetable:
         self._start = start
         self._scheduler = schedule.Scheduler()
         self._plan: dict[tuple[str, str], tuple[Poll, ZoneInfo, _Task]] = {}
-        self._periodic: list[_Task] = []
         self._heap: list[tuple[float, int, _Task]] = []
         self._ties = itertools.count()
         self._due = math.nan
         self._wall_ahead = clock.wall() - clock.steady()
-
-    def add_periodic_task(self, every: float, function: Callable[[], None]) -> None:
-        """Call `function` every so many seconds from now on, beside the polls."""
-        task = _Task(self._scheduler.every().second.do(function), self._clock.steady() + every, every)
-        self._periodic.append(task)
-        self._push(task)
 
     def apply(self, plan: Plan) -> None:
         """Take a new plan: polls that the old one has too keep their due times, others run soon."""
@@ -131,23 +128,37 @@ class Timetable:
             poll.key: kept.get(poll.key) or (poll, plan.zone, self._make(poll, plan.zone, now, within))
             for poll in plan.polls
         }
-        tasks = [*self._periodic, *(task for _, _, task in self._plan.values())]
+        tasks = [task for _, _, task in self._plan.values()]
         self._scheduler.jobs[:] = [task.job for task in tasks]
         self._heap = []
         for task in tasks:
             self._push(task)
 
-    def run_due(self) -> float:
-        """Start everything that is due; return the steady time of the next due time."""
+    def run_due(self) -> None:
+        """Start every poll that is due."""
         self._follow_the_wall_clock()
-        while self._heap and self._heap[0][0] <= self._clock.steady():
-            self._due, _, task = heapq.heappop(self._heap)
-            # The job may raise or apply another plan, so the next due time is set before it runs.
+        now = self._clock.steady()
+        while self._heap and self._heap[0][0] <= now:
+            due, _, task = heapq.heappop(self._heap)
+            if due != task.due:  # it is due earlier or later by now, and has another entry
+                continue
+            self._due = due
+            # The job may raise, so the next due time is set before it runs.
             task.advance(self._clock)
             self._push(task)
             task.job.run()  # type: ignore[no-untyped-call]  # schedule leaves it untyped
             task.set(task.due)  # schedule wrote a next_run of its own
-        return self._heap[0][0] if self._heap else math.inf
+
+    def run_again(self, poll: Poll, at: float) -> None:
+        """Run a poll at steady time `at` as well, if that is before its next run."""
+        entry = self._plan.get(poll.key)
+        if entry and entry[0] is poll and at < entry[2].due:
+            entry[2].set(at)
+            self._push(entry[2])
+
+    def next_times(self) -> list[float]:
+        """Return the two earliest due times, or as many as there are, in no order; may be out of date."""
+        return [entry[0] for entry in self._heap[:3]]
 
     def next_run(self, key: tuple[str, str]) -> float | None:
         """Return the steady time at which a poll is due next, None for an unknown one; from any thread."""
@@ -162,10 +173,10 @@ class Timetable:
     def _make(self, poll: Poll, zone: ZoneInfo, now: float, first_within: float) -> _Task:
         every = poll.query.every
         phase = zlib.crc32("/".join(poll.key).encode()) / 2**32
-        first = now + max(FIRST_RUNS_AFTER, phase * min(every, first_within))
+        first = _slot(now + max(FIRST_RUNS_AFTER, phase * min(every, first_within)))
         job = self._scheduler.every().second.do(lambda: self._start(poll, self._due))
         if poll.query.at is None:
-            return _IntervalTask(job, first, every, now + phase * every)
+            return _Task(job, first, every, _slot(now + phase * every))
         return _DailyTask(job, first, every, poll.query.at, zone)
 
     def _push(self, task: _Task) -> None:
@@ -176,8 +187,12 @@ class Timetable:
         if abs(ahead - self._wall_ahead) < STEP:
             return
         self._wall_ahead = ahead
-        for _, _, task in self._heap:
+        for _, _, task in self._plan.values():
             if isinstance(task, _DailyTask):
                 task.follow(self._clock)
-        self._heap = [(task.due, tie, task) for _, tie, task in self._heap]
+        self._heap = [(task.due, next(self._ties), task) for _, _, task in self._plan.values()]
         heapq.heapify(self._heap)
+
+
+def _slot(due: float) -> float:
+    return math.ceil(due / SLOT) * SLOT

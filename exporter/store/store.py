@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 _UP_STATUSES: Final = frozenset({400, 422})
 """Statuses with which a bot rejects one predicate: they do not mean that it is down."""
 
+_FORBIDDEN: Final = 403
+
 
 class Store:
     """The one place where counts are kept; safe to use from every thread.
@@ -34,6 +36,7 @@ class Store:
         self._lock = Lock()
         self._records: dict[tuple[str, str], Record] = {}
         self._bots: dict[str, BotSnapshot] = {}
+        self._answered: dict[str, set[str]] = {}
         self._snapshot: Snapshot | None = None
 
     # Called by the daemon
@@ -54,6 +57,7 @@ class Store:
             for bot in plan.bots:
                 state = known.get(bot.name)
                 self._bots[bot.name] = state if state and state.bot == bot else BotSnapshot(bot)
+            self._answered.clear()
             self._snapshot = None
 
     # Called by polling
@@ -118,7 +122,7 @@ class Store:
         with self._lock:
             if self._change(poll):
                 now, bot = self._clock.steady(), self._bots[poll.bot.name]
-                bot = replace(bot, up=error is None or error.status in _UP_STATUSES, asked_at=now)
+                bot = replace(bot, up=self._is_up(poll, error), asked_at=now)
                 if error is not None:
                     bot = replace(bot, last_error=error, last_error_at=now)
                 self._bots[poll.bot.name] = bot
@@ -136,9 +140,21 @@ class Store:
             return self._snapshot
 
     def all_attempted(self) -> bool:
-        """Return whether every poll has had a count or an error."""
+        """Return whether every poll has had a count or an error, or belongs to a bot that is down."""
         with self._lock:
-            return all(record.latest.attempted for record in self._records.values())
+            return all(
+                record.latest.attempted or self._bots[bot].up is False
+                for (bot, _), record in self._records.items()
+            )
+
+    def _is_up(self, poll: Poll, error: ApiError | None) -> bool:
+        """Return whether the bot answers; a 403 to one query is no outage while others are answered."""
+        answered = self._answered.setdefault(poll.bot.name, set())
+        if error is None or error.status in _UP_STATUSES:
+            answered.add(poll.query.name)
+            return True
+        answered.discard(poll.query.name)
+        return error.status == _FORBIDDEN and bool(answered)
 
     def _change(self, poll: Poll) -> Record | None:
         """Return the record to change; None if the current plan does not hold this object."""

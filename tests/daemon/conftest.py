@@ -56,7 +56,7 @@ def make_daemon(config_file: Path, clock: FakeClock) -> Iterator[Callable[..., D
 
         def made() -> Daemon:
             daemon = Daemon(config_file, ENVIRON, clock, watch_interval=WATCH_INTERVAL)
-            stack.callback(daemon.poller.stop)
+            stack.callback(daemon.stop)
             return daemon
 
         yield made
@@ -93,6 +93,6 @@ def look(daemon: Daemon, clock: FakeClock) -> Callable[[], None]:
 
     def once() -> None:
         clock.now += WATCH_INTERVAL
-        daemon.poller.timetable.run_due()
+        daemon.housekeeping.run_due()
 
     return once

@@ -14,7 +14,7 @@ from exporter.clock import Clock
 from exporter.daemon.daemon import MISSED_TICKS, RETRY_FACTOR, Daemon
 from exporter.errors import ConfigError, Unreachable
 from exporter.model import Poll
-from exporter.polling.poller import LONGEST_SLEEP
+from exporter.polling.poller import AFTER_A_REFUSAL, LONGEST_SLEEP
 
 Events = Callable[[], list[dict[str, object]]]
 Look = Callable[[], None]
@@ -201,6 +201,8 @@ def test_a_half_written_file_is_not_loaded(
     config_file.write_text(whole[:150], "utf-8")
     clock.on_sleep = lambda: config_file.write_text(whole, "utf-8")
     look()
+    assert events() == []
+    look()
     assert [line["msg"] for line in events()] == ["configuration in use"]
     assert polls(daemon)["conversations"].query.every == 120
 
@@ -220,7 +222,7 @@ def test_a_missing_file_changes_nothing_until_it_is_back(
 
 
 def test_a_requested_reload_returns_its_problems(daemon: Daemon, config_file: Path) -> None:
-    daemon.poller.start()
+    daemon.start()
     assert daemon.reload() == ()
     config_file.unlink()
     [problem] = daemon.reload()
@@ -228,7 +230,7 @@ def test_a_requested_reload_returns_its_problems(daemon: Daemon, config_file: Pa
 
 
 def test_a_reload_ends_for_every_thread_that_requested_it(daemon: Daemon) -> None:
-    daemon.poller.start()
+    daemon.start()
     results: list[tuple[str, ...]] = []
     threads = [Thread(target=lambda: results.append(daemon.reload())) for _ in range(8)]
     for thread in threads:
@@ -252,42 +254,44 @@ def test_a_daemon_is_ready_once_every_poll_has_had_a_result_and_stays_so(
     assert daemon.ready() == (True, "ready")
 
 
-def test_a_daemon_is_healthy_while_its_timetable_moves(daemon: Daemon, clock: Any) -> None:
+def test_a_daemon_is_healthy_while_polling_moves(daemon: Daemon, clock: Any) -> None:
     assert not daemon.healthy()[0]
-    daemon.poller.start()
+    daemon.start()
     assert daemon.reload() == ()
     assert daemon.healthy() == (True, "healthy")
     clock.now += MISSED_TICKS * LONGEST_SLEEP + 1
     well, why = daemon.healthy()
     assert not well
-    assert why.startswith("the timetable has not moved for 46 s")
+    assert why.startswith("polling has not moved for 46 s")
 
 
 def test_reloads_requested_before_one_begins_are_one(daemon: Daemon, clock: Any, events: Events) -> None:
     events()
     first = daemon.request_reload()
     assert all(daemon.request_reload() is first for _ in range(1000))
-    daemon.poller.start()
+    daemon.start()
     assert first.wait(30.0)
     assert [line["msg"] for line in events()] == ["configuration in use"]
     assert daemon.reload() == ()
 
 
-def test_a_daemon_without_a_worker_is_not_healthy(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_daemon_without_a_thread_for_polling_is_not_healthy(
+    daemon: Daemon, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     start, refuses = Thread.start, [True]
 
     def refuse(thread: Thread) -> None:
-        if refuses and thread.name.startswith("worker"):
+        if refuses and thread.name.startswith("polling"):
             raise RuntimeError("can't start new thread")
         start(thread)
 
     monkeypatch.setattr(Thread, "start", refuse)
-    daemon.poller.start()
+    daemon.start()
     assert daemon.reload() == ()
-    daemon.poller._workers.submit(lambda: None)
     healthy, why = daemon.healthy()
     assert not healthy
-    assert why.startswith("the system refuses threads: raise the limit of processes")
+    assert why.startswith("polling has no thread: if the system refuses it, raise the limit of processes")
     refuses.clear()
-    daemon.poller._workers.retry()
+    clock.now += AFTER_A_REFUSAL
+    daemon.poller.maintain()
     assert daemon.healthy() == (True, "healthy")

@@ -42,13 +42,13 @@ def test_a_wrong_web_configuration_starts_nothing(
     file.write_text(web_config, "utf-8")
     with pytest.raises(error, match=message):
         serve(daemon, ["127.0.0.1:0"], web_config_file=file)
-    assert not daemon.poller.alive
+    assert not daemon.poller.has_thread
 
 
 def test_an_address_that_is_taken_starts_nothing(daemon: Daemon) -> None:
     with listen("127.0.0.1:0") as listener, pytest.raises(ListenError, match="address already in use"):
         serve(daemon, [address_of(listener)])
-    assert not daemon.poller.alive
+    assert not daemon.poller.has_thread
 
 
 def test_the_waits_at_the_end_take_no_longer_than_promised() -> None:
@@ -69,8 +69,8 @@ def test_the_watchdog_is_notified_only_while_the_daemon_is_healthy(
 ) -> None:
     daemon.environ = {**daemon.environ, "NOTIFY_SOCKET": str(systemd.getsockname())}
     notify_watchdog(daemon)
-    assert systemd.recv(100).startswith(b"STATUS=the timetable has not moved")
-    daemon.poller.start()
+    assert systemd.recv(100).startswith(b"STATUS=polling has no thread")
+    daemon.start()
     assert daemon.reload() == ()
     notify_watchdog(daemon)
     assert systemd.recv(100) == b"WATCHDOG=1"

@@ -34,7 +34,7 @@ def test_a_date_without_a_known_zone_is_utc() -> None:
         "",
         "soon",
         "-5",
-        "1.5",
+        "1.5.2",
         "1e3",
         "+5",
         "٣",
@@ -46,6 +46,10 @@ def test_a_date_without_a_known_zone_is_utc() -> None:
 )
 def test_what_says_nothing_is_none(text: str | None) -> None:
     assert read_retry_after(text, NOW) is None
+
+
+def test_a_fraction_of_a_second_is_rounded_up() -> None:
+    assert [read_retry_after(text, NOW) for text in ("1.5", "0.2", "2.0")] == [2.0, 1.0, 2.0]
 
 
 @given(st.text())

@@ -1,14 +1,13 @@
-"""A clock that a test moves, and the real poller with its threads running on that clock."""
+"""A clock that a test moves, and the real dispatcher running on that clock."""
 
 from __future__ import annotations
 
 import heapq
 import itertools
 import math
-import threading
-import time
+import random
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import time as time_of_day
 from typing import Any
@@ -20,11 +19,8 @@ from exporter.errors import ApiError, TimedOut
 from exporter.language import predicate
 from exporter.model import Api, Bot, Collection, Config, Plan, Poll, Query, TokenSource, Variant
 from exporter.plan import keep_same, make_plan
-from exporter.polling.poller import Poller
+from exporter.polling.dispatcher import Attempt, Dispatcher
 from tests.clock import FakeClock
-
-PATIENCE = 20.0
-"""Real seconds after which a test that waits for a thread has failed."""
 
 Key = tuple[str, str]
 
@@ -97,14 +93,12 @@ class Recorder:
 
 @dataclass
 class Call:
-    """One attempt, from the moment a worker makes it; `ends` is the steady time it ends at."""
+    """One attempt, from the moment it is made."""
 
     bot: Bot
     asked: str
     budget: float
     began: float
-    ends: float = 0.0
-    release: threading.Event = field(default_factory=threading.Event)
 
 
 Outcome = tuple[float, "int | Exception"]
@@ -129,7 +123,7 @@ class FakeClient:
         self._world = world
 
     def count(self, collection: Collection, predicate_text: str, budget: float) -> int:
-        return self._world.attempt(self.bot, f"{collection} {predicate_text}", budget)
+        return self._world.answer(self.bot, f"{collection} {predicate_text}", budget)
 
     def prune(self) -> None:
         self.prunings += 1
@@ -145,11 +139,7 @@ class FakeClient:
 
 
 class World:
-    """The real poller with its real workers, in the time of a fake clock.
-
-    The test takes the place of the timetable's thread. Every attempt blocks its worker until the clock
-    has reached the attempt's end; the clock only moves while every worker is blocked or idle.
-    """
+    """The real dispatcher in the time of a fake clock; as many attempts at once as it starts."""
 
     def __init__(self, behave: Behave) -> None:
         self.behave = behave
@@ -160,21 +150,25 @@ class World:
         self.lags: list[float] = []
         self.calls: list[Call] = []
         self.most: Counter[str] = Counter()
-        self._open: list[tuple[float, int, Call]] = []
+        self._open: list[tuple[float, int, Attempt, int | None, ApiError | None]] = []
         self._ties = itertools.count()
-        self._arrived = threading.Condition()
-        self._closed = False
-        self.poller = Poller(
+        self._seconds = 0.0
+        self.dispatcher = Dispatcher(
             self.clock,
             recorder=self.recorder,
             make_client=self._make_client,
             on_defect=self._defect,
             on_lag=self.lags.append,
+            chance=random.Random(1).random,
         )
+
+    def apply(self, plan: Plan) -> None:
+        for client in self.dispatcher.apply(plan):
+            client.close()
 
     def open(self, bot: str | None = None) -> int:
         """Count the attempts that are being made."""
-        return sum(bot in (None, call.bot.name) for _, _, call in self._open)
+        return sum(bot in (None, attempt.queue.bot.name) for _, _, attempt, _, _ in self._open)
 
     def starts(self, bot: str) -> list[float]:
         return [call.began for call in self.calls if call.bot.name == bot]
@@ -183,59 +177,38 @@ class World:
         """Let so many seconds pass."""
         end = self.clock.steady() + seconds
         while True:
-            due = self.poller.timetable.run_due()
-            with self.poller._changed:
-                due = min(due, self.poller._wake_due())
-            self._settle()
-            due = min(due, self._open[0][0] if self._open else math.inf)
+            while attempt := self.dispatcher.take():
+                self._begin(attempt)
+            due = min(self.dispatcher.next_times()[0], self._open[0][0] if self._open else math.inf)
             if due > end:
                 break
             self.clock.move_to(due)
             while self._open and self._open[0][0] <= self.clock.steady():
-                heapq.heappop(self._open)[2].release.set()
-                self._settle()
+                self.end_next()
         self.clock.move_to(end)
 
-    def attempt(self, bot: Bot, asked: str, budget: float) -> int:
+    def end_next(self) -> None:
+        """Let the attempt end that ends first."""
+        ends, _, attempt, count, error = heapq.heappop(self._open)
+        self.clock.move_to(ends)
+        self.dispatcher.settle(attempt, count, error)
+
+    def answer(self, bot: Bot, asked: str, budget: float) -> int:
         call = Call(bot, asked, budget, self.clock.steady())
-        seconds, result = self.behave(call)
-        call.ends = call.began + seconds
-        with self._arrived:
-            self.calls.append(call)
-            heapq.heappush(self._open, (call.ends, next(self._ties), call))
-            self.most[bot.name] = max(self.most[bot.name], self.open(bot.name))
-            self.most[""] = max(self.most[""], self.open())
-            self._arrived.notify()
-            if self._closed:  # submitted to a worker before the end, and begun after it
-                call.release.set()
-        assert call.release.wait(PATIENCE)
+        self.calls.append(call)
+        self._seconds, result = self.behave(call)
         if isinstance(result, Exception):
             raise result
         return result
 
-    def close(self) -> None:
-        self.poller.stop()
-        with self._arrived:
-            self._closed = True
-            for _, _, call in self._open:
-                call.release.set()
-
-    def end(self) -> None:
-        """Close, and wait until no attempt is in flight: each draws from `random` when it ends."""
-        self.close()
-        patience = time.monotonic() + PATIENCE
-        with self._arrived:
-            while self.poller._limits.busy:
-                assert time.monotonic() < patience, "an attempt never ends"
-                self._arrived.wait(0.0002)
-
-    def _settle(self) -> None:
-        """Wait until each attempt in flight has arrived here, and each that has left is settled."""
-        patience = time.monotonic() + PATIENCE
-        with self._arrived:
-            while len(self._open) != self.poller._limits.busy:
-                assert time.monotonic() < patience, "an attempt is neither made nor settled"
-                self._arrived.wait(0.0002)
+    def _begin(self, attempt: Attempt) -> None:
+        self._seconds = 0.0
+        count, error = self.dispatcher.make(attempt)
+        ends = self.clock.steady() + self._seconds
+        heapq.heappush(self._open, (ends, next(self._ties), attempt, count, error))
+        bot = attempt.queue.bot.name
+        self.most[bot] = max(self.most[bot], self.open(bot))
+        self.most[""] = max(self.most[""], self.open())
 
     def _make_client(self, bot: Bot) -> FakeClient:
         self.clients.append(FakeClient(bot, self))
@@ -261,17 +234,7 @@ def kit() -> Kit:
     return Kit()
 
 
-@pytest.fixture(scope="module")
-def make_world() -> Iterator[Callable[[Behave], World]]:
-    """Return a function that makes a world with a given behaviour; all worlds end with the test file."""
-    worlds: list[World] = []
-
-    def make(behave: Behave) -> World:
-        for old in worlds:
-            old.close()
-        worlds[:] = [World(behave)]
-        return worlds[0]
-
-    yield make
-    for old in worlds:
-        old.end()
+@pytest.fixture(scope="session")
+def make_world() -> Callable[[Behave], World]:
+    """Return what makes a world with a given behaviour; of session scope, as property tests use it."""
+    return World

@@ -47,7 +47,7 @@ class Api:
 
 def test_dates_in_the_right_format_are_counted_after_one_proof(kit: Kit, make_world: MakeWorld) -> None:
     world = make_world(Api("iso"))
-    world.poller.apply(kit.plan([kit.bot()], [kit.query("all", SINCE, every=10.0)]))
+    world.apply(kit.plan([kit.bot()], [kit.query("all", SINCE, every=10.0)]))
     world.run(60.0)
     assert world.recorder.counts[KEY] == [(0, 5)] * world.recorder.runs[KEY]
     assert sum(call.asked == EXISTS for call in world.calls) == 1
@@ -58,7 +58,7 @@ def test_with_a_wrong_format_nothing_is_counted_and_the_error_says_why(
     kit: Kit, make_world: MakeWorld
 ) -> None:
     world = make_world(Api("epoch-ms"))
-    world.poller.apply(kit.plan([kit.bot(dates="iso")], [kit.query("all", SINCE, SINCE, every=10.0)]))
+    world.apply(kit.plan([kit.bot(dates="iso")], [kit.query("all", SINCE, SINCE, every=10.0)]))
     world.run(60.0)
     assert not world.recorder.counts[KEY]
     assert set(world.recorder.reasons(KEY)) == {"dates_unverified"}
@@ -69,7 +69,7 @@ def test_with_a_wrong_format_nothing_is_counted_and_the_error_says_why(
 def test_auto_finds_the_format_and_writes_dates_in_it(kit: Kit, make_world: MakeWorld) -> None:
     for wire in WIRES:
         world = make_world(Api(wire))
-        world.poller.apply(kit.plan([kit.bot(dates="auto")], [kit.query("all", SINCE, every=10.0)]))
+        world.apply(kit.plan([kit.bot(dates="auto")], [kit.query("all", SINCE, every=10.0)]))
         world.run(30.0)
         assert world.recorder.counts[KEY] == [(0, 5)] * world.recorder.runs[KEY]
         written = world.calls[-1].asked
@@ -81,7 +81,7 @@ def test_no_element_with_the_field_proves_nothing_and_is_asked_again_at_each_run
 ) -> None:
     api = Api("iso", there=0)
     world = make_world(api)
-    world.poller.apply(kit.plan([kit.bot()], [kit.query("all", SINCE, every=10.0)]))
+    world.apply(kit.plan([kit.bot()], [kit.query("all", SINCE, every=10.0)]))
     world.run(60.0)
     assert world.recorder.reasons(KEY) == ["dates_unverified"] * world.recorder.runs[KEY]
     assert {call.asked for call in world.calls} == {EXISTS}
@@ -95,7 +95,7 @@ def test_a_failure_during_the_proof_counts_by_its_own_reason(kit: Kit, make_worl
     world = make_world(api)
     for failure in (ServerError("ill", status=500), Rejected("no", status=404)):
         api.failure = failure
-        world.poller.apply(kit.plan([kit.bot(retries=0)], [kit.query("all", SINCE, every=10.0)]))
+        world.apply(kit.plan([kit.bot(retries=0)], [kit.query("all", SINCE, every=10.0)]))
         world.run(10.0)
     assert set(world.recorder.reasons(KEY)) == {"server_error", "rejected"}
     assert not world.recorder.counts[KEY]
@@ -103,7 +103,7 @@ def test_a_failure_during_the_proof_counts_by_its_own_reason(kit: Kit, make_worl
 
 def test_undated_series_of_the_same_poll_are_not_delayed(kit: Kit, make_world: MakeWorld) -> None:
     world = make_world(Api("epoch-ms"))
-    world.poller.apply(kit.plan([kit.bot()], [kit.query("all", SINCE, {"Errors": 1}, every=10.0)]))
+    world.apply(kit.plan([kit.bot()], [kit.query("all", SINCE, {"Errors": 1}, every=10.0)]))
     world.run(60.0)
     assert world.recorder.counts[KEY] == [(1, 11)] * world.recorder.runs[KEY]
     assert all(rows == (0,) for rows, _ in world.recorder.failures[KEY])
@@ -116,10 +116,10 @@ def test_a_proof_is_repeated_after_a_reload(kit: Kit, make_world: MakeWorld) -> 
     api = Api("iso")
     world = make_world(api)
     plan = kit.plan([kit.bot()], [kit.query("all", SINCE, every=10.0)])
-    world.poller.apply(plan)
+    world.apply(plan)
     world.run(30.0)
     api.matches = "epoch-ms"
-    world.poller.apply(plan)
+    world.apply(plan)
     world.recorder.counts.clear()
     world.run(30.0)
     assert sum(call.asked == EXISTS for call in world.calls) >= 2
@@ -129,9 +129,21 @@ def test_a_proof_is_repeated_after_a_reload(kit: Kit, make_world: MakeWorld) -> 
 
 def test_dates_are_worked_out_at_each_run_from_its_start(kit: Kit, make_world: MakeWorld) -> None:
     world = make_world(Api("epoch-ms"))
-    world.poller.apply(kit.plan([kit.bot(dates="epoch-ms")], [kit.query("all", SINCE, every=10.0)]))
+    world.apply(kit.plan([kit.bot(dates="epoch-ms")], [kit.query("all", SINCE, every=10.0)]))
     world.run(60.0)
     dated = [call for call in world.calls if not call.asked.endswith((":0}}", "true}}"))]
     instants = [int(call.asked.split(":")[-1].rstrip("}")) / 1000 for call in dated]
     ahead = world.clock.wall() - world.clock.steady() - 3600.0
     assert instants[1:] == [round(call.began + ahead, 3) for call in dated[1:]]
+
+
+def test_a_reload_leaves_the_dates_of_a_run_in_flight_alone(kit: Kit, make_world: MakeWorld) -> None:
+    api = Api("iso")
+    world = make_world(lambda call: (5.0, api(call)[1]))
+    plan = kit.plan([kit.bot(rate=None, concurrency=1)], [kit.query("all", SINCE, SINCE, SINCE, every=60.0)])
+    world.apply(plan)
+    world.run(17.0)  # two probes and a first count
+    world.apply(plan)
+    world.run(30.0)
+    assert len(world.recorder.counts[KEY]) == 3
+    assert not world.defects

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Generator
 from typing import TypeAlias
 
 import pytest
@@ -13,7 +14,6 @@ from exporter.errors import ApiError, DatesUnverified, Rejected, ServerError
 from exporter.language.predicate import exists_probe, since_epoch_probe
 from exporter.model import DATE_FORMATS, DateFormat, DateSetting
 from exporter.polling.dates import prove
-from exporter.polling.request import Done
 
 Kept: TypeAlias = "dict[str, frozenset[DateFormat] | None]"
 """For each field, the formats that match its dates; None where no element has the field."""
@@ -31,7 +31,6 @@ class Api:
 
     def __init__(self, kept: Kept, refused: frozenset[DateFormat] = frozenset()) -> None:
         self.asked: list[str] = []
-        self.ended: list[tuple[DateFormat | None, ApiError | None]] = []
         self._answers: dict[str, int | ApiError] = {}
         for name, formats in kept.items():
             self._answers[exists_probe(name)] = 0 if formats is None else 3
@@ -43,18 +42,25 @@ class Api:
     def fail(self, probe: str, error: ApiError) -> None:
         self._answers[probe] = error
 
-    def ask(self, text: str, done: Done) -> None:
-        self.asked.append(text)
+    def ask(self, text: str) -> Generator[str, None, int]:
+        yield text
         answer = self._answers[text]
         if isinstance(answer, ApiError):
-            done(None, answer)
-        else:
-            done(answer, None)
+            raise answer
+        return answer
 
     def prove(self, setting: DateSetting, *names: str) -> tuple[DateFormat | None, ApiError | None]:
-        prove(setting, "conversations", names, self.ask, lambda *outcome: self.ended.append(outcome))
-        assert len(self.ended) == 1
-        return self.ended[0]
+        def follow() -> Generator[str, None, DateFormat]:
+            return (yield from prove(setting, "conversations", names, self.ask))
+
+        proof = follow()
+        try:
+            while True:
+                self.asked.append(next(proof))
+        except StopIteration as end:
+            return end.value, None
+        except ApiError as error:
+            return None, error
 
 
 @given(fields, settings, st.frozensets(st.sampled_from(DATE_FORMATS)))

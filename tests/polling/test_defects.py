@@ -42,7 +42,7 @@ class Flaw:
 
 def polls(kit: Kit, world: World) -> None:
     queries = [kit.query(name, {"Status": name}, every=10.0) for name in ("bad", "good")]
-    world.poller.apply(kit.plan([kit.bot()], queries))
+    world.apply(kit.plan([kit.bot()], queries))
 
 
 @pytest.mark.parametrize("method", ["started", "counted", "finished"])
@@ -84,7 +84,7 @@ def test_a_predicate_that_cannot_be_written_fails_that_poll_and_no_other(
     flaw = Flaw(predicate, "write")
     dated = {"Status": "bad", "At": {"$gte": {"$date": "now-1h"}}}
     queries = [kit.query("bad", dated, every=10.0), kit.query("good", {"Status": "good"}, every=10.0)]
-    world.poller.apply(kit.plan([kit.bot()], queries))
+    world.apply(kit.plan([kit.bot()], queries))
     world.run(30.0)
     runs = world.recorder.runs[BAD]
     assert world.recorder.reasons(BAD) == ["bad_answer"] * runs
@@ -113,7 +113,7 @@ def test_a_client_that_raises_ends_no_worker_and_the_poll_runs_again(kit: Kit, m
 def test_what_a_failed_run_still_had_in_flight_is_dropped(kit: Kit, make_world: MakeWorld) -> None:
     world = make_world(lambda call: (0.01 if '"bad"' in call.asked else 5.0, 7))
     queries = [kit.query("bad", {"Status": "bad"}, *({"Status": n} for n in range(4)), every=60.0)]
-    world.poller.apply(kit.plan([kit.bot()], queries))
+    world.apply(kit.plan([kit.bot()], queries))
     world.run(20.0)
     world.recorder.counts.clear()
     world.recorder.ends.clear()
@@ -131,7 +131,7 @@ def test_an_overdue_request_and_a_recorder_that_raises_delay_nothing(kit: Kit, m
     slow_down = Throttled("slow down", status=429, retry_after=30.0)
     answers: Iterator[Outcome] = iter([(0.1, 7), (0.1, 7), (0.1, Unreachable("gone"))])
     world = make_world(lambda _: next(answers, (0.1, slow_down)))
-    world.poller.apply(kit.plan([kit.bot(rate=None)], [kit.query("bad", {"n": 1}, {"n": 2}, every=10.0)]))
+    world.apply(kit.plan([kit.bot(rate=None)], [kit.query("bad", {"n": 1}, {"n": 2}, every=10.0)]))
     world.run(10.0)
     flaw = Flaw(world.recorder, "asked", of="support")
     world.run(30.0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,8 +21,8 @@ from exporter.errors import (
     Unreachable,
 )
 from exporter.model import Bot, Collection
-from exporter.polling.queue import BotQueue
-from exporter.polling.request import Request, RequestGroup
+from exporter.polling.queue import MEASURE_EVERY, QUICK, BotQueue
+from exporter.polling.run import Run
 from exporter.rate_limiter import CATCH_UP, RETRY_AFTER_CAP
 
 if TYPE_CHECKING:
@@ -55,31 +54,24 @@ class Nobody:
         raise NotImplementedError
 
 
-@dataclass
-class Owner:
-    over: bool = False
-    results: list[tuple[int | None, ApiError | None]] = field(default_factory=list)
-
-    def give_up(self, error: ApiError) -> None:
-        raise NotImplementedError
-
-    def done(self, count: int | None, error: ApiError | None) -> None:
-        self.results.append((count, error))
-
-
 def make_queue(bot: Bot, jitter: float = 0.0, before: BotQueue | None = None) -> BotQueue:
     return BotQueue(bot, Nobody, lambda: jitter, before)
 
 
-def ask(queue: BotQueue, times: int = 1, owner: Owner | None = None) -> Owner:
-    owner = owner or Owner()
-    queue.add(RequestGroup(owner, range(times), lambda _: Request("conversations", str, owner.done, owner)))
-    return owner
+def ask(kit: Kit, queue: BotQueue, times: int = 1) -> Run:
+    """Queue a run with so many requests."""
+    plan = kit.plan([queue.bot], [kit.query("all", *({"n": n} for n in range(times)))])
+    run = Run(plan.polls[0], queue.proven, kit.Recorder(), kit.Clock(NOW), plan.zone)
+    run.start()
+    queue.add(run)
+    return run
 
 
-def attempts(queue: BotQueue, errors: list[ApiError], seconds: float = 0.1) -> tuple[list[float], float]:
+def attempts(
+    kit: Kit, queue: BotQueue, errors: list[ApiError], seconds: float = 0.1
+) -> tuple[list[float], float]:
     """Fail one request with these errors, each attempt as soon as it may start; return starts and end."""
-    ask(queue)
+    ask(kit, queue)
     now, starts = NOW, []
     for error in errors:
         now = queue.next_at(now)
@@ -96,7 +88,7 @@ def test_starts_in_any_window_obey_the_rate(kit: Kit, rate: float, arrivals: lis
     queue = make_queue(kit.bot(rate=rate))
     now, starts = NOW, []
     for requests, wait in arrivals:
-        ask(queue, requests)
+        ask(kit, queue, requests)
         end = now + wait
         while (now := queue.next_at(now)) <= end:
             queue.settle(queue.take(now), None, now)
@@ -110,7 +102,7 @@ def test_starts_in_any_window_obey_the_rate(kit: Kit, rate: float, arrivals: lis
 @given(st.floats(1.0, 100.0), st.lists(st.floats(0.0, 1.0), min_size=1, max_size=10))
 def test_a_backlog_is_started_at_the_rate(kit: Kit, rate: float, late: list[float]) -> None:
     queue = make_queue(kit.bot(rate=rate))
-    ask(queue, 100)
+    ask(kit, queue, 100)
     now = NOW
     for part in itertools.islice(itertools.cycle(late), 100):
         now = queue.next_at(now) + part * min(CATCH_UP, 1.0 / rate)
@@ -120,32 +112,25 @@ def test_a_backlog_is_started_at_the_rate(kit: Kit, rate: float, late: list[floa
 
 def test_a_bot_that_has_never_answered_gets_one_request_at_a_time(kit: Kit) -> None:
     queue = make_queue(kit.bot(concurrency=8))
-    assert queue.limit(scarce=False) == 1
-    ask(queue, 2)
-    queue.settle(queue.take(NOW), None, NOW)
-    assert queue.limit(scarce=False) == 8
-    queue.settle(queue.take(NOW + 1), Unreachable("gone"), NOW + 1)
-    assert queue.limit(scarce=False) == 1
+    assert queue.limit == 1
+    ask(kit, queue, 2)
+    queue.settle(queue.take(NOW), None, NOW + 0.1)
+    assert queue.limit == 8
+    queue.settle(queue.take(NOW + 1), Unreachable("gone"), NOW + 1.1)
+    assert queue.limit == 1
 
 
 def test_a_bot_that_answers_with_an_error_counts_as_answering(kit: Kit) -> None:
     queue = make_queue(kit.bot(concurrency=8))
-    ask(queue)
-    queue.settle(queue.take(NOW), Rejected("no", status=404), NOW)
-    assert queue.limit(scarce=False) == 8
-
-
-def test_while_workers_are_scarce_a_bot_gets_one_request_at_a_time(kit: Kit) -> None:
-    queue = make_queue(kit.bot(concurrency=8))
-    ask(queue)
-    queue.settle(queue.take(NOW), None, NOW)
-    assert queue.limit(scarce=True) == 1
+    ask(kit, queue)
+    queue.settle(queue.take(NOW), Rejected("no", status=404), NOW + 0.1)
+    assert queue.limit == 8
 
 
 @given(st.integers(0, 5))
 def test_a_request_has_one_attempt_more_than_its_retries(kit: Kit, retries: int) -> None:
     queue = make_queue(kit.bot(retries=retries, timeout=1000.0))
-    starts, _ = attempts(queue, [Unreachable("gone") for _ in range(10)])
+    starts, _ = attempts(kit, queue, [Unreachable("gone") for _ in range(10)])
     assert len(starts) == retries + 1
 
 
@@ -153,14 +138,14 @@ def test_a_request_has_one_attempt_more_than_its_retries(kit: Kit, retries: int)
     "error", [TimedOut("late"), Rejected("no", status=400), BadAnswer("odd", status=200)]
 )
 def test_an_error_that_a_retry_cannot_change_is_not_retried(kit: Kit, error: ApiError) -> None:
-    assert len(attempts(make_queue(kit.bot(retries=5)), [error] * 3)[0]) == 1
+    assert len(attempts(kit, make_queue(kit.bot(retries=5)), [error] * 3)[0]) == 1
 
 
 @given(st.floats(0.0, 1.0), st.floats(0.0, 1.0))
 def test_waits_between_attempts_double_whatever_the_jitter(kit: Kit, jitter: float, other: float) -> None:
     bot = kit.bot(retries=4, timeout=1000.0, rate=None)
     for draw in (jitter, other):
-        starts, _ = attempts(make_queue(bot, draw), [ServerError("ill", status=500) for _ in range(5)])
+        starts, _ = attempts(kit, make_queue(bot, draw), [Unreachable("gone") for _ in range(5)])
         pauses = [b - a - 0.1 for a, b in itertools.pairwise(starts)]
         assert pauses == pytest.approx([0.25 * 2**n * (0.5 + draw / 2) for n in range(4)])
 
@@ -170,13 +155,13 @@ def test_no_attempt_starts_after_the_requests_deadline(
     kit: Kit, timeout: float, seconds: float, rate: float, retries: int
 ) -> None:
     queue = make_queue(kit.bot(timeout=timeout, retries=retries, rate=rate), 1.0)
-    starts, _ = attempts(queue, [Unreachable("gone") for _ in range(retries + 1)], seconds)
+    starts, _ = attempts(kit, queue, [Unreachable("gone") for _ in range(retries + 1)], seconds)
     assert starts[-1] < starts[0] + timeout
 
 
 def test_a_deadline_is_counted_from_the_first_attempt_and_not_from_the_queue(kit: Kit) -> None:
     queue = make_queue(kit.bot(timeout=10.0))
-    ask(queue)
+    ask(kit, queue)
     request = queue.take(NOW + 500.0)
     assert request.deadline == NOW + 510.0
     queue.settle(request, ServerError("ill", status=500), NOW + 501.0)
@@ -187,124 +172,138 @@ def test_a_deadline_is_counted_from_the_first_attempt_and_not_from_the_queue(kit
 @given(st.floats(0.5, 1000.0))
 def test_retry_after_pauses_the_bot_and_no_longer_than_the_cap(kit: Kit, pause: float) -> None:
     queue = make_queue(kit.bot(timeout=1.0))
-    ask(queue, 2)
+    ask(kit, queue, 2)
     queue.settle(queue.take(NOW), Throttled("slow", status=429, retry_after=pause), NOW)
     assert queue.next_at(NOW) == pytest.approx(NOW + min(pause, RETRY_AFTER_CAP))
 
 
 def test_a_request_ends_if_a_pause_outlasts_its_deadline(kit: Kit) -> None:
     queue = make_queue(kit.bot(timeout=10.0))
-    ask(queue)
+    ask(kit, queue)
     assert queue.settle(queue.take(NOW), Throttled("slow", status=429, retry_after=11.0), NOW)
     assert queue.next_at(NOW) == math.inf
 
 
-def test_retries_that_can_no_longer_start_in_time_are_overdue(kit: Kit) -> None:
-    queue = make_queue(kit.bot(timeout=2.0, rate=None), 1.0)
-    ask(queue, 2)
+def test_a_retry_that_a_pause_holds_up_ends_at_its_deadline_unasked(kit: Kit) -> None:
+    queue, clock = make_queue(kit.bot(timeout=2.0, rate=None), 1.0), kit.Clock(NOW + 2.0)
+    ask(kit, queue, 2)
     first, second = queue.take(NOW), queue.take(NOW)
     assert not queue.settle(first, Unreachable("gone"), NOW)
-    assert queue.first_deadline() == NOW + 2.0
-    assert not list(queue.take_ended(NOW + 1.9))
     queue.settle(second, Throttled("slow", status=429, retry_after=100.0), NOW)
-    assert list(queue.take_ended(NOW + 2.0)) == [first]
-    assert queue.first_deadline() == math.inf
+    assert queue.next_at(NOW) == NOW + 2.0
+    assert queue.take(NOW + 2.0) is first
+    with pytest.raises(Unreachable, match="gone") as raised:
+        queue.attempt(first, clock)
+    assert queue.settle(first, raised.value, NOW + 2.0)
     assert queue.next_at(NOW) == math.inf
-
-
-def test_a_client_is_made_when_first_needed_and_closed_if_there_is_one(kit: Kit) -> None:
-    seen: list[str] = []
-
-    class Client(Nobody):
-        def __init__(self) -> None:
-            seen.append("made")
-
-        def close(self) -> None:
-            seen.append("closed")
-
-    queue = BotQueue(kit.bot(), Client, lambda: 0.0)
-    queue.close()
-    assert not seen
-    assert queue.client is queue.client
-    queue.close()
-    assert seen == ["made", "closed"]
-
-
-def test_a_request_is_made_when_it_starts(kit: Kit) -> None:
-    queue, made = make_queue(kit.bot(rate=None)), list[int]()
-
-    def make(key: int) -> Request:
-        made.append(key)
-        return Request("conversations", str, owner.done, owner)
-
-    owner = Owner()
-    queue.add(RequestGroup(owner, (7, 8, 9), make))
-    queue.take(NOW)
-    assert made == [7]
-    for _ in range(2):
-        queue.take(NOW)
-    assert made == [7, 8, 9]
-    assert queue.next_at(NOW) == math.inf
-
-
-def test_requests_queued_during_a_backoff_end_with_the_refusal_too(kit: Kit) -> None:
-    queue = make_queue(kit.bot(rate=None))
-    ask(queue, 3)
-    queue.settle(queue.take(NOW), REFUSED, NOW)
-    ended = queue.take_ended(NOW)
-    assert next(ended).error is REFUSED
-    late = ask(queue)
-    assert [request.owner is late for request in ended] == [False, True]
-    assert not list(queue.take_ended(NOW))
 
 
 def test_a_retry_that_is_due_goes_before_a_first_attempt(kit: Kit) -> None:
     queue = make_queue(kit.bot(rate=None))
-    ask(queue, 2)
+    ask(kit, queue, 2)
     again = queue.take(NOW)
     queue.settle(again, Unreachable("gone"), NOW)
     assert queue.take(NOW) is not again
-    ask(queue)
+    ask(kit, queue)
     assert queue.take(NOW + 1.0) is again
-
-
-def test_abandoned_requests_are_dropped_wherever_they_wait(kit: Kit) -> None:
-    queue = make_queue(kit.bot(rate=None))
-    abandoned, other = ask(queue, 3), ask(queue)
-    failed, in_flight = queue.take(NOW), queue.take(NOW)
-    queue.settle(failed, Unreachable("gone"), NOW)
-    abandoned.over = True
-    queue.drop_abandoned()
-    assert queue.settle(in_flight, Unreachable("gone"), NOW)
-    assert queue.take(NOW + 100.0).owner is other
-    assert queue.next_at(NOW + 100.0) == math.inf
 
 
 def test_other_settings_end_neither_a_bots_pause_nor_its_rate_limit(kit: Kit) -> None:
     old = make_queue(kit.bot(rate=0.1))
-    ask(old)
+    ask(kit, old)
     old.take(NOW)
     queue = make_queue(kit.bot(rate=1.0), before=old)
-    ask(queue)
+    ask(kit, queue)
     assert queue.next_at(NOW) == pytest.approx(NOW + 1.0 - CATCH_UP)
-    old._limiter.pause(NOW + 60.0)
+    old.limiter.pause(NOW + 60.0)
     assert queue.next_at(NOW) == NOW + 60.0
 
 
 def test_another_api_starts_without_the_pause_of_the_previous_one(kit: Kit) -> None:
     old = make_queue(kit.bot())
-    old._limiter.pause(NOW + 60.0)
+    old.limiter.pause(NOW + 60.0)
     queue = make_queue(kit.bot(url="https://elsewhere.example/v1"), before=old)
-    ask(queue)
+    ask(kit, queue)
     assert queue.next_at(NOW) == NOW
 
 
 def test_a_retry_that_comes_too_late_ends_with_the_previous_error(kit: Kit) -> None:
     queue, clock = make_queue(kit.bot(timeout=1.0)), kit.Clock(NOW)
-    ask(queue)
+    ask(kit, queue)
     request = queue.take(NOW)
     request.error = before = ServerError("no", status=500)
     clock.move_to(request.deadline)
     with pytest.raises(ServerError) as raised:
         queue.attempt(request, clock)
     assert raised.value is before
+
+
+def test_a_client_is_made_when_first_needed(kit: Kit) -> None:
+    made: list[Nobody] = []
+
+    class Client(Nobody):
+        def __init__(self) -> None:
+            made.append(self)
+
+    queue = BotQueue(kit.bot(), Client, lambda: 0.0)
+    queue.renew()
+    assert queue.existing_client is None
+    assert not made
+    assert queue.client is queue.client is queue.existing_client
+    assert len(made) == 1
+
+
+def test_requests_of_an_abandoned_run_are_dropped_wherever_they_wait(kit: Kit) -> None:
+    queue = make_queue(kit.bot(rate=None))
+    abandoned, other = ask(kit, queue, 3), ask(kit, queue)
+    failed, in_flight = queue.take(NOW), queue.take(NOW)
+    queue.settle(failed, Unreachable("gone"), NOW)
+    abandoned.over = True
+    assert queue.settle(in_flight, Unreachable("gone"), NOW)
+    assert queue.next_at(NOW + 100.0) == NOW + 100.0
+    assert queue.take(NOW + 100.0).run is other
+    assert queue.next_at(NOW + 100.0) == math.inf
+
+
+def test_retries_after_answers_are_a_tenth_of_the_requests(kit: Kit) -> None:
+    queue = make_queue(kit.bot(rate=None, timeout=1000.0, retries=5))
+    ask(kit, queue, 1000)
+    tried = 0
+    now = NOW
+    while (now := queue.next_at(now)) < math.inf:
+        tried += 1
+        queue.settle(queue.take(now), ServerError("ill", status=500), now)
+        now += 0.01
+    assert 1050 <= tried <= 1101
+
+
+def test_a_throttled_bot_is_asked_more_slowly_until_it_is_well(kit: Kit) -> None:
+    queue = make_queue(kit.bot(rate=None, retries=0))
+    ask(kit, queue, 100)
+    now, starts = NOW, list[float]()
+    for n in range(20):
+        now = queue.next_at(now)
+        starts.append(now)
+        throttled = Throttled("slow down", status=429) if n < 10 else None
+        queue.settle(queue.take(now), throttled, now + 2 * QUICK)
+        assert queue.limit == (1 if n < 12 else queue.bot.api.concurrency)
+    gaps = [later - earlier for earlier, later in itertools.pairwise(starts)]
+    assert gaps[3:10] == pytest.approx([0.8] * 7)
+    assert gaps[-5:] == [0.0] * 5
+
+
+def test_a_bot_that_answers_quickly_gets_one_request_at_a_time(kit: Kit) -> None:
+    queue = make_queue(kit.bot(rate=None, concurrency=8))
+    ask(kit, queue, 10)
+    queue.settle(queue.take(NOW), None, NOW + QUICK / 2)
+    assert queue.limit == 1
+    queue.settle(queue.take(NOW + 1), None, NOW + 1 + 2 * QUICK)
+    assert queue.limit == 8, "as soon as it is slow"
+    first, second = queue.take(NOW + 2), queue.take(NOW + 2)
+    queue.settle(first, None, NOW + 2 + QUICK / 2)
+    queue.settle(second, None, NOW + 2 + QUICK / 2)
+    assert queue.limit == 8, "only a request that is alone tells how quick the bot is"
+    alone = queue.take(NOW + 2 + MEASURE_EVERY)
+    assert queue.limit == 1, "while it is measured again"
+    queue.settle(alone, None, NOW + 2 + MEASURE_EVERY + QUICK / 2)
+    assert queue.limit == 1

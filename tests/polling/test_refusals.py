@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,7 @@ def test_a_token_that_was_replaced_is_tried_at_once_and_the_refusal_not_recorded
     answers: list[int | Unauthorized] = [replaced, 7]
     world = make_world(lambda _: (0.01, answers.pop(0)))
     plan = kit.plan([kit.bot(retries=0)], [kit.query("q", every=60.0)])
-    world.poller.apply(plan)
+    world.apply(plan)
     world.run(10.0)
     assert world.recorder.counts["support", "q"] == [(0, 7)]
     assert world.recorder.failures["support", "q"] == []
@@ -44,7 +45,7 @@ def test_a_token_that_keeps_being_replaced_is_retried_once_only(kit: Kit, make_w
     replaced = Unauthorized("no", status=401)
     replaced.token_is_new = True
     world = make_world(lambda _: (0.01, replaced))
-    world.poller.apply(kit.plan([kit.bot()], [kit.query("q", every=60.0)]))
+    world.apply(kit.plan([kit.bot()], [kit.query("q", every=60.0)]))
     world.run(10.0)
     assert len(world.calls) == 2
     assert world.recorder.reasons(("support", "q")) == ["unauthorized"]
@@ -55,7 +56,7 @@ def test_requests_to_a_refused_bot_back_off_and_each_run_records_the_refusal(
 ) -> None:
     world = make_world(refuse)
     plan = kit.plan([kit.bot()], [kit.query("q", every=1.0), kit.query("r", every=1.0)])
-    world.poller.apply(plan)
+    world.apply(plan)
     world.run(2000.0)
     pauses = gaps(world.starts("support"))
     assert all(longer >= shorter - 1.0 for shorter, longer in itertools.pairwise(pauses))
@@ -69,16 +70,16 @@ def test_requests_to_a_refused_bot_back_off_and_each_run_records_the_refusal(
 def test_requests_that_waited_behind_a_refusal_end_with_it_unsent(kit: Kit, make_world: MakeWorld) -> None:
     world = make_world(refuse)
     plan = kit.plan([kit.bot()], [kit.query("q", *({"v": n} for n in range(9)), every=60.0)])
-    world.poller.apply(plan)
+    world.apply(plan)
     world.run(10.0)
     assert len(world.calls) == 1
-    assert len(world.recorder.failures["support", "q"]) == 9
+    assert [rows for rows, _ in world.recorder.failures["support", "q"]] == [(0,), tuple(range(1, 9))]
     assert len(world.recorder.ends["support", "q"]) == 1
 
 
 def test_a_new_token_ends_the_backoff(kit: Kit, make_world: MakeWorld) -> None:
     world = make_world(refuse)
-    world.poller.apply(kit.plan([kit.bot()], [kit.query("q", every=1.0)]))
+    world.apply(kit.plan([kit.bot()], [kit.query("q", every=1.0)]))
     world.run(300.0)
     world.behave = lambda _: (0.01, 5)
     before = len(world.calls)
@@ -94,7 +95,7 @@ def test_any_other_answer_of_the_api_ends_the_backoff(
     kit: Kit, make_world: MakeWorld, answer: int | Exception
 ) -> None:
     world = make_world(refuse)
-    world.poller.apply(kit.plan([kit.bot(retries=0)], [kit.query("q", every=1.0)]))
+    world.apply(kit.plan([kit.bot(retries=0)], [kit.query("q", every=1.0)]))
     world.run(40.0)
     world.behave = lambda _: (0.01, answer)
     world.run(40.0)
@@ -105,8 +106,85 @@ def test_any_other_answer_of_the_api_ends_the_backoff(
 
 def test_a_refused_bot_does_not_affect_the_others(kit: Kit, make_world: MakeWorld) -> None:
     world = make_world(lambda call: refuse(call) if call.bot.name == "bad" else (0.01, 1))
-    world.poller.apply(
+    world.apply(
         kit.plan([kit.bot("bad"), kit.bot("good")], [kit.query("q", every=1.0, bots=("bad", "good"))])
     )
     world.run(100.0)
     assert len(world.recorder.counts["good", "q"]) == pytest.approx(100, abs=2)
+
+
+def forbid(*texts: str) -> Callable[[Call], Outcome]:
+    """Answer 403 where the request has one of these texts in it."""
+
+    def behave(call: Call) -> Outcome:
+        forbidden = any(text in call.asked for text in texts)
+        return 0.01, Unauthorized("no", status=403) if forbidden else 7
+
+    return behave
+
+
+def test_a_forbidden_collection_leaves_the_other_collection_alone(kit: Kit, make_world: MakeWorld) -> None:
+    world = make_world(forbid("messages"))
+    often, rarely = kit.query("often", every=2.0), kit.query("rarely", every=10.0)
+    messages = [kit.query(f"messages_{n}", every=60.0, collection="messages") for n in range(28)]
+    world.apply(kit.plan([kit.bot(rate=None)], [often, rarely, *messages]))
+    world.run(600.0)
+    for name, runs in (("often", 300), ("rarely", 60)):
+        assert world.recorder.reasons(("support", name)) == []
+        assert len(world.recorder.counts["support", name]) == pytest.approx(runs, abs=2)
+    asked = sum("messages" in call.asked for call in world.calls)
+    assert asked <= 28 + 10, "each query once, and after it the collection with backoff"
+
+
+def test_a_forbidden_predicate_leaves_the_other_queries_of_its_collection_alone(
+    kit: Kit, make_world: MakeWorld
+) -> None:
+    for first in ("forbidden", "allowed"):  # whichever of the two is asked first
+        world = make_world(forbid("secret"))
+        queries = [kit.query("forbidden", {"a": "secret"}, every=2.0), kit.query("allowed", every=2.0)]
+        world.apply(kit.plan([kit.bot()], sorted(queries, key=lambda query: query.name != first)))
+        world.run(600.0)
+        assert world.recorder.reasons(("support", "allowed")) == []
+        assert len(world.recorder.counts["support", "allowed"]) == pytest.approx(300, abs=2)
+        assert sum("secret" in call.asked for call in world.calls) <= 12
+
+
+def test_what_is_not_asked_says_which_refusal_stopped_it_and_when(kit: Kit, make_world: MakeWorld) -> None:
+    world = make_world(forbid("messages"))
+    world.apply(kit.plan([kit.bot()], [kit.query("m", every=1.0, collection="messages")], zone="Asia/Tokyo"))
+    world.run(1.9)
+    asked, not_asked = (error for _, error in world.recorder.failures["support", "m"][:2])
+    assert str(asked) == "no"
+    assert re.fullmatch(
+        r"not asked: the token was refused at 07:13:2\d for GET messages/_count", str(not_asked)
+    )
+    assert (not_asked.reason, not_asked.status) == ("unauthorized", 403)
+    world.run(0.1)
+    assert world.recorder.requests["support"] == len(world.calls)
+
+
+def test_a_collection_that_is_allowed_again_is_asked_by_all_its_queries(
+    kit: Kit, make_world: MakeWorld
+) -> None:
+    world = make_world(forbid("messages"))
+    queries = [kit.query(f"m_{n}", every=10.0, collection="messages") for n in range(5)]
+    world.apply(kit.plan([kit.bot()], queries))
+    world.run(100.0)
+    world.behave = lambda _: (0.01, 5)
+    world.run(LONGEST_BACKOFF)
+    for counts in world.recorder.counts.values():
+        counts.clear()
+    world.run(100.0)
+    assert all(len(world.recorder.counts["support", f"m_{n}"]) == 10 for n in range(5))
+
+
+def test_after_the_backoff_of_a_collection_one_run_asks_before_the_others(
+    kit: Kit, make_world: MakeWorld
+) -> None:
+    world = make_world(lambda call: (2.0, Unauthorized("no", status=403)))
+    queries = [kit.query(f"m_{n}", every=10.0, collection="messages") for n in range(20)]
+    world.apply(kit.plan([kit.bot(rate=None)], queries))
+    world.run(300.0)
+    before = len(world.calls)
+    world.run(2000.0)
+    assert len(world.calls) - before <= 9

@@ -49,7 +49,7 @@ def test_two_hundred_polls_with_random_failures_each_run_exactly_as_often_as_due
     bots = [kit.bot(name, rate=rate, timeout=5.0) for name, rate in zip(BOTS, rates, strict=True)]
     queries = [kit.query(f"query_{n}", every=10.0 + n % 7, bots=BOTS) for n in range(40)]
     plan = kit.plan(bots, queries, workers=workers)
-    world.poller.apply(plan)
+    world.apply(plan)
     world.run(300.0)
     due = {poll.key: int(300.0 // poll.query.every) for poll in plan.polls}
     for poll in plan.polls:
@@ -76,13 +76,12 @@ def test_no_run_and_no_worker_is_left_once_all_is_answered(kit: Kit, make_world:
     queries = [kit.query(f"query_{n}", every=10.0, bots=BOTS) for n in range(40)]
     for n in range(20):
         bots = [kit.bot(name, labels=(("release", str(n % 3)),), timeout=5.0) for name in BOTS]
-        world.poller.apply(kit.plan(bots, queries[: 10 + n], workers=8))
+        world.apply(kit.plan(bots, queries[: 10 + n], workers=8))
         world.run(12.0)
-    world.poller.apply(kit.plan([], []))
+    world.apply(kit.plan([], []))
     world.run(400.0)
-    poller = world.poller
-    assert world.open() == poller._limits.busy == poller._limits._probing == 0
-    assert not poller._runs
-    assert not poller._wakes
-    assert poller.timetable.run_due() == float("inf")
+    assert world.open() == world.dispatcher.busy == 0
+    assert not world.dispatcher.runs
+    assert not world.dispatcher.has_more
+    assert world.dispatcher.next_times() == (float("inf"), float("inf"))
     assert all(client.closed for client in world.clients)

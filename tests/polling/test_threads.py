@@ -1,9 +1,10 @@
-"""Laws of the timetable's own thread and of `run_once`, on the system clock."""
+"""Laws of the poller's threads and of `run_once`, on the system clock."""
 
 from __future__ import annotations
 
-import logging
 import random
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -11,9 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter.clock import SystemClock
-from exporter.errors import ApiError, ServerError
-from exporter.model import Bot, Collection, Poll
+from exporter.errors import ApiError, ServerError, Unreachable
+from exporter.model import Bot, Collection, Plan, Poll
 from exporter.polling.poller import Poller
+from exporter.polling.queue import QUICK
 
 if TYPE_CHECKING:
     from tests.polling.conftest import Kit, Recorder
@@ -26,12 +28,13 @@ class FakeClient:
 
     def __init__(self, answer: Callable[[str], int]) -> None:
         self._answer = answer
+        self.prunings = 0
 
     def count(self, collection: Collection, predicate_text: str, budget: float) -> int:
         return self._answer(predicate_text)
 
     def prune(self) -> None:
-        pass
+        self.prunings += 1
 
     def renew(self) -> None:
         pass
@@ -64,140 +67,273 @@ class Bell:
 def make(
     recorder: Recorder, answer: Callable[[str], int], on_defect: Callable[[], None] = lambda: None
 ) -> Poller:
+    client = FakeClient(answer)
+
     def make_client(bot: Bot) -> FakeClient:
-        return FakeClient(answer)
+        return client
 
     return Poller(
         SystemClock(), recorder=recorder, make_client=make_client, on_defect=on_defect, on_lag=lambda _: None
     )
 
 
-def timetable_of(poller: Poller) -> threading.Thread:
-    return poller._thread
-
-
 @pytest.fixture
-def ended() -> Iterator[Callable[[Poller], Poller]]:
-    """Stop a poller at the test's end, and check that its timetable's thread has ended."""
+def running(kit: Kit) -> Iterator[Callable[..., Poller]]:
+    """Return what starts a poller; all end with the test, and so do their threads."""
+    before = set(threading.enumerate())
     pollers: list[Poller] = []
 
-    def note(poller: Poller) -> Poller:
+    def run(answer: Callable[[str], int], plan: Plan, recorder: Recorder | None = None) -> Poller:
+        poller = make(recorder or kit.Recorder(), answer)
         pollers.append(poller)
+        poller.apply(plan)
+        poller.start()
         return poller
 
-    yield note
+    yield run
     for poller in pollers:
         poller.stop()
-        timetable_of(poller).join(PATIENCE)
-        assert not poller.alive
+    for thread in set(threading.enumerate()) - before:
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
 
 
-def test_a_stop_ends_the_timetable_within_a_second_whatever_hangs(kit: Kit) -> None:
+def polling_threads() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name.startswith("polling-")}
+
+
+def test_no_request_starts_after_a_stop_and_idle_threads_end(kit: Kit) -> None:
     asked, go = Bell(), threading.Event()
+    texts: list[str] = []
 
-    def hang(url: str) -> int:
-        asked()
-        go.wait(PATIENCE)
-        return 7
-
-    poller = make(kit.Recorder(), hang)
-    poller.apply(kit.plan([kit.bot()], [kit.query(every=1.0)]))
-    poller.start()
-    assert poller.alive
-    assert asked.heard()
-    poller.stop()
-    timetable_of(poller).join(1.0)
-    assert not poller.alive
-    go.set()
-
-
-def test_a_stop_ends_the_timetable_within_a_second_even_after_an_internal_error(kit: Kit) -> None:
-    defect = Bell()
-    poller = make(kit.Recorder(), len, on_defect=defect)
-    poller.start()
-    poller.call(lambda: 1 // 0)  # type: ignore[arg-type]
-    assert defect.heard()
-    poller.stop()
-    timetable_of(poller).join(0.9)
-    assert not poller.alive
-
-
-def test_nothing_is_started_after_a_stop(kit: Kit) -> None:
-    asked, go = Bell(), threading.Event()
-    urls: list[str] = []
-
-    def hang(url: str) -> int:
-        urls.append(url)
+    def hang(text: str) -> int:
+        texts.append(text)
         asked()
         assert go.wait(PATIENCE)
         return 7
 
+    before = polling_threads()
     poller = make(kit.Recorder(), hang)
     poller.apply(kit.plan([kit.bot(rate=None)], [kit.query("all", *({"n": n} for n in range(9)), every=1.0)]))
-    before = set(threading.enumerate())
     poller.start()
     assert asked.heard()
-    made = set(threading.enumerate()) - before
+    threads = polling_threads() - before
+    assert len(threads) == 2, "one asks, and one watches the time"
     poller.stop()
     go.set()
-    for thread in made:
+    for thread in threads:
         thread.join(PATIENCE)
         assert not thread.is_alive()
-    assert len(urls) == 1
+    assert len(texts) == 1
 
 
-def test_a_call_wakes_the_timetable_from_its_sleep(kit: Kit, ended: Callable[[Poller], Poller]) -> None:
-    poller = ended(make(kit.Recorder(), len))
-    last_tick_at = poller.last_tick_at
-    poller.start()
-    for _ in range(100):
-        done = Bell()
-        poller.call(done)
-        assert done.heard()
-    assert poller.last_tick_at > last_tick_at
-
-
-def test_a_call_that_raises_is_reported_and_the_next_one_runs(
-    kit: Kit, ended: Callable[[Poller], Poller], caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("workers", [1, 2, 7])
+def test_attempts_are_made_by_at_most_as_many_threads_as_workers_and_one_more_watches(
+    kit: Kit, running: Callable[..., Poller], workers: int
 ) -> None:
-    defect, done = Bell(), Bell()
-    poller = ended(make(kit.Recorder(), len, on_defect=defect))
-    poller.start()
-    poller.call(lambda: 1 // 0)  # type: ignore[arg-type]
-    poller.call(done)
-    assert defect.heard()
-    assert done.heard()
-    assert [record.levelno for record in caplog.records] == [logging.ERROR]
-    assert poller.alive
+    ended, names, most = Bell(200), set[str](), [0]
+    lock, open_now = threading.Lock(), [0]
+
+    def answer(text: str) -> int:
+        with lock:
+            open_now[0] += 1
+            most[0] = max(most[0], open_now[0])
+            names.add(threading.current_thread().name)
+        with lock:
+            open_now[0] -= 1
+        ended()
+        return 7
+
+    before = polling_threads()
+    bots = [kit.bot(f"bot_{n}", rate=None) for n in range(5)]
+    query = kit.query("q", *({"n": n} for n in range(40)), bots=tuple(bot.name for bot in bots))
+    running(answer, kit.plan(bots, [query], workers=workers))
+    assert ended.heard()
+    assert most[0] <= workers
+    assert len(polling_threads() - before) <= workers + 1
 
 
-def test_a_failure_wakes_the_timetable_in_time_for_the_next_attempt(
-    kit: Kit, ended: Callable[[Poller], Poller]
+def test_all_workers_are_used_at_once(kit: Kit, running: Callable[..., Poller]) -> None:
+    """Three requests that wait for each other end only if three threads make them."""
+    meeting, met = threading.Barrier(3), Bell(3)
+    first = threading.Event()
+
+    def answer(text: str) -> int:
+        if not first.is_set():  # until a bot has answered, and while it is quick, it gets one at a time
+            first.wait(2 * QUICK)
+            first.set()
+            return 7
+        meeting.wait(PATIENCE)
+        met()
+        return 7
+
+    query = kit.query("q", *({"n": n} for n in range(4)))
+    running(answer, kit.plan([kit.bot(rate=None)], [query]))
+    assert met.heard()
+
+
+def test_a_thread_is_left_to_watch_the_time_while_all_workers_hang(
+    kit: Kit, running: Callable[..., Poller]
 ) -> None:
-    """A lost wake-up would delay the retry by the timetable's longest sleep, and the test would fail."""
+    asked, go, skipped = Bell(), threading.Event(), Bell()
+
+    class Skips(kit.Recorder):  # type: ignore[name-defined, misc]
+        def skipped(self, poll: Poll) -> None:
+            skipped()
+
+    def hang(text: str) -> int:
+        asked()
+        go.wait(PATIENCE)
+        return 7
+
+    poller = running(hang, kit.plan([kit.bot()], [kit.query(every=1.0)], workers=1), Skips())
+    assert asked.heard()
+    seen = poller.last_tick_at
+    assert skipped.heard(), "the run that is due next is skipped while the one before is in flight"
+    assert poller.last_tick_at > seen
+    go.set()
+
+
+def test_a_retry_wakes_a_thread_in_time(kit: Kit, running: Callable[..., Poller]) -> None:
+    """A lost wake-up would delay the retry by the longest sleep, and the test would fail."""
     asked = Bell(3)
 
-    def fail(url: str) -> int:
+    def fail(text: str) -> int:
         asked()
-        raise ServerError("ill", status=500)
+        raise Unreachable("gone")
 
-    poller = ended(make(kit.Recorder(), fail))
-    poller.apply(kit.plan([kit.bot(retries=2)], [kit.query(every=3600.0)]))
-    poller.start()
+    running(fail, kit.plan([kit.bot(retries=2)], [kit.query(every=3600.0)]))
     assert asked.heard()
 
 
-def test_a_plan_applied_by_a_call_is_polled(kit: Kit, ended: Callable[[Poller], Poller]) -> None:
+def test_a_plan_that_is_applied_later_is_polled(kit: Kit, running: Callable[..., Poller]) -> None:
     asked = Bell(3)
 
-    def answer(url: str) -> int:
+    def answer(text: str) -> int:
         asked()
         return 7
 
-    poller = ended(make(kit.Recorder(), answer))
-    poller.start()
-    poller.call(lambda: poller.apply(kit.plan([kit.bot()], [kit.query(every=1.0)])))
+    poller = running(answer, kit.plan([], []))
+    poller.apply(kit.plan([kit.bot()], [kit.query(every=1.0)]))
     assert asked.heard()
+
+
+def test_maintenance_prunes_the_connections_of_each_bot_that_was_asked(
+    kit: Kit,
+) -> None:
+    asked = Bell()
+
+    def answer(text: str) -> int:
+        asked()
+        return 7
+
+    client = FakeClient(answer)
+    poller = Poller(
+        SystemClock(),
+        recorder=kit.Recorder(),
+        make_client=lambda bot: client,
+        on_defect=lambda: None,
+        on_lag=lambda _: None,
+    )
+    poller.apply(kit.plan([kit.bot()], [kit.query()]))
+    poller.maintain()
+    assert client.prunings == 0
+    poller.start()
+    assert asked.heard()
+    poller.maintain()
+    poller.stop()
+    assert client.prunings == 1
+
+
+def test_an_internal_error_is_logged_and_ends_no_thread(
+    kit: Kit, running: Callable[..., Poller], caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = Bell(2)
+
+    class Broken(kit.Recorder):  # type: ignore[name-defined, misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.left = 1
+
+        def skipped(self, poll: Poll) -> None:
+            self.left -= 1
+            if self.left >= 0:
+                raise RuntimeError("a defect")
+
+    go = threading.Event()
+
+    def answer(text: str) -> int:
+        asked()
+        go.wait(2.5)  # the next run is skipped meanwhile
+        return 7
+
+    running(answer, kit.plan([kit.bot()], [kit.query(every=1.0)]), Broken())
+    assert asked.heard()
+    assert [str(record.exc_info[1]) for record in caplog.records if record.exc_info] == ["a defect"]
+
+
+def refused(script: str) -> str:
+    """Run a script that refuses itself threads in a process of its own; return its log."""
+    ended = subprocess.run(
+        [sys.executable, "-c", _SETTING + script], capture_output=True, text=True, timeout=90, check=False
+    )
+    assert (ended.stdout, ended.returncode) == ("counted\n", 0), ended.stderr
+    return ended.stderr
+
+
+_SETTING = """
+import threading
+from exporter.clock import SystemClock
+from exporter.model import Bot, Config, Query, TokenSource
+from exporter.plan import make_plan
+from exporter.polling.poller import Poller
+from exporter.polling.queue import QUICK
+
+class Client:
+    def count(self, collection, predicate_text, budget): return 7
+    def has_new_token(self): return False
+    def prune(self): pass
+    def renew(self): pass
+    def close(self): pass
+
+class Recorder:
+    def __init__(self): self.counts = threading.Semaphore(0)
+    def counted(self, poll, row, count): self.counts.release()
+    def __getattr__(self, name): return lambda *_: None
+
+recorder = Recorder()
+poller = Poller(SystemClock(), recorder=recorder, make_client=lambda bot: Client(),
+                on_defect=lambda: print("defect"), on_lag=lambda lag: None)
+query = Query("q", "Help.", "messages", 1.0, 5.0, ("a",))
+poller.apply(make_plan(Config((Bot("a", "a", TokenSource(env="T")),), (query,))))
+"""
+
+
+def test_a_poller_begins_once_the_system_allows_its_first_thread() -> None:
+    log = refused("""
+before = threading.stack_size(1 << 48)
+poller.start()
+poller.maintain()
+assert not poller.has_thread
+threading.stack_size(before)
+while not poller.has_thread:
+    SystemClock().sleep(0.1)
+    poller.maintain()
+assert recorder.counts.acquire(timeout=30.0)
+print("counted")
+""")
+    assert log.count("the system allows no more threads") == 1, "not at each try"
+
+
+def test_a_poller_with_a_single_thread_asks_all_the_same() -> None:
+    log = refused("""
+poller.start()
+threading.stack_size(1 << 48)
+assert recorder.counts.acquire(timeout=30.0)
+assert recorder.counts.acquire(timeout=30.0)
+print("counted")
+""")
+    assert log.count("the system allows no more threads") == 1
 
 
 def test_run_once_ends_with_the_last_answer_and_leaves_no_thread(kit: Kit) -> None:
@@ -232,6 +368,18 @@ def test_run_once_ends_even_if_the_recorder_raises(kit: Kit) -> None:
         kit.plan([kit.bot()], [kit.query("one"), kit.query("two")])
     )
     assert defect.heard()
+
+
+def test_run_once_asks_with_the_calling_thread_too(kit: Kit) -> None:
+    """Nothing else is needed where the system refuses threads."""
+    names: set[str] = set()
+
+    def answer(text: str) -> int:
+        names.add(threading.current_thread().name)
+        return 7
+
+    make(kit.Recorder(), answer).run_once(kit.plan([kit.bot(rate=None)], [kit.query()]))
+    assert names == {threading.current_thread().name}
 
 
 def test_run_once_of_an_empty_plan_ends_at_once(kit: Kit) -> None:

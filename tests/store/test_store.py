@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.errors import REASONS, ServerError, TimedOut
+from exporter.errors import REASONS, ServerError, TimedOut, Unauthorized
 from exporter.model import Bot, Config, Plan, Predicate, Query, TokenSource, Variant
 from exporter.plan import keep_same, make_plan
 from exporter.store.store import Store
@@ -282,3 +282,30 @@ def test_a_snapshot_does_not_change_afterwards(store: Store, plan: Plan) -> None
     store.failed(plan.polls[0], [1], ERROR)
     assert (before.counts, sum(before.failures)) == ((7, None), 0)
     assert shown(store) == [8, None]
+
+
+def test_a_403_means_that_a_bot_is_down_only_if_nothing_of_it_is_answered(store: Store) -> None:
+    plan = plan_of(QUERY, replace(QUERY, name="forbidden"))
+    store.apply(plan)
+    answered, forbidden = plan.polls
+    refusal = Unauthorized("no", status=403)
+    for poll, error, up in (
+        (forbidden, refusal, False),
+        (answered, None, True),
+        (forbidden, refusal, True),
+        (answered, ERROR, False),
+        (forbidden, refusal, False),
+        (answered, None, True),
+        (answered, Unauthorized("no", status=401), False),
+    ):
+        store.asked(poll, error)
+        assert [bot.up for bot in store.snapshot().bots] == [up]
+
+
+def test_the_polls_of_a_bot_that_is_down_count_as_attempted(store: Store) -> None:
+    plan = plan_of(QUERY, replace(QUERY, name="other"))
+    store.apply(plan)
+    store.failed(plan.polls[0], [0], TIMEOUT)
+    assert not store.all_attempted()
+    store.asked(plan.polls[0], TIMEOUT)
+    assert store.all_attempted()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,7 +14,7 @@ from exporter.exposition.telemetry import Telemetry
 from exporter.model import Api as ApiSettings
 from exporter.model import Bot, Config, Plan, Query, TokenSource
 from exporter.plan import keep_same, make_plan
-from exporter.polling.poller import Poller
+from exporter.polling.dispatcher import Dispatcher
 from exporter.store.store import Store
 from tests.polling.conftest import World
 from tests.truth.configurations import Changed, configs
@@ -26,7 +25,7 @@ RECOVERY = 700.0
 
 
 class Whole(World):
-    """The world with the real store and the real page behind its poller; checked after each event."""
+    """The world with the real store and the real page behind its dispatcher; checked after each event."""
 
     def __init__(self) -> None:
         self.api = Api()
@@ -35,7 +34,7 @@ class Whole(World):
         self.page = Exposition(Telemetry(0, 1), self.store.snapshot, self.clock.steady)
         self.judge = Judge(self.api)
         self.plan = Plan((), ZoneInfo("UTC"), 1)
-        self.poller = Poller(
+        self.dispatcher = Dispatcher(
             self.clock,
             recorder=self.store,
             make_client=self._make_client,
@@ -51,16 +50,13 @@ class Whole(World):
         if answers_meanwhile:
             self.answer_all()
         self.look()
-        self.poller.apply(self.plan)
-        self._settle()
+        self.apply(self.plan)
+        self.look()
 
     def answer_all(self) -> None:
         """Let every attempt in flight end, however late."""
-        while self._open:
-            ends, _, call = heapq.heappop(self._open)
-            self.clock.move_to(ends)
-            call.release.set()
-            super()._settle()
+        while self.open():
+            self.end_next()
 
     def run_until_asked(self, seconds: float) -> None:
         """Let time pass until a request is in flight, but at most so many seconds."""
@@ -73,8 +69,8 @@ class Whole(World):
         page, _ = self.page.scrape("text/plain", "")
         return self.judge.judge(page.decode(), self.clock.steady())
 
-    def _settle(self) -> None:
-        super()._settle()
+    def end_next(self) -> None:
+        super().end_next()
         self.look()
 
 
@@ -136,13 +132,10 @@ class Truth(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """End all faults: then every series comes back, without an internal error."""
-        try:
-            self.world.api.behaviour.clear()
-            if self.world.plan.polls:
-                self.everything_comes_back()
-            assert self.world.defects == 0
-        finally:
-            self.world.close()
+        self.world.api.behaviour.clear()
+        if self.world.plan.polls:
+            self.everything_comes_back()
+        assert self.world.defects == 0
 
     def everything_comes_back(self) -> None:
         missing = {key for key, promise in self.world.judge.promises.items() if promise.is_kept_when_normal()}
@@ -159,17 +152,11 @@ TestTruth.settings = settings(max_examples=60, stateful_step_count=25)
 
 def test_an_answer_that_is_read_after_a_sleep_is_not_taken_for_a_fresh_one() -> None:
     world, bot = Whole(), Bot("a", min(DATES), TokenSource(env="TOKEN"), api=ApiSettings(timeout=5.0))
-    try:
-        query = Query("q", "Help.", "conversations", 60.0, 60.0, ("a",))
-        world.reload(Config((bot,), (query,)), answers_meanwhile=False)
-        world.clock.move_to(world.clock.steady() + 5.0)
-        world.poller.timetable.run_due()
-        world._settle()
-        world.clock.sleep(3600.0)
-        world.answer_all()
-        assert world.look() == set()
-        assert [poll.last_error.reason for poll in world.store.snapshot().polls if poll.last_error] == [
-            "timeout"
-        ]
-    finally:
-        world.close()
+    query = Query("q", "Help.", "conversations", 60.0, 60.0, ("a",))
+    world.api.behaviour = dict.fromkeys(DATES, ("slow",))
+    world.reload(Config((bot,), (query,)), answers_meanwhile=False)
+    world.run_until_asked(5.0)
+    world.clock.sleep(3600.0)
+    world.answer_all()
+    assert world.look() == set()
+    assert [poll.last_error.reason for poll in world.store.snapshot().polls if poll.last_error] == ["timeout"]

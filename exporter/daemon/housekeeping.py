@@ -1,0 +1,77 @@
+"""Runs what neither polls nor serves, one after the other on one thread: reloads, and periodic tasks."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from exporter.clock import Clock
+
+log = logging.getLogger(__name__)
+
+
+class Housekeeping:
+    """Call functions on a thread of its own: a slow one, such as one that reads a file, delays no poll.
+
+    An internal error is logged, `on_defect` is called, and the thread goes on.
+    """
+
+    def __init__(self, clock: Clock, on_defect: Callable[[], None]) -> None:
+        self._clock = clock
+        self._on_defect = on_defect
+        self._changed = threading.Condition()
+        self._calls: deque[Callable[[], None]] = deque()
+        self._tasks: list[tuple[float, float, Callable[[], None]]] = []
+        self._stopping = False
+        self._thread = threading.Thread(target=self._work, name="housekeeping", daemon=True)
+
+    def every(self, seconds: float, function: Callable[[], None]) -> None:
+        """Call `function` every so many seconds from now on; before `start`."""
+        self._tasks.append((self._clock.steady() + seconds, seconds, function))
+
+    def call(self, function: Callable[[], None]) -> None:
+        """Call `function` once, soon; from any thread."""
+        with self._changed:
+            self._calls.append(function)
+            self._changed.notify()
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Call nothing further."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
+    def run_due(self) -> None:
+        """Call what is due now, without the thread."""
+        while self._calls:
+            self._run(self._calls.popleft())
+        for index, (due, seconds, function) in enumerate(self._tasks):
+            if due <= (now := self._clock.steady()):
+                self._tasks[index] = (now + seconds, seconds, function)
+                self._run(function)
+
+    def _work(self) -> None:
+        while not self._stopping:
+            self.run_due()
+            with self._changed:
+                if not self._calls and not self._stopping:
+                    due = min((due for due, _, _ in self._tasks), default=None)
+                    self._changed.wait(None if due is None else max(0.0, due - self._clock.steady()))
+
+    def _run(self, function: Callable[[], None]) -> None:
+        try:
+            function()
+        except Exception:
+            log.exception("internal error in housekeeping; please report it")
+            self._on_defect()

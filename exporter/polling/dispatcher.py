@@ -1,0 +1,234 @@
+"""Starts due runs, and hands their requests one by one to whoever has a thread for them."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from random import random
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from exporter.clock import Clock
+from exporter.errors import ApiError, TimedOut
+from exporter.model import Bot, Plan, Poll
+from exporter.polling.queue import BotQueue, CountClient
+from exporter.polling.run import Recorder, Request, Run, internal_error
+from exporter.polling.timetable import Timetable
+
+log = logging.getLogger(__name__)
+
+RERUN_ABOVE: Final = 300.0
+"""A failed run of a poll with a longer interval than this is repeated before the next one is due."""
+
+RERUN_AFTER: Final = (60.0, 120.0, 240.0, 300.0)
+"""Seconds after which failed runs in a row are repeated; the last one applies to all further ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt of a request; `silent` if its bot was not answering when it started."""
+
+    queue: BotQueue
+    request: Request
+    silent: bool
+
+
+class Dispatcher:
+    """Decide which request starts now, for the caller to make it. Not locked, and without threads.
+
+    The caller does this again and again: `take` an attempt, `make` it, and `settle` it. If there is none, it
+    waits until the first of `next_times`.
+
+    Bots that do not answer get at most half of the `workers`, however many such bots there are. Once half of
+    the remaining workers are busy, each other bot gets one at a time. Bots that wait take turns.
+
+    `make_client` makes the client of a bot. `recorder` receives all results; its methods must be quick and
+    must not call back. `on_defect` is called at every internal error, `on_lag` with the seconds by which
+    a run starts late.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        recorder: Recorder,
+        make_client: Callable[[Bot], CountClient],
+        on_defect: Callable[[], None],
+        on_lag: Callable[[float], None],
+        chance: Callable[[], float] = random,
+    ) -> None:
+        self.timetable = Timetable(clock, self.start)
+        self.queues: dict[str, BotQueue] = {}
+        self.runs: dict[tuple[str, str], Run] = {}
+        self.workers = 1
+        self.busy = 0
+        self._silent = 0
+        self._clock = clock
+        self._recorder = recorder
+        self._make_client = make_client
+        self._on_defect = on_defect
+        self._on_lag = on_lag
+        self._random = chance
+        self._zone = ZoneInfo("UTC")
+        self._failed_runs: dict[tuple[str, str], int] = {}
+        self._ready: dict[bool, OrderedDict[BotQueue, None]] = {True: OrderedDict(), False: OrderedDict()}
+        self._wakes: list[tuple[float, int, BotQueue]] = []
+        self._ties = itertools.count()
+
+    def apply(self, plan: Plan) -> list[CountClient]:
+        """Take a new plan; return the clients that are needed no more, for the caller to close.
+
+        Runs of polls that the old plan has too go on. Runs of polls that changed or went are abandoned,
+        and their late answers dropped. Date formats are proven again.
+        """
+        kept = {id(poll) for poll in plan.polls}
+        for key, run in list(self.runs.items()):
+            if id(run.poll) not in kept:
+                del self.runs[key]
+                run.over = True
+        old, self.queues = self.queues, {bot.name: self._queue_of(bot) for bot in plan.bots}
+        for queue in {*old.values(), *self.queues.values()}:
+            queue.renew()
+        self._zone = plan.zone
+        self.workers = plan.workers
+        self._failed_runs.clear()
+        self.timetable.apply(plan)
+        gone = set(old.values()) - set(self.queues.values())
+        return [queue.existing_client for queue in gone if queue.existing_client]
+
+    def start(self, poll: Poll, due: float) -> None:
+        """Start a run of `poll`, which was due at steady time `due`, unless one is in flight."""
+        self._on_lag(self._clock.steady() - due)
+        if poll.key in self.runs:
+            self._recorder.skipped(poll)
+            return
+        queue = self.queues[poll.bot.name]
+        run = Run(poll, queue.proven, self._recorder, self._clock, self._zone)
+        self.runs[poll.key] = run
+        self._proceed(run, queue, run.start)
+
+    def take(self) -> Attempt | None:
+        """Start what is due, and return the next attempt to make, None if there is none now."""
+        self.timetable.run_due()
+        now = self._clock.steady()
+        while self._wakes and self._wakes[0][0] <= now:
+            when, _, queue = heapq.heappop(self._wakes)
+            if queue.wakes_at == when:
+                queue.wakes_at = float("inf")
+                self._sort(queue, now)
+        for answering, queues in self._ready.items():
+            while queues and self._has_worker(answering=answering):
+                queue, _ = queues.popitem(last=False)
+                if queue.next_at(now) > now or queue.in_flight >= self._limit(queue):
+                    self._sort(
+                        queue, now
+                    )  # it was ready, but its run was abandoned or workers are scarce now
+                    continue
+                attempt = Attempt(queue, queue.take(now), silent=not queue.answering)
+                self.busy += 1
+                self._silent += attempt.silent
+                self._sort(queue, now)
+                return attempt
+        return None
+
+    def make(self, attempt: Attempt) -> tuple[int | None, ApiError | None]:
+        """Make an attempt, and return its count or its error; from any thread, without the lock."""
+        try:
+            return attempt.queue.attempt(attempt.request, self._clock), None
+        except ApiError as error:
+            return None, error.with_traceback(None)
+        except Exception:
+            log.exception("internal error while asking bot %s; please report it", attempt.queue.bot.name)
+            self._on_defect()
+            return None, internal_error()
+
+    def settle(self, attempt: Attempt, count: int | None, error: ApiError | None) -> None:
+        """Record the count or the error of an attempt.
+
+        A count that comes after the deadline counts as timed out: this machine slept, and nobody knows how
+        old the count is.
+        """
+        queue, request, now = attempt.queue, attempt.request, self._clock.steady()
+        self.busy -= 1
+        self._silent -= attempt.silent
+        if error is None and now > request.deadline:
+            error = TimedOut("the answer was read too late: this process or its machine was asleep")
+        if queue.settle(request, error, now):
+            if error is not None and request.refused:
+                step = partial(request.run.give_up, error)
+            else:
+                step = partial(request.run.done, request, count, error)
+            self._proceed(request.run, queue, step)
+        self._sort(queue, now)
+
+    @property
+    def has_more(self) -> bool:
+        """Whether another attempt may be ready to start now."""
+        return any(queues and self._has_worker(answering=well) for well, queues in self._ready.items())
+
+    def next_times(self) -> tuple[float, float]:
+        """Return the two earliest steady times at which something is due; infinity if there are fewer."""
+        times = [*self.timetable.next_times(), *(entry[0] for entry in self._wakes[:3])]
+        first, second, *_ = [*sorted(times), float("inf"), float("inf")]
+        return first, second
+
+    def _queue_of(self, bot: Bot) -> BotQueue:
+        before = self.queues.get(bot.name)
+        if before and before.bot == bot:
+            return before
+        return BotQueue(bot, partial(self._make_client, bot), self._random, before)
+
+    def _limit(self, queue: BotQueue) -> int:
+        scarce = (self.busy - self._silent) * 2 >= self.workers - self._silent
+        return 1 if scarce else queue.limit
+
+    def _has_worker(self, *, answering: bool) -> bool:
+        return self.busy < self.workers and (answering or self._silent * 2 + 2 <= max(2, self.workers))
+
+    def _sort(self, queue: BotQueue, now: float) -> None:
+        """Put a queue among those that can start a request now, or note when it can."""
+        self._ready[not queue.answering].pop(queue, None)
+        at = queue.next_at(now)
+        if at <= now and queue.in_flight < self._limit(queue):
+            self._ready[queue.answering].setdefault(queue)
+            return
+        self._ready[queue.answering].pop(queue, None)
+        if now < at < queue.wakes_at:
+            queue.wakes_at = at
+            heapq.heappush(self._wakes, (at, next(self._ties), queue))
+
+    def _proceed(self, run: Run, queue: BotQueue, step: Callable[[], None]) -> None:
+        """Take a run one step further; an internal error ends this run, is logged, and stops no other."""
+        had_request = run.upcoming is not None
+        try:
+            try:
+                step()
+            except Exception:
+                run.give_up(internal_error())
+                raise
+        except Exception:
+            log.exception("internal error in a run; please report it")
+            self._on_defect()
+        if run.upcoming is not None and not had_request:
+            queue.add(run)
+            self._sort(queue, self._clock.steady())
+        if run.over and self.runs.get(run.poll.key) is run:
+            del self.runs[run.poll.key]
+            self._run_again(run, queue)
+
+    def _run_again(self, run: Run, queue: BotQueue) -> None:
+        """Repeat a failed run that has a long interval: soon, but not during a pause or a refusal."""
+        if run.error is None:
+            self._failed_runs.pop(run.poll.key, None)
+        elif run.poll.query.every > RERUN_ABOVE:
+            times = self._failed_runs.get(run.poll.key, 0)
+            self._failed_runs[run.poll.key] = times + 1
+            now = self._clock.steady()
+            wait = RERUN_AFTER[min(times, len(RERUN_AFTER) - 1)] * (0.9 + 0.2 * self._random())
+            at = max(now + wait, queue.limiter.paused_until, queue.refusals.until(run))
+            self.timetable.run_again(run.poll, at)
