@@ -77,10 +77,11 @@ MOODS: Final = (
     Fault(
         "flapping_status",
         "every other attempt gets 500",
-        "",
-        "",
+        "server_error",
+        "answered 500",
         KEPT,
         script=every_other(status(500)),
+        flaps=True,
     ),
     Fault(
         "flapping_reset",

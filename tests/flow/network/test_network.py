@@ -26,7 +26,7 @@ def in_a_network_of_its_own(program: str, *arguments: str) -> Any:
 
 
 def test_a_nat_that_forgets_idle_connections_fails_no_run() -> None:
-    came = in_a_network_of_its_own("forgetful_nat", "2s", "1", "3")
+    came = in_a_network_of_its_own("forgetful_nat", "2s", "1", "4")
     assert came["count"] == 7
     assert came["failures"] == 0
     assert came["connections"] > 1, "the NAT has forgotten none"
