@@ -125,9 +125,7 @@ class Dispatcher:
             while queues and self._has_worker(answering=answering):
                 queue, _ = queues.popitem(last=False)
                 if queue.next_at(now) > now or queue.in_flight >= self._limit(queue):
-                    self._sort(
-                        queue, now
-                    )  # it was ready, but its run was abandoned or workers are scarce now
+                    self._sort(queue, now)  # its run was abandoned, or workers are scarce by now
                     continue
                 attempt = Attempt(queue, queue.take(now), silent=not queue.answering)
                 self.busy += 1
