@@ -114,7 +114,7 @@ def unblocked(command: Callable[_Args, int]) -> Callable[_Args, int]:
 
 
 def fields(**values: object) -> dict[str, Any]:
-    """Return the argument `extra` of a logging call with these fields; fields that are None are skipped."""
+    """Return these fields as the argument `extra` of a logging call, without those that are None."""
     return {"fields": {name: value for name, value in values.items() if value is not None}}
 
 

@@ -60,13 +60,13 @@ class Tally:
     durations: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def started(self, poll: Poll) -> None:
-        """Not printed."""
+        """Do nothing: this is not printed."""
 
     def skipped(self, poll: Poll) -> None:
-        """Not printed."""
+        """Do nothing: this is not printed."""
 
     def asked(self, poll: Poll, error: ApiError | None) -> None:
-        """Not printed."""
+        """Do nothing: this is not printed."""
 
     def counted(self, poll: Poll, row: int, count: int) -> None:
         self.counts[poll.key, row] = count

@@ -20,9 +20,10 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def flag(name: str, parameter: str, *, scope: str = "", **settings: Any) -> Callable[[Command], Command]:
-    """Add the flag `--NAME`, also read from NATIVECHAT_EXPORTER_NAME, as `parameter`.
+    """Return a decorator that adds the flag `--NAME` to a command, as its argument `parameter`.
 
-    `scope` is put before the name in the variable, for flags that are not the exporter's own.
+    The environment variable NATIVECHAT_EXPORTER_NAME is the default of the flag. The variables of the
+    simulator's flags have `scope` before the name.
     """
     variable = re.sub(r"[.-]", "_", f"NATIVECHAT_EXPORTER_{scope}{name}").upper()
     return click.option(

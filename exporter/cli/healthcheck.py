@@ -26,7 +26,7 @@ PATIENCE: Final = 5.0
     "listen_addresses",
     multiple=True,
     default=[":10054"],
-    help="The daemon's address; the first is checked.",
+    help="The daemon's address; only the first is checked.",
 )
 @flag(
     "web.config.file",

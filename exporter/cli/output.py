@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 
 def columns(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
-    """Return head and rows in columns; columns at the positions `right` are right-aligned."""
+    """Return a table of a head and rows; the columns at the positions `right` are right-aligned."""
     lines = [head, *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     return "\n".join(

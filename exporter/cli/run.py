@@ -106,7 +106,7 @@ def demo(*, config_file: Path, **web: Any) -> int:
 
 
 def demo_config(config: Config, api_url: str) -> Config:
-    """Return a configuration for `demo`: with every API at `api_url`, and short intervals."""
+    """Return a copy of a configuration in which every API is at `api_url` and every interval is short."""
     return replace(
         config,
         bots=tuple(replace(bot, api=replace(bot.api, url=api_url)) for bot in config.bots),

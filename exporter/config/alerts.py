@@ -145,7 +145,7 @@ def _level(side: Literal["above", "below"], values: Values, path: Path, report: 
 
 
 def _check_whole(path: Path, query: Query, name: str, queries: Mapping[str, Query], report: Report) -> None:
-    """Report why a query cannot be divided by another: each of its series needs one of the other's."""
+    """Report why the query cannot be divided by `name`: each series needs a series to divide by."""
     whole = queries.get(name)
     if whole is None:
         advice = did_you_mean(name, queries) or f"known are {', '.join(queries)}"

@@ -132,7 +132,7 @@ def table(expected: str, check_key: Callable[[str], object], key: Schema, value:
 
 
 class Key(NamedTuple):
-    """One key of a section; `default` is what an absent key means, as a person would write it."""
+    """One key of a section; `default` is the value of an absent key, as written in a file."""
 
     kind: Kind
     about: str

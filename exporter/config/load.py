@@ -16,7 +16,7 @@ from exporter.model import Config
 
 
 class Loaded(NamedTuple):
-    """A configuration, and its warnings: what is allowed, but probably a mistake."""
+    """A configuration and its warnings. A warning is about a setting that is valid but probably a mistake."""
 
     config: Config
     warnings: tuple[Problem, ...]

@@ -97,7 +97,7 @@ TOKEN: Final = _reference("{env: NAME} or {file: PATH}", literal=False)
 
 
 class Lookup(NamedTuple):
-    """Finds what a file refers to. What is missing is an error, or a warning where secrets are optional."""
+    """Finds what a file refers to. An absent one is an error, or a warning if secrets are optional."""
 
     folder: Path
     environ: Mapping[str, str]

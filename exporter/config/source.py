@@ -255,7 +255,7 @@ class _Composer:
         return entries
 
     def _key(self, event: Event, path: tree.Path, depth: int) -> str | None:
-        """Return a key; report a refused one at its mapping's path, and return None."""
+        """Return a key; if it is refused, report it at its mapping's path and return None."""
         place = self._place(event)
         if isinstance(event, yaml.ScalarEvent) and event.style is None and event.value == "<<":
             advice = "write the keys out; an alias may stand for a value"

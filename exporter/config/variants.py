@@ -125,7 +125,7 @@ def _predicates(query: Values, path: Path) -> Iterator[tuple[Path, Json]]:
 
 
 def _inspect_predicate(raw: Json, path: Path, query: Values, report: Report) -> None:
-    """Report what is wrong with a predicate, for each value of each label in it."""
+    """Report the problems of a predicate, with each value of each label that it refers to."""
     mentioned = predicate.placeholders(raw)
     keys: dict[str, Label] = query.get("labels", {})
     values = {name: list(some) for name, some in keys.items() if some and name in mentioned}

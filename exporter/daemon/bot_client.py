@@ -1,4 +1,4 @@
-"""Counts for one bot whose token may be replaced at any time."""
+"""The client of one bot, whose token may be replaced at any time."""
 
 from __future__ import annotations
 

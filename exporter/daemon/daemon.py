@@ -123,7 +123,7 @@ class Daemon:
             return False, f"polling has no thread: if the system refuses it, {advice}"
         silent = self.clock.steady() - self.poller.last_tick_at
         if silent > MISSED_TICKS * LONGEST_SLEEP or not self.housekeeping.alive:
-            return False, f"polling has not moved for {silent:.0f} s: restart this process"
+            return False, f"polling has made no progress for {silent:.0f} s: restart this process"
         return True, "healthy"
 
     def ready(self) -> tuple[bool, str]:

@@ -1,7 +1,7 @@
-"""Writes one metric family: lines that are prepared once, and joined with values at each scrape.
+"""Writes one metric family; each scrape only appends values to lines that are prepared once.
 
-prometheus-client writes a family's head, and each line up to its value, once; it escapes names and labels.
-A sample is the same text in both formats.
+prometheus-client writes the head and the lines without values. It escapes names and labels. The line of a
+sample is the same in both formats.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _PLAIN_BELOW: Final = 1_000_000
 class Family:
     """One metric with a sample for each row of labels.
 
-    Samples whose value is None are absent, and so is the head if there is no sample.
+    Samples whose value is None are absent. If there is no sample, the head is absent too.
     """
 
     __slots__ = ("_heads", "_lines")

@@ -54,8 +54,9 @@ def resolve(text: str, now: datetime, zone: ZoneInfo) -> datetime:
     """Return the instant, aware and in UTC, that a text means at `now` in a zone.
 
     Years, months, weeks and days are added on the zone's calendar; hours, minutes and seconds are elapsed
-    time. Rounding goes down, in the zone. Weeks begin on Monday. A day that a month lacks becomes its last
-    day. An ISO instant without an offset is wall time in the zone. Raises ValueError as `check` does.
+    time. Rounding goes down, in the zone. Weeks begin on Monday. If a month is too short for the day, the
+    result is its last day. An ISO instant without an offset is wall time in the zone. Raises ValueError as
+    `check` does.
     """
     parsed = _parse(text)
     if isinstance(parsed, datetime):

@@ -1,4 +1,4 @@
-"""Finds conditions that MongoDB accepts, but that can hardly mean what their author wants."""
+"""Finds conditions that MongoDB accepts, but that are probably mistakes."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A heading, and lines below it; panel ids are derived from `key`, so that it must stay the same."""
+    """A heading with lines of panels. `key` must stay the same: the ids of the panels are derived from it."""
 
     key: str
     title: str

@@ -51,7 +51,7 @@ def watched(query: Query) -> str:
 
 
 def added(query: Query, values: str, labels: tuple[str, ...] = ()) -> str:
-    """Return the sum of a query's values by labels, or of all if there are none."""
+    """Return the sum of a query's values by these labels; without labels, the sum of all values."""
     if labels == keys(query):
         return values
     return f"sum by ({', '.join(labels)}) ({values})" if labels else f"sum({values})"

@@ -1,4 +1,4 @@
-"""One alert rule, independent of who evaluates it."""
+"""One alert rule, the same for Prometheus and Grafana."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class Endpoint(Generic[Answer]):
         if not decoder.eof and len(decoded) <= self.largest:
             raise BadAnswer("a gzip body that is cut off")
         if decoder.unused_data:
-            raise BadAnswer("bytes behind its gzip body")
+            raise BadAnswer("bytes after its gzip body")
         return decoded
 
 

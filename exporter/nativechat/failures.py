@@ -40,7 +40,7 @@ def by_status(what: str, status: int, retry_after: float | None) -> ApiError | N
     if status == 200:
         return None
     if 200 < status < 300:
-        return BadAnswer("a success that brings no answer of its own: only 200 does")
+        return BadAnswer("a success that cannot contain a count: only 200 can")
     if not 300 <= status < 600:
         return BadAnswer("a status that is neither success nor failure")
     message = f"{what} answered {status}"

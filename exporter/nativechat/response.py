@@ -33,7 +33,7 @@ class StrictResponse(HTTPResponse):
     "answered 200 with …".
 
     `on_end` is called once the body is read, with whether the connection is clean. A connection that is not
-    clean is closed, and so is one after any status but 200.
+    clean is closed. After any status but 200, the connection is closed too.
     """
 
     def __init__(

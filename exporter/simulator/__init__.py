@@ -11,5 +11,5 @@ Tests with the simulator check the exporter against our assumptions, not against
                        ▲ control: /-/…
 
 The simulator does what the vendor's Administration API page documents: paths, header, parameters,
-predicates. What the page leaves open is a field of `Settings`, or is marked as assumed.
+predicates. A detail that the page leaves open is a field of `Settings`, or is marked as assumed.
 """

@@ -42,7 +42,7 @@ class Dates:
         """Return the value of `{"$date": literal}` in a predicate.
 
         Extended JSON has three forms: ISO text with a zone, milliseconds, and milliseconds as
-        `{"$numberLong": "…"}`. BadRequest for any other, or if `{$date: …}` is refused altogether.
+        `{"$numberLong": "…"}`. Raises BadRequest for another form, or if the settings refuse `{$date: …}`.
         """
         if self.stored_as != "extended-json":
             if self.undecoded == "refuse":

@@ -1,6 +1,6 @@
 """Evaluates MongoDB predicates as MongoDB does, with mongomock.
 
-mongomock follows dotted paths, arrays and logic. What it does wrongly is done here instead:
+mongomock follows dotted paths, arrays and logic. This module replaces its wrong behaviour:
 
 - It reports an unknown operator only for some documents, and a misplaced value never. Here the whole
   predicate is checked before the first document.

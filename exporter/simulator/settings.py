@@ -32,7 +32,8 @@ class Settings:
     """
 
     seed: int = field(
-        default=1, metadata={"help": "the data is the same for the same seed and the same times"}
+        default=1,
+        metadata={"help": "the seed of the data; the same seed and the same times give the same data"},
     )
     count_shape: CountShape = field(
         default="count",
@@ -41,31 +42,40 @@ class Settings:
     dates: DateFormat = field(
         default="iso",
         metadata={
-            "help": "how dates are stored, and so what matches them: iso is text, extended-json is a BSON"
-            " date that only {$date: …} matches (text counts 0 of them), epoch-ms is a number",
+            "help": "how dates are stored: iso is text, extended-json is a BSON date, epoch-ms is a number;"
+            " text never matches a BSON date, only {$date: …} does",
         },
     )
     undecoded_dates: UndecodedDates = field(
         default="refuse",
-        metadata={"help": "what {$date: …} does where dates are not BSON dates: get a 400, or match nothing"},
+        metadata={"help": "the effect of {$date: …} if dates are not BSON dates: a 400, or no match"},
     )
     default_limit: int = field(default=100, metadata={"help": "rows in a page when `limit` is absent"})
-    max_limit: int = field(default=100, metadata={"help": "most rows in a page, whatever `limit` asks for"})
+    max_limit: int = field(
+        default=100, metadata={"help": "the most rows in a page, even if `limit` is higher"}
+    )
     rate: float | None = field(
-        default=None, metadata={"help": "requests per second and bot before a 429; none for no limit"}
+        default=None,
+        metadata={"help": "the most requests per second and bot without a 429; none means no limit"},
     )
     retry_after: RetryAfterForm = field(
-        default="seconds", metadata={"help": "how the Retry-After of a 429 is written"}
+        default="seconds", metadata={"help": "the format of Retry-After in a 429"}
     )
     latency: float = field(default=0.0, metadata={"help": "seconds that every response takes"})
-    jitter: float = field(default=0.0, metadata={"help": "at most this many seconds more, uniformly random"})
-    history: int = field(default=400, metadata={"help": "about how many conversations a bot starts with"})
-    history_days: float = field(default=5.0, metadata={"help": "days over which those are spread"})
+    jitter: float = field(
+        default=0.0, metadata={"help": "the most seconds that are added to the latency, uniformly random"}
+    )
+    history: int = field(
+        default=400, metadata={"help": "the approximate number of conversations of a bot at the start"}
+    )
+    history_days: float = field(
+        default=5.0, metadata={"help": "the days over which these conversations are spread"}
+    )
     growth: float = field(
         default=0.5, metadata={"help": "new conversations per second and bot, on average; 0 stops it"}
     )
     max_conversations: int = field(
-        default=10_000, metadata={"help": "most conversations of a bot; the oldest are deleted"}
+        default=10_000, metadata={"help": "the most conversations of a bot; above it, the oldest are deleted"}
     )
 
     def __post_init__(self) -> None:

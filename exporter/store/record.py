@@ -1,4 +1,4 @@
-"""The record of one poll, which the store locks."""
+"""The record of one poll. It needs the lock of the store."""
 
 from __future__ import annotations
 

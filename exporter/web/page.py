@@ -69,10 +69,10 @@ class BotStatus:
 
 @dataclass(frozen=True, slots=True)
 class StatusPage:
-    """All that the page shows. `started`, `now` and `reloaded` are wall seconds since the epoch.
+    """The content of the status page. `started`, `now` and `reloaded` are wall seconds since the epoch.
 
-    `problems` are those of the latest reload, none if it succeeded. `reloaded` is when the configuration in
-    use was read.
+    `problems` has those of the latest reload, and is empty if it succeeded. The configuration in use was read
+    at `reloaded`.
     """
 
     version: str

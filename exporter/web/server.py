@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 
 class ListenError(ExporterError):
-    """An address cannot be listened on: it is taken, unknown, or of another machine."""
+    """The server cannot listen on an address: it is in use, unknown, or that of another machine."""
 
 
 class AddressError(ListenError, WrongUsage):

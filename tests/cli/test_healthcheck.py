@@ -57,8 +57,8 @@ def test_the_first_of_several_addresses_is_checked(
 
 
 def test_an_unhealthy_daemon_says_why(typed: Typed, daemon: Callable[..., str]) -> None:
-    done = typed("healthcheck", "--web.listen-address", daemon(503, "the timetable has not moved"))
-    assert (done.returncode, done.stdout) == (1, "the timetable has not moved\n")
+    done = typed("healthcheck", "--web.listen-address", daemon(503, "the scheduler has made no progress"))
+    assert (done.returncode, done.stdout) == (1, "the scheduler has made no progress\n")
 
 
 def test_no_answer_is_reported_with_advice(typed: Typed) -> None:

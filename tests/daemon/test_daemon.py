@@ -262,7 +262,7 @@ def test_a_daemon_is_healthy_while_polling_moves(daemon: Daemon, clock: Any) -> 
     clock.now += MISSED_TICKS * LONGEST_SLEEP + 1
     well, why = daemon.healthy()
     assert not well
-    assert why.startswith("polling has not moved for 46 s")
+    assert why.startswith("polling has made no progress for 46 s")
 
 
 def test_reloads_requested_before_one_begins_are_one(daemon: Daemon, clock: Any, events: Events) -> None:

@@ -47,7 +47,7 @@ STATUSES: Final = (
         "status_204",
         "answers 204",
         "bad_answer",
-        "a success that brings no answer of its own",
+        "a success that cannot contain a count",
         script=sends(b"HTTP/1.1 204 No Content\r\n\r\n"),
     ),
     Fault(
@@ -126,7 +126,7 @@ MOODS: Final = (
         "a_part",
         "answers 206 with the start of a number",
         "bad_answer",
-        "a success that brings no answer of its own",
+        "a success that cannot contain a count",
         script=sends(
             b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-1/4\r\nContent-Length: 2\r\n\r\n12"
         ),
@@ -135,7 +135,7 @@ MOODS: Final = (
         "gzip_twice",
         "gzip of a count, and one more",
         "bad_answer",
-        "bytes behind its gzip body",
+        "bytes after its gzip body",
         script=body(gzip.compress(b"12") + gzip.compress(b"34"), "Content-Encoding: gzip"),
     ),
     Fault(

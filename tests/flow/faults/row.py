@@ -12,7 +12,7 @@ GONE: Final = "last value, then nothing"
 KEPT: Final = "its value"
 
 NEXT_RUN: Final = "with the next run"
-RESTED: Final = "after its rest"
+RESTED: Final = "after the backoff"
 PAUSED: Final = "after the pause"
 
 HEAD: Final = ("fault", "what happens", "exposed", "counted as", "logged", "back")
