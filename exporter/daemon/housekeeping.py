@@ -6,10 +6,14 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from typing import Final
 
 from exporter.clock import Clock
 
 log = logging.getLogger(__name__)
+
+TOGETHER: Final = 0.1
+"""Seconds by which a task may run early, so that tasks due at about the same time need one wake-up."""
 
 
 class Housekeeping:
@@ -57,7 +61,7 @@ class Housekeeping:
         while self._calls:
             self._run(self._calls.popleft())
         for index, (due, seconds, function) in enumerate(self._tasks):
-            if due <= (now := self._clock.steady()):
+            if due <= (now := self._clock.steady()) + TOGETHER:
                 self._tasks[index] = (now + seconds, seconds, function)
                 self._run(function)
 
