@@ -10,10 +10,10 @@ class Clock(Protocol):
     """Two clocks: wall time for people and dates, steady time for ages and due times."""
 
     def wall(self) -> float:
-        """Seconds since the Unix epoch; may step in either direction."""
+        """Return seconds since the Unix epoch; may step in either direction."""
 
     def steady(self) -> float:
-        """Seconds since some moment; never steps, and continues while the machine is suspended."""
+        """Return seconds since an arbitrary moment; never steps, and continues while the machine sleeps."""
 
     def sleep(self, seconds: float) -> None:
         """Block the calling thread for about this long."""

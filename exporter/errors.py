@@ -114,7 +114,7 @@ class TimedOut(ApiError):
     """The whole request, its retries included, took longer than `api.timeout`."""
 
     reason = "timeout"
-    advice = "the API is slow or hangs; api.timeout bounds one request"
+    advice = "the API is slow or hangs; api.timeout limits one request"
 
 
 class Throttled(ApiError):
@@ -128,7 +128,7 @@ class ServerError(ApiError):
     """The API failed: a 5xx that is not throttling."""
 
     reason = "server_error"
-    advice = "the API itself fails; the exporter tries again"
+    advice = "the API itself fails; wait until it works again"
 
 
 class Unauthorized(ApiError):

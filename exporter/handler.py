@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 class Request:
     """A whole request.
 
-    `path` is percent-decoded, `query` is as it was sent, `headers` takes names in any case. `client` is the
-    client's address. `body` is empty unless the server was told to read bodies. `stream` is the connection,
-    for the event loop only. `is_open` tells any thread whether the client still waits.
+    `path` is percent-decoded; `query` is not. `headers` ignores the case of names. `client` is the client's
+    address. `body` is empty unless the server was told to read bodies. Use `stream`, the connection, only in
+    the event loop. Any thread may call `is_open`, which returns whether the client still waits.
     """
 
     method: str

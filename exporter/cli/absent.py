@@ -33,7 +33,7 @@ class Absent(click.ClickException):
 
 
 def missing_module(command: str) -> str | None:
-    """Return the first module that a command needs and that is not installed, None if all are."""
+    """Return the first missing module that a command needs, or None."""
     needs = (_SIMULATOR, _PACKAGE) if command in {"simulate", "demo"} else ()
     return next((module for module in needs if find_spec(module) is None), None)
 

@@ -58,7 +58,7 @@ def _rule(rule: Rule, datasource: str) -> Json:
 
 
 def _uid(name: str) -> str:
-    """Return Grafana's identifier of a rule: fixed for a name, and at most 40 characters."""
+    """Return Grafana's identifier of a rule: always the same for a name, and at most 40 characters."""
     return f"nativechat-{hashlib.sha256(name.encode()).hexdigest()[:24]}"
 
 

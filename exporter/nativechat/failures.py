@@ -33,9 +33,9 @@ def bad_answer(what: str, status: int | None, why: str) -> BadAnswer:
 def by_status(what: str, status: int, retry_after: float | None) -> ApiError | None:
     """Return the error for an HTTP status, None for 200.
 
-    Any other success is partial, a copy, or without an answer (202, 203, 204, 206, 226). `what` is the
-    request; `retry_after` is the server's Retry-After in seconds, if any. A BadAnswer's message continues
-    "answered 102 with …".
+    Other statuses of success are errors too, because the count may be missing, partial or changed. `what` is
+    the request; `retry_after` is the server's Retry-After in seconds, if any. The caller puts `what` and the
+    status before a BadAnswer's message (see `bad_answer`).
     """
     if status == 200:
         return None

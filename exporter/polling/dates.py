@@ -42,7 +42,7 @@ def prove(
                 break
         else:
             return dates
-    what = f"{collection} have the field {refuted}, but no date format tried matches any"
+    what = f"{collection} have the field {refuted}, but none of the tried date formats matches"
     raise DatesUnverified(what, advice="check that the field is a date" if setting == "auto" else None)
 
 

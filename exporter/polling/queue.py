@@ -44,12 +44,12 @@ class CountClient(Protocol):
 class BotQueue:
     """One bot's queue. Not locked: hold the poller's lock around every call but `attempt`.
 
-    A bot that does not answer, or has not answered yet, or whose token was refused, gets one request at a
-    time, and so does one that is throttled. What was refused is not asked until its backoff ends: a run that
-    is covered by a refusal ends with it, unless there is a new token.
+    A bot gets one request at a time if it is throttled, if it does not answer or has not answered yet, or if
+    its token was refused. During the backoff after a refusal, the runs that it covers send no request: they
+    fail with the error of the refusal. With a new token, they send their requests.
 
-    `before` is the bot's queue under other settings. If it is the same bot of the same API, its rate
-    limiter, with any pause, is taken over.
+    `before` is the bot's queue before a reload. If the bot's id and the API's URL are the same, the new queue
+    uses its rate limiter, with any pause.
     """
 
     def __init__(

@@ -13,7 +13,7 @@ from exporter.rate_limiter import refusal_backoff
 
 @dataclass(slots=True, eq=False)
 class _Refusal:
-    """Refusals in a row; `until` ends the backoff, after which the run `probe` asks before all others."""
+    """Consecutive refusals. The backoff ends at `until`; then the run `probe` asks, while the others fail."""
 
     times: int = 0
     until: float = float("-inf")

@@ -157,7 +157,7 @@ class Timetable:
             self._push(entry[2])
 
     def next_times(self) -> list[float]:
-        """Return the two earliest due times, or as many as there are, in no order; may be out of date."""
+        """Return up to three due times, unsorted, with the two earliest among them; may be out of date."""
         return [entry[0] for entry in self._heap[:3]]
 
     def next_run(self, key: tuple[str, str]) -> float | None:

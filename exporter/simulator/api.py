@@ -65,7 +65,7 @@ class _Api:
         return _shaped(number, self._settings.count_shape)
 
     def _rows(self, bot: SimulatedBot, collection: Collection, parameters: Parameters) -> Json:
-        """Return a page of rows, as a JSON array (assumed)."""
+        """Return a page of rows; that it is a JSON array is assumed."""
         page = self._simulation.page(
             bot.name,
             collection,

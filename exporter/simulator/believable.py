@@ -2,7 +2,7 @@
 
 Documented fields: `StartedAt`, `Status`, `Errors`, `Messages.user`, `Data.channel.ProviderName`,
 `Data.user.FirstName` and `LastName` of conversations; `User` and `Conversation` of messages.
-Assumed: `_id`, `Messages.bot`, every `Status` but success, `SentAt` and `Text` of messages.
+Assumed: `_id`, `Messages.bot`, every `Status` except `success`, `SentAt` and `Text` of messages.
 """
 
 from __future__ import annotations

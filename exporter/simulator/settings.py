@@ -42,8 +42,8 @@ class Settings:
     dates: DateFormat = field(
         default="iso",
         metadata={
-            "help": "how dates are stored: iso is text, extended-json is a BSON date, epoch-ms is a number;"
-            " text never matches a BSON date, only {$date: …} does",
+            "help": "how dates are stored: iso as text, extended-json as BSON dates, epoch-ms as numbers;"
+            " only {$date: …} matches a BSON date",
         },
     )
     undecoded_dates: UndecodedDates = field(

@@ -178,7 +178,7 @@ class App:
         return text(422, *problems) if problems else text(200, "reloaded")
 
     async def _reload_next(self, reload: Callable[[], Sequence[str]]) -> Sequence[str]:
-        """Reload after the reload under way; requests that come before it begins share it."""
+        """Reload once the current reload ends. Requests that arrive before this reload begins share it."""
         async with self._reload_lock:
             self._next_reload = None
             return await self._pages.run(reload)

@@ -94,7 +94,7 @@ def test_a_field_that_no_element_has_proves_nothing_and_is_not_asked_for_dates()
 
 def test_a_refuted_setting_names_the_field() -> None:
     _, error = Api({"StartedAt": frozenset({"epoch-ms"})}).prove("iso", "StartedAt")
-    assert str(error) == "conversations have the field StartedAt, but no date format tried matches any"
+    assert str(error) == "conversations have the field StartedAt, but none of the tried date formats matches"
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_an_outage_is_logged_when_it_begins_changes_and_ends(end_run: End, clock
         "reason": "timeout",
         "error": LATE,
         "failing_for": "1m30s",
-        "advice": "the API is slow or hangs; api.timeout bounds one request",
+        "advice": "the API is slow or hangs; api.timeout limits one request",
     }
     clock.now += 3600.0
     assert end_run(None) == {
