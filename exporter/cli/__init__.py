@@ -11,7 +11,7 @@ import click
 
 from exporter import __version__
 from exporter.cli.absent import missing_module, replacement
-from exporter.cli.output import abandon_output, reason
+from exporter.cli.output import abandon_output, encode_output, reason
 from exporter.daemon import signals
 from exporter.errors import ConfigError, ExporterError, WrongUsage
 from exporter.language.suggest import did_you_mean
@@ -54,6 +54,7 @@ def cli() -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return 0 if it succeeded, 1 if it failed, 2 for a wrong configuration or usage."""
+    encode_output()
     try:
         result = cli.main(args=argv, prog_name="nativechat-exporter", standalone_mode=False)
     except click.ClickException as error:

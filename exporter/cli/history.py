@@ -73,7 +73,7 @@ def _print(
     try:
         with closing(_with_progress_bar(rows, partial(_expected, count, limit, skip))) as shown:
             for row in shown:
-                put_line(_line(row))
+                put_line(json.dumps(row, ensure_ascii=False))
                 done += 1
     except ApiError as error:
         why = error.described
@@ -90,16 +90,6 @@ def _print(
         return 0
     click.echo(f"stopped after {done:,} {collection}: {why}{_rest(done, limit, skip)}", err=True)
     return 1
-
-
-def _line(row: dict[str, Json]) -> str:
-    """Return a row as JSON, in ASCII only if standard output cannot encode it otherwise."""
-    text = json.dumps(row, ensure_ascii=False)
-    try:
-        text.encode(sys.stdout.encoding)
-    except UnicodeEncodeError:  # for example, half of an emoji in a truncated text
-        return json.dumps(row)
-    return text
 
 
 def _rest(done: int, limit: int | None, skip: int) -> str:

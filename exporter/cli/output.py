@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 
 def columns(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
@@ -18,6 +19,13 @@ def columns(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequen
         ).rstrip()
         for line in lines
     )
+
+
+def encode_output() -> None:
+    """Use UTF-8 on standard output and standard error; escape half of an emoji as JSON does."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def put_line(text: str) -> None:

@@ -90,7 +90,7 @@ def started() -> Iterator[Callable[..., Popen[str]]]:
 
         def start(*words: str | Path, stdout: int = PIPE, stderr: int = PIPE) -> Popen[str]:
             command = [sys.executable, "-m", "exporter", *map(str, words)]
-            process = Popen(command, stdout=stdout, stderr=stderr, text=True)
+            process = Popen(command, stdout=stdout, stderr=stderr, encoding="utf-8")
             stack.enter_context(process)
             stack.callback(process.kill)
             return process

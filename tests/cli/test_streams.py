@@ -12,11 +12,14 @@ from pathlib import Path
 from subprocess import Popen
 from threading import Event
 
+import pytest
+
 from exporter.simulator.faults import Fault
 from exporter.simulator.simulation import Simulation
 
 PATIENCE = 30.0
 
+Made = Callable[..., tuple[Simulation, Path]]
 Started = Callable[..., Popen[str]]
 Paged = Callable[..., tuple[Event, Event, Path]]
 
@@ -155,3 +158,55 @@ def test_without_a_terminal_there_is_no_progress_bar(started: Started, paged: Pa
     _, _, config = paged(1)
     _, told = started("messages", "--config.file", config).communicate(timeout=PATIENCE)
     assert told == ""
+
+
+CYRILLIC = """\
+queries:
+  - name: conversations
+    help: Разговори по канал.
+    collection: conversations
+    labels: {channel: [канал, уеб]}
+    query: {Data.channel.ProviderName: "{channel}"}
+    alert: {above: 5}
+"""
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
+@pytest.mark.parametrize(
+    "command",
+    ["check", "rules", "dashboard", "count", "count --output=json", "count --output=prometheus"],
+)
+def test_the_output_is_utf_8_in_every_locale(
+    started: Started, nativechat: Made, monkeypatch: pytest.MonkeyPatch, command: str, encoding: str
+) -> None:
+    _, config = nativechat()
+    before, _, _ = config.read_text("utf-8").partition("queries:")
+    config.write_text(before + CYRILLIC, "utf-8")
+    config = config.rename(config.with_name("канал.yaml"))
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    process = started(*command.split(), "--config.file", config)
+    printed, told = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, told) == (0, "")
+    assert "канал" in printed
+
+
+def test_rows_and_errors_are_utf_8_where_the_locale_is_c(
+    started: Started, paged: Paged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}.items():
+        monkeypatch.setenv(name, value)
+    _, _, config = paged(1, text="Грешка \ud83d")
+    rows, _ = started("messages", "--config.file", config, "--limit=1").communicate(timeout=PATIENCE)
+    assert rows == '{"_id": 0, "Text": "Грешка \\ud83d"}\n'
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("грешка: 1\n", "utf-8")
+    _, told = started("rules", "--config.file", wrong).communicate(timeout=PATIENCE)
+    assert "wrong.yaml:1:1: грешка: " in told
+
+
+def test_a_path_that_is_not_utf_8_is_printed_without_a_traceback(started: Started, nativechat: Made) -> None:
+    _, config = nativechat()
+    odd = config.rename(config.with_name(os.fsdecode(b"\xff.yaml")))
+    printed, told = started("check", "--config.file", odd).communicate(timeout=PATIENCE)
+    assert told == ""
+    assert "\\udcff.yaml: bots: 1" in printed
