@@ -53,9 +53,9 @@ class Client:
     A connection is reused only after a clean response, and for a limited time (connections.py).
 
     `token` is called for each attempt, so that a changed token is used. If no token can be read, nothing is
-    sent, and `on_attempt` is not called. HTTP_PROXY, HTTPS_PROXY, NO_PROXY, REQUESTS_CA_BUNDLE,
-    CURL_CA_BUNDLE, SSL_CERT_FILE and SSL_CERT_DIR are respected. A netrc file is ignored, redirects are not
-    followed, and cookies are not kept.
+    sent, and `on_attempt` is not called. HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY, REQUESTS_CA_BUNDLE,
+    CURL_CA_BUNDLE, SSL_CERT_FILE and SSL_CERT_DIR are respected; a SOCKS proxy is refused. A netrc file is
+    ignored, redirects are not followed, and cookies are not kept.
 
     Errors are created anew before they leave this class, without cause and inner frames, which contain the
     token.
@@ -124,7 +124,7 @@ class Client:
         except (BadAnswer, TooMuch) as error:
             failure = bad_answer(what, attempt.status, str(error))
         except ApiError as error:
-            failure = type(error)(str(error), retry_after=error.retry_after)
+            failure = type(error)(str(error), retry_after=error.retry_after, advice=error.advice)
         except _FOREIGN as exc:
             failure = self._failure(exc, what, budget)
         failure.status = attempt.status

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -13,6 +15,7 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connectionpool import HTTPConnectionPool
 
 from exporter.clock import Clock
+from exporter.errors import Unreachable
 from exporter.model import Api
 from exporter.nativechat.attempt import Attempt
 from exporter.nativechat.authorities import Authorities
@@ -43,6 +46,7 @@ class Transport(HTTPAdapter):
     ) -> HTTPConnectionPool:
         with self._lock:
             if self._pool is None:
+                _refuse_socks(urlsplit(request.url or "").scheme, proxies or {})
                 pool = super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
                 self._pool = cast("HTTPConnectionPool", pool)
             if self._closed:
@@ -56,8 +60,6 @@ class Transport(HTTPAdapter):
         return host, {"ssl_context": self._authorities.context()} if host["scheme"] == "https" else tls
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        if proxy.lower().startswith("socks"):  # its connections would not have our limits
-            raise requests.exceptions.InvalidSchema("no SOCKS")
         context = self._authorities.context() if proxy.startswith("https:") else None
         manager = super().proxy_manager_for(proxy, proxy_ssl_context=context, **kwargs)
         manager.pool_classes_by_scheme = self.poolmanager.pool_classes_by_scheme
@@ -91,3 +93,17 @@ class Transport(HTTPAdapter):
             self._closed = True
             if self._pool is not None:
                 self._pool.close()
+
+
+def _refuse_socks(scheme: str, proxies: Mapping[str, str]) -> None:
+    """Raise Unreachable if a scheme's proxy is a SOCKS proxy: its connections would not have our limits."""
+    key = scheme if scheme in proxies else "all"
+    if not proxies.get(key, "").lower().startswith("socks"):
+        return
+    named = f"{key}_proxy"
+    # If a variable is set in both cases, the lower case counts.
+    variable = max((name for name in os.environ if name.lower() == named), default=named.upper())
+    raise Unreachable(
+        f"{variable} names a SOCKS proxy, and only HTTP proxies can be used",
+        advice=f"set {variable} to an http:// proxy, or add the host of api.url to NO_PROXY",
+    )

@@ -263,7 +263,40 @@ def test_a_tunnel_that_fails_is_within_the_budget_and_sees_no_token(
     assert TOKEN.encode() not in proxy.heads[0]
 
 
-@pytest.mark.parametrize("proxy", ["socks5://localhost:1", "http://", "http://[::1"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_for_everything_carries_each_scheme(
+    serve: Serve, ask: Ask, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    proxy = serve(lambda wire: wire.send(b"HTTP/1.1 502 No\r\n\r\n").close())
+    monkeypatch.setenv("ALL_PROXY", f"http://localhost:{proxy.port}")
+    ask(f"{scheme}://api.invalid/v1").failure()
+    assert b"api.invalid" in proxy.heads[0]
+
+
+SOCKS = "socks5h://user:pass@localhost:1"
+
+
+@pytest.mark.parametrize(
+    ("url", "environ", "named"),
+    [
+        ("http://api.invalid/v1", {"http_proxy": SOCKS}, "http_proxy"),
+        ("https://api.invalid/v1", {"HTTPS_PROXY": SOCKS, "ALL_PROXY": "http://localhost:1"}, "HTTPS_PROXY"),
+        ("https://api.invalid/v1", {"ALL_PROXY": SOCKS, "HTTP_PROXY": "http://localhost:1"}, "ALL_PROXY"),
+        ("https://api.invalid/v1", {"all_proxy": SOCKS, "ALL_PROXY": "http://localhost:1"}, "all_proxy"),
+    ],
+)
+def test_a_socks_proxy_is_refused_with_the_variable_to_change(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, url: str, environ: dict[str, str], named: str
+) -> None:
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    error = ask(url).failure()
+    assert type(error) is Unreachable
+    assert str(error) == f"{named} names a SOCKS proxy, and only HTTP proxies can be used"
+    assert error.advice == f"set {named} to an http:// proxy, or add the host of api.url to NO_PROXY"
+
+
+@pytest.mark.parametrize("proxy", ["http://", "http://[::1"])
 def test_a_proxy_that_cannot_be_used_is_unreachable(
     ask: Ask, monkeypatch: pytest.MonkeyPatch, proxy: str
 ) -> None:
