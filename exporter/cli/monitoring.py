@@ -11,7 +11,6 @@ import click
 from exporter.cli.flags import config_file, flag
 from exporter.config.load import load
 from exporter.language import yaml_text
-from exporter.model import Config
 from exporter.monitoring import links
 from exporter.monitoring.alerts import groups
 from exporter.monitoring.dashboard import dashboard as dashboard_json
@@ -39,7 +38,7 @@ def dashboard(config_file: Path, status_page: str | None, runbook: str) -> None:
 
     It shows the counts and the state of the exporter. Makes no requests, and needs no ids or tokens.
     """
-    click.echo(dashboard_json(_load(config_file), runbook, status_page))
+    click.echo(dashboard_json(load(config_file, os.environ, secrets="optional").config, runbook, status_page))
 
 
 @click.command()
@@ -65,7 +64,7 @@ def rules(config_file: Path, form: str, datasource: str, runbook: str) -> None:
     These are the alerts it defines, and those on the exporter itself. Makes no requests, and needs no ids
     or tokens.
     """
-    made = groups(_load(config_file), runbook)
+    made = groups(load(config_file, os.environ, secrets="optional").config, runbook)
     match form:
         case "grafana":
             document = provisioning_file(made, datasource)
@@ -75,7 +74,3 @@ def rules(config_file: Path, form: str, datasource: str, runbook: str) -> None:
             document = rule_file(made)
     comment = f"Made by `nativechat-exporter rules --format {form}`: change the configuration, not this file."
     click.echo(yaml_text.write(document, comment), nl=False)
-
-
-def _load(file: Path) -> Config:
-    return load(file, os.environ, secrets="optional").config

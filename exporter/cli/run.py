@@ -21,10 +21,12 @@ from exporter.cli.flags import (
 )
 from exporter.cli.shards import chosen_shard, shard_flags
 from exporter.clock import SystemClock
+from exporter.config import source
 from exporter.daemon.daemon import Daemon
 from exporter.daemon.service import serve
+from exporter.language import tree
 from exporter.logs import unblocked
-from exporter.model import Config
+from exporter.model import Config, TokenSource
 
 DEMO_EVERY: Final = 5.0
 """Longest interval of a query in `demo`, in seconds, so that values change while one watches."""
@@ -94,21 +96,36 @@ def run(
 def demo(*, config_file: Path, **web: Any) -> int:
     """Run against a simulated NativeChat, without an account.
 
-    Makes no requests to other machines. Every query runs at least every five seconds, so that values change.
-    If this folder has no config.yaml, the shipped one is used.
+    Makes no requests to other machines, and ignores proxies. Every query runs at least every five seconds.
+    Variables that are not set get made-up values. Without a config.yaml here, the shipped one is used.
     """
     from exporter.cli.simulate import simulated
 
     with simulated("127.0.0.1:0", SystemClock()) as (url, [(_, bot_id, token)]):
-        environ = {"NATIVECHAT_BOT_ID": bot_id, "NATIVECHAT_TOKEN": token.reveal()}
-        daemon = Daemon(config_file, environ, SystemClock(), adjust=partial(demo_config, api_url=url))
-        return 0 if serve(daemon, **web) else 1
+        environ = {**os.environ, **_variables(config_file, bot_id), "NATIVECHAT_TOKEN": token.reveal()}
+        adjust = partial(demo_config, url=url, bot_id=bot_id)
+        daemon = Daemon(config_file, environ, SystemClock(), adjust=adjust)
+        os.environ["no_proxy"] = "127.0.0.1"  # the client prefers it to NO_PROXY
+        return 0 if serve(daemon, announce=_announce, **web) else 1
 
 
-def demo_config(config: Config, api_url: str) -> Config:
-    """Return a copy of a configuration in which every API is at `api_url` and every interval is short."""
+def _announce(url: str) -> None:
+    click.echo(f"open {url} in a browser; Ctrl-C ends the demo", err=True)
+
+
+def _variables(config_file: Path, bot_id: str) -> dict[str, str]:
+    """Return the variables that a configuration names; `bot_id` replaces a missing value."""
+    nodes = tree.walk(source.compose(source.content(config_file), str(config_file))[0])
+    return {str(node): os.environ.get(str(node)) or bot_id for path, node in nodes if path[-1:] == ("env",)}
+
+
+def demo_config(config: Config, url: str, bot_id: str) -> Config:
+    """Return a copy of a configuration with short intervals, and the simulated bot in place of each."""
+    token = TokenSource(env="NATIVECHAT_TOKEN")
     return replace(
         config,
-        bots=tuple(replace(bot, api=replace(bot.api, url=api_url)) for bot in config.bots),
+        bots=tuple(
+            replace(bot, id=bot_id, token=token, api=replace(bot.api, url=url)) for bot in config.bots
+        ),
         queries=tuple(replace(query, every=min(query.every, DEMO_EVERY)) for query in config.queries),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 DRAIN: Final = 3.0
 """Seconds after a signal in which responses may be finished; the process ends within five."""
 
+_EVERY_INTERFACE: Final = re.compile(r"^(\[::\]|0\.0\.0\.0)")
+
 
 def serve(
     daemon: Daemon,
@@ -33,11 +36,13 @@ def serve(
     telemetry_path: str = "/metrics",
     web_config_file: Path | None = None,
     enable_lifecycle: bool = False,
+    announce: Callable[[str], None] = lambda _: None,
 ) -> bool:
     """Poll and serve until SIGTERM or SIGINT; return False if the web server failed instead.
 
-    SIGHUP reloads the configuration. For the main thread. Raises ConfigError if the web configuration is
-    wrong, ListenError if an address cannot be used, TlsError if a certificate cannot be used.
+    Calls `announce` once with the status page's URL on this machine. SIGHUP reloads the configuration. For
+    the main thread. Raises ConfigError if the web configuration is wrong, ListenError if an address cannot be
+    used, TlsError if a certificate cannot be used.
     """
     failures: list[BaseException] = []
 
@@ -57,14 +62,16 @@ def serve(
         telemetry_path=telemetry_path,
     )
     listeners = [listen(address) for address in listen_addresses]
-    for listener in listeners:
-        where = fields(address=address_of(listener), path=telemetry_path, tls=tls is not None)
+    addresses = [address_of(listener) for listener in listeners]
+    for address in addresses:
+        where = fields(address=address, path=telemetry_path, tls=tls is not None)
         log.info("listening", extra=where)
     server = Server(App(provided, guard), listeners, name="web", tls=tls, on_error=fail)
     if interval := watchdog_interval(daemon.environ):
         daemon.housekeeping.every(interval, partial(notify_watchdog, daemon))
     daemon.start()  # before the server: its first request may ask whether the daemon is healthy
     server.start()
+    announce(f"{'https' if tls else 'http'}://{_EVERY_INTERFACE.sub('localhost', addresses[0])}/")
     notify_systemd(daemon.environ, "READY=1")
     signals.wait(daemon.request_reload)
     log.info("ending")

@@ -8,6 +8,7 @@ import re
 import signal
 from collections.abc import Callable
 from dataclasses import fields, replace
+from pathlib import Path
 from subprocess import CompletedProcess, Popen
 from urllib.parse import quote, urlsplit
 
@@ -19,6 +20,7 @@ from exporter.simulator.bots import simulated_bots
 from exporter.simulator.settings import Settings
 
 PATIENCE = 30.0
+SHIPPED = Path(__file__).parents[2] / "config.yaml"
 
 Typed = Callable[..., CompletedProcess[str]]
 Started = Callable[..., Popen[str]]
@@ -104,10 +106,23 @@ def test_an_invalid_setting_is_wrong_usage(typed: Typed, flag: str, complaint: s
     assert complaint in done.stderr
 
 
-def test_a_demo_sends_every_request_to_the_simulator_and_shortens_intervals() -> None:
+def test_a_demo_makes_every_bot_the_simulated_one_and_shortens_intervals() -> None:
     api = Api(url="https://api.nativechat.com/v1", rate=2.0)
     bots = tuple(Bot(name, name, TokenSource(env="TOKEN"), api=api) for name in ("a", "b"))
     queries = tuple(Query(f"q{every}", "Help.", "messages", every, 300.0, ("a",)) for every in (1.0, 60.0))
-    config = demo_config(Config(bots, queries), "http://127.0.0.1:1/v1")
+    config = demo_config(Config(bots, queries), "http://127.0.0.1:1/v1", "f00d")
     assert [bot.api for bot in config.bots] == [replace(api, url="http://127.0.0.1:1/v1")] * 2
+    assert [(bot.name, bot.id, bot.token) for bot in config.bots] == [
+        (name, "f00d", TokenSource(env="NATIVECHAT_TOKEN")) for name in ("a", "b")
+    ]
     assert [query.every for query in config.queries] == [1.0, DEMO_EVERY]
+
+
+def test_a_demo_on_every_interface_is_opened_at_localhost(started: Started) -> None:
+    process = started("demo", "--config.file", SHIPPED, "--web.listen-address=:0", "--log.level=error")
+    assert process.stderr is not None
+    found = re.fullmatch(r"open http://(localhost:\d+)/ in a browser; Ctrl-C .*\n", process.stderr.readline())
+    assert found is not None
+    assert get(found[1], "/")[0] == 200
+    process.send_signal(signal.SIGINT)
+    assert process.wait(PATIENCE) == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -163,7 +164,8 @@ def live_metrics() -> Iterator[str]:
     clock = SystemClock()
     with simulated("127.0.0.1:0", clock) as (url, [(_, bot_id, token)]):
         environ = {"NATIVECHAT_BOT_ID": bot_id, "NATIVECHAT_TOKEN": token.reveal()}
-        daemon = Daemon(ROOT / "config.yaml", environ, clock, adjust=lambda config: demo_config(config, url))
+        adjust = partial(demo_config, url=url, bot_id=bot_id)
+        daemon = Daemon(ROOT / "config.yaml", environ, clock, adjust=adjust)
         polls = tuple(each.poll for each in daemon.store.snapshot().polls)
         daemon.poller.run_once(Plan(polls, ZoneInfo("UTC"), workers=8))
         yield daemon.exposition.scrape("", "")[0].decode()

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.server import Server
+
 if TYPE_CHECKING:
     from tests.flow.conftest import Metrics, Running, StartExporter
 
@@ -74,3 +76,47 @@ def test_the_numbers_of_a_demo_grow_while_one_watches(demo: Running) -> None:
         )
 
     demo.until(grown)
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "HTTPS_PROXY"])
+def test_a_demo_ignores_proxies(exporter: StartExporter, name: str) -> None:
+    with Server(lambda wire: wire.answer(b"", 502)) as proxy:
+        environ = {name: f"http://127.0.0.1:{proxy.port}", "NO_PROXY": "elsewhere.example"}
+        running = exporter(SHIPPED, command="demo", env=environ)
+        running.until(complete)
+        assert proxy.accepts == 0
+        assert running.end() == 0
+
+
+MINE = {
+    "api": {"url": "https://api.nativechat.com/v1"},
+    "bots": [
+        {"name": "set", "id": {"env": "MY_ID"}, "token": {"env": "MY_TOKEN"}},
+        {"name": "missing", "id": {"env": "OTHER_ID"}, "token": {"env": "OTHER_TOKEN"}},
+        {"name": "written", "id": "5990b7b5d57ae86c1b2dfd6e", "token": {"env": "EMPTY_TOKEN"}},
+    ],
+    "queries": [{"name": "conversations", "help": "Counted.", "collection": "conversations"}],
+}
+
+
+def test_a_demo_of_any_configuration_needs_no_variables_and_respects_those_that_are_set(
+    exporter: StartExporter,
+) -> None:
+    environ = {"MY_ID": "5bfd1c9d8f2a4e0012345678", "MY_TOKEN": "s3cr3t", "EMPTY_TOKEN": ""}
+    running = exporter(MINE, command="demo", env=environ)
+    up = {"set": 1, "missing": 1, "written": 1}
+    running.until(lambda metrics: metrics.by("bot", "nativechat_up") == up)
+    assert "s3cr3t" not in running.output
+    assert running.end() == 0
+
+
+def test_a_wrong_variable_is_reported_as_without_a_demo(exporter: StartExporter) -> None:
+    running = exporter(MINE, command="demo", env={"MY_ID": "a/b"})
+    assert running.process.wait(30) == 2
+    assert "not a bot's id" in running.output
+
+
+def test_a_demo_prints_the_address_to_open_once(demo: Running) -> None:
+    told = f"open http://{demo.address}/ in a browser; Ctrl-C ends the demo\n"
+    demo.until(complete)
+    assert demo.output.count(told) == 1
