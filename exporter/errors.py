@@ -40,7 +40,7 @@ class Place:
 class Problem:
     """One problem of a file: its place, what is wrong, and what to do.
 
-    `may_pass` is set if the only problem is that another file does not exist yet.
+    `may_pass` is set if the only problem is another file, which may be right later.
     """
 
     place: Place

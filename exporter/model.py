@@ -88,13 +88,17 @@ class Api:
 
 @dataclass(frozen=True, slots=True)
 class Bot:
-    """One NativeChat bot: its name in labels, its id in URLs, and the source of its token."""
+    """One NativeChat bot: its name in labels, its id in URLs, and the source of its token.
+
+    `fault` is set if the id cannot be read: what is wrong, and what to do. Such a bot gets no request.
+    """
 
     name: str
     id: str
     token: TokenSource
     labels: Labels = ()
     api: Api = field(default_factory=Api)
+    fault: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ ROOMS = (
     "simulator",
 )
 FLOORS = (
-    ("errors", "clock", "logs", "alert"),
+    ("errors", "clock", "files", "logs", "alert"),
     ("model",),
     ("language", "rate_limiter", "snapshot", "handler"),
     ROOMS,

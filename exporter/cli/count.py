@@ -39,9 +39,9 @@ from exporter.snapshot import PollSnapshot, Snapshot
 def count(*, names: tuple[str, ...], config_file: Path, output: str) -> int:
     """Run the queries NAME…, or all, once, and print the counts.
 
-    Exits with 1 if any request failed; the other counts are still printed.
+    Exits with 1 if any request failed, or a bot's id or token is missing; the other counts are still printed.
     """
-    plan = _only(make_plan(load(config_file, os.environ).config), names)
+    plan = _only(make_plan(load(config_file, os.environ, secrets="of one bot").config), names)
     tally = Tally()
     _ask(plan, tally)
     printers = {"table": _table, "json": _json, "prometheus": _prometheus}

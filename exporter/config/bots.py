@@ -108,6 +108,7 @@ def _bot(values: Values, path: Path, shared: Values, lookup: Lookup) -> Bot:
         token=lookup.token(values["token"], (*path, "token")) if "token" in values else TokenSource(),
         labels=tuple(sorted((name, value) for name, value in values.get("labels", {}).items() if value)),
         api=Api(**{**shared, **own}),
+        fault=lookup.faults.get((*path, "id")),
     )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from exporter.config import bots, queries, source
 from exporter.config.kinds import Values
 from exporter.config.references import Lookup, Secrets
-from exporter.config.report import Report
+from exporter.config.report import Report, written
 from exporter.config.schema import CONFIG
 from exporter.errors import ConfigError, Problem
 from exporter.model import Config
@@ -30,15 +31,21 @@ def load(path: Path, environ: Mapping[str, str], *, secrets: Secrets = "required
 def parse(content: bytes, path: Path, environ: Mapping[str, str], *, secrets: Secrets = "required") -> Loaded:
     """Read a configuration from its content; raise ConfigError with every problem in it.
 
-    Problems name the file `path`, and paths in the file are relative to its folder. Where secrets are
-    optional, a missing id is `references.UNKNOWN_ID`.
+    Problems name the file `path`, and paths in the file are relative to its folder. An id that may be missing
+    and is missing is `references.UNKNOWN_ID`.
     """
     data, report = source.compose(content, str(path))
     values = CONFIG.read(data, (), report)
-    config = None if values is None else _config(values, Lookup(path.parent, environ, secrets, report))
+    lookup = Lookup(path.parent, environ, secrets, report)
+    config = None if values is None else _config(values, lookup)
     if config is None or not report.clean(()):
         raise ConfigError(report.of("error"), report.of("warning"))
-    return Loaded(config, report.of("warning"))
+    warnings = report.of("warning")
+    if len({fault[:2] for fault in lookup.faults}) == len(config.bots) and secrets == "of one bot":
+        faults = {written(fault) for fault in lookup.faults}
+        fatal = [replace(each, severity="error") for each in warnings if each.path in faults]
+        raise ConfigError(fatal, [each for each in warnings if each.path not in faults])
+    return Loaded(config, warnings)
 
 
 def _config(values: Values, lookup: Lookup) -> Config:

@@ -7,8 +7,9 @@ import ssl
 import stat
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from exporter.config.kinds import Kind, Schema, mismatch
 from exporter.config.report import Report
@@ -19,11 +20,17 @@ from exporter.model import Json, TokenSource
 UNKNOWN_ID: Final = "unknown"
 """The id of a bot whose id cannot be read where secrets are optional."""
 
-Secrets: TypeAlias = Literal["required", "optional"]
-"""Whether a missing id, token or certificate is an error (`required`) or a warning (`optional`)."""
+Secrets: TypeAlias = Literal["required", "optional", "of one bot"]
+"""Which ids and tokens must be there: all (`required`), none (`optional`), or those of one bot at least.
+
+With `optional` a missing id, token or certificate is a warning; with `of one bot` an id or token that
+cannot be used is one.
+"""
 
 _ID: Final = r"[A-Za-z0-9_-]{1,200}"
 _USUAL_ID: Final = r"[0-9a-fA-F]{24}"
+_AN_ID: Final = "a bot's id: it has letters, digits, - and _ only"
+_COPY: Final = "copy it from the bot's Settings"
 _VARIABLE: Final = r"[A-Za-z_][A-Za-z0-9_]*"
 
 
@@ -45,10 +52,11 @@ def _reference(expected: str, *, literal: bool) -> Kind:
             case dict():
                 if path not in report.partial:
                     report.error(path, "not one key, env or file", f"write {expected}")
-            case str() if literal:
-                return data if _is_id(data, path, report) else None
+            case str() if literal and re.fullmatch(_ID, data):
+                return data
             case str():
-                report.error(path, "a token does not belong in this file", f"write {expected}")
+                what = f"not {_AN_ID}" if literal else "a token does not belong in this file"
+                report.error(path, what, _COPY if literal else f"write {expected}")
             case _:
                 mismatch(data, path, expected, report)
         return None
@@ -59,13 +67,10 @@ def _reference(expected: str, *, literal: bool) -> Kind:
     return Kind(expected, read, {"oneOf": [*written, env, file]})
 
 
-def _is_id(text: str, path: tree.Path, report: Report) -> bool:
-    """Return whether a text can be a bot's id, which is put in a URL's path; report it if not."""
-    if re.fullmatch(_ID, text):
-        return True
-    what = "not a bot's id: it has letters, digits, - and _ only"
-    report.error(path, what, "copy it from the bot's Settings")
-    return False
+def _check_id(text: str, source: TokenSource) -> None:
+    """Raise SecretError if a text cannot be a bot's id, which is put in a URL's path."""
+    if not re.fullmatch(_ID, text):
+        raise SecretError(f"{source} is not {_AN_ID}", _COPY)
 
 
 def _unusable(file: Path) -> tuple[str, str] | None:
@@ -96,13 +101,18 @@ BOT_ID: Final = _reference("an id in quotes, {env: NAME} or {file: PATH}", liter
 TOKEN: Final = _reference("{env: NAME} or {file: PATH}", literal=False)
 
 
-class Lookup(NamedTuple):
-    """Finds what a file refers to. An absent one is an error, or a warning if secrets are optional."""
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Finds what a file refers to; what is missing is an error, or a warning as `secrets` says.
+
+    `faults` has each id and token that cannot be used, by path: what is wrong, and what to do.
+    """
 
     folder: Path
     environ: Mapping[str, str]
     secrets: Secrets
     report: Report
+    faults: dict[tree.Path, tuple[str, str]] = field(default_factory=dict)
 
     def token(self, source: TokenSource, path: tree.Path) -> TokenSource:
         """Return the source of a token, with a complete path; report a token that cannot be read."""
@@ -112,8 +122,8 @@ class Lookup(NamedTuple):
 
     def bot_id(self, source: str | TokenSource, path: tree.Path) -> str:
         """Return a bot's id; report one that cannot be read, and return UNKNOWN_ID."""
-        text = source if isinstance(source, str) else self._reveal(self._complete(source), path)
-        if text is None or not _is_id(text, path, self.report):
+        text = source if isinstance(source, str) else self._reveal(self._complete(source), path, is_id=True)
+        if text is None:
             return UNKNOWN_ID
         if not re.fullmatch(_USUAL_ID, text):
             what = "a bot's id usually has 24 hexadecimal digits, and this has not"
@@ -134,13 +144,20 @@ class Lookup(NamedTuple):
     def _complete(self, source: TokenSource) -> TokenSource:
         return TokenSource(env=source.env, file=source.file and self.folder / source.file)
 
-    def _reveal(self, source: TokenSource, path: tree.Path) -> str | None:
+    def _reveal(self, source: TokenSource, path: tree.Path, *, is_id: bool = False) -> str | None:
         try:
-            return TokenReader(source, self.environ)().reveal()
+            text = TokenReader(source, self.environ)().reveal()
+            if is_id:
+                _check_id(text, source)
         except SecretError as exc:
+            self.faults[path] = (str(exc), exc.advice)
             may_pass = source.file is not None
-            self._report(path, str(exc), exc.advice, is_absent=exc.is_absent, may_pass=may_pass)
+            if self.secrets == "of one bot":
+                self.report.warning(path, str(exc), exc.advice, may_pass=may_pass)
+            else:
+                self._report(path, str(exc), exc.advice, is_absent=exc.is_absent, may_pass=may_pass)
             return None
+        return text
 
     def _report(self, path: tree.Path, what: str, advice: str, *, is_absent: bool, may_pass: bool) -> None:
         if is_absent and self.secrets == "optional":

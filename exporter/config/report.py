@@ -50,11 +50,14 @@ class Report:
         self.problems.append(Problem(at, written(path), _line(what), _line(advice), may_pass=may_pass))
         self._faulty.update(path[:length] for length in range(len(path) + 1))
 
-    def warning(self, path: Path, what: str, advice: str = "", *, at_key: bool = False) -> None:
+    def warning(
+        self, path: Path, what: str, advice: str = "", *, at_key: bool = False, may_pass: bool = False
+    ) -> None:
         """Report what is allowed, but probably a mistake; a value with an error gets no warning."""
         if self.clean(path):
             place = self.place(path, at_key=at_key)
-            self.problems.append(Problem(place, written(path), _line(what), _line(advice), "warning"))
+            problem = Problem(place, written(path), _line(what), _line(advice), "warning", may_pass=may_pass)
+            self.problems.append(problem)
 
     def place(self, path: Path, *, at_key: bool = False) -> Place:
         """Return the place of a value or its key; for a missing value, the place of its mapping."""

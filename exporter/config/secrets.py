@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from threading import Lock
 from typing import Final
 
 from exporter.errors import ExporterError
+from exporter.files import NotRegular, read_regular
 from exporter.model import Secret, TokenSource
 
 MAX_BYTES: Final = 16 << 10
@@ -74,17 +74,15 @@ class TokenReader:
         return text
 
     def _file(self, path: Path) -> Secret:
-        # Opening a pipe would block, and it can be read only once.
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise SecretError(f"{self._source} is not a regular file", "name a regular file")
-        with path.open("rb") as file:
-            signature = _signature(os.fstat(file.fileno()))
-            data = file.read(MAX_BYTES + 1)
+        try:
+            data, status = read_regular(path, MAX_BYTES + 1)
+        except NotRegular as exc:
+            raise SecretError(f"{self._source} is not a regular file", "name a regular file") from exc
         if len(data) > MAX_BYTES:
             what = f"{self._source} is larger than {MAX_BYTES >> 10} KiB"
             raise SecretError(what, "check that this is the right file")
         secret = Secret(_sendable(data.decode("utf-8", "replace"), self._source))
-        self._signature = signature
+        self._signature = _signature(status)
         return secret
 
 

@@ -18,6 +18,7 @@ import yaml
 from exporter.config import scalars
 from exporter.config.report import Report
 from exporter.errors import Place
+from exporter.files import NotRegular, read_regular
 from exporter.language import tree
 from exporter.model import Json
 
@@ -63,8 +64,9 @@ Event: TypeAlias = Any
 def content(path: Path) -> bytes:
     """Return a file's content, at most MAX_BYTES and one more; raise ConfigError if it cannot be read."""
     try:
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+        return read_regular(path, MAX_BYTES + 1)[0]
+    except NotRegular:
+        Report(str(path)).stop("not a regular file", "write it to a file, which each reload can read again")
     except OSError as exc:
         what = f"cannot be read: {(exc.strerror or type(exc).__name__).lower()}"
         Report(str(path)).stop(what, "name a file that exists and that this user may read")

@@ -12,27 +12,38 @@ from exporter.nativechat.client import Attempted, Client
 
 
 class BotClient(Client):
-    """A client that knows whether the token has changed since the API refused it."""
+    """A client that knows whether the token has changed since it was refused or missing.
+
+    Without an id or a token it raises Unauthorized, which says what is missing, and sends nothing.
+    """
 
     def __init__(self, bot: Bot, token: TokenReader, clock: Clock, on_attempt: Attempted) -> None:
         super().__init__(bot, token, clock, on_attempt)
         self._reader = token
+        self._fault = bot.fault
+        self._is_refused = False
         self._refused: Secret | None = None
 
     def count(self, collection: Collection, predicate_text: str, budget: float) -> int:
-        used = self._current()
+        if self._fault:
+            raise Unauthorized(self._fault[0], advice=self._fault[1])
+        try:
+            used = self._reader()
+        except SecretError as error:
+            self._is_refused, self._refused = True, None
+            raise Unauthorized(str(error), advice=error.advice) from None
         try:
             return super().count(collection, predicate_text, budget)
         except Unauthorized as error:
-            self._refused = used
+            self._is_refused, self._refused = True, used
             with suppress(SecretError):
                 self._reader.refresh()  # the file may have changed without looking newer
             error.token_is_new = self._current() != used
             raise
 
     def has_new_token(self) -> bool:
-        """Return whether the token differs from the last one that was refused."""
-        return self._refused is not None and self._current() != self._refused
+        """Return whether the token differs from the last one that was refused, or was missing then."""
+        return self._is_refused and self._current() != self._refused
 
     def _current(self) -> Secret | None:
         with suppress(SecretError):

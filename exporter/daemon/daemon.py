@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final
 
 from exporter.clock import Clock
 from exporter.config import source
-from exporter.config.load import parse
+from exporter.config.load import Loaded, parse
 from exporter.config.secrets import TokenReader
 from exporter.daemon.housekeeping import Housekeeping
-from exporter.errors import ConfigError
+from exporter.errors import ConfigError, Problem
 from exporter.exposition.exposition import Exposition
 from exporter.exposition.telemetry import Telemetry
 from exporter.logs import fields
@@ -34,7 +34,7 @@ SETTLE: Final = 0.2
 """Seconds that a changed configuration file must stay the same before it is read: it may be half written."""
 
 RETRY_FACTOR: Final = 100
-"""Retry a refused file no sooner than this many times its last load time."""
+"""Read a file again for what was missing no sooner than this many times its last load time."""
 
 MAINTAIN_EVERY: Final = 5.0
 """Seconds between two checks for connections that are too old to be used again."""
@@ -80,6 +80,7 @@ class Daemon:
         self._adjust = adjust
         self._plan = NOTHING
         self._content: bytes | None = None
+        self._loaded: Loaded | None = None
         self._retry_at = math.inf
         self._is_ready = False
         self._reload_lock = threading.Lock()
@@ -165,11 +166,9 @@ class Daemon:
     def _reload(self, *, is_retry: bool = False) -> None:
         began, self._retry_at = self.clock.steady(), math.inf
         try:
-            self._load()
+            self._load(is_retry=is_retry)
         except ConfigError as error:
-            if any(problem.may_pass for problem in error.problems):
-                now = self.clock.steady()
-                self._retry_at = now + RETRY_FACTOR * (now - began)
+            self._plan_retry(error.problems, began)
             problems = tuple(map(str, error.problems))
             if not is_retry or problems != self.problems:
                 self._refuse(*problems)
@@ -183,10 +182,25 @@ class Daemon:
         for problem in problems:
             log.error("configuration refused, the old one stays", extra=fields(problem=problem))
 
-    def _load(self) -> None:
-        """Read the configuration, and let plan, store and metrics page change at the same moment."""
+    def _plan_retry(self, problems: Sequence[Problem], began: float) -> None:
+        """Retry an attempt to load that began at `began`, if a file that was missing may be added."""
+        if any(problem.may_pass for problem in problems):
+            now = self.clock.steady()
+            self._retry_at = now + RETRY_FACTOR * (now - began)
+
+    def _load(self, *, is_retry: bool = False) -> None:
+        """Read the configuration, and let plan, store and metrics page change at the same moment.
+
+        A bot whose id or token is missing is a warning if another bot has both. A retry that finds nothing
+        new changes nothing.
+        """
+        began = self.clock.steady()
         self._content = source.content(self.config_file)
-        loaded = parse(self._content, self.config_file, self.environ)
+        loaded = parse(self._content, self.config_file, self.environ, secrets="of one bot")
+        self._plan_retry(loaded.warnings, began)
+        if is_retry and not self.problems and loaded == self._loaded:
+            return
+        self._loaded = loaded
         for warning in loaded.warnings:
             log.warning("configuration warning", extra=fields(problem=warning))
         self._plan = plan = keep_same(make_plan(self._adjust(loaded.config), self.shard), self._plan)

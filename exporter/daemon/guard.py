@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Final, cast
 
 from exporter.clock import Clock
-from exporter.config import web_config
+from exporter.config import source, web_config
 from exporter.errors import ExporterError
+from exporter.files import read_regular
 from exporter.logs import fields
 from exporter.web.app import Guard
 from exporter.web.tls import TlsError, tls_context
@@ -81,5 +82,5 @@ class FollowedGuard:
 def _digest(file: Path) -> bytes:
     """Return a hash of the content, empty if the file cannot be read: loading it then says why."""
     with suppress(OSError):
-        return hashlib.sha256(file.read_bytes()).digest()
+        return hashlib.sha256(read_regular(file, source.MAX_BYTES + 1)[0]).digest()
     return b""

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from exporter.errors import Unreachable
+from exporter.files import read_regular
 
 
 class Authorities:
@@ -46,8 +47,8 @@ class Authorities:
             return self._context
 
     def _load(self, paths: list[Path]) -> ssl.SSLContext:
-        first, *others = [_file_or_folder(path) for path in paths]
         try:
+            first, *others = [_file_or_folder(path) for path in paths]
             context = ssl.create_default_context(cafile=first[0], capath=first[1])
             for file, folder in others:
                 context.load_verify_locations(file, folder)
@@ -59,7 +60,10 @@ class Authorities:
 
 
 def _file_or_folder(path: Path) -> tuple[Path | None, Path | None]:
-    return (None, path) if path.is_dir() else (path, None)
+    if path.is_dir():
+        return None, path
+    read_regular(path, 1)  # OpenSSL would wait for a pipe's writer
+    return path, None
 
 
 def _trusted(ca_file: Path | None, default: str, environ: Mapping[str, str]) -> Iterator[Path]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from exporter.errors import ExporterError
+from exporter.files import read_regular
 
 ClientAuth = Literal["NoClientCert", "VerifyClientCertIfGiven", "RequireAndVerifyClientCert"]
 TlsVersion = Literal["TLS10", "TLS11", "TLS12", "TLS13"]
@@ -39,7 +40,10 @@ def tls_context(
     max_version: TlsVersion,
 ) -> ssl.SSLContext:
     """Return a server's TLS context, or raise TlsError if the files cannot be used."""
+    named = [file for file in (cert_file, key_file, client_ca_file) if file]
     try:
+        for file in named:
+            read_regular(file, 1)  # OpenSSL would wait for a pipe's writer
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = _VERSIONS[min_version]
         context.maximum_version = _VERSIONS[max_version]
@@ -51,7 +55,7 @@ def tls_context(
             context.options |= ssl.OP_NO_TICKET
             context.num_tickets = 0
     except (OSError, ValueError) as error:
-        files = ", ".join(str(file) for file in (cert_file, key_file, client_ca_file) if file)
+        files = ", ".join(map(str, named))
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         advice = "check web.config.file and these files"
         raise TlsError(f"cannot use {files}: {reason.lower()} ({advice})") from error

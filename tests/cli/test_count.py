@@ -135,6 +135,20 @@ def test_a_bot_that_fails_does_not_affect_the_other(typed: Typed, nativechat: Ma
     }
 
 
+def test_a_bot_without_its_token_gets_no_request_and_the_other_is_counted(
+    typed: Typed, nativechat: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulation, config = nativechat(bots=2)
+    monkeypatch.delenv("TOKEN_SALES")
+    done = typed("count", "--config.file", config)
+    lines = done.stdout.splitlines()[1:]
+    assert (done.returncode, simulation.requests("sales")) == (1, 0)
+    why = "unauthorized: environment variable TOKEN_SALES is not set (set it before the exporter runs)"
+    assert [why in line for line in lines] == [line.startswith("sales") for line in lines]
+    monkeypatch.delenv("TOKEN_SUPPORT")
+    assert typed("count", "--config.file", config).returncode == 2
+
+
 def test_an_error_is_printed_beside_its_series_in_the_table(
     typed: Typed, nativechat: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:

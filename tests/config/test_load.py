@@ -9,6 +9,7 @@ import pytest
 from exporter.config.load import load
 from exporter.errors import ConfigError
 from exporter.model import Api, Bot, Config, Predicate, Query, TokenSource, Variant
+from tests.config.conftest import Read
 
 Problems = Callable[..., list[str]]
 
@@ -136,3 +137,30 @@ def test_errors_are_in_the_file_s_order(problems: Problems) -> None:
         ["2:32", "bots[0].token"],
         ["3:1", "zone"],
     ]
+
+
+BOTS = """\
+bots:
+  - {name: care, id: {env: CARE_ID}, token: {env: CARE_TOKEN}}
+  - {name: sales, id: {env: SALES_ID}, token: {env: SALES_TOKEN}}
+queries:
+  - {name: conversations, collection: conversations}
+"""
+SECRETS = dict.fromkeys(("CARE_ID", "CARE_TOKEN", "SALES_TOKEN"), "5990b7b5d57ae86c1b2dfd6e")
+
+
+def test_a_bot_without_its_id_is_loaded_with_its_fault_beside_a_bot_that_has_all(read: Read) -> None:
+    loaded = read(BOTS, SECRETS | {"SALES_ID": ""}, "of one bot")
+    what = "environment variable SALES_ID is empty"
+    assert [bot.fault and bot.fault[0] for bot in loaded.config.bots] == [None, what]
+    assert what in [warning.what for warning in loaded.warnings]
+
+
+def test_without_any_bot_that_has_its_id_and_token_every_missing_one_is_an_error(read: Read) -> None:
+    without_token = {name: text for name, text in SECRETS.items() if name != "CARE_TOKEN"}
+    with pytest.raises(ConfigError) as one_each:
+        read(BOTS, without_token, "of one bot")
+    assert [problem.severity for problem in one_each.value.problems] == ["error"] * 2
+    with pytest.raises(ConfigError) as required:
+        read(BOTS, without_token, "required")
+    assert one_each.value.problems == required.value.problems

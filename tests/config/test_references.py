@@ -145,7 +145,7 @@ def test_an_id_from_a_variable_follows_the_rules_of_a_literal_id(tmp_path: Path)
     found = lookup(tmp_path, "optional", BOT="../hunter2")
     found.bot_id(TokenSource(env="BOT"), HERE)
     (problem,) = found.report.of("error")
-    assert problem.what.startswith("not a bot's id")
+    assert problem.what.startswith("environment variable BOT is not a bot's id")
     assert "hunter2" not in str(problem)
 
 
@@ -190,3 +190,40 @@ def test_certificates_that_cannot_be_used_are_an_error_that_may_pass(
         found.ca_file(Path(name), ("api", "ca_file"))
     reported = [(problem.severity, problem.may_pass) for problem in found.report.problems]
     assert reported == [("error", True)] * 6
+
+
+@pytest.mark.parametrize(
+    ("environ", "files", "why", "may_pass"),
+    [
+        ({}, {}, "environment variable SECRET is not set", False),
+        ({"SECRET": ""}, {}, "environment variable SECRET is empty", False),
+        ({"SECRET": "'hunter2'"}, {}, "environment variable SECRET has quotes around it", False),
+        ({"SECRET": "hunter 2"}, {}, "environment variable SECRET has white space inside", False),
+        ({}, None, "file {folder}/secret cannot be read: no such file or directory", True),
+        ({}, {"secret": ""}, "file {folder}/secret is empty", True),
+        ({}, {"secret": '"hunter2"'}, "file {folder}/secret has quotes around it", True),
+        ({}, {"secret": "x" * 20_000}, "file {folder}/secret is larger than 16 KiB", True),
+        ({}, {"secret/hunter2": ""}, "file {folder}/secret is not a regular file", True),
+    ],
+)
+def test_where_one_bot_is_enough_an_id_or_token_that_cannot_be_used_is_a_warning_that_names_its_source(
+    tmp_path: Path, environ: dict[str, str], files: dict[str, str] | None, why: str, may_pass: bool
+) -> None:
+    for name, content in (files or {}).items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+    found = lookup(tmp_path, "of one bot", **environ)
+    source = TokenSource(file=Path("secret")) if may_pass else TokenSource(env="SECRET")
+    assert found.bot_id(source, ("bots", 0, "id")) == UNKNOWN_ID
+    found.token(source, ("bots", 0, "token"))
+    expected = why.format(folder=tmp_path)
+    told = [(problem.severity, problem.what, problem.may_pass) for problem in found.report.problems]
+    assert told == [("warning", expected, may_pass)] * 2
+    assert [what for what, _ in found.faults.values()] == [expected] * 2
+    assert "hunter2" not in str(found.report.problems).replace(str(tmp_path), "")
+
+
+def test_where_one_bot_is_enough_certificates_that_are_missing_are_an_error(tmp_path: Path) -> None:
+    found = lookup(tmp_path, "of one bot")
+    found.ca_file(Path("ca.pem"), ("api", "ca_file"))
+    assert [problem.severity for problem in found.report.problems] == ["error"]

@@ -98,3 +98,31 @@ def test_a_token_that_cannot_be_read_is_not_new(client: BotClient, token: Path) 
         ask(client)
     assert not refused.value.token_is_new
     assert not client.has_new_token()
+
+
+def test_without_a_token_nothing_is_sent_and_the_error_says_which_is_missing_until_it_is_there(
+    client: BotClient, token: Path, server: Server
+) -> None:
+    token.unlink()
+    with pytest.raises(Unauthorized) as missing:
+        ask(client)
+    assert missing.value.status is None
+    assert missing.value.described == (
+        f"unauthorized: file {token} cannot be read: no such file or directory"
+        " (name a file that exists and that this user may read)"
+    )
+    assert server.heads == []
+    token.write_text("first\n")
+    assert client.has_new_token()
+    assert ask(client) == 5
+
+
+def test_a_bot_whose_id_is_missing_gets_no_request(server: Server, token: Path) -> None:
+    source = TokenSource(file=token)
+    fault = ("environment variable SALES_ID is not set", "set it before the exporter runs")
+    bot = Bot("sales", "unknown", source, api=ApiSettings(url=server.url), fault=fault)
+    client = BotClient(bot, TokenReader(source, {}), SystemClock(), lambda *_: pytest.fail("an attempt"))
+    with pytest.raises(Unauthorized) as missing:
+        ask(client)
+    assert missing.value.described == f"unauthorized: {fault[0]} ({fault[1]})"
+    assert (missing.value.status, client.has_new_token(), server.heads) == (None, False, [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
@@ -15,6 +16,7 @@ from exporter.daemon.daemon import MISSED_TICKS, RETRY_FACTOR, Daemon
 from exporter.errors import ConfigError, Unreachable
 from exporter.model import Poll
 from exporter.polling.poller import AFTER_A_REFUSAL, LONGEST_SLEEP
+from tests.daemon.conftest import WATCH_INTERVAL
 
 Events = Callable[[], list[dict[str, object]]]
 Look = Callable[[], None]
@@ -294,4 +296,51 @@ def test_a_daemon_without_a_thread_for_polling_is_not_healthy(
     refuses.clear()
     clock.now += AFTER_A_REFUSAL
     daemon.poller.maintain()
+    assert daemon.healthy() == (True, "healthy")
+
+
+THREE_BOTS = """\
+  - {name: sales, id: {file: sales-id}, token: {file: sales-token}}
+  - {name: shop, id: {env: NATIVECHAT_BOT_ID}, token: {env: SHOP_TOKEN}}
+queries:
+"""
+
+
+def test_a_missing_id_or_token_of_one_bot_leaves_the_others_and_is_used_once_its_file_exists(
+    config_file: Path, make_daemon: Callable[[], Daemon], clock: Any, events: Events
+) -> None:
+    edit(config_file, "queries:\n", THREE_BOTS)
+    (config_file.parent / "sales-token").write_text("made-up-token", "utf-8")
+    daemon = make_daemon()
+    *warnings, in_use = events()
+    told = [str(line["problem"]).partition(" (")[0] for line in warnings if line["level"] == "WARNING"]
+    assert [line.partition("bots")[2] for line in told][:1] == [
+        f"[1].id: warning: file {config_file.parent}/sales-id cannot be read: no such file or directory"
+    ]
+    assert any("environment variable SHOP_TOKEN is not set" in line for line in told)
+    assert (in_use["msg"], in_use["bots"]) == ("configuration in use", 3)
+
+    def look() -> None:
+        clock.now += WATCH_INTERVAL
+        daemon.housekeeping.run_due()
+
+    look()
+    assert events() == []
+    (config_file.parent / "sales-id").write_text("a0b1c2d3e4f5a6b7c8d9e0f1", "utf-8")
+    look()
+    assert not [line for line in events() if "sales" in str(line.get("problem"))]
+    ids = {each.poll.bot.name: each.poll.bot.id for each in daemon.store.snapshot().polls}
+    assert ids["sales"] == "a0b1c2d3e4f5a6b7c8d9e0f1"
+
+
+def test_a_configuration_replaced_by_a_pipe_is_refused_at_once_and_the_old_one_stays(
+    daemon: Daemon, config_file: Path
+) -> None:
+    before = polls(daemon)
+    daemon.start()
+    config_file.unlink()
+    os.mkfifo(config_file)
+    [problem] = daemon.reload()
+    assert "config.yaml:1:1: not a regular file (write it to a file" in problem
+    assert polls(daemon) == before
     assert daemon.healthy() == (True, "healthy")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -35,6 +36,7 @@ class Site:
 
     def certify(self) -> None:
         both = self.authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem
+        (self.folder / "both.pem").unlink(missing_ok=True)  # writing to a pipe would wait for its reader
         both.write_to_path(self.folder / "both.pem")
 
     def write(self, **content: object) -> None:
@@ -120,11 +122,16 @@ def misspell(site: Site) -> None:
     site.write(tls_servr_config=TLS)
 
 
+def replace_by_pipe(site: Site) -> None:
+    remove(site)
+    os.mkfifo(site.folder / "both.pem")
+
+
 def leave_tls(site: Site) -> None:
     site.write(basic_auth_users={"me": OLD})
 
 
-@pytest.mark.parametrize("break_it", [spoil, remove, misspell, leave_tls])
+@pytest.mark.parametrize("break_it", [spoil, remove, replace_by_pipe, misspell, leave_tls])
 def test_an_invalid_change_leaves_the_old_settings_and_is_logged_once(
     site: Site, events: Events, break_it: Callable[[Site], None]
 ) -> None:
