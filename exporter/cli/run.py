@@ -125,7 +125,8 @@ def demo_config(config: Config, url: str, bot_id: str) -> Config:
     return replace(
         config,
         bots=tuple(
-            replace(bot, id=bot_id, token=token, api=replace(bot.api, url=url)) for bot in config.bots
+            replace(bot, id=bot_id, token=token, fault=None, api=replace(bot.api, url=url))
+            for bot in config.bots
         ),
         queries=tuple(replace(query, every=min(query.every, DEMO_EVERY)) for query in config.queries),
     )
