@@ -45,7 +45,8 @@ class Dispatcher:
     waits until the first of `next_times`.
 
     Bots that do not answer get at most half of the `workers`, however many such bots there are. Once half of
-    the remaining workers are busy, each other bot gets one at a time. Bots that wait take turns.
+    the remaining workers are busy, each other bot gets one at a time. Bots that wait take turns. Those
+    that answer go first, but not twice in a row while none of those that do not is being asked.
 
     `make_client` makes the client of a bot. `recorder` receives all results; its methods must be quick and
     must not call back. `on_defect` is called at every internal error, `on_lag` with the seconds by which
@@ -77,6 +78,8 @@ class Dispatcher:
         self._zone = ZoneInfo("UTC")
         self._failed_runs: dict[tuple[str, str], int] = {}
         self._ready: dict[bool, OrderedDict[BotQueue, None]] = {True: OrderedDict(), False: OrderedDict()}
+        self._answering_first = True
+        self._held: OrderedDict[BotQueue, None] = OrderedDict()  # by scarce workers alone
         self._wakes: list[tuple[float, int, BotQueue]] = []
         self._ties = itertools.count()
 
@@ -121,7 +124,11 @@ class Dispatcher:
             if queue.wakes_at == when:
                 queue.wakes_at = float("inf")
                 self._sort(queue, now)
-        for answering, queues in self._ready.items():
+        while self._held and not self._scarce:
+            self._sort(self._held.popitem(last=False)[0], now)
+        first = self._answering_first or self._silent > 0
+        for answering in (first, not first):
+            queues = self._ready[answering]
             while queues and self._has_worker(answering=answering):
                 queue, _ = queues.popitem(last=False)
                 if queue.next_at(now) > now or queue.in_flight >= self._limit(queue):
@@ -130,6 +137,7 @@ class Dispatcher:
                 attempt = Attempt(queue, queue.take(now), silent=not queue.answering)
                 self.busy += 1
                 self._silent += attempt.silent
+                self._answering_first = attempt.silent
                 self._sort(queue, now)
                 return attempt
         return None
@@ -167,6 +175,8 @@ class Dispatcher:
     @property
     def has_more(self) -> bool:
         """Whether another attempt may be ready to start now."""
+        if self._held and not self._scarce:
+            return True
         return any(queues and self._has_worker(answering=well) for well, queues in self._ready.items())
 
     def next_times(self) -> tuple[float, float]:
@@ -181,9 +191,12 @@ class Dispatcher:
             return before
         return BotQueue(bot, partial(self._make_client, bot), self._random, before)
 
+    @property
+    def _scarce(self) -> bool:
+        return (self.busy - self._silent) * 2 >= self.workers - self._silent
+
     def _limit(self, queue: BotQueue) -> int:
-        scarce = (self.busy - self._silent) * 2 >= self.workers - self._silent
-        return 1 if scarce else queue.limit
+        return 1 if self._scarce else queue.limit
 
     def _has_worker(self, *, answering: bool) -> bool:
         return self.busy < self.workers and (answering or self._silent * 2 + 2 <= max(2, self.workers))
@@ -191,11 +204,14 @@ class Dispatcher:
     def _sort(self, queue: BotQueue, now: float) -> None:
         """Put a queue among those that can start a request now, or note when it can."""
         self._ready[not queue.answering].pop(queue, None)
+        self._held.pop(queue, None)
         at = queue.next_at(now)
         if at <= now and queue.in_flight < self._limit(queue):
             self._ready[queue.answering].setdefault(queue)
             return
         self._ready[queue.answering].pop(queue, None)
+        if at <= now and queue.in_flight < queue.limit:
+            self._held[queue] = None
         if now < at < queue.wakes_at:
             queue.wakes_at = at
             heapq.heappush(self._wakes, (at, next(self._ties), queue))

@@ -224,3 +224,37 @@ def test_bots_that_fail_while_they_wait_for_a_worker_do_not_delay_those_behind(
         assert max(took for took, _ in world.recorder.ends[name, "all"][3:]) <= 21.0
         assert len(world.recorder.ends[name, "all"][-1:]) == 1
     assert world.most[""] <= 4
+
+
+def test_a_bot_that_was_limited_as_workers_were_scarce_gets_more_once_they_are_not(
+    kit: Kit, make_world: MakeWorld
+) -> None:
+    world = make_world(quick)
+    bots = [kit.bot(name, rate=None, concurrency=8) for name in ("slow", "other")]
+    queries = [
+        kit.query("all", {"v": "first"}, {"v": "second"}, bots=("slow",)),
+        kit.query("all_other", bots=("other",)),
+    ]
+    plan = kit.plan(bots, queries, workers=4)
+    world.apply(plan)
+    world.run(10.0)
+    world.behave = lambda call: ((8.0 if "first" in call.asked else 1.0), 7)
+    world.calls.clear()
+    for poll in plan.polls:
+        world.dispatcher.start(poll, world.clock.steady())
+    world.run(7.0)
+    assert len(world.starts("slow")) == 2, "the second does not wait for the first"
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_bots_that_answer_without_a_break_leave_a_worker_to_one_that_has_not_answered_yet(
+    kit: Kit, make_world: MakeWorld, workers: int
+) -> None:
+    names = tuple(f"bot_{n}" for n in range(workers + 1))
+    world = make_world(lambda _: (0.9, 7))
+    queries = [kit.query(f"query_{n}", every=1.0, bots=names) for n in range(3)]
+    world.apply(
+        kit.plan([kit.bot(name, rate=None, concurrency=1) for name in names], queries, workers=workers)
+    )
+    world.run(120.0)
+    assert all(len(world.starts(name)) > 10 for name in names)
