@@ -89,14 +89,15 @@ class _DailyTask(_Task):
         return clock.steady() + due - now
 
     def follow(self, clock: Clock) -> None:
-        """Set the due time again from the wall clock, which was changed; a failed run is not repeated."""
+        """Set the due time again from the wall clock, which was changed; a repeated run keeps its own."""
         now = clock.wall()
         if self.last_due is None:
             return
+        repeated = self.due if self.due != self.regular else math.inf
         if self.last_due - now > self.every:  # the clock was far ahead, and is right now
             self.last_due = now
         self.regular = clock.steady() + self._due_after(self.last_due) - now
-        self.set(self.regular)
+        self.set(min(repeated, self.regular))
 
     def _due_after(self, last: float) -> float:
         return next_daily_due(last, self.at, round(self.every / DAY), self.zone)
@@ -130,9 +131,7 @@ class Timetable:
         }
         tasks = [task for _, _, task in self._plan.values()]
         self._scheduler.jobs[:] = [task.job for task in tasks]
-        self._heap = []
-        for task in tasks:
-            self._push(task)
+        self._fill_heap()
 
     def run_due(self) -> None:
         """Start every poll that is due."""
@@ -181,6 +180,12 @@ class Timetable:
 
     def _push(self, task: _Task) -> None:
         heapq.heappush(self._heap, (task.due, next(self._ties), task))
+        if len(self._heap) > 4 * len(self._plan):  # each repeated run leaves an entry behind
+            self._fill_heap()
+
+    def _fill_heap(self) -> None:
+        self._heap = [(task.due, next(self._ties), task) for _, _, task in self._plan.values()]
+        heapq.heapify(self._heap)
 
     def _follow_the_wall_clock(self) -> None:
         ahead = self._clock.wall() - self._clock.steady()
@@ -190,8 +195,7 @@ class Timetable:
         for _, _, task in self._plan.values():
             if isinstance(task, _DailyTask):
                 task.follow(self._clock)
-        self._heap = [(task.due, next(self._ties), task) for _, _, task in self._plan.values()]
-        heapq.heapify(self._heap)
+        self._fill_heap()
 
 
 def _slot(due: float) -> float:

@@ -11,6 +11,7 @@ import pytest
 
 from exporter.errors import ServerError, Throttled, Unauthorized, Unreachable
 from exporter.polling.calendar import DAY
+from exporter.polling.timetable import Timetable
 
 if TYPE_CHECKING:
     from tests.polling.conftest import Behave, Call, Kit, Outcome, World
@@ -114,3 +115,26 @@ def test_a_second_run_is_at_most_one_interval_after_the_first(kit: Kit, make_wor
                 [world.clock.steady()] * (done - len(ends.get(query.name, [])))
             )
     assert all(max(gaps(times)) <= 30.11 for times in ends.values())
+
+
+def test_a_step_of_the_wall_clock_costs_no_rerun(kit: Kit, make_world: MakeWorld) -> None:
+    world = make_world(gone)
+    world.apply(kit.plan([kit.bot(retries=0)], [kit.query("q", every=DAY, at=time(3, 0))]))
+    world.run(10.0)
+    world.behave = lambda _: (0.01, 7)
+    world.clock.step_wall(2.0)
+    world.run(120.0)
+    assert world.recorder.counts["support", "q"] == [(0, 7)]
+
+
+def test_reruns_leave_no_due_times_behind(kit: Kit) -> None:
+    clock = kit.Clock()
+    plan = kit.plan([kit.bot()], [kit.query("q", every=7 * DAY)])
+    timetable = Timetable(clock, lambda poll, _: timetable.run_again(poll, clock.steady() + 300.0))
+    timetable.apply(plan)
+    entries: set[int] = set()
+    for _ in range(300):
+        clock.move_to(min(timetable.next_times()))
+        timetable.run_due()
+        entries.add(len(timetable._heap))
+    assert max(entries) <= 4
