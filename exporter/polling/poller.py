@@ -161,7 +161,7 @@ class Poller:
         waiting = [other.until for other in self._idle]
         if all(until > first for until in waiting):
             me.until = first
-        elif not any(first < until <= second for until in waiting):
+        elif sum(until <= second for until in waiting) < 2:
             me.until = second
         else:
             me.until = float("inf")

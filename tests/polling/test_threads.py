@@ -384,3 +384,28 @@ def test_run_once_asks_with_the_calling_thread_too(kit: Kit) -> None:
 
 def test_run_once_of_an_empty_plan_ends_at_once(kit: Kit) -> None:
     make(kit.Recorder(), len).run_once(kit.plan([], []))
+
+
+def test_two_threads_at_most_wait_for_a_moment_at_which_several_polls_are_due(
+    kit: Kit, running: Callable[..., Poller], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = tuple(f"bot_{n}" for n in range(12))
+    bell, gate = Bell(len(names)), threading.Event()
+
+    def answer(_: str) -> int:
+        bell()
+        gate.wait(PATIENCE)
+        return 7
+
+    poller = running(
+        answer, kit.plan([kit.bot(n, rate=None) for n in names], [kit.query(bots=names)], workers=30)
+    )
+    assert bell.heard()
+    soon = SystemClock().steady() + 5.0
+    monkeypatch.setattr(poller._dispatcher, "next_times", lambda: (soon, soon))
+    gate.set()
+    deadline = SystemClock().steady() + 3.0
+    while len(poller._idle) < len(names) and SystemClock().steady() < deadline:
+        threading.Event().wait(0.01)
+    assert len(poller._idle) >= len(names)
+    assert sum(idle.until <= soon for idle in poller._idle) <= 3
