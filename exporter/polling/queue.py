@@ -90,10 +90,11 @@ class BotQueue:
         return vars(self).get("client")
 
     def renew(self) -> None:
-        """Drop what a reload may have changed: connections and proofs of date formats."""
+        """Drop what a reload may have changed: connections, proofs of date formats, and refused queries."""
         if self.existing_client:
             self.existing_client.renew()
         self.proven.clear()
+        self.refusals.forget_queries()
 
     def add(self, run: Run) -> None:
         """Queue a run that has a request to make."""

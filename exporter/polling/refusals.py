@@ -72,6 +72,10 @@ class Refusals:
             covering = list(self._covering(run))
             self._by_scope = {scope: each for scope, each in self._by_scope.items() if each not in covering}
 
+    def forget_queries(self) -> None:
+        """Let queries be asked that got a 403: a reload may have mended them."""
+        self._by_scope = {scope: each for scope, each in self._by_scope.items() if scope is None}
+
     def _covering(self, run: Run) -> Iterator[_Refusal]:
         for scope, refusal in self._by_scope.items():
             query = run.poll.query

@@ -188,3 +188,13 @@ def test_after_the_backoff_of_a_collection_one_run_asks_before_the_others(
     before = len(world.calls)
     world.run(2000.0)
     assert len(world.calls) - before <= 9
+
+
+def test_a_query_that_a_reload_mends_is_asked_at_once(kit: Kit, make_world: MakeWorld) -> None:
+    world = make_world(forbid("secret"))
+    before = kit.plan([kit.bot()], [kit.query("q", {"a": "secret"}, every=60.0)])
+    world.apply(before)
+    world.run(3600.0)
+    world.apply(kit.plan([kit.bot()], [kit.query("q", {"a": "open"}, every=60.0)], before=before))
+    world.run(10.0)
+    assert world.recorder.counts["support", "q"] == [(0, 7)]
