@@ -165,7 +165,7 @@ class Dispatcher:
         if error is None and now > request.deadline:
             error = TimedOut("the answer was read too late: this process or its machine was asleep")
         if queue.settle(request, error, now):
-            if error is not None and request.refused:
+            if error is not None and request.refused and queue.refusals.of_bot:
                 step = partial(request.run.give_up, error)
             else:
                 step = partial(request.run.done, request, count, error)

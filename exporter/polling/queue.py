@@ -45,8 +45,8 @@ class BotQueue:
     """One bot's queue. Not locked: hold the poller's lock around every call but `attempt`.
 
     A bot gets one request at a time if it is throttled, if it does not answer or has not answered yet, or if
-    its token was refused. During the backoff after a refusal, the runs that it covers send no request: they
-    fail with the error of the refusal. With a new token, they send their requests.
+    its token was refused. During the backoff after a refusal, the requests that it covers are not sent: they
+    fail with the error of the refusal. With a new token, they are sent.
 
     `before` is the bot's queue before a reload. If the bot's id and the API's URL are the same, the new queue
     uses its rate limiter, with any pause.
@@ -90,11 +90,11 @@ class BotQueue:
         return vars(self).get("client")
 
     def renew(self) -> None:
-        """Drop what a reload may have changed: connections, proofs of date formats, and refused queries."""
+        """Drop what a reload may have changed: connections, proofs of date formats, and refused requests."""
         if self.existing_client:
             self.existing_client.renew()
         self.proven.clear()
-        self.refusals.forget_queries()
+        self.refusals.forget_requests()
 
     def add(self, run: Run) -> None:
         """Queue a run that has a request to make."""
@@ -130,7 +130,7 @@ class BotQueue:
             if run.upcoming is None:
                 self._runs.popleft()
             request.deadline = now + self.bot.api.timeout
-            request.error = self.refusals.find(run, now)
+            request.error = self.refusals.find(request, now)
             request.refused = request.error is not None
             self._budget.add_request(now)
         self._alone = None if self.in_flight else request
@@ -165,12 +165,12 @@ class BotQueue:
         self.answering = error is None or error.status is not None
         request.error, request.refused = error, False
         if error is None:
-            self.refusals.answered(request.run)
+            self.refusals.answered(request)
             self.limiter.speed_up()
             return True
         if isinstance(error, Unauthorized):
             if not error.token_is_new or request.renewed:
-                self.refusals.add(request.run, error, now)
+                self.refusals.add(request, error, now)
                 return True
             request.renewed = True
             at = now

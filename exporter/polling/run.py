@@ -107,7 +107,8 @@ class Run:
         if self.over:
             return
         self._open -= 1
-        self._recorder.asked(self.poll, error)
+        if not request.refused:
+            self._recorder.asked(self.poll, error)
         if request.row is None:
             self._count, request.error = count, error
             self._advance()

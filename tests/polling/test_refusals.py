@@ -198,3 +198,16 @@ def test_a_query_that_a_reload_mends_is_asked_at_once(kit: Kit, make_world: Make
     world.apply(kit.plan([kit.bot()], [kit.query("q", {"a": "open"}, every=60.0)], before=before))
     world.run(10.0)
     assert world.recorder.counts["support", "q"] == [(0, 7)]
+
+
+@pytest.mark.parametrize("first", ["secret", "public"])
+def test_a_forbidden_series_leaves_the_other_series_of_its_query_alone(
+    kit: Kit, make_world: MakeWorld, first: str
+) -> None:
+    world = make_world(forbid("secret"))
+    predicates = sorted([{"a": "secret"}, {"a": "public"}], key=lambda each: each["a"] != first)
+    world.apply(kit.plan([kit.bot()], [kit.query("q", *predicates, every=2.0)]))
+    world.run(600.0)
+    assert len(world.recorder.counts["support", "q"]) == pytest.approx(300, abs=2)
+    assert sum("secret" in call.asked for call in world.calls) <= 12
+    assert world.recorder.requests["support"] == len(world.calls)
