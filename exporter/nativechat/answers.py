@@ -68,12 +68,7 @@ def parse(body: bytes) -> Json:
     if not body.strip():
         raise BadAnswer("an empty body")
     try:
-        answer: Json = json.loads(
-            body.decode("utf-8-sig"),
-            object_pairs_hook=_without_duplicates,
-            parse_float=_finite,
-            parse_constant=_no_constant,
-        )
+        answer: Json = _DECODER.decode(body.decode("utf-8-sig"))
     except RecursionError:
         raise BadAnswer("JSON nested too deeply") from None
     except ValueError:
@@ -97,3 +92,8 @@ def _finite(text: str) -> float:
 
 def _no_constant(name: str) -> NoReturn:
     raise BadAnswer(f"{name}, which is not JSON")
+
+
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_without_duplicates, parse_float=_finite, parse_constant=_no_constant
+)

@@ -7,9 +7,6 @@ from http.client import HTTPException
 from typing import Final, TypeAlias, TypeVar, cast
 from urllib.parse import urlsplit
 
-import requests
-from requests.structures import CaseInsensitiveDict
-from requests.utils import get_environ_proxies
 from urllib3.exceptions import ClosedPoolError, HTTPError
 from urllib3.response import HTTPResponse
 
@@ -38,7 +35,7 @@ _HEADERS: Final = {
 _HEADERS_ROOM: Final = 256 * 1024
 
 # http.client and urllib3 raise a plain ValueError for a URL or a header that they refuse.
-_FOREIGN: Final = (requests.RequestException, HTTPError, HTTPException, OSError, ValueError, TooMuch)
+_FOREIGN: Final = (HTTPError, HTTPException, OSError, ValueError, TooMuch)
 
 Answer = TypeVar("Answer")
 
@@ -76,7 +73,6 @@ class Client:
         self._on_attempt = on_attempt
         self._attempt = Attempt(clock)
         self._transport = Transport(self._attempt, clock, bot.api)
-        self._proxies = get_environ_proxies(bot.api.url, no_proxy=None)
 
     def count(self, collection: Collection, predicate_text: str, budget: float) -> int:
         """Return how many documents match a JSON predicate, in one attempt of at most `budget` seconds.
@@ -131,9 +127,9 @@ class Client:
         raise failure
 
     def _answer(self, endpoint: Endpoint[Answer], url: str, collection: Collection) -> Answer:
-        request = self._request(url, endpoint.accept_encoding)
+        headers = _headers(self._token, endpoint.accept_encoding)
         try:
-            response = self._send(request)
+            response = self._send(url, headers)
             try:
                 self._check(response, f"GET {endpoint.path(collection)}")
                 body = _receive(response, endpoint.largest)
@@ -145,26 +141,18 @@ class Client:
         marked = response.chunked or response.length_remaining is not None
         return endpoint.read(body, encoding=response.headers.get("Content-Encoding", ""), marked=marked)
 
-    def _request(self, url: str, accept_encoding: str) -> requests.PreparedRequest:
-        request = requests.PreparedRequest()
-        request.method = "GET"
-        request.url = url
-        # A plain dict is enough for urllib3, which copies it, and costs a fraction of requests' own.
-        request.headers = cast("CaseInsensitiveDict[str]", _headers(self._token, accept_encoding))
-        return request
-
-    def _send(self, request: requests.PreparedRequest) -> HTTPResponse:
+    def _send(self, url: str, headers: dict[str, str]) -> HTTPResponse:
         attempt = self._attempt
         try:
-            return self._transport.send(request, stream=True, proxies=self._proxies).raw
-        except requests.RequestException as exc:
+            return cast("HTTPResponse", self._transport.get(url, headers))
+        except HTTPError as exc:
             # The server, or a NAT in between, closed an idle connection just as it was reused. That is no
             # failure of the API, so the request is sent again within the same attempt.
             cause = _cause(exc)
             if attempt.dialled or attempt.answered or not isinstance(cause, OSError) or is_out_of_time(cause):
                 raise
         attempt.must_dial = True
-        return self._transport.send(request, stream=True, proxies=self._proxies).raw
+        return cast("HTTPResponse", self._transport.get(url, headers))
 
     def _check(self, response: HTTPResponse, what: str) -> None:
         retry_after = read_retry_after(response.headers.get("Retry-After"), self._clock.wall())
@@ -180,10 +168,10 @@ class Client:
 
 
 def _cause(exc: BaseException) -> OSError | ClosedPoolError | None:
-    """Return the operating system's error behind an exception of urllib3 or requests."""
+    """Return the operating system's error behind an exception of urllib3."""
     link: BaseException | None = exc
     while link is not None:
-        if isinstance(link, OSError | ClosedPoolError) and not isinstance(link, requests.RequestException):
+        if isinstance(link, OSError | ClosedPoolError):
             return link
         link = link.__context__
     return None

@@ -57,7 +57,9 @@ def read_retry_after(value: str | None, wall: float) -> float | None:
     Accepts both forms of RFC 9110, section 10.2.3: a number of seconds, or a date, which is compared with
     the time `wall`. A past date means 0. A fraction, which the RFC does not allow, is rounded up.
     """
-    text = (value or "").strip()
+    if value is None:
+        return None
+    text = value.strip()
     if re.fullmatch(r"[0-9]{1,18}(\.[0-9]{1,18})?", text):
         return float(math.ceil(float(text)))
     try:
@@ -73,7 +75,7 @@ def check_age(value: str | None, timeout: float) -> None:
     The message continues "answered 200 with …". An invalid Age is refused too: RFC 9111, section 5.1, lets
     caches ignore it, but it shows that the answer came from a cache.
     """
-    ages = re.split(r"\s*,\s*", (value or "0").strip())
+    ages = [] if value is None else re.split(r"\s*,\s*", value.strip())
     if not all(re.fullmatch("[0-9]{1,9}", age) and float(age) <= timeout for age in ages):
         raise BadAnswer(f"an Age above api.timeout ({timeout:g}s): it was kept by a cache in between")
 

@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies
 from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.response import BaseHTTPResponse
 
 from exporter.clock import Clock
 from exporter.errors import Unreachable
@@ -24,10 +25,10 @@ from exporter.nativechat.sockets import bound_tls, lost_peer_options
 
 
 class Transport(HTTPAdapter):
-    """An adapter with one connection pool, one TLS context, and sockets that are limited by the attempt.
+    """An adapter of requests with one connection pool, and sockets that are limited by the attempt.
 
-    It skips work that requests does at each call and that a count does not need: finding the pool, loading
-    certificates for each new connection, collecting cookies. A connection is closed if sent bytes are not
+    requests finds the proxy and makes the pool, once. Then urllib3's pool is asked directly, because the
+    rest of what requests does at each call is not needed. A connection is closed if sent bytes are not
     acknowledged for a third of `api.timeout`.
     """
 
@@ -37,17 +38,36 @@ class Transport(HTTPAdapter):
         self._authorities = Authorities(api.ca_file, DEFAULT_CA_BUNDLE_PATH, os.environ, prepare)
         self._link = Link(attempt, clock, self._authorities, lost_peer_options(api.timeout / 3))
         self.poolmanager.pool_classes_by_scheme = pool_classes(self._link, makes_more=api.rate is None)
+        self._proxies = get_environ_proxies(api.url, no_proxy=None)
         self._lock = threading.Lock()
         self._pool: HTTPConnectionPool | None = None
         self._closed = False
 
-    def get_connection_with_tls_context(
-        self, request: requests.PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
-    ) -> HTTPConnectionPool:
+    def get(self, url: str, headers: Mapping[str, str]) -> BaseHTTPResponse:
+        """Send a GET request for a URL of the API, and return its response with the body unread.
+
+        Raises urllib3's HTTPError, and Unreachable if the proxy or the certificates cannot be used.
+        """
+        pool = self._pool or self._make_pool(url)
+        whole = pool.proxy is not None and pool.scheme == "http"
+        return pool.urlopen(
+            "GET",
+            url if whole else url[url.index("/", len("https://")) :],
+            headers=headers,
+            retries=False,
+            redirect=False,
+            assert_same_host=False,
+            timeout=None,
+            preload_content=False,
+        )
+
+    def _make_pool(self, url: str) -> HTTPConnectionPool:
         with self._lock:
             if self._pool is None:
-                _refuse_socks(urlsplit(request.url or "").scheme, proxies or {})
-                pool = super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
+                _refuse_socks(urlsplit(url).scheme, self._proxies)
+                request = requests.PreparedRequest()
+                request.url = url
+                pool = self.get_connection_with_tls_context(request, verify=True, proxies=self._proxies)
                 self._pool = cast("HTTPConnectionPool", pool)
             if self._closed:
                 self._pool.close()
@@ -64,14 +84,6 @@ class Transport(HTTPAdapter):
         manager = super().proxy_manager_for(proxy, proxy_ssl_context=context, **kwargs)
         manager.pool_classes_by_scheme = self.poolmanager.pool_classes_by_scheme
         return manager
-
-    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Do nothing: the TLS context always verifies."""
-
-    def build_response(self, req: Any, resp: Any) -> requests.Response:  # noqa: ARG002 - an override
-        response = requests.Response()
-        response.raw = resp
-        return response
 
     def prune(self) -> None:
         """Close the idle connections that would not be reused; does not block."""
