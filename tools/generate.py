@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -18,8 +19,14 @@ COMMANDS: Final = {
     "prometheus/rules.yml": ("rules", "--format=prometheus"),
     "grafana/provisioning/alerting/nativechat.yaml": ("rules", "--format=grafana"),
     "deploy/components/prometheus-operator/prometheusrule.yaml": ("rules", "--format=operator"),
+    "deploy/grafana/dashboard/nativechat.json": ("dashboard",),
+    "deploy/grafana/alerts/nativechat.yaml": ("rules", "--format=grafana"),
 }
 """The files that a command prints for the configuration we ship."""
+DEPLOYED: Final = ("deploy/configuration/config.yaml",)
+"""Copies of the configuration we ship that read the bot's id and token from files."""
+SECRET_FILES: Final = "/run/secrets/nativechat"
+"""Where deploy/ mounts the Secret."""
 
 
 def contents() -> dict[Path, str]:
@@ -31,7 +38,17 @@ def contents() -> dict[Path, str]:
         if code:
             raise SystemExit(code)
         made[ROOT / name] = printed.getvalue()
+    made |= {ROOT / name: reading_files((ROOT / "config.yaml").read_text("utf-8")) for name in DEPLOYED}
     return made
+
+
+def reading_files(text: str) -> str:
+    """Return a configuration with the files of the mounted Secret for the variables of id and token."""
+    variable = re.compile(r"\b(id|token): \{env: (\w+)\}.*")
+    changed, number = variable.subn(rf"\1: {{file: {SECRET_FILES}/\2}}", text)
+    if number != 2:
+        raise SystemExit(f"config.yaml has {number} variables for id and token: deploy/ expects 2")
+    return changed
 
 
 def differing(made: dict[Path, str]) -> list[str]:
