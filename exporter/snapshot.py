@@ -21,7 +21,8 @@ class PollSnapshot:
     of each count. `attempted` is whether any request has a count or an error, `ended` whether any run has
     ended, and `up` whether the last run succeeded. `failures` counts failed requests, in the order of
     `errors.REASONS`. `last_error` is the error of the latest failed request. `outage` is the error of the
-    latest run, and `failing_since_at` is when the current outage began; both are None while runs succeed.
+    latest run, and `failing_since_at` is when the first run of the current outage ended; both are None while
+    runs succeed. `known_since_at` is when the poll was first planned: for one that has never succeeded.
     """
 
     poll: Poll
@@ -40,14 +41,19 @@ class PollSnapshot:
     last_error: ApiError | None = None
     outage: ApiError | None = None
     failing_since_at: float | None = None
+    known_since_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class BotSnapshot:
-    """One bot; `up` is whether its latest request got an answer, None before the first."""
+    """One bot; `up` is whether its latest request got an answer, None before the first.
+
+    `down_since_at` is when the first request failed after the last answer; None while `up`, and before any.
+    """
 
     bot: Bot
     up: bool | None = None
+    down_since_at: float | None = None
     asked_at: float = 0.0
     last_error: ApiError | None = None
     last_error_at: float = 0.0

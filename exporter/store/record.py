@@ -19,12 +19,12 @@ class Record:
 
     __slots__ = ("_changed", "_counted_at", "_counts", "_fresh_until", "latest")
 
-    def __init__(self, poll: Poll) -> None:
+    def __init__(self, poll: Poll, now: float) -> None:
         self._counts: list[int | None] = [None] * len(poll.series)
         self._counted_at = array("d", bytes(8 * len(poll.series)))
         self._fresh_until = float("-inf")
         self._changed = True
-        self.latest = PollSnapshot(poll)
+        self.latest = PollSnapshot(poll, known_since_at=now)
 
     def inherit(self, old: PollSnapshot) -> None:
         """Take over the history of a changed poll, and the counts of equal series."""

@@ -49,7 +49,7 @@ class Store:
             for poll in plan.polls:
                 record = old.get(poll.key)
                 if record is None or record.latest.poll is not poll:
-                    before, record = record, Record(poll)
+                    before, record = record, Record(poll, now)
                     if before:  # what is stale by the old `stale_after` does not come back by a longer one
                         record.inherit(before.snapshot(now))
                 self._records[poll.key] = record
@@ -122,7 +122,9 @@ class Store:
         with self._lock:
             if self._change(poll):
                 now, bot = self._clock.steady(), self._bots[poll.bot.name]
-                bot = replace(bot, up=self._is_up(poll, error), asked_at=now)
+                up = self._is_up(poll, error)
+                since = now if bot.down_since_at is None else bot.down_since_at
+                bot = replace(bot, up=up, asked_at=now, down_since_at=None if up else since)
                 if error is not None:
                     bot = replace(bot, last_error=error, last_error_at=now)
                 self._bots[poll.bot.name] = bot

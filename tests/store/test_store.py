@@ -139,6 +139,33 @@ def test_an_error_of_a_bot_outlives_its_next_answer(store: Store, plan: Plan, cl
     assert (bot.up, bot.asked_at, bot.last_error, bot.last_error_at) == (True, clock.now, ERROR, failed_at)
 
 
+def test_a_bot_is_down_since_its_first_failed_request(store: Store, plan: Plan, clock: FakeClock) -> None:
+    began = clock.now
+    for error, since in ((None, None), (ERROR, 1.0), (TIMEOUT, 1.0), (None, None), (ERROR, 4.0)):
+        store.asked(plan.polls[0], error)
+        [bot] = store.snapshot().bots
+        assert bot.down_since_at == (None if since is None else began + since)
+        clock.now += 1.0
+
+
+def test_a_poll_is_known_since_it_was_first_planned(store: Store, plan: Plan, clock: FakeClock) -> None:
+    began = clock.now
+    clock.now += 1.0
+    store.apply(plan_of(replace(QUERY, every=30.0), replace(QUERY, name="new")))
+    assert [poll.known_since_at for poll in store.snapshot().polls] == [began, began + 1.0]
+
+
+def test_a_poll_that_never_succeeded_fails_since_its_first_run(
+    store: Store, plan: Plan, clock: FakeClock
+) -> None:
+    began = clock.now
+    for error in (ERROR, TIMEOUT):
+        store.finished(plan.polls[0], 1.0, error)
+        clock.now += 1.0
+    [state] = store.snapshot().polls
+    assert (state.failing_since_at, state.last_success) == (began, 0.0)
+
+
 def test_a_poll_that_changed_keeps_its_history(store: Store, plan: Plan) -> None:
     store.started(plan.polls[0])
     store.failed(plan.polls[0], [0], ERROR)
