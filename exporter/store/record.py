@@ -43,9 +43,9 @@ class Record:
         if not self.latest.attempted:
             self.latest = replace(self.latest, attempted=True)
 
-    def end_run(self, now: float, wall: float, duration: float, error: ApiError | None) -> str:
-        """Record the result of a run; return how an outage began, changed or ended, if it did."""
-        before, since = self.latest.outage, self.latest.failing_since_at
+    def end_run(self, now: float, wall: float, duration: float, error: ApiError | None) -> None:
+        """Record the result of a run that ended at steady time `now`."""
+        since = self.latest.failing_since_at
         since = now if since is None else since
         self.latest = replace(
             self.latest,
@@ -56,13 +56,6 @@ class Record:
             outage=error,
             failing_since_at=since if error else None,
         )
-        if error is None:
-            return "query works again" if before else ""
-        if before is None:
-            return "query fails"
-        if (before.reason, before.status) != (error.reason, error.status):
-            return "query fails for another reason"
-        return ""
 
     def snapshot(self, now: float) -> PollSnapshot:
         """Return the record as it is at steady time `now`, without the counts older than `stale_after`."""

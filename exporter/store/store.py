@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import logging
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from threading import Lock
-from typing import Final
 
 from exporter.clock import Clock
 from exporter.errors import REASONS, ApiError
-from exporter.language import durations
-from exporter.logs import fields
 from exporter.model import Plan, Poll
-from exporter.snapshot import BotSnapshot, Snapshot
+from exporter.snapshot import Snapshot
+from exporter.store.bot_record import BotRecord
 from exporter.store.record import Record
-
-log = logging.getLogger(__name__)
-
-_UP_STATUSES: Final = frozenset({400, 422})
-"""Statuses with which a bot rejects one predicate: they do not mean that it is down."""
-
-_FORBIDDEN: Final = 403
 
 
 class Store:
@@ -35,8 +26,7 @@ class Store:
         self._clock = clock
         self._lock = Lock()
         self._records: dict[tuple[str, str], Record] = {}
-        self._bots: dict[str, BotSnapshot] = {}
-        self._answered: dict[str, set[str]] = {}
+        self._bots: dict[str, BotRecord] = {}
         self._snapshot: Snapshot | None = None
 
     # Called by the daemon
@@ -53,11 +43,13 @@ class Store:
                     if before:  # what is stale by the old `stale_after` does not come back by a longer one
                         record.inherit(before.snapshot(now))
                 self._records[poll.key] = record
+            queries: dict[str, set[str]] = defaultdict(set)
+            for bot_name, query_name in self._records:
+                queries[bot_name].add(query_name)
             known, self._bots = self._bots, {}
             for bot in plan.bots:
-                state = known.get(bot.name)
-                self._bots[bot.name] = state if state and state.bot == bot else BotSnapshot(bot)
-            self._answered.clear()
+                self._bots[bot.name] = known.get(bot.name) or BotRecord(bot)
+                self._bots[bot.name].apply(bot, queries[bot.name])
             self._snapshot = None
 
     # Called by polling
@@ -92,42 +84,18 @@ class Store:
                 )
 
     def finished(self, poll: Poll, duration: float, error: ApiError | None) -> None:
-        """Record the end of a run, and its error if any request failed.
-
-        Logs when an outage of the poll begins, changes its reason, or ends.
-        """
+        """Record the end of a run, and its error if any request failed; log outages."""
         with self._lock:
-            record = self._change(poll)
-            if record is None:
-                return
-            now, before = self._clock.steady(), record.latest
-            message = record.end_run(now, self._clock.wall(), duration, error)
-        outage = error or before.outage
-        if not message or outage is None:
-            return
-        since = before.failing_since_at
-        details = fields(
-            bot=poll.bot.name,
-            query=poll.query.name,
-            reason=outage.reason,
-            status=outage.status,
-            error=error,
-            failing_for=None if since is None else durations.write(round(now - since)),
-            advice=error and error.advice,
-        )
-        log.log(logging.WARNING if error else logging.INFO, message, extra=details)
+            if record := self._change(poll):
+                now, before = self._clock.steady(), record.latest
+                record.end_run(now, self._clock.wall(), duration, error)
+                self._bots[poll.bot.name].run_ended(before, error, now - duration, now)
 
     def asked(self, poll: Poll, error: ApiError | None) -> None:
-        """Record the result of the most recent request to the poll's bot."""
+        """Record the result of the most recent request to the poll's bot; log outages."""
         with self._lock:
             if self._change(poll):
-                now, bot = self._clock.steady(), self._bots[poll.bot.name]
-                up = self._is_up(poll, error)
-                since = now if bot.down_since_at is None else bot.down_since_at
-                bot = replace(bot, up=up, asked_at=now, down_since_at=None if up else since)
-                if error is not None:
-                    bot = replace(bot, last_error=error, last_error_at=now)
-                self._bots[poll.bot.name] = bot
+                self._bots[poll.bot.name].asked(poll.query.name, error, self._clock.steady())
 
     # Called by the pages
 
@@ -138,25 +106,18 @@ class Store:
             if self._snapshot is None or self._snapshot.fresh_until < now:
                 polls = tuple(record.snapshot(now) for record in self._records.values())
                 fresh_until = min((poll.fresh_until for poll in polls), default=float("inf"))
-                self._snapshot = Snapshot(polls, tuple(self._bots.values()), fresh_until)
+                self._snapshot = Snapshot(
+                    polls, tuple(bot.latest for bot in self._bots.values()), fresh_until
+                )
             return self._snapshot
 
     def all_attempted(self) -> bool:
         """Return whether every poll has had a count or an error, or belongs to a bot that is down."""
         with self._lock:
             return all(
-                record.latest.attempted or self._bots[bot].up is False
+                record.latest.attempted or self._bots[bot].latest.up is False
                 for (bot, _), record in self._records.items()
             )
-
-    def _is_up(self, poll: Poll, error: ApiError | None) -> bool:
-        """Return whether the bot answers; a 403 to one query is no outage while others are answered."""
-        answered = self._answered.setdefault(poll.bot.name, set())
-        if error is None or error.status in _UP_STATUSES:
-            answered.add(poll.query.name)
-            return True
-        answered.discard(poll.query.name)
-        return error.status == _FORBIDDEN and bool(answered)
 
     def _change(self, poll: Poll) -> Record | None:
         """Return the record to change; None if the current plan does not hold this object."""
