@@ -23,7 +23,7 @@ HELP: Final = {
     "nativechat_exporter_query_interval_seconds": "The query's configured interval, its `every`.",
     "nativechat_exporter_series": "Series of queries that are exposed now.",
     "nativechat_exporter_api_requests_total": "Attempts of requests to NativeChat by HTTP status; code"
-    ' "none" if there was no answer.',
+    ' "none" if there was no answer, "other" for further ones once a bot has ten codes.',
     "nativechat_exporter_api_request_duration_seconds": "Duration of one attempt of a request to NativeChat.",
     "nativechat_exporter_schedule_lag_seconds": "Seconds by which the latest run started late.",
     "nativechat_exporter_config_last_reload_successful": "1 if the last reload of the configuration worked,"

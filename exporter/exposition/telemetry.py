@@ -32,6 +32,12 @@ from exporter.model import Collection, Plan
 NO_ANSWER: Final = "none"
 """The label `code` of an attempt without an HTTP status."""
 
+OTHER: Final = "other"
+"""The label `code` of further statuses, once a bot has MOST_CODES of them."""
+
+MOST_CODES: Final = 10
+"""Most values of the label `code` for one bot, OTHER included: a server may answer with any three digits."""
+
 _BOUNDS: Final = tuple(map(float, Histogram.DEFAULT_BUCKETS))
 _BUCKETS: Final = tuple(map(write_value, _BOUNDS))
 
@@ -78,6 +84,8 @@ class Telemetry:
         code = NO_ANSWER if status is None else str(status)
         with self._lock:
             if attempts := self._attempts.get((bot, str(collection))):
+                if code not in attempts.codes and self._has_all_codes(bot, code):
+                    code = OTHER
                 attempts.codes[code] = attempts.codes.get(code, 0) + 1
                 attempts.buckets[bisect_left(_BOUNDS, seconds)] += 1
                 attempts.seconds += seconds
@@ -130,6 +138,10 @@ class Telemetry:
                 # Without a type: Prometheus's linter reserves names in `_total` for counters.
                 UnknownMetricFamily(*_own("shard_total"), self._shard_total),
             ]
+
+    def _has_all_codes(self, bot: str, code: str) -> bool:
+        known = (attempts.codes for (name, _), attempts in self._attempts.items() if name == bot)
+        return len({OTHER, code}.union(*known)) > MOST_CODES
 
 
 def _own(name: str) -> tuple[str, str]:

@@ -20,7 +20,7 @@ from prometheus_client import (
 )
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.exposition.telemetry import Telemetry
+from exporter.exposition.telemetry import MOST_CODES, Telemetry
 from exporter.model import Bot, Config, Plan, Query, TokenSource
 from exporter.plan import make_plan
 
@@ -100,6 +100,27 @@ def test_attempts_count_by_status_and_are_timed(
     assert counted == {"200": 2.0, "503": 1.0, "none": 1.0}
     assert value(telemetry, "api_request_duration_seconds_count", **of_main) == 4.0
     assert value(telemetry, "api_request_duration_seconds_sum", **of_main) == 1.0
+
+
+def test_statuses_that_a_server_invents_make_at_most_ten_codes_of_a_bot(
+    telemetry: Telemetry, make: MakeQuery, plan_of: PlanOf
+) -> None:
+    both = ("main", "support")
+    messages = make("messages", collection="messages", bots=both)
+    telemetry.apply(plan_of(make("conversations", bots=both), messages))
+    telemetry.attempted("support", "messages", 404, 0.25)
+    for status in range(100, 1000):
+        telemetry.attempted("main", "conversations", status, 0.25)
+        telemetry.attempted("main", "messages", 1099 - status, 0.25)
+    counts: dict[str, dict[str, float]] = {"main": {}, "support": {}}
+    for sample in samples_of_bots(telemetry):
+        if sample.name.endswith("_requests_total"):
+            codes = counts[sample.labels["bot"]]
+            codes[sample.labels["code"]] = codes.get(sample.labels["code"], 0.0) + sample.value
+    assert len(counts["main"]) == MOST_CODES
+    assert {"200", "none", "100", "999", "other"} < counts["main"].keys()
+    assert sum(counts["main"].values()) == 1800
+    assert counts["support"] == {"200": 0, "none": 0, "404": 1}
 
 
 def test_a_reload_keeps_the_counts_of_a_bot_that_stays(
