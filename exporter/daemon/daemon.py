@@ -15,6 +15,7 @@ from exporter.clock import Clock
 from exporter.config import source
 from exporter.config.load import Loaded, parse
 from exporter.config.secrets import TokenReader
+from exporter.daemon.changes import changes
 from exporter.daemon.housekeeping import Housekeeping
 from exporter.errors import ConfigError, Problem
 from exporter.exposition.exposition import Exposition
@@ -200,7 +201,7 @@ class Daemon:
         self._plan_retry(loaded.warnings, began)
         if is_retry and not self.problems and loaded == self._loaded:
             return
-        self._loaded = loaded
+        before, self._loaded = self._loaded, loaded
         for warning in loaded.warnings:
             log.warning("configuration warning", extra=fields(problem=warning))
         self._plan = plan = keep_same(make_plan(self._adjust(loaded.config), self.shard), self._plan)
@@ -215,6 +216,7 @@ class Daemon:
             queries=len(plan.queries),
             series=sum(len(poll.series) for poll in plan.polls),
             requests_per_minute=round(plan.requests_per_minute, 1),
+            changes=changes(before.config, loaded.config) if before else None,
         )
         log.info("configuration in use", extra=size)
 

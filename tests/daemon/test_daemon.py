@@ -59,6 +59,23 @@ def test_a_configuration_in_use_is_logged_with_its_size(
     ]
 
 
+def test_a_reload_is_one_line_that_says_what_changed(
+    daemon: Daemon, config_file: Path, look: Look, events: Events
+) -> None:
+    events()
+    edit(config_file, "[facebook, viber]", "[darvin]")
+    look()
+    edit(config_file, "by_channel", "by_channels")
+    look()
+    daemon.request_reload()
+    look()
+    assert [line.get("changes") for line in events()] == [
+        "queries changed: by_channel",
+        "queries added: by_channels; queries removed: by_channel",
+        "none",
+    ]
+
+
 def test_a_wrong_first_configuration_is_an_error(
     make_daemon: Callable[[], Daemon], config_file: Path
 ) -> None:
