@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from exporter import logs
 from exporter.clock import Clock
 from exporter.errors import ApiError, BadAnswer
 from exporter.language import predicate
 from exporter.model import Collection, DateFormat, Poll
 from exporter.polling.dates import prove
+
+log = logging.getLogger(__name__)
 
 Proven = dict[tuple[Collection, tuple[str, ...]], DateFormat]
 """The date formats that are proven for a bot, by collection and dotted fields."""
@@ -146,7 +150,10 @@ class Run:
             key = (self.poll.query.collection, fields)
             try:
                 if fields and key not in self._proven:
-                    self._proven[key] = yield from prove(self.poll.bot.api.dates, *key, self._ask)
+                    dates = yield from prove(self.poll.bot.api.dates, *key, self._ask)
+                    if self.poll.bot.api.dates == "auto" and dates not in self._proven.values():
+                        log.info("date format found", extra=logs.fields(bot=self.poll.bot.name, dates=dates))
+                    self._proven[key] = dates
             except ApiError as error:
                 self._fail(rows, error.with_traceback(None))
                 continue
