@@ -107,7 +107,7 @@ class Unreachable(ApiError):
     """No connection, or a broken one: name resolution, TCP, TLS, a reset."""
 
     reason = "unreachable"
-    advice = "check api.url, the network, the proxy and TLS from this host"
+    advice = "if it lasts, check the API and what is between it and this host"
 
 
 class TimedOut(ApiError):

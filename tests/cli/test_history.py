@@ -152,5 +152,5 @@ def test_a_download_without_a_row_prints_no_flags_to_continue(typed: Typed, nati
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
         "stopped after 0 conversations: rejected: GET conversations answered 404 "
-        "(check the bot's id, api.url and this query's predicate)\n"
+        "(check the bot's id and api.url)\n"
     )

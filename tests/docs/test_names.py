@@ -12,11 +12,14 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.cli import COMMANDS
+from exporter.clock import SystemClock
 from exporter.config.schema import CONFIG
 from exporter.errors import REASONS, ApiError
 from exporter.language import predicate
 from exporter.model import DATE_FORMATS
 from exporter.monitoring.links import RUNBOOK, section
+from exporter.nativechat import advice
+from exporter.nativechat.attempt import Attempt, Route
 from exporter.simulator.faults import KINDS
 from exporter.web.app import HEALTHY, READY, RELOAD
 
@@ -114,8 +117,12 @@ def test_dates_are_written_as_the_table_says(manual: Manual, dates: str) -> None
 @pytest.mark.parametrize("kind", ApiError.__subclasses__(), ids=lambda kind: kind.reason)
 def test_a_reason_has_its_log_line_and_what_to_do(manual: Manual, kind: type[ApiError]) -> None:
     section = manual.section("operations.md", kind.reason)
+    examples = {
+        "unreachable": advice.of_connecting(Route("api.example:443", None, Attempt(SystemClock()))),
+        "rejected": advice.of_status(404, None),
+    }
     assert f" reason={kind.reason} " in section
-    assert f' advice="{kind.advice}"' in section
+    assert f' advice="{examples.get(kind.reason, kind.advice)}"' in section
 
 
 def test_metrics_name_every_reason(manual: Manual) -> None:

@@ -41,6 +41,7 @@ def test_a_refused_connection_is_unreachable(ask: Ask) -> None:
         port = bound.getsockname()[1]
         error = ask(f"http://127.0.0.1:{port}/v1").failure()
     assert str(error) == f"no connection to 127.0.0.1:{port}: connection refused"
+    assert error.advice == "check the host and port in api.url, and the firewalls on the way"
     assert type(error) is Unreachable
     assert error.status is None
 
@@ -50,6 +51,7 @@ def test_a_name_without_address_is_unreachable(ask: Ask, name: str) -> None:
     error = ask(f"http://{name}/v1").failure()
     assert type(error) is Unreachable
     assert str(error).startswith(f"no address for {name}:80: ")
+    assert error.advice == "check the host in api.url, and that this host can resolve names"
 
 
 @pytest.fixture
@@ -140,6 +142,7 @@ def test_a_certificate_for_another_name_is_refused(
     server = serve(tls=tls)
     error = ask(server.url.replace("localhost", "127.0.0.1"), ca_file=ca_file).failure()
     assert "certificate not accepted" in str(error)
+    assert error.advice == "write a host into api.url that the certificate names"
 
 
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
@@ -222,6 +225,78 @@ def test_a_proxy_at_an_ipv6_address_is_found(ask: Ask, monkeypatch: pytest.Monke
     assert type(error) is TimedOut
 
 
+WANTED = (
+    "the proxy in {} wants a user and a password: write both into that variable, as in "
+    "http://USER:PASSWORD@HOST:PORT"
+)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "said"),
+    [
+        ("http", "GET conversations/_count answered 407"),
+        ("https", "no tunnel to api.invalid:443 through the proxy in {}: it answered 407"),
+    ],
+)
+@pytest.mark.parametrize("form", ["{}_proxy", "{}_PROXY", "ALL_PROXY"])
+def test_a_proxy_that_wants_a_password_is_named_by_its_variable(
+    serve: Serve, ask: Ask, monkeypatch: pytest.MonkeyPatch, scheme: str, said: str, form: str
+) -> None:
+    proxy = serve(lambda wire: wire.answer(b"", 407))
+    variable = form.format(scheme.upper() if "PROXY" in form else scheme)
+    monkeypatch.setenv(variable, f"http://user:hunter2@localhost:{proxy.port}")
+    error = ask(f"{scheme}://api.invalid/v1").failure()
+    assert str(error) == said.format(variable)
+    assert error.advice == WANTED.format(variable)
+    assert "hunter2" not in error.described
+
+
+def test_a_407_without_a_proxy_is_not_blamed_on_the_bot(serve: Serve, ask: Ask) -> None:
+    error = ask(serve(lambda wire: wire.answer(b"", 407)).url).failure()
+    assert error.advice == "a proxy that no variable names wants a password: ask who runs the network"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_refuses_connections_is_named_by_its_variable(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
+        monkeypatch.setenv("ALL_PROXY", f"http://127.0.0.1:{port}")
+        error = ask(f"{scheme}://api.invalid/v1").failure()
+    assert str(error) == f"no connection to 127.0.0.1:{port}, the proxy in ALL_PROXY: connection refused"
+    assert error.advice == "check ALL_PROXY and that proxy, or add the host of api.url to NO_PROXY"
+
+
+def test_a_certificate_that_a_proxy_shows_is_not_that_of_the_proxys_address(
+    serve: Serve, ask: Ask, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serve(tls=tls)
+
+    def tunnel(wire: Wire) -> None:
+        with socket.create_connection(("localhost", server.port)) as api:
+            wire.send(b"HTTP/1.1 200 OK\r\n\r\n")
+            wire.join(api)
+
+    monkeypatch.setenv("HTTPS_PROXY", f"http://localhost:{serve(tunnel).port}")
+    error = ask("https://api.invalid/v1").failure()
+    assert str(error) == (
+        "no TLS with api.invalid:443 through the proxy in HTTPS_PROXY: "
+        "certificate not accepted, unable to get local issuer certificate"
+    )
+    assert "a proxy that inspects TLS" in error.advice
+
+
+def test_a_proxy_that_answers_in_the_apis_place_is_suspected(
+    serve: Serve, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = serve(lambda wire: wire.answer(b"", 503))
+    monkeypatch.setenv("HTTP_PROXY", f"http://localhost:{proxy.port}")
+    error = ask("http://api.invalid/v1").failure()
+    assert error.advice == "the API, or the proxy in HTTP_PROXY, fails; wait until it works again"
+
+
 def test_the_reason_that_a_proxy_gives_is_not_shown(
     serve: Serve, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -297,8 +372,10 @@ def test_a_socks_proxy_is_refused_with_the_variable_to_change(
 
 
 @pytest.mark.parametrize("proxy", ["http://", "http://[::1"])
-def test_a_proxy_that_cannot_be_used_is_unreachable(
+def test_a_proxy_that_cannot_be_used_is_named_by_its_variable(
     ask: Ask, monkeypatch: pytest.MonkeyPatch, proxy: str
 ) -> None:
     monkeypatch.setenv("http_proxy", proxy)
-    assert type(ask("http://api.invalid/v1").failure()) is Unreachable
+    error = ask("http://api.invalid/v1").failure()
+    assert type(error) is Unreachable
+    assert str(error) == "no connection to api.invalid:80: the proxy in http_proxy cannot be used"
