@@ -13,6 +13,7 @@ from exporter.language import durations, rates
 from exporter.language.labels import NAME, label_name_doubt, label_name_problem
 from exporter.language.tree import Path
 from exporter.model import DATE_FORMATS, Api, Bot, TokenSource
+from exporter.proxies import proxy_of
 
 LABEL_NAMES: Final[Schema] = {
     "pattern": f"^{NAME.pattern}$",
@@ -92,6 +93,7 @@ def make(sections: Sequence[Values | None], shared: Values, lookup: Lookup) -> t
     check_unique(((("bots", index, "name"), each.get("name")) for index, each in enumerate(read)), report)
     if "ca_file" in shared:
         shared = {**shared, "ca_file": lookup.ca_file(shared["ca_file"], ("api", "ca_file"))}
+    _warn_of_proxy(shared, ("api",), lookup)
     bots = tuple(_bot(each, ("bots", index), shared, lookup) for index, each in enumerate(read))
     _warn_of_twins(bots, report)
     return bots
@@ -102,6 +104,7 @@ def _bot(values: Values, path: Path, shared: Values, lookup: Lookup) -> Bot:
     doubt_label_names(values.get("labels", ()), (*path, "labels"), lookup.report)
     if "ca_file" in own:
         own = {**own, "ca_file": lookup.ca_file(own["ca_file"], (*path, "api", "ca_file"))}
+    _warn_of_proxy(own, (*path, "api"), lookup)
     return Bot(
         name=values.get("name", ""),
         id=lookup.bot_id(values["id"], (*path, "id")) if "id" in values else UNKNOWN_ID,
@@ -110,6 +113,14 @@ def _bot(values: Values, path: Path, shared: Values, lookup: Lookup) -> Bot:
         api=Api(**{**shared, **own}),
         fault=lookup.faults.get((*path, "id")),
     )
+
+
+def _warn_of_proxy(api: Values, path: Path, lookup: Lookup) -> None:
+    """Warn of a URL on this machine that is asked through a proxy, since the token then leaves it."""
+    url = api.get("url", "")
+    if url.startswith("http:") and words.is_loopback(url) and (proxy := proxy_of(url, lookup.environ)):
+        what = f"the token is sent in clear text to the proxy in {proxy.variable}"
+        lookup.report.warning((*path, "url"), what, "add the host of this URL to NO_PROXY")
 
 
 def _warn_of_twins(bots: Sequence[Bot], report: Report) -> None:

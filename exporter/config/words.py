@@ -110,12 +110,14 @@ def parse_url(text: str) -> str:
 
 def _read_url(data: Json, path: tree.Path, report: Report) -> str | None:
     url: str | None = _URL.read(data, path, report)
-    if url and not url.startswith("https") and not _is_loopback(urlsplit(url).hostname or ""):
+    if url and not url.startswith("https") and not is_loopback(url):
         report.warning(path, "the token is sent over the network in clear text", "write https://")
     return url
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(url: str) -> bool:
+    """Return whether a URL's host is this machine."""
+    host = urlsplit(url).hostname or ""
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -90,3 +90,31 @@ def test_bots_with_unknown_ids_are_different_bots(problems: Problems) -> None:
         "bots[0].id",
         "bots[1].id",
     ]
+
+
+HERE, THERE = "http://localhost:8000/v1", "https://api.example/v1"
+IN_CLEAR = (
+    "warning: the token is sent in clear text to the proxy in HTTP_PROXY "
+    "(add the host of this URL to NO_PROXY)"
+)
+
+
+@pytest.mark.parametrize(
+    ("url", "other", "environ", "warnings"),
+    [
+        (HERE, THERE, {"HTTP_PROXY": "http://p:hunter2@proxy"}, [f"1:12: api.url: {IN_CLEAR}"]),
+        (THERE, "http://[::1]/v1", {"HTTP_PROXY": "proxy"}, [f"4:73: bots[1].api.url: {IN_CLEAR}"]),
+        (HERE, THERE, {"HTTP_PROXY": "proxy", "NO_PROXY": "localhost"}, []),
+        (HERE, THERE, {"HTTPS_PROXY": "proxy"}, []),
+        (THERE, THERE, {"ALL_PROXY": "proxy"}, []),
+    ],
+)
+def test_a_token_that_a_proxy_would_see_is_a_warning_once(
+    problems: Problems, url: str, other: str, environ: dict[str, str], warnings: list[str]
+) -> None:
+    text = f"""api: {{url: "{url}"}}
+bots:
+  - {{name: a, id: {ID}, token: {{env: A}}}}
+  - {{name: b, id: {OTHER}, token: {{env: B}}, api: {{url: "{other}"}}}}
+{QUERIES}"""
+    assert problems(text, ENVIRON | environ) == warnings
