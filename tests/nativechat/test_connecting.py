@@ -7,10 +7,17 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from exporter.errors import (
     ApiError,
@@ -145,6 +152,45 @@ def test_a_certificate_for_another_name_is_refused(
     assert error.advice == "write a host into api.url that the certificate names"
 
 
+def test_an_old_authority_is_accepted_by_every_python(serve: Serve, ask: Ask, tmp_path: Path) -> None:
+    """By default, Python 3.13 refuses a certificate without key identifiers, and 3.11 accepts it."""
+    authority, leaf = old_certificates(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(leaf)
+    server = serve(tls=context)
+    assert ask(server.url, ca_file=authority).count() == 7
+    wrong_host = ask(server.url.replace("localhost", "127.0.0.1"), ca_file=authority).failure()
+    assert "certificate not accepted" in str(wrong_host)
+
+
+def test_an_intermediate_authority_can_be_trusted_alone(serve: Serve, ask: Ask, tmp_path: Path) -> None:
+    intermediate = trustme.CA().create_child_ca()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    intermediate.issue_cert("localhost").configure_cert(context)
+    trusted = tmp_path / "intermediate.pem"
+    intermediate.cert_pem.write_to_path(str(trusted))
+    assert ask(serve(tls=context).url, ca_file=trusted).count() == 7
+
+
+def old_certificates(folder: Path) -> tuple[Path, Path]:
+    """Return an authority's file, and one with a key and certificate, as old tools make them."""
+    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
+    names = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]) for name in ("old CA", "localhost")]
+    extensions: list[tuple[x509.ExtensionType, bool]] = [
+        (x509.BasicConstraints(ca=True, path_length=None), False),
+        (x509.SubjectAlternativeName([x509.DNSName("localhost")]), False),
+    ]
+    files = (folder / "old-ca.pem", folder / "leaf.pem")
+    now = datetime.now(UTC)
+    for name, key, (extension, critical), file in zip(names, keys, extensions, files, strict=True):
+        builder = x509.CertificateBuilder(names[0], name, key.public_key(), x509.random_serial_number())
+        builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+        made = builder.add_extension(extension, critical).sign(keys[0], hashes.SHA256())
+        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        file.write_bytes((private if file is files[1] else b"") + made.public_bytes(Encoding.PEM))
+    return files
+
+
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
 def test_the_usual_variables_name_certificates(
     link: Link, ca_file: Path, monkeypatch: pytest.MonkeyPatch, variable: str
@@ -161,14 +207,32 @@ def test_certificates_may_stand_in_a_directory(
     assert "certificate not accepted" in str(error)
 
 
-@pytest.mark.parametrize("content", [None, "", "no certificate"])
-def test_certificates_that_cannot_be_read_are_named(ask: Ask, tmp_path: Path, content: str | None) -> None:
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (None, "no such file or directory"),
+        ("", "no certificate in PEM"),
+        ("no certificate", "no certificate in PEM"),
+    ],
+)
+def test_certificates_that_cannot_be_read_are_named_with_their_setting(
+    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None, why: str
+) -> None:
     path = tmp_path / "private-ca.pem"
     if content is not None:
         path.write_text(content)
-    error = ask("https://localhost/v1", ca_file=path).failure()
-    assert type(error) is Unreachable
-    assert str(error).startswith(f"cannot read certificates from {path}: ")
+
+    def fails(setting: str, ca_file: Path | None = None) -> None:
+        error = ask("https://localhost/v1", ca_file=ca_file).failure()
+        assert type(error) is Unreachable
+        assert str(error) == f"cannot read certificates from {path}: {why}"
+        assert error.advice == f"name a file with certificates in PEM in {setting}"
+
+    fails("ca_file", path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    fails("SSL_CERT_FILE or SSL_CERT_DIR")
+    monkeypatch.setenv("CURL_CA_BUNDLE", str(path))
+    fails("CURL_CA_BUNDLE")
 
 
 def test_certificates_are_read_when_they_appear(
