@@ -104,7 +104,7 @@ def demo(*, config_file: Path, **web: Any) -> int:
     with simulated("127.0.0.1:0", SystemClock()) as (url, [(_, bot_id, token)]):
         environ = {**os.environ, **_variables(config_file, bot_id), "NATIVECHAT_TOKEN": token.reveal()}
         adjust = partial(demo_config, url=url, bot_id=bot_id)
-        daemon = Daemon(config_file, environ, SystemClock(), adjust=adjust)
+        daemon = Daemon(config_file, environ, SystemClock(), secrets="optional", adjust=adjust)
         os.environ["no_proxy"] = "127.0.0.1"  # the client prefers it to NO_PROXY
         return 0 if serve(daemon, announce=_announce, **web) else 1
 

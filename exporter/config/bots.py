@@ -102,8 +102,11 @@ def make(sections: Sequence[Values | None], shared: Values, lookup: Lookup) -> t
 def _bot(values: Values, path: Path, shared: Values, lookup: Lookup) -> Bot:
     own = values.get("api", {})
     doubt_label_names(values.get("labels", ()), (*path, "labels"), lookup.report)
+    shared_file = ("api", "ca_file")
     if "ca_file" in own:
         own = {**own, "ca_file": lookup.ca_file(own["ca_file"], (*path, "api", "ca_file"))}
+    elif fault := lookup.faults.get(shared_file):
+        lookup.faults[(*path, *shared_file)] = fault
     _warn_of_proxy(own, (*path, "api"), lookup)
     return Bot(
         name=values.get("name", ""),

@@ -41,7 +41,8 @@ def parse(content: bytes, path: Path, environ: Mapping[str, str], *, secrets: Se
     if config is None or not report.clean(()):
         raise ConfigError(report.of("error"), report.of("warning"))
     warnings = report.of("warning")
-    if len({fault[:2] for fault in lookup.faults}) == len(config.bots) and secrets == "of one bot":
+    down = {fault[:2] for fault in lookup.faults if fault[0] == "bots"}
+    if len(down) == len(config.bots) and secrets == "of one bot":
         faults = {written(fault) for fault in lookup.faults}
         fatal = [replace(each, severity="error") for each in warnings if each.path in faults]
         raise ConfigError(fatal, [each for each in warnings if each.path not in faults])

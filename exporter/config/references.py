@@ -23,8 +23,8 @@ UNKNOWN_ID: Final = "unknown"
 Secrets: TypeAlias = Literal["required", "optional", "of one bot"]
 """Which ids and tokens must be there: all (`required`), none (`optional`), or those of one bot at least.
 
-With `optional` a missing id, token or certificate is a warning; with `of one bot` an id or token that
-cannot be used is one.
+With `optional` an id, token or certificate that is missing is a warning; with `of one bot` also one that
+cannot be used.
 """
 
 _ID: Final = r"[A-Za-z0-9_-]{1,200}"
@@ -105,7 +105,8 @@ TOKEN: Final = _reference("{env: NAME} or {file: PATH}", literal=False)
 class Lookup:
     """Finds what a file refers to; what is missing is an error, or a warning as `secrets` says.
 
-    `faults` has each id and token that cannot be used, by path: what is wrong, and what to do.
+    `faults` has each id, token and file of certificates that cannot be used, by path: what is wrong, and
+    what to do.
     """
 
     folder: Path
@@ -135,10 +136,10 @@ class Lookup:
         file = self.folder / file
         try:
             if problem := _unusable(file):
-                self._report(path, f"{file} {problem[0]}", problem[1], is_absent=False, may_pass=True)
+                self._fault(path, f"{file} {problem[0]}", problem[1], may_pass=True)
         except OSError as exc:
             what = f"{file} cannot be read: {(exc.strerror or type(exc).__name__).lower()}"
-            self._report(path, what, "name a file of certificates in PEM", is_absent=True, may_pass=True)
+            self._fault(path, what, "name a file of certificates in PEM", is_absent=True, may_pass=True)
         return file
 
     def _complete(self, source: TokenSource) -> TokenSource:
@@ -150,17 +151,16 @@ class Lookup:
             if is_id:
                 _check_id(text, source)
         except SecretError as exc:
-            self.faults[path] = (str(exc), exc.advice)
             may_pass = source.file is not None
-            if self.secrets == "of one bot":
-                self.report.warning(path, str(exc), exc.advice, may_pass=may_pass)
-            else:
-                self._report(path, str(exc), exc.advice, is_absent=exc.is_absent, may_pass=may_pass)
+            self._fault(path, str(exc), exc.advice, is_absent=exc.is_absent, may_pass=may_pass)
             return None
         return text
 
-    def _report(self, path: tree.Path, what: str, advice: str, *, is_absent: bool, may_pass: bool) -> None:
-        if is_absent and self.secrets == "optional":
-            self.report.warning(path, what, advice)
+    def _fault(
+        self, path: tree.Path, what: str, advice: str, *, may_pass: bool, is_absent: bool = False
+    ) -> None:
+        self.faults[path] = (what, advice)
+        if self.secrets == "of one bot" or (is_absent and self.secrets == "optional"):
+            self.report.warning(path, what, advice, may_pass=may_pass)
         else:
             self.report.error(path, what, advice, may_pass=may_pass)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from exporter.clock import Clock
 from exporter.config import source
 from exporter.config.load import Loaded, parse
+from exporter.config.references import Secrets
 from exporter.config.secrets import TokenReader
 from exporter.daemon.changes import changes
 from exporter.daemon.housekeeping import Housekeeping
@@ -60,6 +61,7 @@ class Daemon:
         *,
         watch_interval: float = 5.0,
         shard: Shard = Shard(),  # noqa: B008 - frozen
+        secrets: Secrets = "of one bot",
         adjust: Callable[[Config], Config] = lambda config: config,
     ) -> None:
         self.config_file = config_file
@@ -78,6 +80,7 @@ class Daemon:
         )
         self.problems: tuple[str, ...] = ()
         self.started_at = self.loaded_at = clock.wall()
+        self._secrets = secrets
         self._adjust = adjust
         self._plan = NOTHING
         self._content: bytes | None = None
@@ -192,12 +195,12 @@ class Daemon:
     def _load(self, *, is_retry: bool = False) -> None:
         """Read the configuration, and let plan, store and metrics page change at the same moment.
 
-        A bot whose id or token is missing is a warning if another bot has both. A retry that finds nothing
+        `secrets` says which ids, tokens and certificates may be missing. A retry that finds nothing
         new changes nothing.
         """
         began = self.clock.steady()
         self._content = source.content(self.config_file)
-        loaded = parse(self._content, self.config_file, self.environ, secrets="of one bot")
+        loaded = parse(self._content, self.config_file, self.environ, secrets=self._secrets)
         self._plan_retry(loaded.warnings, began)
         if is_retry and not self.problems and loaded == self._loaded:
             return

@@ -191,7 +191,7 @@ def test_a_refused_configuration_is_retried_after_100_times_its_load_time(
 ) -> None:
     class Slow(dict[str, str]):
         def get(self, name: str, default: Any = None) -> Any:
-            clock.now += 1.0
+            clock.now += name == "NATIVECHAT_BOT_ID"
             return super().get(name, default)
 
     daemon.environ = Slow(daemon.environ)
@@ -316,17 +316,18 @@ def test_a_daemon_without_a_thread_for_polling_is_not_healthy(
     assert daemon.healthy() == (True, "healthy")
 
 
-THREE_BOTS = """\
+MORE_BOTS = """\
   - {name: sales, id: {file: sales-id}, token: {file: sales-token}}
   - {name: shop, id: {env: NATIVECHAT_BOT_ID}, token: {env: SHOP_TOKEN}}
+  - {name: old, id: a0b1c2d3e4f5a6b7c8d9e0f2, token: {env: NATIVECHAT_TOKEN}, api: {ca_file: none.pem}}
 queries:
 """
 
 
-def test_a_missing_id_or_token_of_one_bot_leaves_the_others_and_is_used_once_its_file_exists(
+def test_what_is_missing_of_one_bot_leaves_the_others_and_is_used_once_its_file_exists(
     config_file: Path, make_daemon: Callable[[], Daemon], clock: Any, events: Events
 ) -> None:
-    edit(config_file, "queries:\n", THREE_BOTS)
+    edit(config_file, "queries:\n", MORE_BOTS)
     (config_file.parent / "sales-token").write_text("made-up-token", "utf-8")
     daemon = make_daemon()
     *warnings, in_use = events()
@@ -335,7 +336,8 @@ def test_a_missing_id_or_token_of_one_bot_leaves_the_others_and_is_used_once_its
         f"[1].id: warning: file {config_file.parent}/sales-id cannot be read: no such file or directory"
     ]
     assert any("environment variable SHOP_TOKEN is not set" in line for line in told)
-    assert (in_use["msg"], in_use["bots"]) == ("configuration in use", 3)
+    assert any("none.pem cannot be read" in line for line in told)
+    assert (in_use["msg"], in_use["bots"]) == ("configuration in use", 4)
 
     def look() -> None:
         clock.now += WATCH_INTERVAL
