@@ -49,8 +49,9 @@ class Daemon:
     """Everything that runs except the web server; `poller.start` begins to poll.
 
     `config_file` is checked for changes every `watch_interval` seconds; what `adjust` returns for it is used.
-    Only the housekeeping's thread applies a configuration, one after another. Public methods
-    are safe from any thread. Raises ConfigError if the first configuration has a problem.
+    Only the housekeeping's thread applies a configuration, one after another. `config_text` is the content of
+    the file from which the configuration in use was read. Public methods are safe from any thread. Raises
+    ConfigError if the first configuration has a problem.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Daemon:
             on_lag=self.telemetry.lagged,
         )
         self.problems: tuple[str, ...] = ()
+        self.config_text = b""
         self.started_at = self.loaded_at = clock.wall()
         self._secrets = secrets
         self._adjust = adjust
@@ -199,8 +201,8 @@ class Daemon:
         new changes nothing.
         """
         began = self.clock.steady()
-        self._content = source.content(self.config_file)
-        loaded = parse(self._content, self.config_file, self.environ, secrets=self._secrets)
+        self._content = content = source.content(self.config_file)
+        loaded = parse(content, self.config_file, self.environ, secrets=self._secrets)
         self._plan_retry(loaded.warnings, began)
         if is_retry and not self.problems and loaded == self._loaded:
             return
@@ -211,6 +213,7 @@ class Daemon:
         self.exposition.apply(plan, with_it=lambda: self.store.apply(plan))
         self.poller.apply(plan)
         self.problems = ()
+        self.config_text = content
         self.loaded_at = self.clock.wall()
         self.telemetry.reloaded(self.loaded_at)
         size = fields(

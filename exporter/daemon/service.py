@@ -58,6 +58,7 @@ def serve(
         healthy=daemon.healthy,
         ready=daemon.ready,
         status=partial(_status, daemon),
+        config=lambda: daemon.config_text,
         reload=daemon.reload if enable_lifecycle else None,
         telemetry_path=telemetry_path,
     )

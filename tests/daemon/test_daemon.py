@@ -16,7 +16,9 @@ from exporter.daemon.daemon import MISSED_TICKS, RETRY_FACTOR, Daemon
 from exporter.errors import ConfigError, Unreachable
 from exporter.model import Poll
 from exporter.polling.poller import AFTER_A_REFUSAL, LONGEST_SLEEP
-from tests.daemon.conftest import WATCH_INTERVAL
+from tests.daemon.conftest import ENVIRON, WATCH_INTERVAL
+
+SHIPPED = Path(__file__).parents[2] / "config.yaml"
 
 Events = Callable[[], list[dict[str, object]]]
 Look = Callable[[], None]
@@ -97,6 +99,41 @@ def test_a_configuration_with_a_warning_is_used(
     assert "bots[1]" in str(warning["problem"])
     assert in_use["msg"] == "configuration in use"
     assert daemon.problems == ()
+
+
+def test_the_text_of_the_configuration_in_use_is_the_file_as_written(
+    daemon: Daemon, config_file: Path, look: Look
+) -> None:
+    assert daemon.config_text == config_file.read_bytes()
+    edit(config_file, "every: 1m", "every: 2m  # slower")
+    look()
+    assert daemon.config_text == config_file.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "refused", ["token: s3cr3t-t0ken", "token: {env: NATIVECHAT_TOKEN, text: s3cr3t-t0ken}"]
+)
+def test_a_refused_configuration_is_not_the_text_in_use(
+    daemon: Daemon, config_file: Path, look: Look, refused: str
+) -> None:
+    before = config_file.read_bytes()
+    edit(config_file, "token: {env: NATIVECHAT_TOKEN}", refused)
+    look()
+    assert daemon.problems
+    assert daemon.config_text == before
+    assert not any(secret.encode() in daemon.config_text for secret in ENVIRON.values())
+
+
+@pytest.mark.parametrize("token", ["{env: NATIVECHAT_TOKEN}", "{file: token}"])
+def test_no_secret_is_in_the_text_of_the_configuration_in_use(
+    make_daemon: Callable[[], Daemon], config_file: Path, token: str
+) -> None:
+    config_file.with_name("token").write_text(ENVIRON["NATIVECHAT_TOKEN"], "utf-8")
+    shipped = SHIPPED.read_text("utf-8")
+    config_file.write_text(shipped.replace("{env: NATIVECHAT_TOKEN}", token), "utf-8")
+    text = make_daemon().config_text.decode()
+    assert f"token: {token}" in text
+    assert not any(secret in text for secret in ENVIRON.values())
 
 
 def test_a_reload_keeps_what_is_unchanged(daemon: Daemon, config_file: Path, look: Look) -> None:

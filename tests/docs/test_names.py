@@ -21,7 +21,7 @@ from exporter.monitoring.links import RUNBOOK, section
 from exporter.nativechat import advice
 from exporter.nativechat.attempt import Attempt, Route
 from exporter.simulator.faults import KINDS
-from exporter.web.app import HEALTHY, READY, RELOAD
+from exporter.web.app import CONFIG_TEXT, HEALTHY, READY, RELOAD
 
 if TYPE_CHECKING:
     from tests.docs.conftest import Flag, Manual
@@ -130,7 +130,14 @@ def test_metrics_name_every_reason(manual: Manual) -> None:
 
 
 def test_every_path_of_the_web_server_is_listed(manual: Manual) -> None:
-    assert first(manual.rows("operations.md", "HTTP")) == ["/", "/metrics", HEALTHY, READY, RELOAD]
+    assert first(manual.rows("operations.md", "HTTP")) == [
+        "/",
+        "/metrics",
+        HEALTHY,
+        READY,
+        CONFIG_TEXT,
+        RELOAD,
+    ]
 
 
 def test_every_fault_of_the_simulator_is_listed(manual: Manual) -> None:
