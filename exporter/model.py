@@ -126,8 +126,9 @@ class Query:
     """One named query: its metric, its interval, and a variant for each combination of labels.
 
     `every` and `stale_after` are seconds. `at` is a time of day in the configuration's zone; it is set only
-    if `every` is whole days. `bots` are names, in the file's order. `alert` does not affect requests, so
-    queries that differ only in it are equal.
+    if `every` is whole days. `bots` are names, in the file's order. `predicate` is the key `query` as compact
+    JSON text, placeholders included. `alert` does not affect requests, so queries that differ only in it are
+    equal.
     """
 
     name: str
@@ -139,6 +140,7 @@ class Query:
     at: time | None = None
     label_names: tuple[str, ...] = ()
     variants: tuple[Variant, ...] = (Variant(),)
+    predicate: str = ""
     alert: Alert | None = field(default=None, compare=False)
 
     @property

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from tools.processes import exporter, shown, text
 
 PICTURE = Path(__file__).parents[1] / "docs/status-page.png"
-SIZE = "1280,1210"
+SIZE = "1280,1168"
 SETTLING = 4.0
 
 CONFIG = """\

@@ -37,7 +37,7 @@ _PAGE: Final = (
 )
 _POLICY: Final = (
     "default-src 'none'; style-src 'nonce-{0}'; script-src 'nonce-{0}'; connect-src 'self'; img-src data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 _CHALLENGE: Final = ("WWW-Authenticate", 'Basic realm="nativechat-exporter", charset="UTF-8"')
 
@@ -152,7 +152,7 @@ class App:
     async def _page(self, request: Request) -> Response:
         nonce = secrets.token_urlsafe(16)
         html = await self._pages.run(
-            lambda: self._painter.paint(self._provided.status(), nonce), request.is_open
+            lambda: self._painter.paint(self._provided.status(), request.query, nonce), request.is_open
         )
         return Response(200, html.encode(), (*_PAGE, ("Content-Security-Policy", _POLICY.format(nonce))))
 

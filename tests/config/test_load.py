@@ -68,6 +68,7 @@ def test_the_example_of_the_documentation_is_read_as_it_is_described() -> None:
                 stale_after=600.0,
                 bots=("support",),
                 variants=(Variant((), Predicate('{"Errors":{"$gt":0}}')),),
+                predicate='{"Errors":{"$gt":0}}',
             ),
             Query(
                 name="conversations_by_channel",
@@ -81,6 +82,7 @@ def test_the_example_of_the_documentation_is_read_as_it_is_described() -> None:
                     Variant((("channel", name),), Predicate(f'{{"Data.channel.ProviderName":"{name}"}}'))
                     for name in ("facebook", "viber", "darvin")
                 ),
+                predicate='{"Data.channel.ProviderName":"{channel}"}',
             ),
             Query(
                 name="conversations_by_outcome",
@@ -105,6 +107,7 @@ def test_the_example_of_the_documentation_is_read_as_it_is_described() -> None:
                 variants=(
                     Variant((), Predicate('{"StartedAt":{"$gte":{"$date":"now-1h"}}}', ("StartedAt",))),
                 ),
+                predicate='{"StartedAt":{"$gte":{"$date":"now-1h"}}}',
             ),
             Query(
                 name="conversations_yesterday",
@@ -123,6 +126,7 @@ def test_the_example_of_the_documentation_is_read_as_it_is_described() -> None:
                         ),
                     ),
                 ),
+                predicate='{"StartedAt":{"$gte":{"$date":"now-1d/d"},"$lt":{"$date":"now/d"}}}',
             ),
         ),
     )

@@ -9,7 +9,7 @@ from typing import Any
 from exporter import __version__
 from exporter.daemon.daemon import Daemon
 from exporter.daemon.status import status_page
-from exporter.errors import Rejected
+from exporter.errors import Rejected, Unauthorized
 from exporter.web.page import MOST_SERIES
 
 REFUSED = Rejected("GET conversations/_count answered 400", status=400)
@@ -29,6 +29,7 @@ def test_before_the_first_run_there_are_no_ages(daemon: Daemon, clock: Any) -> N
     assert bot.labels == (("team", "care"),)
     for query in page.queries:
         assert (query.up, query.last_run_age, query.last_success_age, query.duration) == (None,) * 4
+        assert query.known_for == 2.0
         assert query.next_run_in is not None
         assert 0 <= query.next_run_in <= 10
         assert all((one.value, one.age) == (None, None) for one in query.series)
@@ -48,7 +49,7 @@ def test_a_query_shows_its_values_and_how_its_last_run_went(daemon: Daemon, cloc
     assert (query.query, query.metric) == ("by_channel", "nativechat_by_channel")
     assert (query.every, query.stale_after) == (60.0, 300.0)
     assert (query.up, query.duration, query.last_run_age) == (False, 1.5, 31.0)
-    assert (query.last_error, query.failing_since_age) == (SHOWN, 30.0)
+    assert (query.last_error, query.failing_for) == (SHOWN, 30.0)
     assert [(one.labels, one.value, one.age) for one in query.series] == [
         ((("channel", "facebook"),), None, None),
         ((("channel", "viber"),), 12_345, 30.0),
@@ -68,7 +69,7 @@ def test_a_query_that_works_again_keeps_its_last_error_and_no_outage(daemon: Dae
     clock.now += 4.0
     query = status_page(daemon).queries[0]
     assert (query.up, query.last_success_age) == (True, 4.0)
-    assert (query.last_error, query.failing_since_age) == (SHOWN, None)
+    assert (query.last_error, query.failing_for) == (SHOWN, None)
 
 
 def test_a_count_that_is_stale_is_not_shown(daemon: Daemon, clock: Any) -> None:
@@ -76,6 +77,33 @@ def test_a_count_that_is_stale_is_not_shown(daemon: Daemon, clock: Any) -> None:
     daemon.store.counted(poll, 0, 3)
     clock.now += poll.query.stale_after + 1
     assert status_page(daemon).queries[0].series[0].value is None
+
+
+def test_a_bot_that_is_down_is_so_since_its_first_failure(daemon: Daemon, clock: Any) -> None:
+    poll = daemon.store.snapshot().polls[0].poll
+    for _ in range(2):
+        daemon.store.asked(poll, Unauthorized("GET conversations/_count answered 401", status=401))
+        clock.now += 10.0
+    [bot] = status_page(daemon).bots
+    assert (bot.up, bot.down_for) == (False, 20.0)
+    daemon.store.asked(poll, None)
+    [bot] = status_page(daemon).bots
+    assert (bot.up, bot.down_for, bot.paused_for) == (True, None, None)
+
+
+def test_a_query_has_its_predicate_as_configured_and_that_of_a_label_by_mapping(
+    make_daemon: Callable[[], Daemon], config_file: Path
+) -> None:
+    mapped = "labels: {outcome: {new: {StartedAt: {$gte: {$date: now-1h}}}}}, query: {Errors: 0}"
+    asked = f"  - {{name: mapped, collection: conversations, every: 1m, {mapped}}}\n"
+    config_file.write_text(config_file.read_text("utf-8") + asked, "utf-8")
+    everything, listed, by_mapping = status_page(make_daemon()).queries
+    assert everything.predicate == ""
+    assert listed.predicate == '{"Data.channel.ProviderName":"{channel}"}'
+    assert {one.predicate for one in (*everything.series, *listed.series)} == {""}
+    assert by_mapping.predicate == '{"Errors":0}'
+    [one] = by_mapping.series
+    assert one.predicate == '{"$and":[{"Errors":0},{"StartedAt":{"$gte":{"$date":"now-1h"}}}]}'
 
 
 def test_problems_of_the_last_reload_are_shown(

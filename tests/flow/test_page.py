@@ -104,7 +104,7 @@ def shown(count: int) -> str:
 def test_the_page_shows_each_bot_and_whether_it_answers(chat: Chat, cards: dict[str, str]) -> None:
     well, refused = chat.names
     assert f"{well} ✓ up Last request" in cards[well]
-    assert f"{refused} ✕ down Last request" in cards[refused]
+    assert re.search(rf"{refused} ✕ down down since \d\d:\d\d:\d\d UTC \(.*\) Last request", cards[refused])
     assert "unauthorized: GET" in cards[refused]
     assert "check the bot's token and id" in cards[refused]
 
@@ -112,12 +112,13 @@ def test_the_page_shows_each_bot_and_whether_it_answers(chat: Chat, cards: dict[
 def test_the_page_shows_each_query_its_values_and_their_ages(chat: Chat, cards: dict[str, str]) -> None:
     well = chat.names[0]
     card = cards[f"{well}.conversations"]
-    assert f"nativechat_conversations ✓ up bot ={well} · counts conversations Counted." in card
-    schedule = r"Every 1 s Last run .* Next run .* Took \d+ ms Last success .* Stale after 30 s counted .*"
+    assert f"nativechat_conversations ✓ up bot ={well} · Counted. counts conversations" in card
+    schedule = r"Last run .* Next run .* Took \d+ ms Last success .* Every 1 s Stale after 30 s"
     count = chat.simulation.counts(well)["conversations"]
-    assert re.search(rf"{schedule} {shown(count)}$", card)
+    assert re.search(rf" {shown(count)} counted .* {schedule}$", card)
     outcomes = cards[f"{well}.by_outcome"]
     assert 'Talks & "their" <outcome>.' in outcomes
+    assert 'counts conversations where {"Status":"{outcome}"}' in outcomes
     for outcome in ("success", "error"):
         count = chat.simulation.count(well, "conversations", {"Status": outcome})
         assert f"outcome ={outcome} {shown(count)} " in outcomes
@@ -126,16 +127,19 @@ def test_the_page_shows_each_query_its_values_and_their_ages(chat: Chat, cards: 
 def test_the_page_shows_what_is_wrong_with_a_query_and_since_when(chat: Chat, cards: dict[str, str]) -> None:
     card = cards[f"{chat.names[1]}.conversations"]
     assert "✕ failing" in card
-    assert re.search(r"unauthorized: .* \(check the bot's token .*\) since \d", card)
+    since = (
+        r"never succeeded, failing since \d\d:\d\d:\d\d UTC \(.*\): unauthorized: .* \(check the bot's token "
+    )
+    assert re.search(since, card)
     assert "Last success never" in card
-    assert "no count –" in card
+    assert "– no count" in card
     assert "2 of 4 failing" in cards[""]
 
 
 def test_the_page_s_own_script_and_style_run_under_its_policy(
     cards: dict[str, str], running: Running
 ) -> None:
-    assert "metrics healthy ready live" in cards[""]
+    assert "metrics configuration healthy ready live" in cards[""]
     policy = running.ask("/").headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
