@@ -157,6 +157,15 @@ def test_the_page_is_html_under_a_strict_policy(serve: Serve, ask: Ask) -> None:
     assert len(nonces) == 1
 
 
+def test_the_filter_of_the_page_is_in_its_address(serve: Serve, ask: Ask) -> None:
+    port = serve(App(PROVIDED))
+    status, headers, body = ask(port, "/?state=failing&query=by_%3Cb%3E")
+    assert status == 200
+    assert b'value="by_&lt;b&gt;"' in body
+    assert b"<option selected>failing</option>" in body
+    assert "form-action 'self'" in headers["content-security-policy"]
+
+
 def test_no_two_pages_share_a_nonce(serve: Serve, ask: Ask) -> None:
     port = serve(App(PROVIDED))
     assert ask(port)[1]["content-security-policy"] != ask(port)[1]["content-security-policy"]

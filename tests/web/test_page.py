@@ -219,55 +219,50 @@ def test_many_series_are_folded_and_those_not_shown_are_counted() -> None:
     assert "and 2 993 more" in read_query(many)
 
 
-def with_state(query: QueryStatus, state: str) -> QueryStatus:
-    return replace(query, up={"failing": False, "waiting": None, "up": True}[state])
+UPS = {"failing": False, "paused": True, "waiting": None, "up": True}
+NAMES = ("a", "ab", "b")
 
 
-def bot_with_state(bot: BotStatus, state: str) -> BotStatus:
-    up = {"failing": False, "waiting": None}.get(state, True)
-    return replace(bot, up=up, paused_for=9.0 if state == "paused" else None)
+def bots_of(states: list[tuple[str, str]]) -> list[BotStatus]:
+    return [
+        replace(BOT, name=name, up=UPS[state], paused_for=9.0 if state == "paused" else None)
+        for name, state in states
+    ]
 
 
-rows = st.lists(
-    st.tuples(st.sampled_from("abc"), st.sampled_from("xyz"), st.sampled_from(STATES)), max_size=9
-)
+def queries_of(states: list[tuple[str, str]]) -> list[QueryStatus]:
+    return [
+        replace(QUERY, bot=bot, query=str(number), metric=f"nativechat_{bot}_{number}", up=UPS[state])
+        for number, (bot, state) in enumerate(states)
+    ]
+
+
+rows = st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(STATES)), max_size=9)
+
+
+@given(rows)
+def test_without_a_filter_all_is_shown_what_fails_first_and_else_in_order(
+    states: list[tuple[str, str]],
+) -> None:
+    bots, queries = bots_of(states), queries_of(states)
+    failing = [bot for bot in bots if bot.state in ("failing", "paused")]
+    assert Filter().bots(bots) == failing + [bot for bot in bots if bot.state in ("up", "waiting")]
+    down = [query for query in queries if query.up is False]
+    assert Filter().queries(queries) == down + [query for query in queries if query.up is not False]
 
 
 @given(
-    rows,
-    st.sampled_from(["", "a", "b"]),
-    st.sampled_from(["", "x", "tivechat_Y"]),
-    st.sampled_from(["", *STATES]),
+    rows, st.sampled_from(("", *NAMES)), st.sampled_from(("", "1", "Chat_a")), st.sampled_from(("", *STATES))
 )
-def test_a_filter_keeps_what_fits_and_puts_what_fails_first(
-    names: list[tuple[str, str, str]], bot: str, text: str, state: str
+def test_a_filter_keeps_exactly_what_fits(
+    states: list[tuple[str, str]], bot: str, text: str, state: str
 ) -> None:
-    queries = [
-        replace(
-            with_state(QUERY, "up" if state == "paused" else state),
-            bot=bot,
-            metric=f"nativechat_{name}",
-            query=str(i),
-        )
-        for i, (bot, name, state) in enumerate(names)
-    ]
-    bots = [
-        bot_with_state(replace(BOT, name=f"{bot}", requests_in_flight=i), state)
-        for i, (bot, _, state) in enumerate(names)
-    ]
-    only = Filter(bot, text, state)
-    shown = only.queries(queries)
-    fits = [
-        query
-        for query in queries
-        if bot in ("", query.bot) and text.lower() in query.metric and state in ("", query.state)
-    ]
-    assert shown == [q for q in fits if q.state == "failing"] + [q for q in fits if q.state != "failing"]
-    first = ("failing", "paused")
-    fits_bots = [each for each in bots if bot in ("", each.name) and state in ("", each.state)]
-    assert only.bots(bots) == [b for b in fits_bots if b.state in first] + [
-        b for b in fits_bots if b.state not in first
-    ]
+    bots, queries, only = bots_of(states), queries_of(states), Filter(bot, text, state)
+    for each in bots:
+        assert (each in only.bots(bots)) == (bot in ("", each.name) and state in ("", each.state))
+    for query in queries:
+        fits = bot in ("", query.bot) and text.lower() in query.metric and state in ("", query.state)
+        assert (query in only.queries(queries)) == fits
 
 
 @given(st.text(max_size=60))
@@ -311,6 +306,17 @@ def test_the_form_shows_the_filter_that_is_in_force() -> None:
 
 
 HOSTILE = "<&\"'" * 400
+
+
+def test_long_texts_are_cut() -> None:
+    long = "x" * 10_000
+    series = replace(SERIES, labels=((long, long),), predicate=long)
+    query = replace(QUERY, help=long, predicate=long, last_error=long, series=(series,))
+    bot = replace(BOT, labels=((long, long),), last_error=long)
+    queries = (query, replace(query, up=False), replace(query, up=None))
+    page = replace(PAGE, config_file=long, problems=(long,), bots=(bot,), queries=queries)
+    assert max(map(len, re.findall("x+", PAINTER.paint(page, f"query={long}", "n0nce")))) < MOST_TEXT
+    assert max(map(len, re.findall("x+", PAINTER.paint(page, "", "n0nce")))) < MOST_TEXT
 
 
 def test_a_page_has_a_greatest_length() -> None:
