@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from exporter import __version__
 from exporter.daemon.daemon import Daemon
 from exporter.snapshot import BotSnapshot, PollSnapshot
-from exporter.web.page import MOST_SERIES, BotStatus, QueryStatus, SeriesStatus, StatusPage
+from exporter.web.page import MOST_SERIES, BotStatus, QueryStatus, SeriesStatus, State, StatusPage
+
+_STATES: Final[Mapping[bool | None, State]] = {True: "up", False: "failing", None: "waiting"}
 
 
 def status_page(daemon: Daemon) -> StatusPage:
@@ -30,7 +35,7 @@ def status_page(daemon: Daemon) -> StatusPage:
 def _bot(bot: BotSnapshot, in_flight: int, paused_until: float | None, now: float) -> BotStatus:
     return BotStatus(
         name=bot.bot.name,
-        up=bot.up,
+        state="paused" if bot.up is not False and paused_until is not None else _STATES[bot.up],
         last_request_age=None if bot.up is None else now - bot.asked_at,
         last_error=bot.last_error.described if bot.last_error else None,
         last_error_age=now - bot.last_error_at if bot.last_error else None,
@@ -53,7 +58,7 @@ def _query(poll: PollSnapshot, next_run: float | None, wall: float, now: float) 
         help=query.help,
         collection=query.collection,
         predicate=query.predicate,
-        up=poll.up if poll.ended else None,
+        state=_STATES[poll.up if poll.ended else None],
         every=query.every,
         stale_after=query.stale_after,
         last_run_age=_age(poll.last_run, wall),

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar, get_args
 from urllib.parse import parse_qsl
 
 from jinja2 import Environment, StrictUndefined
@@ -25,13 +25,12 @@ MOST_CHARACTERS: Final = 1_000_000
 MOST_TEXT: Final = 300
 """Characters of one text from the configuration or of one error."""
 
-MOST_PROBLEMS: Final = 50
-"""Problems of a reload that the page shows; it counts the others."""
+MOST_LISTED: Final = 200
+"""Problems of a reload that the page shows, and bots that its filter offers; a URL may name any other bot."""
 
-MOST_CHOICES: Final = 500
-"""Bots to choose from in the filter; a link or a URL may name any other."""
-
-STATES: Final = ("failing", "paused", "waiting", "up")
+State = Literal["failing", "paused", "waiting", "up"]
+STATES: Final[tuple[State, ...]] = get_args(State)
+"""A bot waits until its first request has ended, a query until its first run has; no query is `paused`."""
 
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 _THIN_SPACE: Final = "\N{NARROW NO-BREAK SPACE}"
@@ -54,9 +53,8 @@ class SeriesStatus:
 class QueryStatus:
     """One query of one bot. All times are seconds; ages and waits count from now.
 
-    `up` is None until the first run has ended; `known_for` counts from when the query was first planned.
-    `predicate` is compact JSON text as configured, empty if every document counts. `more` counts the series
-    that are not in `series`.
+    `predicate` is compact JSON text as configured, empty if every document counts. `known_for` counts from
+    when the query was first planned. `more` counts the series that are not in `series`.
     """
 
     bot: str
@@ -65,7 +63,7 @@ class QueryStatus:
     help: str
     collection: str
     predicate: str
-    up: bool | None
+    state: State
     every: float
     stale_after: float
     last_run_age: float | None
@@ -78,22 +76,17 @@ class QueryStatus:
     series: tuple[SeriesStatus, ...]
     more: int = 0
 
-    @property
-    def state(self) -> str:
-        """One of STATES."""
-        return _STATE_BY_UP[self.up]
-
 
 @dataclass(frozen=True, slots=True)
 class BotStatus:
-    """One bot: whether its latest request got an answer (None before the first), and its latest error.
+    """One bot, and its latest error; it is `failing` while it is down.
 
-    `down_for` and `paused_for` are seconds since it went down and until it is asked again, None if it is
-    neither.
+    `down_for` and `paused_for` are seconds since it went down and until it is asked again; a bot that is down
+    may be paused too.
     """
 
     name: str
-    up: bool | None
+    state: State
     last_request_age: float | None
     last_error: str | None
     last_error_age: float | None
@@ -102,14 +95,7 @@ class BotStatus:
     down_for: float | None = None
     paused_for: float | None = None
 
-    @property
-    def state(self) -> str:
-        """One of STATES; a bot that is down is failing, paused or not."""
-        is_paused = self.paused_for is not None and self.up is not False
-        return "paused" if is_paused else _STATE_BY_UP[self.up]
 
-
-_STATE_BY_UP: Final = {False: "failing", None: "waiting", True: "up"}
 _Row = TypeVar("_Row", BotStatus, QueryStatus)
 
 
@@ -197,8 +183,8 @@ class Painter:
             queries=queries,
             failing=sum(query.state == "failing" for query in page.queries),
             states=STATES,
-            names=sorted({only.bot, *(bot.name for bot in page.bots[:MOST_CHOICES])} - {""}),
-            most_problems=MOST_PROBLEMS,
+            names=sorted({only.bot, *(bot.name for bot in page.bots[:MOST_LISTED])} - {""}),
+            most_problems=MOST_LISTED,
             most_series=max(5, min(MOST_SERIES, MOST_ROWS // max(1, len(queries)))),
             most_characters=MOST_CHARACTERS,
             nonce=nonce,

@@ -25,10 +25,11 @@ def test_before_the_first_run_there_are_no_ages(daemon: Daemon, clock: Any) -> N
     assert page.shard == "0 of 1"
     assert page.problems == ()
     [bot] = page.bots
-    assert (bot.name, bot.up, bot.last_request_age, bot.last_error) == ("main", None, None, None)
+    assert (bot.name, bot.state, bot.last_request_age, bot.last_error) == ("main", "waiting", None, None)
     assert bot.labels == (("team", "care"),)
     for query in page.queries:
-        assert (query.up, query.last_run_age, query.last_success_age, query.duration) == (None,) * 4
+        assert query.state == "waiting"
+        assert (query.last_run_age, query.last_success_age, query.duration) == (None,) * 3
         assert query.known_for == 2.0
         assert query.next_run_in is not None
         assert 0 <= query.next_run_in <= 10
@@ -48,14 +49,14 @@ def test_a_query_shows_its_values_and_how_its_last_run_went(daemon: Daemon, cloc
     query = page.queries[1]
     assert (query.query, query.metric) == ("by_channel", "nativechat_by_channel")
     assert (query.every, query.stale_after) == (60.0, 300.0)
-    assert (query.up, query.duration, query.last_run_age) == (False, 1.5, 31.0)
+    assert (query.state, query.duration, query.last_run_age) == ("failing", 1.5, 31.0)
     assert (query.last_error, query.failing_for) == (SHOWN, 30.0)
     assert [(one.labels, one.value, one.age) for one in query.series] == [
         ((("channel", "facebook"),), None, None),
         ((("channel", "viber"),), 12_345, 30.0),
     ]
     [bot] = page.bots
-    assert (bot.up, bot.last_request_age) == (True, 30.0)
+    assert (bot.state, bot.last_request_age) == ("up", 30.0)
     assert (bot.last_error, bot.last_error_age) == (SHOWN, 30.0)
 
 
@@ -68,7 +69,7 @@ def test_a_query_that_works_again_keeps_its_last_error_and_no_outage(daemon: Dae
     daemon.store.finished(poll, 0.2, None)
     clock.now += 4.0
     query = status_page(daemon).queries[0]
-    assert (query.up, query.last_success_age) == (True, 4.0)
+    assert (query.state, query.last_success_age) == ("up", 4.0)
     assert (query.last_error, query.failing_for) == (SHOWN, None)
 
 
@@ -85,10 +86,10 @@ def test_a_bot_that_is_down_is_so_since_its_first_failure(daemon: Daemon, clock:
         daemon.store.asked(poll, Unauthorized("GET conversations/_count answered 401", status=401))
         clock.now += 10.0
     [bot] = status_page(daemon).bots
-    assert (bot.up, bot.down_for) == (False, 20.0)
+    assert (bot.state, bot.down_for) == ("failing", 20.0)
     daemon.store.asked(poll, None)
     [bot] = status_page(daemon).bots
-    assert (bot.up, bot.down_for, bot.paused_for) == (True, None, None)
+    assert (bot.state, bot.down_for, bot.paused_for) == ("up", None, None)
 
 
 def test_a_query_has_its_predicate_as_configured_and_that_of_a_label_by_mapping(

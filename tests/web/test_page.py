@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from exporter.web.page import (
     MOST_CHARACTERS,
-    MOST_CHOICES,
-    MOST_PROBLEMS,
+    MOST_LISTED,
     MOST_SERIES,
     MOST_TEXT,
     STATES,
@@ -23,6 +22,7 @@ from exporter.web.page import (
     Painter,
     QueryStatus,
     SeriesStatus,
+    State,
     StatusPage,
     ago,
     cut,
@@ -41,7 +41,7 @@ QUERY = QueryStatus(
     help="Conversations by channel.",
     collection="conversations",
     predicate='{"Data.channel.ProviderName":"{channel}"}',
-    up=True,
+    state="up",
     every=30.0,
     stale_after=600.0,
     last_run_age=12.0,
@@ -53,7 +53,7 @@ QUERY = QueryStatus(
     known_for=7_500.0,
     series=(SERIES,),
 )
-BOT = BotStatus("support", True, 1.0, None, None, 2, (("team", "care"),))
+BOT = BotStatus("support", "up", 1.0, None, None, 2, (("team", "care"),))
 PAGE = StatusPage(
     version="1.2.3",
     started=1_700_000_000.0,
@@ -121,9 +121,11 @@ def test_every_style_and_script_has_the_nonce_and_nothing_comes_from_elsewhere()
     assert not any(name.startswith("on") for _, attributes in reader.tags for name in attributes)
 
 
-@pytest.mark.parametrize(("up", "words"), [(True, "✓ up"), (False, "✕ down"), (None, "… not asked yet")])
-def test_a_bot_shows_in_words_whether_it_is_up(up: bool | None, words: str) -> None:
-    assert words in read(replace(PAGE, bots=(replace(BOT, up=up),))).text
+@pytest.mark.parametrize(
+    ("state", "words"), [("up", "✓ up"), ("failing", "✕ down"), ("waiting", "… not asked yet")]
+)
+def test_a_bot_shows_in_words_whether_it_is_up(state: State, words: str) -> None:
+    assert words in read(replace(PAGE, bots=(replace(BOT, state=state),))).text
 
 
 def test_a_bot_shows_its_last_error_and_when_it_was() -> None:
@@ -133,27 +135,29 @@ def test_a_bot_shows_its_last_error_and_when_it_was() -> None:
 
 
 def test_a_bot_that_is_down_shows_since_when() -> None:
-    text = read(replace(PAGE, bots=(replace(BOT, up=False, down_for=130.0),))).text
+    text = read(replace(PAGE, bots=(replace(BOT, state="failing", down_for=130.0),))).text
     assert "✕ down" in text
     assert "down since 00:16:10 UTC (2 min 10 s)" in text
 
 
 def test_a_paused_bot_shows_until_when() -> None:
-    text = read(replace(PAGE, bots=(replace(BOT, paused_for=35.0),))).text
+    text = read(replace(PAGE, bots=(replace(BOT, state="paused", paused_for=35.0),))).text
     assert "‖ paused" in text
     assert "paused until 00:18:55 UTC (in 35 s)" in text
-    both = read(replace(PAGE, bots=(replace(BOT, up=False, paused_for=35.0),))).text
+    both = read(replace(PAGE, bots=(replace(BOT, state="failing", paused_for=35.0),))).text
     assert "✕ down" in both
     assert "paused until" in both
 
 
-@pytest.mark.parametrize(("up", "words"), [(True, "✓ up"), (False, "✕ failing"), (None, "… waiting")])
-def test_a_query_shows_in_words_whether_it_is_up(up: bool | None, words: str) -> None:
-    assert words in read_query(replace(QUERY, up=up))
+@pytest.mark.parametrize(
+    ("state", "words"), [("up", "✓ up"), ("failing", "✕ failing"), ("waiting", "… waiting")]
+)
+def test_a_query_shows_in_words_whether_it_is_up(state: State, words: str) -> None:
+    assert words in read_query(replace(QUERY, state=state))
 
 
 def test_a_failing_query_shows_its_error_and_since_when_and_is_counted() -> None:
-    failing = replace(QUERY, up=False, last_error="timeout: it hung", failing_for=130.0)
+    failing = replace(QUERY, state="failing", last_error="timeout: it hung", failing_for=130.0)
     text = read_query(failing)
     assert "failing since 00:16:10 UTC (2 min 10 s): timeout: it hung" in text
     assert "never succeeded" not in text
@@ -162,12 +166,12 @@ def test_a_failing_query_shows_its_error_and_since_when_and_is_counted() -> None
 
 
 def test_a_query_that_never_succeeded_says_so() -> None:
-    failing = replace(QUERY, up=False, last_error="it hung", failing_for=130.0, last_success_age=None)
+    failing = replace(QUERY, state="failing", last_error="it hung", failing_for=130.0, last_success_age=None)
     assert "never succeeded, failing since 00:16:10 UTC (2 min 10 s): it hung" in read_query(failing)
 
 
 def test_a_query_whose_first_run_has_not_ended_says_since_when_it_waits() -> None:
-    waiting = replace(QUERY, up=None, known_for=130.0)
+    waiting = replace(QUERY, state="waiting", known_for=130.0)
     assert "no run has ended since 00:16:10 UTC (2 min 10 s)" in read_query(waiting)
     assert "(2 min 10 s): it hung" in read_query(replace(waiting, last_error="it hung"))
 
@@ -219,20 +223,17 @@ def test_many_series_are_folded_and_those_not_shown_are_counted() -> None:
     assert "and 2 993 more" in read_query(many)
 
 
-UPS = {"failing": False, "paused": True, "waiting": None, "up": True}
+FIRST = ("failing", "paused")
 NAMES = ("a", "ab", "b")
 
 
-def bots_of(states: list[tuple[str, str]]) -> list[BotStatus]:
-    return [
-        replace(BOT, name=name, up=UPS[state], paused_for=9.0 if state == "paused" else None)
-        for name, state in states
-    ]
+def bots_of(states: list[tuple[str, State]]) -> list[BotStatus]:
+    return [replace(BOT, name=name, state=state) for name, state in states]
 
 
-def queries_of(states: list[tuple[str, str]]) -> list[QueryStatus]:
+def queries_of(states: list[tuple[str, State]]) -> list[QueryStatus]:
     return [
-        replace(QUERY, bot=bot, query=str(number), metric=f"nativechat_{bot}_{number}", up=UPS[state])
+        replace(QUERY, bot=bot, query=str(number), metric=f"nativechat_{bot}_{number}", state=state)
         for number, (bot, state) in enumerate(states)
     ]
 
@@ -242,20 +243,20 @@ rows = st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(STATES)), max_
 
 @given(rows)
 def test_without_a_filter_all_is_shown_what_fails_first_and_else_in_order(
-    states: list[tuple[str, str]],
+    states: list[tuple[str, State]],
 ) -> None:
     bots, queries = bots_of(states), queries_of(states)
-    failing = [bot for bot in bots if bot.state in ("failing", "paused")]
-    assert Filter().bots(bots) == failing + [bot for bot in bots if bot.state in ("up", "waiting")]
-    down = [query for query in queries if query.up is False]
-    assert Filter().queries(queries) == down + [query for query in queries if query.up is not False]
+    failing = [bot for bot in bots if bot.state in FIRST]
+    assert Filter().bots(bots) == failing + [bot for bot in bots if bot.state not in FIRST]
+    down = [query for query in queries if query.state in FIRST]
+    assert Filter().queries(queries) == down + [query for query in queries if query.state not in FIRST]
 
 
 @given(
     rows, st.sampled_from(("", *NAMES)), st.sampled_from(("", "1", "Chat_a")), st.sampled_from(("", *STATES))
 )
 def test_a_filter_keeps_exactly_what_fits(
-    states: list[tuple[str, str]], bot: str, text: str, state: str
+    states: list[tuple[str, State]], bot: str, text: str, state: State
 ) -> None:
     bots, queries, only = bots_of(states), queries_of(states), Filter(bot, text, state)
     for each in bots:
@@ -285,8 +286,8 @@ def test_a_filter_is_read_from_the_address(query_string: str, only: Filter) -> N
 
 
 def test_a_filtered_page_shows_part_of_it_and_says_how_much() -> None:
-    other = replace(QUERY, bot="sales", query="messages", metric="nativechat_messages", up=False)
-    page = replace(PAGE, bots=(BOT, replace(BOT, name="sales", up=False)), queries=(QUERY, other))
+    other = replace(QUERY, bot="sales", query="messages", metric="nativechat_messages", state="failing")
+    page = replace(PAGE, bots=(BOT, replace(BOT, name="sales", state="failing")), queries=(QUERY, other))
     assert read(page).cards == ["sales.messages", "support.conversations_by_channel"]
     part = read(page, "state=failing")
     assert part.cards == ["sales.messages"]
@@ -313,7 +314,7 @@ def test_long_texts_are_cut() -> None:
     series = replace(SERIES, labels=((long, long),), predicate=long)
     query = replace(QUERY, help=long, predicate=long, last_error=long, series=(series,))
     bot = replace(BOT, labels=((long, long),), last_error=long)
-    queries = (query, replace(query, up=False), replace(query, up=None))
+    queries = (query, replace(query, state="failing"), replace(query, state="waiting"))
     page = replace(PAGE, config_file=long, problems=(long,), bots=(bot,), queries=queries)
     assert max(map(len, re.findall("x+", PAINTER.paint(page, f"query={long}", "n0nce")))) < MOST_TEXT
     assert max(map(len, re.findall("x+", PAINTER.paint(page, "", "n0nce")))) < MOST_TEXT
@@ -323,7 +324,12 @@ def test_a_page_has_a_greatest_length() -> None:
     series = replace(SERIES, labels=((HOSTILE, HOSTILE),), predicate=HOSTILE)
     bot = replace(BOT, last_error=HOSTILE, labels=((HOSTILE, HOSTILE),))
     query = replace(
-        QUERY, help=HOSTILE, predicate=HOSTILE, last_error=HOSTILE, up=False, series=(series,) * MOST_SERIES
+        QUERY,
+        help=HOSTILE,
+        predicate=HOSTILE,
+        last_error=HOSTILE,
+        state="failing",
+        series=(series,) * MOST_SERIES,
     )
     page = replace(
         PAGE,
@@ -332,7 +338,7 @@ def test_a_page_has_a_greatest_length() -> None:
         bots=tuple(replace(bot, name=f"bot-{number:046}") for number in range(10_000)),
         queries=(query,) * 1_000,
     )
-    frame = 100_000 + 100 * MOST_CHOICES + 6 * MOST_TEXT * MOST_PROBLEMS
+    frame = 100_000 + 100 * MOST_LISTED + 6 * MOST_TEXT * MOST_LISTED
     whole = len(PAINTER.paint(page, "", "n0nce"))
     assert 1.5 * MOST_CHARACTERS < whole < 2 * MOST_CHARACTERS + frame
     assert len(PAINTER.paint(page, "bot=" + "%3C" * 5_000, "n0nce")) < frame
@@ -361,8 +367,8 @@ def test_all_problems_of_a_failed_reload_are_shown() -> None:
     assert "The configuration was not reloaded" in text
     assert "config.yaml:1:1: one config.yaml:2:1: two" in text
     assert "was not reloaded" not in read(PAGE).text
-    many = read(replace(PAGE, problems=("config.yaml:1:1: one",) * (MOST_PROBLEMS + 7))).text
-    assert many.count("config.yaml:1:1: one") == MOST_PROBLEMS
+    many = read(replace(PAGE, problems=("config.yaml:1:1: one",) * (MOST_LISTED + 7))).text
+    assert many.count("config.yaml:1:1: one") == MOST_LISTED
     assert "and 7 more, all in the log" in many
 
 
@@ -381,7 +387,7 @@ def test_no_text_becomes_markup(text: str) -> None:
         predicate=hostile,
         metric=hostile,
         query=hostile,
-        up=False,
+        state="failing",
         last_error=hostile,
         series=(replace(SERIES, labels=((hostile, hostile),), predicate=hostile),),
     )
