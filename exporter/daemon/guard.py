@@ -63,10 +63,11 @@ class FollowedGuard:
             if (context is not None) != self.has_tls:
                 raise TlsError("TLS cannot be switched on or off without a restart")
         except ExporterError as error:
-            log.warning("new web configuration not used", extra=fields(error=error))
+            refused = fields(file=self._file, problem=error)
+            log.warning("web configuration refused, the old one stays", extra=refused)
             return
         self._digests, self._guard, self._context = loaded
-        log.info("new web configuration in use")
+        log.info("web configuration in use", extra=fields(file=self._file))
 
     def _load(self) -> tuple[dict[Path, bytes], Guard, ssl.SSLContext | None]:
         # Each digest is taken before its file is read, so that the next check sees a change in between.

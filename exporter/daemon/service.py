@@ -47,7 +47,7 @@ def serve(
     failures: list[BaseException] = []
 
     def fail(error: BaseException) -> None:
-        log.error("web server failed, so this process ends", exc_info=error)
+        log.error("internal error in the web server, so this process ends; please report it", exc_info=error)
         failures.append(error)
         signals.end()
 

@@ -115,7 +115,7 @@ class App:
         except Busy:
             response = text(503, "too many requests are waiting (try again)", headers=(("Retry-After", "1"),))
         except Exception:  # noqa: BLE001 - a defect must not show its traceback to the client
-            _log.exception("request failed", extra=fields(path=request.path))
+            _log.exception("internal error in a page; please report it", extra=fields(path=request.path))
             response = text(500, "the exporter failed to answer; its log says why")
         replaced = {name.lower() for name, _ in guard.headers}
         own = (*response.headers, *_EVERYWHERE)
