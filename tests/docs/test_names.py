@@ -167,3 +167,14 @@ def test_every_alert_that_is_named_exists(manual: Manual, root: Path) -> None:
     known = set(re.findall(r"alert: (\w+)", (root / "prometheus/rules.yml").read_text("utf-8")))
     for page, text in manual.pages.items():
         assert set(re.findall(r"\bNativeChat[A-Z]\w+", text)) <= known, page
+
+
+def test_every_symptom_says_what_it_means_and_what_to_do(manual: Manual) -> None:
+    page = manual.pages["troubleshooting.md"]
+    symptoms = re.findall(r"^### ([^\n]+)\n(.*?)(?=^##|\Z)", page, re.MULTILINE | re.DOTALL)
+    listed = re.findall(r"\[([^\]]+)\]\(#", page[: page.index("\n## ")])
+    assert [symptom.lower() for symptom, _ in symptoms] == [symptom.lower() for symptom in listed]
+    for symptom, told in symptoms:
+        assert re.findall(r"^\*\*(What[^*]+)\*\*", told, re.MULTILINE) == ["What it means.", "What to do."], (
+            symptom
+        )
