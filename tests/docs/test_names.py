@@ -178,3 +178,29 @@ def test_every_symptom_says_what_it_means_and_what_to_do(manual: Manual) -> None
         assert re.findall(r"^\*\*(What[^*]+)\*\*", told, re.MULTILINE) == ["What it means.", "What to do."], (
             symptom
         )
+
+
+@pytest.mark.parametrize(
+    ("file", "page", "heading", "told"),
+    [
+        ("deploy/base/deployment.yaml", "scaling.md", "Which limit comes first", "up to 10 |"),
+        (
+            "deploy/helm/nativechat-exporter/values.yaml",
+            "scaling.md",
+            "Which limit comes first",
+            "up to 10 |",
+        ),
+        ("compose.yaml", "scaling.md", "Which limit comes first", "up to 10 |"),
+        ("deploy/examples/sharded/shards.yaml", "scaling.md", "Which limit comes first", "2,000 |"),
+        ("deploy/base/deployment.yaml", "kubernetes.md", "What to change", "The default, "),
+        ("systemd/nativechat-exporter.service", "install.md", "Under systemd", "with at most "),
+    ],
+)
+def test_limits_of_memory_are_those_of_the_files_we_ship(
+    manual: Manual, root: Path, file: str, page: str, heading: str, told: str
+) -> None:
+    limits = re.findall(
+        r"(?:limits: {memory: |mem_limit: |MemoryMax=)(\d+)", (root / file).read_text("utf-8")
+    )
+    [line] = [line for line in manual.section(page, heading).splitlines() if told in line]
+    assert re.findall(r"(\d+) MiB", line.partition(told)[2]) == limits
