@@ -204,3 +204,9 @@ def test_limits_of_memory_are_those_of_the_files_we_ship(
     )
     [line] = [line for line in manual.section(page, heading).splitlines() if told in line]
     assert re.findall(r"(\d+) MiB", line.partition(told)[2]) == limits
+
+
+def test_a_page_that_names_an_undocumented_field_or_value_says_that_it_is_assumed(manual: Manual) -> None:
+    undocumented = re.compile(r"\b(darvin|SentAt|Messages\.bot|abandoned|Retry-After|401)\b")
+    for page, text in manual.pages.items():
+        assert not undocumented.search(text) or re.search(r"\*?\bassum", text), page
