@@ -148,6 +148,16 @@ class Query:
         """The name of the query's metric."""
         return f"nativechat_{self.name}"
 
+    @property
+    def counter(self) -> str:
+        """The name of the counter of what is new; only a query without dates has one."""
+        return f"{self.metric}_new_total"
+
+    @property
+    def dated(self) -> bool:
+        """Whether a predicate has a date: then time alone changes its count."""
+        return any(variant.predicate.dated for variant in self.variants)
+
 
 @dataclass(frozen=True, slots=True)
 class Config:

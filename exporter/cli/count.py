@@ -144,7 +144,7 @@ def _prometheus(plan: Plan, tally: Tally) -> str:
         PollSnapshot(poll, [tally.counts.get((poll.key, row)) for row in range(len(poll.series))])
         for poll in plan.polls
     )
-    return "".join(render(count_families(plan), Snapshot(tuple(polls)), openmetrics=False))
+    return "".join(render(count_families(plan, with_new=False), Snapshot(tuple(polls)), openmetrics=False))
 
 
 def _failures(tally: Tally) -> str:

@@ -21,7 +21,7 @@ _NAME: Final = "[a-z][a-z0-9_]{0,99}"
 _TIME: Final = "(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?"
 _DURATION: Final = "".join(f"([0-9]+{unit})?" for unit in ("y", "w", "d", "h", "m", "s", "ms"))
 _NO_QUERY_NAME: Final[dict[str, Json]] = {
-    "not": {"pattern": "_(total|count|sum|bucket|info|created)$|^up$|^exporter_"}
+    "not": {"pattern": "_(total|count|sum|bucket|info|created|new)$|^up$|^exporter_"}
 }
 _URL_TEXT: Final = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*")
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+|[0-9a-f:.]+")

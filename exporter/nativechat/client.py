@@ -43,8 +43,8 @@ _FOREIGN: Final = (HTTPError, HTTPException, OSError, ValueError, TooMuch)
 Answer = TypeVar("Answer")
 
 
-Attempted: TypeAlias = Callable[[Collection, int | None, float], None]
-"""Called after each attempt with its collection, its HTTP status, if any, and its seconds."""
+Attempted: TypeAlias = Callable[[int | None, float], None]
+"""Called after each attempt with its HTTP status, if any, and its seconds."""
 
 
 class Client:
@@ -145,7 +145,7 @@ class Client:
                 response.close()
                 response.release_conn()
         finally:
-            self._on_attempt(collection, self._attempt.status, self._attempt.elapsed)
+            self._on_attempt(self._attempt.status, self._attempt.elapsed)
         marked = response.chunked or response.length_remaining is not None
         return endpoint.read(body, encoding=response.headers.get("Content-Encoding", ""), marked=marked)
 

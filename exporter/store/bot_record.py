@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
 from typing import Final
 
-from exporter.errors import ApiError
+from exporter.errors import REASONS, ApiError
 from exporter.language import durations
 from exporter.logs import fields
 from exporter.model import Bot
@@ -42,7 +41,12 @@ class BotRecord:
     """
 
     def __init__(self, bot: Bot) -> None:
-        self.latest = BotSnapshot(bot)
+        self.up: bool | None = None
+        self.failures = [0] * len(REASONS)
+        self._bot = bot
+        self._down_since_at: float | None = None
+        self._asked_at = self._last_error_at = 0.0
+        self._last_error: ApiError | None = None
         self._queries: AbstractSet[str] = frozenset()
         self._answered: set[str] = set()
         self._silent_since: float | None = None
@@ -57,20 +61,36 @@ class BotRecord:
 
         If the bot has changed, it is not known whether it is up. An outage that was logged goes on.
         """
-        if self.latest.bot != bot:
-            self.latest = BotSnapshot(bot)
+        if self._bot != bot:
+            self._bot, self.up = bot, None
+            self._down_since_at = self._last_error = None
+            self._asked_at = self._last_error_at = 0.0
         self._queries = queries
         self._answered.clear()
         self._failing = {query: kinds for query, kinds in self._failing.items() if query in queries}
         self._suspects = {query: each for query, each in self._suspects.items() if query in queries}
 
+    def snapshot(self) -> BotSnapshot:
+        """Return the bot's state now."""
+        return BotSnapshot(
+            self._bot,
+            up=self.up,
+            down_since_at=self._down_since_at,
+            asked_at=self._asked_at,
+            failures=tuple(self.failures),
+            last_error=self._last_error,
+            last_error_at=self._last_error_at,
+        )
+
     def asked(self, query: str, error: ApiError | None, now: float) -> None:
         """Record the result of the bot's most recent request, at steady time `now`."""
-        up = self._is_up(query, error)
-        since = now if self.latest.down_since_at is None else self.latest.down_since_at
-        self.latest = replace(self.latest, up=up, asked_at=now, down_since_at=None if up else since)
+        self.up, self._asked_at = self._is_up(query, error), now
+        if self.up:
+            self._down_since_at = None
+        elif self._down_since_at is None:
+            self._down_since_at = now
         if error is not None:
-            self.latest = replace(self.latest, last_error=error, last_error_at=now)
+            self._last_error, self._last_error_at = error, now
         if error is None or error.status in _UP_STATUSES:
             self._end_silence(now)
             return
@@ -96,7 +116,7 @@ class BotRecord:
         self._suspects[query] = error, since
         all_fail = self._failing.keys() >= self._queries
         if self._logged or all_fail or now - self._silent_since >= SILENT:
-            if self._logged or not self.latest.up:
+            if self._logged or not self.up:
                 self._log_down(kind, self._silent_since, now)
             else:
                 self._log_suspects(now)
@@ -136,7 +156,7 @@ class BotRecord:
         self._log(message, error, level=logging.WARNING, **more, error=error, advice=error.advice)
 
     def _log(self, message: str, outage: ApiError, *, level: int = logging.INFO, **more: object) -> None:
-        query, bot = more.pop("query", None), self.latest.bot.name
+        query, bot = more.pop("query", None), self._bot.name
         details = fields(bot=bot, query=query, reason=outage.reason, status=outage.status, **more)
         log.log(level, message, extra=details)
 

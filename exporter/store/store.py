@@ -18,8 +18,8 @@ from exporter.store.record import Record
 class Store:
     """The one place where counts are kept; safe to use from every thread.
 
-    A count is returned until it is `stale_after` seconds old, and not after. Results of a poll are
-    dropped unless the current plan holds the same object: they may belong to another predicate.
+    A count is returned until it is `stale_after` seconds old, and not after; what is new stays. Results of a
+    poll are dropped unless the current plan holds the same object: they may belong to another predicate.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -40,8 +40,8 @@ class Store:
                 record = old.get(poll.key)
                 if record is None or record.latest.poll is not poll:
                     before, record = record, Record(poll, now)
-                    if before:  # what is stale by the old `stale_after` does not come back by a longer one
-                        record.inherit(before.snapshot(now))
+                    if before:
+                        record.inherit(before, now)
                 self._records[poll.key] = record
             queries: dict[str, set[str]] = defaultdict(set)
             for bot_name, query_name in self._records:
@@ -73,15 +73,19 @@ class Store:
             if record := self._change(poll):
                 record.keep(row, count, self._clock.steady())
 
+    def last_count(self, poll: Poll, row: int) -> int | None:
+        """Return the last count of the series at `row` of `poll`, stale or not; None if there is none."""
+        with self._lock:
+            record = self._records.get(poll.key)
+            return record.last_count(row) if record and record.latest.poll is poll else None
+
     def failed(self, poll: Poll, rows: Sequence[int], error: ApiError) -> None:  # noqa: ARG002 - old counts stay
         """Count one failed request of `poll`; the series at `rows` keep their counts until they are stale."""
         with self._lock:
             if record := self._change(poll):
-                failures = list(record.latest.failures)
-                failures[REASONS.index(error.reason)] += 1
-                record.latest = replace(
-                    record.latest, attempted=True, failures=tuple(failures), last_error=error
-                )
+                count = record.latest.failures + 1
+                record.latest = replace(record.latest, attempted=True, failures=count, last_error=error)
+                self._bots[poll.bot.name].failures[REASONS.index(error.reason)] += 1
 
     def finished(self, poll: Poll, duration: float, error: ApiError | None) -> None:
         """Record the end of a run, and its error if any request failed; log outages."""
@@ -107,7 +111,7 @@ class Store:
                 polls = tuple(record.snapshot(now) for record in self._records.values())
                 fresh_until = min((poll.fresh_until for poll in polls), default=float("inf"))
                 self._snapshot = Snapshot(
-                    polls, tuple(bot.latest for bot in self._bots.values()), fresh_until
+                    polls, tuple(bot.snapshot() for bot in self._bots.values()), fresh_until
                 )
             return self._snapshot
 
@@ -115,7 +119,7 @@ class Store:
         """Return whether every poll has had a count or an error, or belongs to a bot that is down."""
         with self._lock:
             return all(
-                record.latest.attempted or self._bots[bot].latest.up is False
+                record.latest.attempted or self._bots[bot].up is False
                 for (bot, _), record in self._records.items()
             )
 

@@ -32,6 +32,7 @@ Meanwhile = Callable[[Callable[[], None]], AbstractContextManager[None]]
 write_openmetrics = cast(
     "Callable[[CollectorRegistry], bytes]", prometheus_client.openmetrics.exposition.generate_latest
 )
+BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 OF_BOTS = "nativechat_exporter_api_request"
 
 
@@ -91,9 +92,9 @@ def test_attempts_count_by_status_and_are_timed(
     telemetry: Telemetry, make: MakeQuery, plan_of: PlanOf
 ) -> None:
     telemetry.apply(plan_of(make("conversations")))
-    of_main = {"bot": "main", "collection": "conversations"}
+    of_main = {"bot": "main"}
     for status in (200, 200, 503, None):
-        telemetry.attempted("main", "conversations", status, 0.25)
+        telemetry.attempted("main", status, 0.25)
     counted = {
         code: value(telemetry, "api_requests_total", **of_main, code=code) for code in ("200", "503", "none")
     }
@@ -127,11 +128,10 @@ def test_a_reload_keeps_the_counts_of_a_bot_that_stays(
     telemetry: Telemetry, make: MakeQuery, plan_of: PlanOf
 ) -> None:
     telemetry.apply(plan_of(make("conversations")))
-    telemetry.attempted("main", "conversations", 200, 0.25)
+    telemetry.attempted("main", 200, 0.25)
     telemetry.apply(plan_of(make("conversations", every=30.0), make("messages", collection="messages")))
     of_main = {"bot": "main", "code": "200"}
-    assert value(telemetry, "api_requests_total", **of_main, collection="conversations") == 1.0
-    assert value(telemetry, "api_requests_total", **of_main, collection="messages") == 0.0
+    assert value(telemetry, "api_requests_total", **of_main) == 1.0
 
 
 def test_every_label_set_of_a_bot_that_is_gone_vanishes(
@@ -139,7 +139,7 @@ def test_every_label_set_of_a_bot_that_is_gone_vanishes(
 ) -> None:
     telemetry.apply(plan_of(make("conversations", bots=("main", "support"))))
     for status in (200, 418, None):
-        telemetry.attempted("support", "conversations", status, 0.25)
+        telemetry.attempted("support", status, 0.25)
     telemetry.apply(plan_of(make("conversations")))
     assert bots_shown(telemetry) == {"main"}
 
@@ -148,16 +148,14 @@ def test_an_attempt_for_a_bot_that_is_gone_does_not_bring_it_back(
     telemetry: Telemetry, make: MakeQuery, plan_of: PlanOf
 ) -> None:
     telemetry.apply(plan_of(make("conversations")))
-    telemetry.attempted("gone", "conversations", 200, 0.25)
-    telemetry.attempted("main", "messages", 200, 0.25)
-    assert {sample.labels["collection"] for sample in samples_of_bots(telemetry)} == {"conversations"}
+    telemetry.attempted("gone", 200, 0.25)
     assert bots_shown(telemetry) == {"main"}
 
 
 def test_a_bot_that_came_back_starts_from_0(telemetry: Telemetry, make: MakeQuery, plan_of: PlanOf) -> None:
     plan = plan_of(make("conversations"))
     telemetry.apply(plan)
-    telemetry.attempted("main", "conversations", 200, 0.25)
+    telemetry.attempted("main", 200, 0.25)
     telemetry.apply(plan_of())
     telemetry.apply(plan)
     assert {sample.value for sample in samples_of_bots(telemetry)} == {0.0}
@@ -169,7 +167,7 @@ def test_attempts_in_flight_over_reloads_leave_nothing_of_a_bot_that_is_gone(
     both, one = plan_of(make("conversations", bots=("main", "gone"))), plan_of(make("conversations"))
     statuses = itertools.count(200)
 
-    with meanwhile(lambda: telemetry.attempted("gone", "conversations", next(statuses), 0.25)):
+    with meanwhile(lambda: telemetry.attempted("gone", next(statuses), 0.25)):
         for _ in range(100):
             telemetry.apply(both)
             telemetry.apply(one)
@@ -182,18 +180,18 @@ def test_attempts_read_as_prometheus_client_itself_would_write_them(
     openmetrics: bool, attempts: list[tuple[int | None, float]]
 ) -> None:
     disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus-client leaves it untyped
-    registry, labels = CollectorRegistry(), ("bot", "collection")
-    requests = Counter(f"{OF_BOTS}s", "", (*labels, "code"), registry=registry)
-    durations = Histogram(f"{OF_BOTS}_duration_seconds", "", labels, registry=registry)
-    requests.labels("main", "messages", "200")
-    requests.labels("main", "messages", "none")
-    durations.labels("main", "messages")
+    registry = CollectorRegistry()
+    requests = Counter(f"{OF_BOTS}s", "", ("bot", "code"), registry=registry)
+    durations = Histogram(f"{OF_BOTS}_duration_seconds", "", ("bot",), registry=registry, buckets=BUCKETS)
+    requests.labels("main", "200")
+    requests.labels("main", "none")
+    durations.labels("main")
     ours = Telemetry(0, 1)
     ours.apply(plan_of_messages())
     for status, seconds in attempts:
-        requests.labels("main", "messages", "none" if status is None else str(status)).inc()
-        durations.labels("main", "messages").observe(seconds)
-        ours.attempted("main", "messages", status, seconds)
+        requests.labels("main", "none" if status is None else str(status)).inc()
+        durations.labels("main").observe(seconds)
+        ours.attempted("main", status, seconds)
     write = write_openmetrics if openmetrics else generate_latest
     text = ours.text(openmetrics=openmetrics)
     assert _of_bots(text) == _of_bots(write(registry).decode())

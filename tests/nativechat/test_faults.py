@@ -168,7 +168,7 @@ def test_a_status_alone_determines_the_error(
 ) -> None:
     statuses: list[int | None] = []
     server = serve(lambda wire: wire.answer(b'{"count":7}', status, *headers))
-    error = ask(server.url, on_attempt=lambda _, code, __: statuses.append(code)).failure()
+    error = ask(server.url, on_attempt=lambda code, _: statuses.append(code)).failure()
     assert (type(error), error.retry_after) == expected
     assert error.status == status
     assert str(error) == f"GET conversations/_count answered {status}"

@@ -33,7 +33,7 @@ def value(metrics: Metrics, bot: str) -> float | None:
 
 
 def failures(metrics: Metrics, bot: str) -> dict[str, float]:
-    return metrics.by("reason", "nativechat_exporter_query_failures_total", bot=bot)
+    return metrics.by("reason", "nativechat_exporter_bot_failures_total", bot=bot)
 
 
 def failed_runs(before: Metrics, after: Metrics, bot: str) -> float:
