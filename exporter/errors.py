@@ -147,7 +147,7 @@ class Rejected(ApiError):
 
 
 class BadAnswer(ApiError):
-    """A success without a count or rows: wrong shape, truncated, too large, empty."""
+    """A success without a count or rows: wrong shape, truncated, too large, empty; or two that contradict."""
 
     reason = "bad_answer"
     advice = "the answer is not what the API documents; is api.url the right service?"

@@ -68,6 +68,10 @@ class Tally:
     def asked(self, poll: Poll, error: ApiError | None) -> None:
         """Do nothing: this is not printed."""
 
+    def last_count(self, poll: Poll, row: int) -> int | None:  # noqa: ARG002 - nothing is known from before
+        """Return None: this is the first count."""
+        return None
+
     def counted(self, poll: Poll, row: int, count: int) -> None:
         self.counts[poll.key, row] = count
 
