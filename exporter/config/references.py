@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
+from exporter.config import words
 from exporter.config.kinds import Kind, Schema, mismatch
 from exporter.config.report import Report
 from exporter.config.secrets import SecretError, TokenReader
@@ -102,6 +103,48 @@ TOKEN: Final = _reference("{env: NAME} or {file: PATH}", literal=False)
 
 
 @dataclass(frozen=True, slots=True)
+class NameSource:
+    """A bot's name in an environment variable, and its name where that variable is unset or empty."""
+
+    env: str
+    default: str
+
+
+def _bot_name() -> Kind:
+    expected = "a name such as support, or {env: NAME, default: TEXT}"
+
+    def read(data: Json, path: tree.Path, report: Report) -> str | NameSource | None:
+        if isinstance(data, str):
+            name: str | None = words.BOT_NAME.read(data, path, report)
+            return name
+        if not isinstance(data, dict):
+            mismatch(data, path, expected, report)
+        elif data.keys() != {"env", "default"}:
+            if path not in report.partial:
+                report.error(path, "not the two keys env and default", f"write {expected}")
+        elif not isinstance(data["env"], str) or not re.fullmatch(_VARIABLE, data["env"]):
+            advice = "write the name alone, such as NATIVECHAT_BOT_NAME"
+            report.error((*path, "env"), "not the name of an environment variable", advice)
+        elif default := words.BOT_NAME.read(data["default"], (*path, "default"), report):
+            return NameSource(data["env"], default)
+        return None
+
+    source: Json = {
+        "type": "object",
+        "properties": {
+            "env": {"type": "string", "pattern": f"^{_VARIABLE}$"},
+            "default": words.BOT_NAME.schema,
+        },
+        "required": ["env", "default"],
+        "additionalProperties": False,
+    }
+    return Kind(expected, read, {"oneOf": [words.BOT_NAME.schema, source]})
+
+
+BOT_NAME: Final = _bot_name()
+
+
+@dataclass(frozen=True, slots=True)
 class Lookup:
     """Finds what a file refers to; what is missing is an error, or a warning as `secrets` says.
 
@@ -114,6 +157,16 @@ class Lookup:
     secrets: Secrets
     report: Report
     faults: dict[tree.Path, tuple[str, str]] = field(default_factory=dict)
+
+    def bot_name(self, source: str | NameSource, path: tree.Path) -> str | None:
+        """Return a bot's name; report a variable that holds no name, and return None."""
+        if isinstance(source, str):
+            return source
+        text = self.environ.get(source.env, "").strip()
+        if not text or words.is_bot_name(text):
+            return text or source.default
+        self.report.error((*path, "env"), f"{source.env} holds no name", words.USE_NAME)
+        return None
 
     def token(self, source: TokenSource, path: tree.Path) -> TokenSource:
         """Return the source of a token, with a complete path; report a token that cannot be read."""

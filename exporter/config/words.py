@@ -115,6 +115,11 @@ def _read_url(data: Json, path: tree.Path, report: Report) -> str | None:
     return url
 
 
+def is_bot_name(text: str) -> bool:
+    """Return whether a text can be a bot's name."""
+    return re.fullmatch(_NAME, text) is not None
+
+
 def is_loopback(url: str) -> bool:
     """Return whether a URL's host is this machine."""
     host = urlsplit(url).hostname or ""
@@ -124,10 +129,11 @@ def is_loopback(url: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
+USE_NAME: Final = "use a-z, 0-9 and _, with a letter first, at most 100"
 BOT_NAME: Final = _matching(
     "a name such as support",
     _NAME,
-    '"{}" is not a name (use a-z, 0-9 and _, with a letter first, at most 100)',
+    f'"{{}}" is not a name ({USE_NAME})',
 )
 QUERY_NAME: Final = kinds.text(
     "a name such as conversations_by_channel",

@@ -51,6 +51,27 @@ bots:
     )
 
 
+@pytest.mark.parametrize(
+    ("environ", "name"), [({}, "main"), ({"N": ""}, "main"), ({"N": " "}, "main"), ({"N": "care\n"}, "care")]
+)
+def test_a_name_from_a_variable_has_a_default(read: Read, environ: Mapping[str, str], name: str) -> None:
+    text = f"""bots: [{{name: {{env: N, default: main}}, id: {ID}, token: {{env: A}}}}]
+queries: [{{name: conversations, collection: conversations, bots: [{name}]}}]
+"""
+    config = read(text, {**ENVIRON, **environ}).config
+    assert [bot.name for bot in config.bots] == [name]
+    assert config.queries[0].bots == (name,)
+
+
+def test_two_variables_with_one_name_are_an_error(problems: Problems) -> None:
+    text = f"""bots:
+  - {{name: {{env: N, default: main}}, id: {ID}, token: {{env: A}}}}
+  - {{name: main, id: {OTHER}, token: {{env: A}}}}
+{QUERIES}"""
+    again = 'bots[1].name: the name "main" again (first on line 2, column 12; write each name once)'
+    assert problems(text, ENVIRON) == [f"3:12: {again}"]
+
+
 def test_a_repeated_name_and_a_missing_name_are_errors(problems: Problems) -> None:
     text = f"""bots:
   - {{name: a, id: {ID}, token: {{env: A}}}}
