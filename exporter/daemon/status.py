@@ -15,9 +15,9 @@ _STATES: Final[Mapping[bool | None, State]] = {True: "up", False: "failing", Non
 
 def status_page(daemon: Daemon) -> StatusPage:
     """Return the contents of the page at this moment."""
-    snapshot, in_flight = daemon.store.snapshot(), daemon.poller.in_flight()
+    snapshot, poller = daemon.store.snapshot(), daemon.poller
+    in_flight = poller.in_flight()
     wall, now = daemon.clock.wall(), daemon.clock.steady()
-    next_run = daemon.poller.next_run
     return StatusPage(
         version=__version__,
         started=daemon.started_at,
@@ -26,9 +26,11 @@ def status_page(daemon: Daemon) -> StatusPage:
         reloaded=daemon.loaded_at,
         problems=daemon.problems,
         shard=f"{daemon.shard.ordinal} of {daemon.shard.total}",
-        # No poller says yet until when it pauses a bot.
-        bots=tuple(_bot(bot, in_flight.get(bot.bot.name, 0), None, now) for bot in snapshot.bots),
-        queries=tuple(_query(poll, next_run(poll.poll.key), wall, now) for poll in snapshot.polls),
+        bots=tuple(
+            _bot(bot, in_flight.get(bot.bot.name, 0), poller.paused_until(bot.bot.name), now)
+            for bot in snapshot.bots
+        ),
+        queries=tuple(_query(poll, poller.next_run(poll.poll.key), wall, now) for poll in snapshot.polls),
     )
 
 

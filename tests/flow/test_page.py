@@ -57,8 +57,9 @@ def browse(
 
 @pytest.fixture(scope="module")
 def chat(nativechat: Callable[..., Chat]) -> Chat:
-    """Two bots, of which the second refuses its token."""
-    chat = nativechat(bots=2, history=1500)
+    """Three bots, of which the second refuses its token, and the third limits its requests."""
+    chat = nativechat(bots=3, history=1500)
+    chat.simulation.faults.set(Fault("status", status=429, retry_after="300"), chat.names[2])
     chat.simulation.faults.set(Fault("status", status=401), chat.names[1])
     return chat
 
@@ -73,7 +74,11 @@ def running(exporter: StartExporter, chat: Chat, query: Callable[..., dict[str, 
     )
     running = exporter(chat.config([query(), outcomes]), env=chat.environ)
     running.until(
-        lambda metrics: metrics.value("nativechat_exporter_series") == 3 and running.log("bot is down")
+        lambda metrics: (
+            metrics.value("nativechat_exporter_series") == 3
+            and running.log("bot is down", bot=chat.names[1])
+            and metrics.value("nativechat_exporter_api_requests_total", bot=chat.names[2], code="429")
+        )
     )
     return running
 
@@ -102,9 +107,11 @@ def shown(count: int) -> str:
 
 
 def test_the_page_shows_each_bot_and_whether_it_answers(chat: Chat, cards: dict[str, str]) -> None:
-    well, refused = chat.names
+    well, refused, throttled = chat.names
     assert f"{well} ✓ up Last request" in cards[well]
     assert re.search(rf"{refused} ✕ down down since \d\d:\d\d:\d\d UTC \(.*\) Last request", cards[refused])
+    paused = r"paused until \d\d:\d\d:\d\d UTC \(in [45] min.*\) Last request"
+    assert re.search(paused, cards[throttled])
     assert "unauthorized: GET" in cards[refused]
     assert "check the bot's token and id" in cards[refused]
 
@@ -133,7 +140,7 @@ def test_the_page_shows_what_is_wrong_with_a_query_and_since_when(chat: Chat, ca
     assert re.search(since, card)
     assert "Last success never" in card
     assert "– no count" in card
-    assert "2 of 4 failing" in cards[""]
+    assert re.search(r"[2-4] of 6 failing", cards[""])
 
 
 def test_the_page_s_own_script_and_style_run_under_its_policy(
