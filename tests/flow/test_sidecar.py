@@ -24,6 +24,9 @@ def test_two_variables_and_the_shipped_configuration_give_every_value(
     running = exporter(shipped, env=environ)
     metrics = running.until(lambda metrics: metrics.value("nativechat_exporter_series") == 9)
 
+    assert running.ask("/-/config").text == shipped
+    assert not [value for value in environ.values() if value in shipped]
+
     def count(collection: Any = "conversations", query: Any = None) -> int:
         return chat.simulation.count(bot.name, collection, query)
 

@@ -22,7 +22,7 @@ STALE_AFTER: Final = 4
 TIMEOUT: Final = 2.0
 LONGEST: Final = 120.0
 SEEN_EACH: Final = 0.25
-PATHS: Final = ("/", "/-/healthy", "/-/ready", "/-/reload", "/nowhere", "/metrics")
+PATHS: Final = ("/", "/-/healthy", "/-/ready", "/-/config", "/-/reload", "/nowhere", "/metrics")
 BOT_LINES: Final = ("bot is down", "bot is up again")
 QUERY_LINES: Final = ("query fails", "query works again")
 OPEN_METRICS: Final = {"Accept": "application/openmetrics-text; version=1.0.0"}
