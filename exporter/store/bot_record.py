@@ -23,6 +23,9 @@ _UP_STATUSES: Final = frozenset({400, 422})
 
 _FORBIDDEN: Final = 403
 
+_OF_BOTS: Final = frozenset({"unreachable", "throttled", "unauthorized"})
+"""Reasons that depend on the bot and hardly on the predicate; except a 403."""
+
 _Kind = tuple[str, int | None]
 
 
@@ -35,6 +38,8 @@ class BotRecord:
 
     - The bot answers. Then each query that failed gets a line of its own.
     - All its queries fail, or it is silent for SILENT seconds. Then the bot gets a line, its queries none.
+    - A query that did not fail at the bot's last answer gets an error that depends on the bot, such as a 401.
+      Then the bot gets a line at once.
 
     A run that began before the end of a bot's outage may fail after it. If its error is one of this outage,
     it is not logged: the query's next run decides.
@@ -114,9 +119,15 @@ class BotRecord:
             self._log_query(query, error, since, now)
             return
         self._suspects[query] = error, since
+        of_bot = error.reason in _OF_BOTS and error.status != _FORBIDDEN and since >= self._silent_since
         all_fail = self._failing.keys() >= self._queries
+<<<<<<< HEAD
         if self._logged or all_fail or now - self._silent_since >= SILENT:
             if self._logged or not self.up:
+=======
+        if self._logged or of_bot or all_fail or now - self._silent_since >= SILENT:
+            if self._logged or not self.up:
+>>>>>>> 87ef1fd (Log at once that a bot is down when its token, its connection or its rate limit says so)
                 self._log_down(kind, self._silent_since, now)
             else:
                 self._log_suspects(now)

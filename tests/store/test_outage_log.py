@@ -10,7 +10,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from exporter.errors import ApiError, DatesUnverified, Rejected, ServerError, TimedOut, Unauthorized
+from exporter.errors import (
+    ApiError,
+    DatesUnverified,
+    Rejected,
+    ServerError,
+    Throttled,
+    TimedOut,
+    Unauthorized,
+    Unreachable,
+)
 from exporter.model import Bot, Config, Plan, Query, TokenSource
 from exporter.plan import make_plan
 from exporter.store.bot_record import SILENT
@@ -23,6 +32,8 @@ NAMES = tuple(f"q{number}" for number in range(8))
 DENIED = Unauthorized("GET conversations/_count answered 401", status=401)
 FORBIDDEN = Unauthorized("GET conversations/_count answered 403", status=403)
 LATE = TimedOut("GET conversations/_count: no answer within 10 s")
+UNREACHABLE = Unreachable("no connection to 127.0.0.1:9: connection refused")
+THROTTLED = Throttled("GET conversations/_count answered 429", status=429)
 BROKEN = ServerError("GET conversations/_count answered 500", status=500)
 WRONG = Rejected("GET conversations/_count answered 400", status=400)
 UNPROVEN = DatesUnverified("conversations have no field StartedAt yet")
@@ -104,7 +115,6 @@ def test_an_outage_of_a_bot_is_one_line_when_it_begins_and_one_when_it_ends(bots
         "bot": "main",
         "reason": "unauthorized",
         "status": 401,
-        "down_for": "5s",
         "queries": 8,
         "error": DENIED,
         "advice": "check the bot's token and id in its Settings on NativeChat",
@@ -175,9 +185,14 @@ def test_an_outage_shorter_than_a_second_has_a_duration(single: Bots) -> None:
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(order=st.permutations(NAMES * 2), well=st.booleans(), step=st.sampled_from([0.0, 1.0]))
+@given(
+    order=st.permutations(NAMES * 2),
+    error=st.sampled_from([LATE, DENIED]),
+    well=st.booleans(),
+    step=st.sampled_from([0.0, 1.0]),
+)
 def test_queries_that_fail_with_their_bot_have_one_line_in_any_order(
-    caplog: pytest.LogCaptureFixture, order: list[str], well: bool, step: float
+    caplog: pytest.LogCaptureFixture, order: list[str], error: ApiError, well: bool, step: float
 ) -> None:
     bots = Bots(caplog, FakeClock())
     if well:
@@ -187,23 +202,27 @@ def test_queries_that_fail_with_their_bot_have_one_line_in_any_order(
         bots.clock.now += step
         if name not in asked:
             asked.add(name)
-            bots.ask(name, LATE)
+            bots.ask(name, error)
         else:
-            bots.end(name, LATE, duration=10.0)
-    bots.run_all(LATE)
+            bots.end(name, error, duration=10.0)
+    bots.run_all(error)
     assert bots.lines == [("bot is down", None)]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(order=st.permutations(NAMES), failed=st.sets(st.sampled_from(NAMES[:-1])))
+@given(
+    order=st.permutations(NAMES),
+    outage=st.sampled_from([LATE, DENIED]),
+    failed=st.sets(st.sampled_from(NAMES[:-1])),
+)
 def test_runs_that_were_in_flight_at_the_end_of_an_outage_have_no_line(
-    caplog: pytest.LogCaptureFixture, order: list[str], failed: set[str]
+    caplog: pytest.LogCaptureFixture, order: list[str], outage: ApiError, failed: set[str]
 ) -> None:
     bots = Bots(caplog, FakeClock())
-    bots.run_all(LATE)
+    bots.run_all(outage)
     for name in order:
         bots.clock.now += 0.1
-        error = LATE if name in failed else None
+        error = outage if name in failed else None
         bots.ask(name, error)
         bots.end(name, error, duration=30.0)
     bots.run_all(None)
@@ -318,6 +337,23 @@ def test_a_bot_is_down_when_it_is_silent_though_not_all_its_queries_were_tried(b
     bots.clock.now += 0.1
     bots.run("q0", LATE)
     assert bots.lines == [("bot is down", None)]
+
+
+@pytest.mark.parametrize("error", [DENIED, UNREACHABLE, THROTTLED])
+def test_an_error_that_depends_on_the_bot_is_an_outage_of_the_bot_at_once(
+    bots: Bots, error: ApiError
+) -> None:
+    bots.run_all(None)
+    bots.run("q0", error)
+    assert bots.lines == [("bot is down", None)]
+
+
+def test_a_query_that_alone_gets_such_an_error_is_taken_for_its_bot_only_once(bots: Bots) -> None:
+    for _ in range(5):
+        bots.run("q0", UNREACHABLE)
+        bots.run("q1", None)
+        bots.clock.now += 60.0
+    assert bots.lines == [("bot is down", None), ("bot is up again", None), ("query fails", "q0")]
 
 
 def test_each_reason_of_an_outage_is_logged_once(bots: Bots) -> None:
