@@ -65,7 +65,7 @@ class Tally:
     def skipped(self, poll: Poll) -> None:
         """Do nothing: this is not printed."""
 
-    def asked(self, poll: Poll, error: ApiError | None) -> None:
+    def asked(self, poll: Poll, error: ApiError | None, began: float) -> None:
         """Do nothing: this is not printed."""
 
     def last_count(self, poll: Poll, row: int) -> int | None:  # noqa: ARG002 - nothing is known from before

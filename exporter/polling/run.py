@@ -41,7 +41,7 @@ class Recorder(Protocol):
 
     def finished(self, poll: Poll, duration: float, error: ApiError | None) -> object: ...
 
-    def asked(self, poll: Poll, error: ApiError | None) -> None: ...
+    def asked(self, poll: Poll, error: ApiError | None, began: float) -> None: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -124,7 +124,7 @@ class Run:
             return
         self._open -= 1
         if not request.refused:
-            self._recorder.asked(self.poll, error)
+            self._recorder.asked(self.poll, error, request.began)
         if request.row is None:
             self._count, request.error = count, error
             self._advance()

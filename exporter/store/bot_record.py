@@ -87,8 +87,11 @@ class BotRecord:
             last_error_at=self._last_error_at,
         )
 
-    def asked(self, query: str, error: ApiError | None, now: float) -> None:
-        """Record the result of the bot's most recent request, at steady time `now`."""
+    def asked(self, query: str, error: ApiError | None, began: float, now: float) -> None:
+        """Record the result, at steady time `now`, of the bot's most recent request.
+
+        An answer does not end an outage if its attempt `began` before the first failure of this outage.
+        """
         self.up, self._asked_at = self._is_up(query, error), now
         if self.up:
             self._down_since_at = None
@@ -97,7 +100,8 @@ class BotRecord:
         if error is not None:
             self._last_error, self._last_error_at = error, now
         if error is None or error.status in _UP_STATUSES:
-            self._end_silence(now)
+            if self._silent_since is not None and began >= self._silent_since:
+                self._end_silence(self._silent_since, now)
             return
         if self._silent_since is None:
             self._silent_since = now
@@ -121,22 +125,15 @@ class BotRecord:
         self._suspects[query] = error, since
         of_bot = error.reason in _OF_BOTS and error.status != _FORBIDDEN and since >= self._silent_since
         all_fail = self._failing.keys() >= self._queries
-<<<<<<< HEAD
         if self._logged or all_fail or now - self._silent_since >= SILENT:
             if self._logged or not self.up:
-=======
-        if self._logged or of_bot or all_fail or now - self._silent_since >= SILENT:
-            if self._logged or not self.up:
->>>>>>> 87ef1fd (Log at once that a bot is down when its token, its connection or its rate limit says so)
                 self._log_down(kind, self._silent_since, now)
             else:
                 self._log_suspects(now)
 
-    def _end_silence(self, now: float) -> None:
-        if self._silent_since is None:
-            return
+    def _end_silence(self, since: float, now: float) -> None:
         if self._logged:
-            down_for, error = _length(self._silent_since, now), next(reversed(self._errors.values()))
+            down_for, error = _length(since, now), next(reversed(self._errors.values()))
             self._log("bot is up again", error, down_for=down_for, queries=len(self._queries))
             self._logged_until = now
             self._logged.clear()

@@ -95,11 +95,14 @@ class Store:
                 record.end_run(now, self._clock.wall(), duration, error)
                 self._bots[poll.bot.name].run_ended(before, error, now - duration, now)
 
-    def asked(self, poll: Poll, error: ApiError | None) -> None:
-        """Record the result of the most recent request to the poll's bot; log outages."""
+    def asked(self, poll: Poll, error: ApiError | None, began: float) -> None:
+        """Record the result of the most recent request to the poll's bot; log outages.
+
+        Its last attempt began at steady time `began`.
+        """
         with self._lock:
             if self._change(poll):
-                self._bots[poll.bot.name].asked(poll.query.name, error, self._clock.steady())
+                self._bots[poll.bot.name].asked(poll.query.name, error, began, self._clock.steady())
 
     # Called by the pages
 

@@ -42,7 +42,7 @@ def test_a_query_shows_its_values_and_how_its_last_run_went(daemon: Daemon, cloc
     clock.now += 1.0
     daemon.store.counted(poll, 1, 12_345)
     daemon.store.failed(poll, [0], REFUSED)
-    daemon.store.asked(poll, REFUSED)
+    daemon.store.asked(poll, REFUSED, 0.0)
     daemon.store.finished(poll, 1.5, REFUSED)
     clock.now += 30.0
     page = status_page(daemon)

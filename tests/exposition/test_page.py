@@ -67,7 +67,7 @@ def busy(page: Page, plan: Plan) -> Page:
             page.store.counted(poll, row, 2**53 - row)
             page.telemetry.attempted(poll.bot.name, 200, 0.25)
         page.store.finished(poll, 0.5, None)
-        page.store.asked(poll, None)
+        page.store.asked(poll, None, 0.0)
     error = ServerError("down", status=500)
     page.store.failed(plan.polls[-1], [0], error)
     page.store.finished(plan.polls[-1], 1.5, error)

@@ -87,7 +87,7 @@ class Recorder:
     def finished(self, poll: Poll, duration: float, error: ApiError | None) -> None:
         self.ends[poll.key].append((duration, error))
 
-    def asked(self, poll: Poll, error: ApiError | None) -> None:
+    def asked(self, poll: Poll, error: ApiError | None, began: float) -> None:
         self.requests[poll.bot.name] += 1
 
     def reasons(self, key: Key) -> list[str]:

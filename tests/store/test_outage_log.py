@@ -61,9 +61,9 @@ class Bots:
         self.store.apply(plan)
         self.polls = {poll.query.name: poll for poll in plan.polls}
 
-    def ask(self, name: str, error: ApiError | None) -> None:
+    def ask(self, name: str, error: ApiError | None, duration: float = 0.0) -> None:
         """Let the bot answer a query's request, or fail to."""
-        self.store.asked(self.polls[name], error)
+        self.store.asked(self.polls[name], error, self.clock.now - duration)
 
     def end(self, name: str, error: ApiError | None, duration: float = 0.1) -> None:
         """Let a query's run end."""
@@ -205,6 +205,27 @@ def test_queries_that_fail_with_their_bot_have_one_line_in_any_order(
             bots.ask(name, error)
         else:
             bots.end(name, error, duration=10.0)
+    bots.run_all(error)
+    assert bots.lines == [("bot is down", None)]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    order=st.permutations(NAMES),
+    error=st.sampled_from([LATE, DENIED]),
+    answered=st.sets(st.sampled_from(NAMES[1:])),
+)
+def test_answers_to_requests_from_before_an_outage_do_not_end_it(
+    caplog: pytest.LogCaptureFixture, order: list[str], error: ApiError, answered: set[str]
+) -> None:
+    bots = Bots(caplog, FakeClock())
+    bots.run_all(None)
+    began = bots.clock.now
+    for name in order:
+        bots.clock.now += 0.1
+        result = None if name in answered else error
+        bots.ask(name, result, duration=bots.clock.now - began)
+        bots.end(name, result, duration=bots.clock.now - began)
     bots.run_all(error)
     assert bots.lines == [("bot is down", None)]
 

@@ -130,10 +130,10 @@ def test_a_poll_fails_since_the_first_failed_run_of_its_outage(
 
 
 def test_an_error_of_a_bot_outlives_its_next_answer(store: Store, plan: Plan, clock: FakeClock) -> None:
-    store.asked(plan.polls[0], ERROR)
+    store.asked(plan.polls[0], ERROR, 0.0)
     failed_at = clock.now
     clock.now += 1.0
-    store.asked(plan.polls[0], None)
+    store.asked(plan.polls[0], None, 0.0)
     [bot] = store.snapshot().bots
     assert (bot.up, bot.asked_at, bot.last_error, bot.last_error_at) == (True, clock.now, ERROR, failed_at)
 
@@ -141,7 +141,7 @@ def test_an_error_of_a_bot_outlives_its_next_answer(store: Store, plan: Plan, cl
 def test_a_bot_is_down_since_its_first_failed_request(store: Store, plan: Plan, clock: FakeClock) -> None:
     began = clock.now
     for error, since in ((None, None), (ERROR, 1.0), (TIMEOUT, 1.0), (None, None), (ERROR, 4.0)):
-        store.asked(plan.polls[0], error)
+        store.asked(plan.polls[0], error, 0.0)
         [bot] = store.snapshot().bots
         assert bot.down_since_at == (None if since is None else began + since)
         clock.now += 1.0
@@ -213,7 +213,7 @@ def test_another_token_for_the_same_bot_keeps_what_was_counted_and_forgets_wheth
 ) -> None:
     store.counted(plan.polls[0], 0, 7)
     store.failed(plan.polls[0], [1], ERROR)
-    store.asked(plan.polls[0], None)
+    store.asked(plan.polls[0], None, 0.0)
     store.apply(plan_of(QUERY, bot=replace(BOT, token=TokenSource(env="ANOTHER"))))
     assert shown(store) == [7, None]
     assert [(bot.up, sum(bot.failures)) for bot in store.snapshot().bots] == [(None, 1)]
@@ -223,7 +223,7 @@ def test_an_answer_to_the_bot_that_had_this_name_does_not_say_whether_this_one_i
     store: Store, plan: Plan
 ) -> None:
     store.apply(plan_of(QUERY, bot=replace(BOT, id="2")))
-    store.asked(plan.polls[0], None)
+    store.asked(plan.polls[0], None, 0.0)
     assert [bot.up for bot in store.snapshot().bots] == [None]
 
 
@@ -284,7 +284,7 @@ def test_a_store_without_polls_has_attempted_everything(store: Store) -> None:
 def test_a_bot_that_rejects_one_predicate_is_still_up(
     store: Store, plan: Plan, status: int | None, up: bool
 ) -> None:
-    store.asked(plan.polls[0], ServerError("made up", status=status))
+    store.asked(plan.polls[0], ServerError("made up", status=status), 0.0)
     assert [bot.up for bot in store.snapshot().bots] == [up]
 
 
@@ -325,7 +325,7 @@ def test_a_403_means_that_a_bot_is_down_only_if_nothing_of_it_is_answered(store:
         (answered, None, True),
         (answered, Unauthorized("no", status=401), False),
     ):
-        store.asked(poll, error)
+        store.asked(poll, error, 0.0)
         assert [bot.up for bot in store.snapshot().bots] == [up]
 
 
@@ -334,5 +334,5 @@ def test_the_polls_of_a_bot_that_is_down_count_as_attempted(store: Store) -> Non
     store.apply(plan)
     store.failed(plan.polls[0], [0], TIMEOUT)
     assert not store.all_attempted()
-    store.asked(plan.polls[0], TIMEOUT)
+    store.asked(plan.polls[0], TIMEOUT, 0.0)
     assert store.all_attempted()
