@@ -113,6 +113,7 @@ class BotRecord:
         query, since = before.poll.query.name, before.failing_since_at
         since = now if since is None else since
         if error is None:
+            self._suspects.pop(query, None)
             if self._failing.pop(query, None) and before.outage:
                 self._log("query works again", before.outage, query=query, failing_for=_length(since, now))
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -312,6 +313,16 @@ def test_a_query_that_fails_alone_has_a_line_once_its_bot_answers_another(bots: 
     }
 
 
+def test_a_failure_is_not_logged_that_is_over_before_it_is_known_whether_the_query_fails_alone(
+    bots: Bots,
+) -> None:
+    bots.run("q0", BROKEN)
+    bots.ask("q0", None, duration=1.0)
+    bots.end("q0", None)
+    bots.run("q1", None)
+    assert bots.lines == []
+
+
 def test_a_run_of_many_series_of_which_one_fails_has_a_line_at_once(bots: Bots) -> None:
     bots.ask("q0", BROKEN)
     bots.ask("q0", None)
@@ -440,3 +451,31 @@ def test_a_query_that_a_reload_removed_and_another_brought_back_starts_anew(bots
     bots.apply(NAMES)
     bots.run("q0", WRONG)
     assert bots.lines == [("query fails", "q0")] * 2
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    steps=st.lists(
+        st.tuples(
+            st.sampled_from(NAMES[:3]),
+            st.sampled_from([None, LATE, DENIED, BROKEN, WRONG, FORBIDDEN, UNREACHABLE]),
+            st.sampled_from([0.0, 1.0, 6.0, 30.0]),
+            st.booleans(),
+        ),
+        max_size=40,
+    )
+)
+def test_each_outage_that_was_logged_has_a_line_at_its_end(
+    caplog: pytest.LogCaptureFixture, steps: list[tuple[str, ApiError | None, float, bool]]
+) -> None:
+    bots = Bots(caplog, FakeClock(), NAMES[:3])
+    for name, error, passed, ends in steps:
+        bots.clock.now += passed
+        bots.ask(name, error, duration=passed / 2)
+        if ends:
+            bots.end(name, error, duration=passed)
+    bots.run_all(None)
+    lines = Counter(bots.lines)
+    assert lines["bot is down", None] == lines["bot is up again", None]
+    for name in NAMES[:3]:
+        assert lines["query fails", name] == lines["query works again", name]
