@@ -126,7 +126,7 @@ class BotRecord:
         self._suspects[query] = error, since
         of_bot = error.reason in _OF_BOTS and error.status != _FORBIDDEN and since >= self._silent_since
         all_fail = self._failing.keys() >= self._queries
-        if self._logged or all_fail or now - self._silent_since >= SILENT:
+        if self._logged or of_bot or all_fail or now - self._silent_since >= SILENT:
             if self._logged or not self.up:
                 self._log_down(kind, self._silent_since, now)
             else:

@@ -83,11 +83,11 @@ def test_a_count_that_is_stale_is_not_shown(daemon: Daemon, clock: Any) -> None:
 def test_a_bot_that_is_down_is_so_since_its_first_failure(daemon: Daemon, clock: Any) -> None:
     poll = daemon.store.snapshot().polls[0].poll
     for _ in range(2):
-        daemon.store.asked(poll, Unauthorized("GET conversations/_count answered 401", status=401))
+        daemon.store.asked(poll, Unauthorized("GET conversations/_count answered 401", status=401), 0.0)
         clock.now += 10.0
     [bot] = status_page(daemon).bots
     assert (bot.state, bot.down_for) == ("failing", 20.0)
-    daemon.store.asked(poll, None)
+    daemon.store.asked(poll, None, 0.0)
     [bot] = status_page(daemon).bots
     assert (bot.state, bot.down_for, bot.paused_for) == ("up", None, None)
 

@@ -253,7 +253,7 @@ def test_a_bot_that_is_well_has_at_most_60_samples_beside_its_counts(page: Page)
             page.store.counted(poll, row, 300)
             page.telemetry.attempted(poll.bot.name, 200, 0.25)
         page.store.finished(poll, 0.5, None)
-        page.store.asked(poll, None)
+        page.store.asked(poll, None, 0.0)
     metrics = {name for query in plan.queries for name in (query.metric, query.counter)}
     shown = [name for name, labels in page.samples() if ("bot", "main") in labels]
     counts = [name for name in shown if name in metrics]
