@@ -8,6 +8,7 @@ import stat
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
@@ -15,6 +16,7 @@ from exporter.config import words
 from exporter.config.kinds import Kind, Schema, mismatch
 from exporter.config.report import Report
 from exporter.config.secrets import SecretError, TokenReader
+from exporter.files import Limit
 from exporter.language import tree
 from exporter.model import Json, TokenSource
 
@@ -149,7 +151,7 @@ class Lookup:
     """Finds what a file refers to; what is missing is an error, or a warning as `secrets` says.
 
     `faults` has each id, token and file of certificates that cannot be used, by path: what is wrong, and
-    what to do.
+    what to do. `files` limits the time of reading, for all files together.
     """
 
     folder: Path
@@ -157,6 +159,7 @@ class Lookup:
     secrets: Secrets
     report: Report
     faults: dict[tree.Path, tuple[str, str]] = field(default_factory=dict)
+    files: Limit = field(default_factory=Limit)
 
     def bot_name(self, source: str | NameSource, path: tree.Path) -> str | None:
         """Return a bot's name; report a variable that holds no name, and return None."""
@@ -188,7 +191,7 @@ class Lookup:
         """Return the complete path of a file or folder of certificates; report one that cannot be used."""
         file = self.folder / file
         try:
-            if problem := _unusable(file):
+            if problem := self.files(partial(_unusable, file)):
                 self._fault(path, f"{file} {problem[0]}", problem[1], may_pass=True)
         except OSError as exc:
             what = f"{file} cannot be read: {(exc.strerror or type(exc).__name__).lower()}"
@@ -200,7 +203,7 @@ class Lookup:
 
     def _reveal(self, source: TokenSource, path: tree.Path, *, is_id: bool = False) -> str | None:
         try:
-            text = TokenReader(source, self.environ)().reveal()
+            text = TokenReader(source, self.environ, files=self.files)().reveal()
             if is_id:
                 _check_id(text, source)
         except SecretError as exc:

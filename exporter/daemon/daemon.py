@@ -21,6 +21,7 @@ from exporter.daemon.housekeeping import Housekeeping
 from exporter.errors import ConfigError, Problem
 from exporter.exposition.exposition import Exposition
 from exporter.exposition.telemetry import Telemetry
+from exporter.files import Limit
 from exporter.logs import fields
 from exporter.model import NOTHING, Bot, Config
 from exporter.plan import Shard, keep_same, make_plan
@@ -82,6 +83,7 @@ class Daemon:
         self.problems: tuple[str, ...] = ()
         self.config_text = b""
         self.started_at = self.loaded_at = clock.wall()
+        self._files = Limit()
         self._secrets = secrets
         self._adjust = adjust
         self._plan = NOTHING
@@ -157,7 +159,7 @@ class Daemon:
 
     def _read(self) -> bytes | None:
         with suppress(ConfigError):
-            return source.content(self.config_file)
+            return source.content(self.config_file, self._files)
         return None
 
     def _requested_reload(self) -> None:
@@ -201,8 +203,13 @@ class Daemon:
         new changes nothing.
         """
         began = self.clock.steady()
-        self._content = content = source.content(self.config_file)
+<<<<<<< HEAD
+        self._content = content = source.content(self.config_file, self._files)
         loaded = parse(content, self.config_file, self.environ, secrets=self._secrets)
+=======
+        self._content = source.content(self.config_file, self._files)
+        loaded = parse(self._content, self.config_file, self.environ, secrets=self._secrets)
+>>>>>>> 11ead55 (Give up a file that no disk delivers, so that a network disk that is gone takes no worker and no reload for ever)
         self._plan_retry(loaded.warnings, began)
         if is_retry and not self.problems and loaded == self._loaded:
             return
@@ -230,5 +237,5 @@ class Daemon:
         # Imported at the first run: it loads requests, which takes a third of the start.
         from exporter.daemon.bot_client import BotClient
 
-        token = TokenReader(bot.token, self.environ)
+        token = TokenReader(bot.token, self.environ, self.clock)
         return BotClient(bot, token, self.clock, partial(self.telemetry.attempted, bot.name))

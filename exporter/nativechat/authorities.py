@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from exporter.errors import Unreachable
-from exporter.files import read_regular
+from exporter.files import Limit, read_regular
 
 
 class Authorities:
@@ -31,6 +31,7 @@ class Authorities:
     ) -> None:
         self._trusted = partial(_trusted, ca_file, default, environ)
         self._prepare = prepare
+        self._files = Limit()
         self._lock = threading.Lock()
         self._seen: object = None
         self._context: ssl.SSLContext | None = None
@@ -41,11 +42,19 @@ class Authorities:
         Raises Unreachable if they cannot be read.
         """
         with self._lock:
-            setting, paths = self._trusted()
-            seen = [(path, _signature(path)) for path in paths]
-            if self._context is None or seen != self._seen:
-                self._context, self._seen = self._load(paths, setting), seen
+            try:
+                self._context, self._seen = self._files(self._current)
+            except TimeoutError as exc:
+                advice = "check the disk of ca_file, or of the variables for certificates"
+                raise Unreachable(f"cannot read certificates: {exc.strerror}", advice=advice) from exc
             return self._context
+
+    def _current(self) -> tuple[ssl.SSLContext, object]:
+        setting, paths = self._trusted()
+        seen = [(path, _signature(path)) for path in paths]
+        if self._context is None or seen != self._seen:
+            return self._load(paths, setting), seen
+        return self._context, seen
 
     def _load(self, paths: list[Path], setting: str) -> ssl.SSLContext:
         try:
