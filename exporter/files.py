@@ -55,6 +55,11 @@ class Limit:
         return result[0]
 
 
+def advice(error: OSError, otherwise: str) -> str:
+    """Return what to do about a file that cannot be read: `otherwise`, unless its disk does not answer."""
+    return "check the disk that holds it" if isinstance(error, TimeoutError) else otherwise
+
+
 def _run(function: Callable[[], T], outcome: SimpleQueue[tuple[T, None] | tuple[None, Exception]]) -> None:
     try:
         outcome.put((function(), None))

@@ -86,8 +86,7 @@ def test_a_configuration_on_a_disk_that_hangs_is_refused_with_a_reason(disk: Dis
     with pytest.raises(ConfigError) as caught:
         source.content(file, limit)
     assert str(caught.value) == (
-        f"{file}:1:1: cannot be read: an earlier read has not ended yet "
-        "(name a file that exists and that this user may read)"
+        f"{file}:1:1: cannot be read: an earlier read has not ended yet (check the disk that holds it)"
     )
     disk.back.set()
     assert disk.ended.wait(AMPLE)

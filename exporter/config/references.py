@@ -16,7 +16,7 @@ from exporter.config import words
 from exporter.config.kinds import Kind, Schema, mismatch
 from exporter.config.report import Report
 from exporter.config.secrets import SecretError, TokenReader
-from exporter.files import Limit
+from exporter.files import Limit, advice
 from exporter.language import tree
 from exporter.model import Json, TokenSource
 
@@ -78,7 +78,7 @@ def _check_id(text: str, source: TokenSource) -> None:
 
 def _unusable(file: Path) -> tuple[str, str] | None:
     """Return what is wrong with a file or folder of certificates, and what to do; OSError if unreadable."""
-    advice = "write the certificates of the API's authority to it, in PEM"
+    content = "write the certificates of the API's authority to it, in PEM"
     if file.is_dir():
         hashed = any(re.fullmatch(r"[0-9a-f]{8}\.[0-9]+", each.name) for each in file.iterdir())
         return None if hashed else ("has no certificate named by its hash", "run `openssl rehash` on it")
@@ -87,13 +87,14 @@ def _unusable(file: Path) -> tuple[str, str] | None:
     with file.open("rb") as opened:
         first = opened.read(1)
     if first == b"\x30":
-        return "is in DER, not in PEM", f"run openssl x509 -inform der -in {file.name} -out {file.name}.pem"
+        convert = f"openssl x509 -inform der -in {file.name} -out {file.name}.pem"
+        return "is in DER, not in PEM", f"run {convert}, and name that file"
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     with suppress(ssl.SSLError):
         context.load_verify_locations(file)
     if context.cert_store_stats()["x509"]:
         return None
-    return "has no certificate in PEM that can be read" if first else "is empty", advice
+    return "has no certificate in PEM that can be read" if first else "is empty", content
 
 
 def _single(key: str, value: Schema) -> Schema:
@@ -195,7 +196,8 @@ class Lookup:
                 self._fault(path, f"{file} {problem[0]}", problem[1], may_pass=True)
         except OSError as exc:
             what = f"{file} cannot be read: {(exc.strerror or type(exc).__name__).lower()}"
-            self._fault(path, what, "name a file of certificates in PEM", is_absent=True, may_pass=True)
+            todo = advice(exc, "name a file of certificates in PEM")
+            self._fault(path, what, todo, is_absent=True, may_pass=True)
         return file
 
     def _complete(self, source: TokenSource) -> TokenSource:

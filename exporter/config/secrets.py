@@ -11,7 +11,7 @@ from typing import Final, cast
 
 from exporter.clock import Clock, SystemClock
 from exporter.errors import ExporterError
-from exporter.files import Limit, NotRegular, read_regular
+from exporter.files import Limit, NotRegular, advice, read_regular
 from exporter.model import Secret, TokenSource
 
 MAX_BYTES: Final = 16 << 10
@@ -135,5 +135,5 @@ def _translated(exc: SecretError | OSError, source: TokenSource) -> SecretError:
     if isinstance(exc, SecretError):
         return exc
     what = f"{source} cannot be read: {(exc.strerror or type(exc).__name__).lower()}"
-    advice = "name a file that exists and that this user may read"
-    return SecretError(what, advice, is_absent=True)
+    todo = advice(exc, "name a file that exists and that this user may read")
+    return SecretError(what, todo, is_absent=True)

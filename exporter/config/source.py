@@ -19,7 +19,7 @@ import yaml
 from exporter.config import scalars
 from exporter.config.report import Report
 from exporter.errors import Place
-from exporter.files import Limit, NotRegular, read_regular
+from exporter.files import Limit, NotRegular, advice, read_regular
 from exporter.language import tree
 from exporter.model import Json
 
@@ -73,7 +73,8 @@ def content(path: Path, files: Limit | None = None) -> bytes:
         Report(str(path)).stop("not a regular file", "write it to a file, which each reload can read again")
     except OSError as exc:
         what = f"cannot be read: {(exc.strerror or type(exc).__name__).lower()}"
-        Report(str(path)).stop(what, "name a file that exists and that this user may read")
+        todo = advice(exc, "name a file that exists and that this user may read")
+        Report(str(path)).stop(what, todo)
 
 
 def compose(data: bytes, file: str) -> tuple[Json, Report]:

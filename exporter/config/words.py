@@ -91,8 +91,12 @@ def _parse_sentence(text: str) -> str:
 
 def parse_url(text: str) -> str:
     """Return a base URL without its last slashes; a ValueError never repeats it: it may hold a password."""
+    if text.startswith(("${", "$(", "{{")):
+        raise ValueError("a variable that nothing has replaced (write the URL itself)")
     if not _URL_TEXT.fullmatch(text):
-        raise ValueError("a URL with a character that URLs do not have (write it percent-encoded)")
+        raise ValueError(
+            "a URL with a character that URLs do not have (remove it, or write it percent-encoded)"
+        )
     if "?" in text or "#" in text:
         raise ValueError("a URL with a query or a fragment (end it after the path)")
     scheme, _, rest = text.partition("://")
