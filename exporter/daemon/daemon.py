@@ -203,13 +203,8 @@ class Daemon:
         new changes nothing.
         """
         began = self.clock.steady()
-<<<<<<< HEAD
         self._content = content = source.content(self.config_file, self._files)
         loaded = parse(content, self.config_file, self.environ, secrets=self._secrets)
-=======
-        self._content = source.content(self.config_file, self._files)
-        loaded = parse(self._content, self.config_file, self.environ, secrets=self._secrets)
->>>>>>> 11ead55 (Give up a file that no disk delivers, so that a network disk that is gone takes no worker and no reload for ever)
         self._plan_retry(loaded.warnings, began)
         if is_retry and not self.problems and loaded == self._loaded:
             return
