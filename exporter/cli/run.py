@@ -76,15 +76,29 @@ def _web_flags(command: Command) -> Command:
     default="5s",
     help="How often to check the configuration file for changes.",
 )
+@flag(
+    "config.wait",
+    "waits",
+    is_flag=True,
+    help="Start even if the configuration is wrong or secrets are missing; serve, and try again.",
+)
 @shard_flags
 @logging_flags
 @unblocked
 def run(
-    *, config_file: Path, watch_interval: float, shard_ordinal: int | None, shard_total: int, **web: Any
+    *,
+    config_file: Path,
+    watch_interval: float,
+    waits: bool,
+    shard_ordinal: int | None,
+    shard_total: int,
+    **web: Any,
 ) -> int:
     """Query NativeChat on a schedule, and serve the metrics."""
     shard = chosen_shard(shard_ordinal, shard_total)
-    daemon = Daemon(config_file, os.environ, SystemClock(), watch_interval=watch_interval, shard=shard)
+    daemon = Daemon(
+        config_file, os.environ, SystemClock(), watch_interval=watch_interval, shard=shard, waits=waits
+    )
     return 0 if serve(daemon, **web) else 1
 
 

@@ -23,11 +23,10 @@ from exporter.model import Json, TokenSource
 UNKNOWN_ID: Final = "unknown"
 """The id of a bot whose id cannot be read where secrets are optional."""
 
-Secrets: TypeAlias = Literal["required", "optional", "of one bot"]
-"""Which ids and tokens must be there: all (`required`), none (`optional`), or those of one bot at least.
+Secrets: TypeAlias = Literal["required", "optional", "of one bot", "of no bot"]
+"""Which ids, tokens and certificates must be there: all (`required`), those `of one bot` at least, or none.
 
-With `optional` an id, token or certificate that is missing is a warning; with `of one bot` also one that
-cannot be used.
+With `optional` what is missing is a warning; with `of one bot` and `of no bot` also what cannot be used.
 """
 
 _ID: Final = r"[A-Za-z0-9_-]{1,200}"
@@ -218,7 +217,7 @@ class Lookup:
         self, path: tree.Path, what: str, advice: str, *, may_pass: bool, is_absent: bool = False
     ) -> None:
         self.faults[path] = (what, advice)
-        if self.secrets == "of one bot" or (is_absent and self.secrets == "optional"):
+        if self.secrets in {"of one bot", "of no bot"} or (is_absent and self.secrets == "optional"):
             self.report.warning(path, what, advice, may_pass=may_pass)
         else:
             self.report.error(path, what, advice, may_pass=may_pass)

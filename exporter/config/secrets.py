@@ -74,7 +74,7 @@ class TokenReader:
         now = self._clock.steady()
         try:
             if self._source.file is None:
-                self._secret = self._secret or Secret(_sendable(self._variable(), self._source))
+                self._secret = Secret(_sendable(self._variable(), self._source))
             elif again or self._secret is None or now - self._checked_at >= CHECK_INTERVAL:
                 self._checked_at = now
                 before = None if again or self._secret is None else self._signature

@@ -51,8 +51,11 @@ class Daemon:
 
     `config_file` is checked for changes every `watch_interval` seconds; what `adjust` returns for it is used.
     Only the housekeeping's thread applies a configuration, one after another. `config_text` is the content of
-    the file from which the configuration in use was read. Public methods are safe from any thread. Raises
-    ConfigError if the first configuration has a problem.
+    the file from which the configuration in use was read, empty before there is one. Public methods are safe
+    from any thread.
+
+    Raises ConfigError if the first configuration has a problem, unless it `waits`: then it starts without
+    one, or with bots that cannot be asked, and is not ready until this is mended.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class Daemon:
         watch_interval: float = 5.0,
         shard: Shard = Shard(),  # noqa: B008 - frozen
         secrets: Secrets = "of one bot",
+        waits: bool = False,
         adjust: Callable[[Config], Config] = lambda config: config,
     ) -> None:
         self.config_file = config_file
@@ -82,9 +86,10 @@ class Daemon:
         )
         self.problems: tuple[str, ...] = ()
         self.config_text = b""
-        self.started_at = self.loaded_at = clock.wall()
+        self.started_at, self.loaded_at = clock.wall(), 0.0
         self._files = Limit()
-        self._secrets = secrets
+        self._secrets: Secrets = "of no bot" if waits else secrets
+        self._waits = waits
         self._adjust = adjust
         self._plan = NOTHING
         self._content: bytes | None = None
@@ -93,7 +98,7 @@ class Daemon:
         self._is_ready = False
         self._reload_lock = threading.Lock()
         self._next_reload: threading.Event | None = None
-        self._load()
+        (self._reload if waits else self._load)()
         self.housekeeping = Housekeeping(clock, self.telemetry.defect)
         self.housekeeping.every(watch_interval, self._watch_file)
         self.housekeeping.every(MAINTAIN_EVERY, self.poller.maintain)
@@ -137,6 +142,10 @@ class Daemon:
 
     def ready(self) -> tuple[bool, str]:
         """Return whether every query was attempted once since the start, and a message."""
+        if self._loaded is None:
+            return False, f"no configuration is in use yet: {self.problems[0]}"
+        if self._waits and not self._loaded.can_ask:
+            return False, f"no bot can be asked yet: {self._loaded.warnings[0]}"
         self._is_ready = self._is_ready or self.store.all_attempted()
         return self._is_ready, "ready" if self._is_ready else "not every query has been attempted yet"
 
@@ -188,7 +197,10 @@ class Daemon:
         self.problems = problems
         self.telemetry.reloaded(None)
         for problem in problems:
-            log.error("configuration refused, the old one stays", extra=fields(problem=problem))
+            if self._loaded:
+                log.error("configuration refused, the old one stays", extra=fields(problem=problem))
+            else:
+                log.error("configuration refused, waiting for a right one", extra=fields(problem=problem))
 
     def _plan_retry(self, problems: Sequence[Problem], began: float) -> None:
         """Retry an attempt to load that began at `began`, if a file that was missing may be added."""

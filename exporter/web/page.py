@@ -138,7 +138,7 @@ class StatusPage:
     """The content of the status page. `started`, `now` and `reloaded` are wall seconds since the epoch.
 
     `problems` has those of the latest reload, and is empty if it succeeded. The configuration in use was read
-    at `reloaded`.
+    at `reloaded`, 0 if there is none yet.
     """
 
     version: str

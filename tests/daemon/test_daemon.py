@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.clock import Clock
 from exporter.daemon.daemon import MISSED_TICKS, RETRY_FACTOR, Daemon
-from exporter.errors import ConfigError, Unreachable
+from exporter.errors import ConfigError, Unauthorized, Unreachable
 from exporter.model import Poll
 from exporter.polling.poller import AFTER_A_REFUSAL, LONGEST_SLEEP
 from tests.daemon.conftest import ENVIRON, WATCH_INTERVAL
@@ -84,6 +84,48 @@ def test_a_wrong_first_configuration_is_an_error(
     edit(config_file, "every: 1m", "every: 1x")
     with pytest.raises(ConfigError, match=r"config\.yaml:10:12: queries"):
         make_daemon()
+
+
+@pytest.mark.parametrize("is_missing", [False, True])
+def test_a_daemon_that_waits_starts_without_a_configuration_and_takes_the_first_right_one(
+    make_daemon: Callable[..., Daemon], config_file: Path, clock: Any, events: Events, is_missing: bool
+) -> None:
+    right = config_file.read_text("utf-8")
+    edit(config_file, "every: 1m", "every: 1x")
+    if is_missing:
+        config_file.unlink()
+    daemon = make_daemon(waits=True)
+    refused, *_ = events()
+    assert (refused["level"], refused["msg"]) == ("ERROR", "configuration refused, waiting for a right one")
+    assert daemon.ready() == (False, f"no configuration is in use yet: {refused['problem']}")
+    assert daemon.config_text == b""
+    assert samples(daemon)["nativechat_exporter_config_last_reload_successful", ""] == 0
+    config_file.write_text(right, "utf-8")
+    clock.now += WATCH_INTERVAL
+    daemon.housekeeping.run_due()
+    [used] = events()
+    assert used["msg"] == "configuration in use"
+    assert daemon.ready() == (False, "not every query has been attempted yet")
+    assert samples(daemon)["nativechat_exporter_config_last_reload_successful", ""] == 1
+
+
+def test_a_daemon_that_waits_is_not_ready_before_a_bot_can_be_asked(
+    make_daemon: Callable[..., Daemon], config_file: Path, clock: Any, events: Events
+) -> None:
+    edit(config_file, "token: {env: NATIVECHAT_TOKEN}", "token: {file: token}")
+    with pytest.raises(ConfigError, match=r"token: file .* cannot be read"):
+        make_daemon()
+    events()
+    daemon = make_daemon(waits=True)
+    warning, in_use = events()
+    assert in_use["msg"] == "configuration in use"
+    for poll in polls(daemon).values():
+        daemon.store.failed(poll, [0], Unauthorized("the token cannot be read"))
+    assert daemon.ready() == (False, f"no bot can be asked yet: {warning['problem']}")
+    (config_file.parent / "token").write_text("another-t0ken", "utf-8")
+    clock.now += WATCH_INTERVAL
+    daemon.housekeeping.run_due()
+    assert daemon.ready() == (True, "ready")
 
 
 def test_a_configuration_with_a_warning_is_used(
