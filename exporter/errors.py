@@ -107,7 +107,7 @@ class Unreachable(ApiError):
     """No connection, or a broken one: name resolution, TCP, TLS, a reset."""
 
     reason = "unreachable"
-    advice = "check api.url, the network, the proxy and TLS from this host"
+    advice = "if it lasts, check the API and what is between it and this host"
 
 
 class TimedOut(ApiError):
@@ -147,7 +147,7 @@ class Rejected(ApiError):
 
 
 class BadAnswer(ApiError):
-    """A success without a count or rows: wrong shape, truncated, too large, empty."""
+    """A success without a count or rows: wrong shape, truncated, too large, empty; or two that contradict."""
 
     reason = "bad_answer"
     advice = "the answer is not what the API documents; is api.url the right service?"

@@ -1,15 +1,70 @@
-"""Reads regular files only: opening a pipe can block for ever, and its content can be read only once."""
+"""Reads regular files within a time limit: a pipe, or a network disk that is gone, can block for ever."""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+
+LONGEST_READ: Final = 5.0
+"""Seconds that the files of one use may take; a local disk needs milliseconds."""
 
 
 class NotRegular(OSError):
     """The path of a pipe, a device or a folder."""
+
+
+class Limit:
+    """Calls functions that read files, one at a time, each for at most `seconds`; safe from several threads.
+
+    Nothing can end a read that the system does not end. So each function runs on a thread of its own, which
+    is left behind if it takes too long. Until it ends, further calls fail at once: at most one is left.
+    """
+
+    def __init__(self, seconds: float = LONGEST_READ) -> None:
+        self._seconds = seconds
+        self._lock = Lock()
+        self._left: Thread | None = None
+
+    def __call__(self, function: Callable[[], T]) -> T:
+        """Return what `function` returns or raise what it raises; TimeoutError if it takes too long."""
+        with self._lock:
+            if self._left is not None and self._left.is_alive():
+                raise TimeoutError(errno.ETIMEDOUT, "an earlier read has not ended yet")
+            outcome: SimpleQueue[tuple[T, None] | tuple[None, Exception]] = SimpleQueue()
+            thread = Thread(target=_run, args=(function, outcome), name="files", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # the system refuses a thread
+                return function()
+            try:
+                result = outcome.get(timeout=self._seconds)
+            except Empty:
+                self._left = thread
+                why = f"no answer from its disk within {self._seconds:g} s"
+                raise TimeoutError(errno.ETIMEDOUT, why) from None
+        if result[1] is not None:
+            raise result[1]
+        return result[0]
+
+
+def advice(error: OSError, otherwise: str) -> str:
+    """Return what to do about a file that cannot be read: `otherwise`, unless its disk does not answer."""
+    return "check the disk that holds it" if isinstance(error, TimeoutError) else otherwise
+
+
+def _run(function: Callable[[], T], outcome: SimpleQueue[tuple[T, None] | tuple[None, Exception]]) -> None:
+    try:
+        outcome.put((function(), None))
+    except Exception as exc:  # noqa: BLE001 - raised again where it is awaited
+        outcome.put((None, exc))
 
 
 def read_regular(path: Path, most: int) -> tuple[bytes, os.stat_result]:

@@ -76,7 +76,8 @@ class _Writer(QueueListener):
             line = logging.LogRecord(
                 __name__, logging.WARNING, __file__, 0, "log lines were lost", None, None
             )
-            line.__dict__.update(fields(lines=lines))
+            advice = "read standard error faster, or raise --log.level"
+            line.__dict__.update(fields(lines=lines, advice=advice))
             super().handle(line)
 
     def enqueue_sentinel(self) -> None:

@@ -126,8 +126,9 @@ class Query:
     """One named query: its metric, its interval, and a variant for each combination of labels.
 
     `every` and `stale_after` are seconds. `at` is a time of day in the configuration's zone; it is set only
-    if `every` is whole days. `bots` are names, in the file's order. `alert` does not affect requests, so
-    queries that differ only in it are equal.
+    if `every` is whole days. `bots` are names, in the file's order. `predicate` is the key `query` as compact
+    JSON text, placeholders included. `alert` does not affect requests, so queries that differ only in it are
+    equal.
     """
 
     name: str
@@ -139,12 +140,23 @@ class Query:
     at: time | None = None
     label_names: tuple[str, ...] = ()
     variants: tuple[Variant, ...] = (Variant(),)
+    predicate: str = ""
     alert: Alert | None = field(default=None, compare=False)
 
     @property
     def metric(self) -> str:
         """The name of the query's metric."""
         return f"nativechat_{self.name}"
+
+    @property
+    def counter(self) -> str:
+        """The name of the counter of what is new; only a query without dates has one."""
+        return f"{self.metric}_new_total"
+
+    @property
+    def dated(self) -> bool:
+        """Whether a predicate has a date: then time alone changes its count."""
+        return any(variant.predicate.dated for variant in self.variants)
 
 
 @dataclass(frozen=True, slots=True)

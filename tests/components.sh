@@ -16,6 +16,7 @@ need faketime faketime
 need systemd-analyze systemd
 need iptables iptables
 need ip iproute2
+need curl curl
 need kustomize kustomize
 
 # Debian 12 has no kustomize. That of Debian 13 runs on it, and needs nothing but libc. It is taken from

@@ -89,6 +89,17 @@ class Wire:
             self.send(data)
         return self
 
+    def join(self, other: socket.socket) -> Self:
+        """Relay bytes in both directions until one side ends, as a proxy's tunnel does."""
+        pair = {self._sock: other, other: self._sock}
+        while not self._stopped.is_set():
+            for ready in select.select(list(pair), [], [], 0.05)[0]:
+                part = ready.recv(65536)
+                if not part:
+                    return self
+                pair[ready].sendall(part)
+        return self
+
     def hang(self) -> Self:
         self._stopped.wait()
         return self

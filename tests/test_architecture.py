@@ -25,7 +25,7 @@ ROOMS = (
     "simulator",
 )
 FLOORS = (
-    ("errors", "clock", "files", "logs", "alert"),
+    ("errors", "clock", "files", "proxies", "logs", "alert"),
     ("model",),
     ("language", "rate_limiter", "snapshot", "handler"),
     ROOMS,

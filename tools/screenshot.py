@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from tools.processes import exporter, shown, text
 
 PICTURE = Path(__file__).parents[1] / "docs/status-page.png"
-SIZE = "1280,1210"
+SIZE = "1280,1168"
 SETTLING = 4.0
 
 CONFIG = """\
@@ -57,7 +57,7 @@ def main() -> None:
             environ = {"SUPPORT_TOKEN": token, "SALES_TOKEN": "expired"}
             with exporter(home, "run", "--web.listen-address=127.0.0.1:0", **environ) as run:
                 address = shown(run, r"msg=listening address=(\S+)")
-                shown(run, r"query fails")
+                shown(run, r"bot is down")
                 time.sleep(SETTLING)
                 photograph(f"http://{address}/", home)
 

@@ -65,8 +65,12 @@ class Tally:
     def skipped(self, poll: Poll) -> None:
         """Do nothing: this is not printed."""
 
-    def asked(self, poll: Poll, error: ApiError | None) -> None:
+    def asked(self, poll: Poll, error: ApiError | None, began: float) -> None:
         """Do nothing: this is not printed."""
+
+    def last_count(self, poll: Poll, row: int) -> int | None:  # noqa: ARG002 - nothing is known from before
+        """Return None: this is the first count."""
+        return None
 
     def counted(self, poll: Poll, row: int, count: int) -> None:
         self.counts[poll.key, row] = count
@@ -144,7 +148,7 @@ def _prometheus(plan: Plan, tally: Tally) -> str:
         PollSnapshot(poll, [tally.counts.get((poll.key, row)) for row in range(len(poll.series))])
         for poll in plan.polls
     )
-    return "".join(render(count_families(plan), Snapshot(tuple(polls)), openmetrics=False))
+    return "".join(render(count_families(plan, with_new=False), Snapshot(tuple(polls)), openmetrics=False))
 
 
 def _failures(tally: Tally) -> str:

@@ -42,7 +42,7 @@ class Duration(click.ParamType[float]):
         except ValueError as error:
             self.fail(str(error), param, ctx)
         if seconds < 1:
-            self.fail(f"{value!r} is shorter than a second", param, ctx)
+            self.fail(f"{value!r} is shorter than a second (write at least 1s)", param, ctx)
         return seconds
 
 

@@ -51,15 +51,22 @@ def healthcheck(listen_addresses: tuple[str, ...], web_config_file: Path | None)
         text = answer.read(1000).decode(errors="replace").strip()
     except (OSError, http.client.HTTPException) as error:
         why = reason(error) if isinstance(error, OSError) else f"not HTTP: {error!r}"
-        advice = "is it running, and does it listen there?"
-        if tls and tls.client_ca_file:
-            advice += " this check sends the daemon's own certificate: has client_ca_file signed it?"
-        click.echo(f"{listen_addresses[0]}: no answer: {why} ({advice})", err=True)
+        click.echo(f"{listen_addresses[0]}: no answer: {why} ({_advice(error, tls)})", err=True)
         return 1
     finally:
         connection.close()
     click.echo(text)
     return 0 if answer.status == 200 else 1
+
+
+def _advice(error: Exception, tls: TlsConfig | None) -> str:
+    if isinstance(error, ConnectionRefusedError) or (tls is None and isinstance(error, TimeoutError)):
+        return "is it running, and does it listen there?"
+    if tls is None:
+        return "something listens there; if it serves TLS, name the daemon's --web.config.file"
+    if tls.client_ca_file:
+        return "this check sends the daemon's own certificate: has client_ca_file signed it?"
+    return "does the daemon use this --web.config.file?"
 
 
 def _tls(web_config_file: Path) -> TlsConfig | None:

@@ -18,7 +18,7 @@ from exporter.cli.output import abandon_output, put_line, reason
 from exporter.clock import Clock, SystemClock
 from exporter.config.load import load
 from exporter.config.secrets import TokenReader
-from exporter.errors import ApiError, BadAnswer
+from exporter.errors import ApiError, BadAnswer, ExporterError
 from exporter.language.suggest import did_you_mean
 from exporter.model import Bot, Collection, Config, Json
 from exporter.nativechat.answers import parse
@@ -45,7 +45,9 @@ def _command(collection: Collection) -> click.Command:
     )
     @logging_flags
     def command(*, config_file: Path, bot_name: str | None, **options: Any) -> int:
-        bot = _bot(load(config_file, os.environ).config, bot_name)
+        bot = _bot(load(config_file, os.environ, secrets="of one bot").config, bot_name)
+        if bot.fault:
+            raise ExporterError(f"{bot.fault[0]} ({bot.fault[1]})")
         return _print(collection, bot, SystemClock(), **options)
 
     return command

@@ -11,7 +11,6 @@ import click
 from exporter.cli.flags import config_file, flag
 from exporter.config.load import load
 from exporter.language import yaml_text
-from exporter.monitoring import links
 from exporter.monitoring.alerts import groups
 from exporter.monitoring.dashboard import dashboard as dashboard_json
 from exporter.monitoring.grafana_rules import provisioning_file
@@ -20,8 +19,8 @@ from exporter.monitoring.prometheus_rules import custom_resource, rule_file
 _runbook_url: Final = flag(
     "runbook-url",
     "runbook",
-    default=links.RUNBOOK,
-    help="The page that alerts link to; each section has an alert's name.",
+    default="",
+    help="The page that alerts link to, such as your copy of docs/alerting.md; without it they have no link.",
 )
 
 
@@ -30,10 +29,11 @@ _runbook_url: Final = flag(
 @flag(
     "web.external-url",
     "status_page",
+    default="",
     help="The URL of the exporter's status page; the dashboard then links to it.",
 )
 @_runbook_url
-def dashboard(config_file: Path, status_page: str | None, runbook: str) -> None:
+def dashboard(config_file: Path, status_page: str, runbook: str) -> None:
     """Print the Grafana dashboard of a configuration.
 
     It shows the counts and the state of the exporter. Makes no requests, and needs no ids or tokens.

@@ -76,15 +76,29 @@ def _web_flags(command: Command) -> Command:
     default="5s",
     help="How often to check the configuration file for changes.",
 )
+@flag(
+    "config.wait",
+    "waits",
+    is_flag=True,
+    help="Start even if the configuration is wrong or secrets are missing; serve, and try again.",
+)
 @shard_flags
 @logging_flags
 @unblocked
 def run(
-    *, config_file: Path, watch_interval: float, shard_ordinal: int | None, shard_total: int, **web: Any
+    *,
+    config_file: Path,
+    watch_interval: float,
+    waits: bool,
+    shard_ordinal: int | None,
+    shard_total: int,
+    **web: Any,
 ) -> int:
     """Query NativeChat on a schedule, and serve the metrics."""
     shard = chosen_shard(shard_ordinal, shard_total)
-    daemon = Daemon(config_file, os.environ, SystemClock(), watch_interval=watch_interval, shard=shard)
+    daemon = Daemon(
+        config_file, os.environ, SystemClock(), watch_interval=watch_interval, shard=shard, waits=waits
+    )
     return 0 if serve(daemon, **web) else 1
 
 
@@ -104,7 +118,7 @@ def demo(*, config_file: Path, **web: Any) -> int:
     with simulated("127.0.0.1:0", SystemClock()) as (url, [(_, bot_id, token)]):
         environ = {**os.environ, **_variables(config_file, bot_id), "NATIVECHAT_TOKEN": token.reveal()}
         adjust = partial(demo_config, url=url, bot_id=bot_id)
-        daemon = Daemon(config_file, environ, SystemClock(), adjust=adjust)
+        daemon = Daemon(config_file, environ, SystemClock(), secrets="optional", adjust=adjust)
         os.environ["no_proxy"] = "127.0.0.1"  # the client prefers it to NO_PROXY
         return 0 if serve(daemon, announce=_announce, **web) else 1
 
@@ -114,9 +128,10 @@ def _announce(url: str) -> None:
 
 
 def _variables(config_file: Path, bot_id: str) -> dict[str, str]:
-    """Return the variables that a configuration names; `bot_id` replaces a missing value."""
+    """Return the variables for ids and tokens in a configuration; `bot_id` replaces a missing value."""
     nodes = tree.walk(source.compose(source.content(config_file), str(config_file))[0])
-    return {str(node): os.environ.get(str(node)) or bot_id for path, node in nodes if path[-1:] == ("env",)}
+    named = (str(node) for path, node in nodes if path[-1:] == ("env",) and path[-2:] != ("name", "env"))
+    return {name: os.environ.get(name) or bot_id for name in named}
 
 
 def demo_config(config: Config, url: str, bot_id: str) -> Config:

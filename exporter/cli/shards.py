@@ -26,7 +26,8 @@ class Ordinal(click.ParamType[int]):
             host = self._host()
             found = re.fullmatch(r".*-([0-9]{1,4})", host)
             if not found:
-                self.fail(f"this host is called {host!r}, without a number such as -0 at its end", param, ctx)
+                what = f"this host is called {host!r}, without a number such as -0 at its end"
+                self.fail(f"{what} (write the ordinal itself, or use a StatefulSet)", param, ctx)
             return int(found[1])
         if not re.fullmatch(r"[0-9]{1,4}", str(value)):
             self.fail(f"{value!r} is neither a number from 0 nor 'hostname'", param, ctx)

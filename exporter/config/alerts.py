@@ -63,7 +63,9 @@ ALERT: Final = section(
         "for": Key(words.duration("0s", "30d"), "How long it must hold before it fires.", "0s"),
         "severity": Key(words.SEVERITY, "The alert's label severity.", Alert(Rise(1, 1.0)).severity),
         "summary": Key(words.TEMPLATE, "The alert's one-line text; names bot, query and value if left out."),
-        "runbook_url": Key(words.LINK, "The page that says what to do; the project's runbook if left out."),
+        "runbook_url": Key(
+            words.LINK, "The page that says what to do; that of `rules --runbook-url` if left out."
+        ),
     },
 )
 

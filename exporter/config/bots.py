@@ -13,6 +13,7 @@ from exporter.language import durations, rates
 from exporter.language.labels import NAME, label_name_doubt, label_name_problem
 from exporter.language.tree import Path
 from exporter.model import DATE_FORMATS, Api, Bot, TokenSource
+from exporter.proxies import proxy_of
 
 LABEL_NAMES: Final[Schema] = {
     "pattern": f"^{NAME.pattern}$",
@@ -73,7 +74,7 @@ LABELS: Final = table(
 BOT: Final = section(
     "a bot with name, id and token",
     {
-        "name": Key(words.BOT_NAME, "The label bot on every series.", required=True),
+        "name": Key(references.BOT_NAME, "The label bot on every series.", required=True),
         "id": Key(references.BOT_ID, "The bot's id, from its Settings on NativeChat.", required=True),
         "token": Key(references.TOKEN, "Where the bot's token is; never the token itself.", required=True),
         "labels": Key(LABELS, "Labels on every series of this bot."),
@@ -89,27 +90,48 @@ def make(sections: Sequence[Values | None], shared: Values, lookup: Lookup) -> t
     """
     report = lookup.report
     read = [each or {} for each in sections]
-    check_unique(((("bots", index, "name"), each.get("name")) for index, each in enumerate(read)), report)
+    places = [("bots", index, "name") for index in range(len(read))]
+    names = [
+        lookup.bot_name(each["name"], place) if "name" in each else None
+        for each, place in zip(read, places, strict=True)
+    ]
+    check_unique(zip(places, names, strict=True), report)
     if "ca_file" in shared:
         shared = {**shared, "ca_file": lookup.ca_file(shared["ca_file"], ("api", "ca_file"))}
-    bots = tuple(_bot(each, ("bots", index), shared, lookup) for index, each in enumerate(read))
+    _warn_of_proxy(shared, ("api",), lookup)
+    bots = tuple(
+        _bot(each, name or "", ("bots", index), shared, lookup)
+        for index, (each, name) in enumerate(zip(read, names, strict=True))
+    )
     _warn_of_twins(bots, report)
     return bots
 
 
-def _bot(values: Values, path: Path, shared: Values, lookup: Lookup) -> Bot:
+def _bot(values: Values, name: str, path: Path, shared: Values, lookup: Lookup) -> Bot:
     own = values.get("api", {})
     doubt_label_names(values.get("labels", ()), (*path, "labels"), lookup.report)
+    shared_file = ("api", "ca_file")
     if "ca_file" in own:
         own = {**own, "ca_file": lookup.ca_file(own["ca_file"], (*path, "api", "ca_file"))}
+    elif fault := lookup.faults.get(shared_file):
+        lookup.faults[(*path, *shared_file)] = fault
+    _warn_of_proxy(own, (*path, "api"), lookup)
     return Bot(
-        name=values.get("name", ""),
+        name=name,
         id=lookup.bot_id(values["id"], (*path, "id")) if "id" in values else UNKNOWN_ID,
         token=lookup.token(values["token"], (*path, "token")) if "token" in values else TokenSource(),
         labels=tuple(sorted((name, value) for name, value in values.get("labels", {}).items() if value)),
         api=Api(**{**shared, **own}),
         fault=lookup.faults.get((*path, "id")),
     )
+
+
+def _warn_of_proxy(api: Values, path: Path, lookup: Lookup) -> None:
+    """Warn of a URL on this machine that is asked through a proxy, since the token then leaves it."""
+    url = api.get("url", "")
+    if url.startswith("http:") and words.is_loopback(url) and (proxy := proxy_of(url, lookup.environ)):
+        what = f"the token is sent in clear text to the proxy in {proxy.variable}"
+        lookup.report.warning((*path, "url"), what, "add the host of this URL to NO_PROXY")
 
 
 def _warn_of_twins(bots: Sequence[Bot], report: Report) -> None:

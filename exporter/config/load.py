@@ -17,10 +17,14 @@ from exporter.model import Config
 
 
 class Loaded(NamedTuple):
-    """A configuration and its warnings. A warning is about a setting that is valid but probably a mistake."""
+    """A configuration and its warnings. A warning is about a setting that is valid but probably a mistake.
+
+    `can_ask` is whether any bot has all that a request needs.
+    """
 
     config: Config
     warnings: tuple[Problem, ...]
+    can_ask: bool
 
 
 def load(path: Path, environ: Mapping[str, str], *, secrets: Secrets = "required") -> Loaded:
@@ -41,11 +45,13 @@ def parse(content: bytes, path: Path, environ: Mapping[str, str], *, secrets: Se
     if config is None or not report.clean(()):
         raise ConfigError(report.of("error"), report.of("warning"))
     warnings = report.of("warning")
-    if len({fault[:2] for fault in lookup.faults}) == len(config.bots) and secrets == "of one bot":
+    down = {fault[:2] for fault in lookup.faults if fault[0] == "bots"}
+    can_ask = len(down) < len(config.bots)
+    if not can_ask and secrets == "of one bot":
         faults = {written(fault) for fault in lookup.faults}
         fatal = [replace(each, severity="error") for each in warnings if each.path in faults]
         raise ConfigError(fatal, [each for each in warnings if each.path not in faults])
-    return Loaded(config, warnings)
+    return Loaded(config, warnings, can_ask)
 
 
 def _config(values: Values, lookup: Lookup) -> Config:

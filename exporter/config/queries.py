@@ -13,7 +13,7 @@ from exporter.config.bots import doubt_label_names
 from exporter.config.kinds import Key, Values, choice, list_of, section
 from exporter.config.report import Report, check_unique
 from exporter.config.variants import LABELS, PREDICATE, inspect, variants
-from exporter.language import durations, labels
+from exporter.language import durations, labels, predicate
 from exporter.language.suggest import did_you_mean
 from exporter.language.tree import Path
 from exporter.model import COLLECTIONS, Bot, Query
@@ -113,6 +113,7 @@ def _query(values: Values, path: Path, shared: Shared, report: Report) -> Query:
         at=values.get("at"),
         label_names=names,
         variants=variants(values) if report.clean(path) else (),
+        predicate=predicate.compile(values.get("query")).text if report.clean(path) else "",
     )
 
 

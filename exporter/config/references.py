@@ -8,23 +8,25 @@ import stat
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
+from exporter.config import words
 from exporter.config.kinds import Kind, Schema, mismatch
 from exporter.config.report import Report
 from exporter.config.secrets import SecretError, TokenReader
+from exporter.files import Limit, advice
 from exporter.language import tree
 from exporter.model import Json, TokenSource
 
 UNKNOWN_ID: Final = "unknown"
 """The id of a bot whose id cannot be read where secrets are optional."""
 
-Secrets: TypeAlias = Literal["required", "optional", "of one bot"]
-"""Which ids and tokens must be there: all (`required`), none (`optional`), or those of one bot at least.
+Secrets: TypeAlias = Literal["required", "optional", "of one bot", "of no bot"]
+"""Which ids, tokens and certificates must be there: all (`required`), those `of one bot` at least, or none.
 
-With `optional` a missing id, token or certificate is a warning; with `of one bot` an id or token that
-cannot be used is one.
+With `optional` what is missing is a warning; with `of one bot` and `of no bot` also what cannot be used.
 """
 
 _ID: Final = r"[A-Za-z0-9_-]{1,200}"
@@ -75,7 +77,7 @@ def _check_id(text: str, source: TokenSource) -> None:
 
 def _unusable(file: Path) -> tuple[str, str] | None:
     """Return what is wrong with a file or folder of certificates, and what to do; OSError if unreadable."""
-    advice = "write the certificates of the API's authority to it, in PEM"
+    content = "write the certificates of the API's authority to it, in PEM"
     if file.is_dir():
         hashed = any(re.fullmatch(r"[0-9a-f]{8}\.[0-9]+", each.name) for each in file.iterdir())
         return None if hashed else ("has no certificate named by its hash", "run `openssl rehash` on it")
@@ -84,13 +86,14 @@ def _unusable(file: Path) -> tuple[str, str] | None:
     with file.open("rb") as opened:
         first = opened.read(1)
     if first == b"\x30":
-        return "is in DER, not in PEM", f"run openssl x509 -inform der -in {file.name} -out {file.name}.pem"
+        convert = f"openssl x509 -inform der -in {file.name} -out {file.name}.pem"
+        return "is in DER, not in PEM", f"run {convert}, and name that file"
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     with suppress(ssl.SSLError):
         context.load_verify_locations(file)
     if context.cert_store_stats()["x509"]:
         return None
-    return "has no certificate in PEM that can be read" if first else "is empty", advice
+    return "has no certificate in PEM that can be read" if first else "is empty", content
 
 
 def _single(key: str, value: Schema) -> Schema:
@@ -102,10 +105,53 @@ TOKEN: Final = _reference("{env: NAME} or {file: PATH}", literal=False)
 
 
 @dataclass(frozen=True, slots=True)
+class NameSource:
+    """A bot's name in an environment variable, and its name where that variable is unset or empty."""
+
+    env: str
+    default: str
+
+
+def _bot_name() -> Kind:
+    expected = "a name such as support, or {env: NAME, default: TEXT}"
+
+    def read(data: Json, path: tree.Path, report: Report) -> str | NameSource | None:
+        if isinstance(data, str):
+            name: str | None = words.BOT_NAME.read(data, path, report)
+            return name
+        if not isinstance(data, dict):
+            mismatch(data, path, expected, report)
+        elif data.keys() != {"env", "default"}:
+            if path not in report.partial:
+                report.error(path, "not the two keys env and default", f"write {expected}")
+        elif not isinstance(data["env"], str) or not re.fullmatch(_VARIABLE, data["env"]):
+            advice = "write the name alone, such as NATIVECHAT_BOT_NAME"
+            report.error((*path, "env"), "not the name of an environment variable", advice)
+        elif default := words.BOT_NAME.read(data["default"], (*path, "default"), report):
+            return NameSource(data["env"], default)
+        return None
+
+    source: Json = {
+        "type": "object",
+        "properties": {
+            "env": {"type": "string", "pattern": f"^{_VARIABLE}$"},
+            "default": words.BOT_NAME.schema,
+        },
+        "required": ["env", "default"],
+        "additionalProperties": False,
+    }
+    return Kind(expected, read, {"oneOf": [words.BOT_NAME.schema, source]})
+
+
+BOT_NAME: Final = _bot_name()
+
+
+@dataclass(frozen=True, slots=True)
 class Lookup:
     """Finds what a file refers to; what is missing is an error, or a warning as `secrets` says.
 
-    `faults` has each id and token that cannot be used, by path: what is wrong, and what to do.
+    `faults` has each id, token and file of certificates that cannot be used, by path: what is wrong, and
+    what to do. `files` limits the time of reading, for all files together.
     """
 
     folder: Path
@@ -113,6 +159,17 @@ class Lookup:
     secrets: Secrets
     report: Report
     faults: dict[tree.Path, tuple[str, str]] = field(default_factory=dict)
+    files: Limit = field(default_factory=Limit)
+
+    def bot_name(self, source: str | NameSource, path: tree.Path) -> str | None:
+        """Return a bot's name; report a variable that holds no name, and return None."""
+        if isinstance(source, str):
+            return source
+        text = self.environ.get(source.env, "").strip()
+        if not text or words.is_bot_name(text):
+            return text or source.default
+        self.report.error((*path, "env"), f"{source.env} holds no name", words.USE_NAME)
+        return None
 
     def token(self, source: TokenSource, path: tree.Path) -> TokenSource:
         """Return the source of a token, with a complete path; report a token that cannot be read."""
@@ -134,11 +191,12 @@ class Lookup:
         """Return the complete path of a file or folder of certificates; report one that cannot be used."""
         file = self.folder / file
         try:
-            if problem := _unusable(file):
-                self._report(path, f"{file} {problem[0]}", problem[1], is_absent=False, may_pass=True)
+            if problem := self.files(partial(_unusable, file)):
+                self._fault(path, f"{file} {problem[0]}", problem[1], may_pass=True)
         except OSError as exc:
             what = f"{file} cannot be read: {(exc.strerror or type(exc).__name__).lower()}"
-            self._report(path, what, "name a file of certificates in PEM", is_absent=True, may_pass=True)
+            todo = advice(exc, "name a file of certificates in PEM")
+            self._fault(path, what, todo, is_absent=True, may_pass=True)
         return file
 
     def _complete(self, source: TokenSource) -> TokenSource:
@@ -146,21 +204,20 @@ class Lookup:
 
     def _reveal(self, source: TokenSource, path: tree.Path, *, is_id: bool = False) -> str | None:
         try:
-            text = TokenReader(source, self.environ)().reveal()
+            text = TokenReader(source, self.environ, files=self.files)().reveal()
             if is_id:
                 _check_id(text, source)
         except SecretError as exc:
-            self.faults[path] = (str(exc), exc.advice)
             may_pass = source.file is not None
-            if self.secrets == "of one bot":
-                self.report.warning(path, str(exc), exc.advice, may_pass=may_pass)
-            else:
-                self._report(path, str(exc), exc.advice, is_absent=exc.is_absent, may_pass=may_pass)
+            self._fault(path, str(exc), exc.advice, is_absent=exc.is_absent, may_pass=may_pass)
             return None
         return text
 
-    def _report(self, path: tree.Path, what: str, advice: str, *, is_absent: bool, may_pass: bool) -> None:
-        if is_absent and self.secrets == "optional":
-            self.report.warning(path, what, advice)
+    def _fault(
+        self, path: tree.Path, what: str, advice: str, *, may_pass: bool, is_absent: bool = False
+    ) -> None:
+        self.faults[path] = (what, advice)
+        if self.secrets in {"of one bot", "of no bot"} or (is_absent and self.secrets == "optional"):
+            self.report.warning(path, what, advice, may_pass=may_pass)
         else:
             self.report.error(path, what, advice, may_pass=may_pass)

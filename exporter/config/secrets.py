@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import Final
+from typing import Final, cast
 
+from exporter.clock import Clock, SystemClock
 from exporter.errors import ExporterError
-from exporter.files import NotRegular, read_regular
+from exporter.files import Limit, NotRegular, advice, read_regular
 from exporter.model import Secret, TokenSource
 
 MAX_BYTES: Final = 16 << 10
+
+CHECK_INTERVAL: Final = 1.0
+"""Seconds between two checks of a secret's file."""
 
 _QUOTES: Final = "\"'`“”„‘’«»"
 
@@ -34,15 +39,25 @@ class TokenReader:
     """Returns a secret as it is now; safe to call from several threads.
 
     Once the secret was read, a missing or wrong file changes nothing: the last good secret is returned,
-    since the file is probably being replaced. Before that, SecretError is raised.
+    since the file is probably being replaced. Before that, SecretError is raised. `files` limits the time of
+    reading a file, which is checked for changes once in CHECK_INTERVAL.
     """
 
-    def __init__(self, source: TokenSource, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        source: TokenSource,
+        environ: Mapping[str, str],
+        clock: Clock = SystemClock(),  # noqa: B008 - without state
+        files: Limit | None = None,
+    ) -> None:
         self._source = source
         self._environ = environ
+        self._clock = clock
+        self._files = files or Limit()
         self._lock = Lock()
         self._secret: Secret | None = None
         self._signature: tuple[int, ...] | None = None
+        self._checked_at = float("-inf")
 
     def __call__(self) -> Secret:
         """Return the secret; read it again only if its file's time, inode or size changed."""
@@ -56,15 +71,19 @@ class TokenReader:
             return self._read(again=True) != before
 
     def _read(self, *, again: bool) -> Secret:
+        now = self._clock.steady()
         try:
             if self._source.file is None:
                 self._secret = Secret(_sendable(self._variable(), self._source))
-            elif again or self._secret is None or self._signature != _signature(self._source.file.stat()):
-                self._secret = self._file(self._source.file)
+            elif again or self._secret is None or now - self._checked_at >= CHECK_INTERVAL:
+                self._checked_at = now
+                before = None if again or self._secret is None else self._signature
+                if changed := self._files(partial(self._file, self._source.file, before)):
+                    self._secret, self._signature = changed
         except (SecretError, OSError) as exc:
             if self._secret is None:
                 raise _translated(exc, self._source) from exc
-        return self._secret
+        return cast("Secret", self._secret)
 
     def _variable(self) -> str:
         text = self._environ.get(self._source.env or "")
@@ -73,7 +92,10 @@ class TokenReader:
             raise SecretError(f"{self._source} is not set", advice, is_absent=True)
         return text
 
-    def _file(self, path: Path) -> Secret:
+    def _file(self, path: Path, before: tuple[int, ...] | None) -> tuple[Secret, tuple[int, ...]] | None:
+        """Return the secret in a file and the file's signature; None if that is `before`."""
+        if before is not None and _signature(path.stat()) == before:
+            return None
         try:
             data, status = read_regular(path, MAX_BYTES + 1)
         except NotRegular as exc:
@@ -81,9 +103,7 @@ class TokenReader:
         if len(data) > MAX_BYTES:
             what = f"{self._source} is larger than {MAX_BYTES >> 10} KiB"
             raise SecretError(what, "check that this is the right file")
-        secret = Secret(_sendable(data.decode("utf-8", "replace"), self._source))
-        self._signature = _signature(status)
-        return secret
+        return Secret(_sendable(data.decode("utf-8", "replace"), self._source)), _signature(status)
 
 
 def _signature(status: os.stat_result) -> tuple[int, ...]:
@@ -115,5 +135,5 @@ def _translated(exc: SecretError | OSError, source: TokenSource) -> SecretError:
     if isinstance(exc, SecretError):
         return exc
     what = f"{source} cannot be read: {(exc.strerror or type(exc).__name__).lower()}"
-    advice = "name a file that exists and that this user may read"
-    return SecretError(what, advice, is_absent=True)
+    todo = advice(exc, "name a file that exists and that this user may read")
+    return SecretError(what, todo, is_absent=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -18,7 +19,7 @@ import yaml
 from exporter.config import scalars
 from exporter.config.report import Report
 from exporter.errors import Place
-from exporter.files import NotRegular, read_regular
+from exporter.files import Limit, NotRegular, advice, read_regular
 from exporter.language import tree
 from exporter.model import Json
 
@@ -61,15 +62,19 @@ Event: TypeAlias = Any
 """One of PyYAML's events; its type stubs lack most attributes."""
 
 
-def content(path: Path) -> bytes:
-    """Return a file's content, at most MAX_BYTES and one more; raise ConfigError if it cannot be read."""
+def content(path: Path, files: Limit | None = None) -> bytes:
+    """Return a file's content, at most MAX_BYTES and one more; raise ConfigError if it cannot be read.
+
+    `files` limits the time; pass the same one each time if the file is read again and again.
+    """
     try:
-        return read_regular(path, MAX_BYTES + 1)[0]
+        return (files or Limit())(partial(read_regular, path, MAX_BYTES + 1))[0]
     except NotRegular:
         Report(str(path)).stop("not a regular file", "write it to a file, which each reload can read again")
     except OSError as exc:
         what = f"cannot be read: {(exc.strerror or type(exc).__name__).lower()}"
-        Report(str(path)).stop(what, "name a file that exists and that this user may read")
+        todo = advice(exc, "name a file that exists and that this user may read")
+        Report(str(path)).stop(what, todo)
 
 
 def compose(data: bytes, file: str) -> tuple[Json, Report]:

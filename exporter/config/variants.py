@@ -26,7 +26,9 @@ Label: TypeAlias = list[Value] | dict[str, Json]
 
 def _read_predicate(data: Json, path: Path, report: Report) -> Json:
     if isinstance(data, str) and data.lstrip().startswith("{"):
-        report.error(path, "a predicate in quotes is text", "remove the quotes around it")
+        is_whole = data.count("{") == data.count("}")
+        advice = "remove the quotes around it" + ("" if is_whole else ", and close every brace")
+        report.error(path, "a predicate in quotes is text", advice)
     elif not isinstance(data, dict):
         mismatch(data, path, PREDICATE.expected, report)
     return data if report.clean(path) else None

@@ -78,11 +78,11 @@ def _check_user(text: str) -> None:
 def _hash(text: str) -> bytes:
     if not re.fullmatch(_BCRYPT, text):
         # Never repeated: it may be the password itself.
-        raise ValueError('not a bcrypt hash (make one with `htpasswd -nBC 10 ""`)')
+        raise ValueError('not a bcrypt hash (make one with `htpasswd -nBC 10 "" | tr -d ":\\n"`)')
     if int(text[4:6]) > MOST_COST:
         raise ValueError(
             f"a bcrypt cost of {int(text[4:6])} takes more than a second for each password, right or wrong "
-            f'(use at most {MOST_COST}: `htpasswd -nBC 10 ""`)'
+            f'(use at most {MOST_COST}, as `htpasswd -nBC 10 ""` does)'
         )
     return text.encode("ascii")
 

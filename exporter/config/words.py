@@ -21,7 +21,7 @@ _NAME: Final = "[a-z][a-z0-9_]{0,99}"
 _TIME: Final = "(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?"
 _DURATION: Final = "".join(f"([0-9]+{unit})?" for unit in ("y", "w", "d", "h", "m", "s", "ms"))
 _NO_QUERY_NAME: Final[dict[str, Json]] = {
-    "not": {"pattern": "_(total|count|sum|bucket|info|created)$|^up$|^exporter_"}
+    "not": {"pattern": "_(total|count|sum|bucket|info|created|new)$|^up$|^exporter_"}
 }
 _URL_TEXT: Final = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*")
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+|[0-9a-f:.]+")
@@ -91,8 +91,12 @@ def _parse_sentence(text: str) -> str:
 
 def parse_url(text: str) -> str:
     """Return a base URL without its last slashes; a ValueError never repeats it: it may hold a password."""
+    if text.startswith(("${", "$(", "{{")):
+        raise ValueError("a variable that nothing has replaced (write the URL itself)")
     if not _URL_TEXT.fullmatch(text):
-        raise ValueError("a URL with a character that URLs do not have (write it percent-encoded)")
+        raise ValueError(
+            "a URL with a character that URLs do not have (remove it, or write it percent-encoded)"
+        )
     if "?" in text or "#" in text:
         raise ValueError("a URL with a query or a fragment (end it after the path)")
     scheme, _, rest = text.partition("://")
@@ -110,22 +114,30 @@ def parse_url(text: str) -> str:
 
 def _read_url(data: Json, path: tree.Path, report: Report) -> str | None:
     url: str | None = _URL.read(data, path, report)
-    if url and not url.startswith("https") and not _is_loopback(urlsplit(url).hostname or ""):
+    if url and not url.startswith("https") and not is_loopback(url):
         report.warning(path, "the token is sent over the network in clear text", "write https://")
     return url
 
 
-def _is_loopback(host: str) -> bool:
+def is_bot_name(text: str) -> bool:
+    """Return whether a text can be a bot's name."""
+    return re.fullmatch(_NAME, text) is not None
+
+
+def is_loopback(url: str) -> bool:
+    """Return whether a URL's host is this machine."""
+    host = urlsplit(url).hostname or ""
     try:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
 
 
+USE_NAME: Final = "use a-z, 0-9 and _, with a letter first, at most 100"
 BOT_NAME: Final = _matching(
     "a name such as support",
     _NAME,
-    '"{}" is not a name (use a-z, 0-9 and _, with a letter first, at most 100)',
+    f'"{{}}" is not a name ({USE_NAME})',
 )
 QUERY_NAME: Final = kinds.text(
     "a name such as conversations_by_channel",

@@ -36,14 +36,20 @@ class BotClient(Client):
             return super().count(collection, predicate_text, budget)
         except Unauthorized as error:
             self._is_refused, self._refused = True, used
-            with suppress(SecretError):
-                self._reader.refresh()  # the file may have changed without looking newer
+            self._refresh()
             error.token_is_new = self._current() != used
             raise
 
     def has_new_token(self) -> bool:
         """Return whether the token differs from the last one that was refused, or was missing then."""
+        if self._is_refused:
+            self._refresh()
         return self._is_refused and self._current() != self._refused
+
+    def _refresh(self) -> None:
+        """Read the token again: its file may have changed without looking newer."""
+        with suppress(SecretError):
+            self._reader.refresh()
 
     def _current(self) -> Secret | None:
         with suppress(SecretError):

@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Final
 from exporter.clock import Clock
 from exporter.config import source
 from exporter.config.load import Loaded, parse
+from exporter.config.references import Secrets
 from exporter.config.secrets import TokenReader
+from exporter.daemon.changes import changes
 from exporter.daemon.housekeeping import Housekeeping
 from exporter.errors import ConfigError, Problem
 from exporter.exposition.exposition import Exposition
 from exporter.exposition.telemetry import Telemetry
+from exporter.files import Limit
 from exporter.logs import fields
 from exporter.model import NOTHING, Bot, Config
 from exporter.plan import Shard, keep_same, make_plan
@@ -47,8 +50,12 @@ class Daemon:
     """Everything that runs except the web server; `poller.start` begins to poll.
 
     `config_file` is checked for changes every `watch_interval` seconds; what `adjust` returns for it is used.
-    Only the housekeeping's thread applies a configuration, one after another. Public methods
-    are safe from any thread. Raises ConfigError if the first configuration has a problem.
+    Only the housekeeping's thread applies a configuration, one after another. `config_text` is the content of
+    the file from which the configuration in use was read, empty before there is one. Public methods are safe
+    from any thread.
+
+    Raises ConfigError if the first configuration has a problem, unless it `waits`: then it starts without
+    one, or with bots that cannot be asked, and is not ready until this is mended.
     """
 
     def __init__(
@@ -59,6 +66,8 @@ class Daemon:
         *,
         watch_interval: float = 5.0,
         shard: Shard = Shard(),  # noqa: B008 - frozen
+        secrets: Secrets = "of one bot",
+        waits: bool = False,
         adjust: Callable[[Config], Config] = lambda config: config,
     ) -> None:
         self.config_file = config_file
@@ -76,7 +85,11 @@ class Daemon:
             on_lag=self.telemetry.lagged,
         )
         self.problems: tuple[str, ...] = ()
-        self.started_at = self.loaded_at = clock.wall()
+        self.config_text = b""
+        self.started_at, self.loaded_at = clock.wall(), 0.0
+        self._files = Limit()
+        self._secrets: Secrets = "of no bot" if waits else secrets
+        self._waits = waits
         self._adjust = adjust
         self._plan = NOTHING
         self._content: bytes | None = None
@@ -85,7 +98,7 @@ class Daemon:
         self._is_ready = False
         self._reload_lock = threading.Lock()
         self._next_reload: threading.Event | None = None
-        self._load()
+        (self._reload if waits else self._load)()
         self.housekeeping = Housekeeping(clock, self.telemetry.defect)
         self.housekeeping.every(watch_interval, self._watch_file)
         self.housekeeping.every(MAINTAIN_EVERY, self.poller.maintain)
@@ -129,6 +142,10 @@ class Daemon:
 
     def ready(self) -> tuple[bool, str]:
         """Return whether every query was attempted once since the start, and a message."""
+        if self._loaded is None:
+            return False, f"no configuration is in use yet: {self.problems[0]}"
+        if self._waits and not self._loaded.can_ask:
+            return False, f"no bot can be asked yet: {self._loaded.warnings[0]}"
         self._is_ready = self._is_ready or self.store.all_attempted()
         return self._is_ready, "ready" if self._is_ready else "not every query has been attempted yet"
 
@@ -151,7 +168,7 @@ class Daemon:
 
     def _read(self) -> bytes | None:
         with suppress(ConfigError):
-            return source.content(self.config_file)
+            return source.content(self.config_file, self._files)
         return None
 
     def _requested_reload(self) -> None:
@@ -180,7 +197,10 @@ class Daemon:
         self.problems = problems
         self.telemetry.reloaded(None)
         for problem in problems:
-            log.error("configuration refused, the old one stays", extra=fields(problem=problem))
+            if self._loaded:
+                log.error("configuration refused, the old one stays", extra=fields(problem=problem))
+            else:
+                log.error("configuration refused, waiting for a right one", extra=fields(problem=problem))
 
     def _plan_retry(self, problems: Sequence[Problem], began: float) -> None:
         """Retry an attempt to load that began at `began`, if a file that was missing may be added."""
@@ -191,22 +211,23 @@ class Daemon:
     def _load(self, *, is_retry: bool = False) -> None:
         """Read the configuration, and let plan, store and metrics page change at the same moment.
 
-        A bot whose id or token is missing is a warning if another bot has both. A retry that finds nothing
+        `secrets` says which ids, tokens and certificates may be missing. A retry that finds nothing
         new changes nothing.
         """
         began = self.clock.steady()
-        self._content = source.content(self.config_file)
-        loaded = parse(self._content, self.config_file, self.environ, secrets="of one bot")
+        self._content = content = source.content(self.config_file, self._files)
+        loaded = parse(content, self.config_file, self.environ, secrets=self._secrets)
         self._plan_retry(loaded.warnings, began)
         if is_retry and not self.problems and loaded == self._loaded:
             return
-        self._loaded = loaded
+        before, self._loaded = self._loaded, loaded
         for warning in loaded.warnings:
             log.warning("configuration warning", extra=fields(problem=warning))
         self._plan = plan = keep_same(make_plan(self._adjust(loaded.config), self.shard), self._plan)
         self.exposition.apply(plan, with_it=lambda: self.store.apply(plan))
         self.poller.apply(plan)
         self.problems = ()
+        self.config_text = content
         self.loaded_at = self.clock.wall()
         self.telemetry.reloaded(self.loaded_at)
         size = fields(
@@ -215,6 +236,7 @@ class Daemon:
             queries=len(plan.queries),
             series=sum(len(poll.series) for poll in plan.polls),
             requests_per_minute=round(plan.requests_per_minute, 1),
+            changes=changes(before.config, loaded.config) if before else None,
         )
         log.info("configuration in use", extra=size)
 
@@ -222,5 +244,5 @@ class Daemon:
         # Imported at the first run: it loads requests, which takes a third of the start.
         from exporter.daemon.bot_client import BotClient
 
-        token = TokenReader(bot.token, self.environ)
+        token = TokenReader(bot.token, self.environ, self.clock)
         return BotClient(bot, token, self.clock, partial(self.telemetry.attempted, bot.name))

@@ -7,13 +7,14 @@ import logging
 import ssl
 from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Final, cast
 
 from exporter.clock import Clock
 from exporter.config import source, web_config
 from exporter.errors import ExporterError
-from exporter.files import read_regular
+from exporter.files import Limit, read_regular
 from exporter.logs import fields
 from exporter.web.app import Guard
 from exporter.web.tls import TlsError, tls_context
@@ -35,6 +36,7 @@ class FollowedGuard:
     def __init__(self, file: Path, clock: Clock) -> None:
         self._file = file
         self._clock = clock
+        self._files = Limit()
         self._checked_at = clock.steady()
         self._digests, self._guard, self._context = self._load()
         self.has_tls = self._context is not None
@@ -54,7 +56,7 @@ class FollowedGuard:
         if now - self._checked_at < CHECK_INTERVAL:
             return
         self._checked_at = now
-        digests = {file: _digest(file) for file in self._digests}
+        digests = {file: self._digest(file) for file in self._digests}
         if digests == self._digests:
             return
         self._digests = digests
@@ -63,24 +65,25 @@ class FollowedGuard:
             if (context is not None) != self.has_tls:
                 raise TlsError("TLS cannot be switched on or off without a restart")
         except ExporterError as error:
-            log.warning("new web configuration not used", extra=fields(error=error))
+            refused = fields(file=self._file, problem=error)
+            log.warning("web configuration refused, the old one stays", extra=refused)
             return
         self._digests, self._guard, self._context = loaded
-        log.info("new web configuration in use")
+        log.info("web configuration in use", extra=fields(file=self._file))
 
     def _load(self) -> tuple[dict[Path, bytes], Guard, ssl.SSLContext | None]:
         # Each digest is taken before its file is read, so that the next check sees a change in between.
-        digests = {self._file: _digest(self._file)}
+        digests = {self._file: self._digest(self._file)}
         config = web_config.load(self._file)
         guard, tls = Guard(dict(config.users), config.headers), config.tls
         if tls is None:
             return digests, guard, None
-        digests |= {file: _digest(file) for file in (tls.cert_file, tls.key_file, tls.client_ca_file) if file}
+        files = (tls.cert_file, tls.key_file, tls.client_ca_file)
+        digests |= {file: self._digest(file) for file in files if file}
         return digests, guard, tls_context(**asdict(tls))
 
-
-def _digest(file: Path) -> bytes:
-    """Return a hash of the content, empty if the file cannot be read: loading it then says why."""
-    with suppress(OSError):
-        return hashlib.sha256(read_regular(file, source.MAX_BYTES + 1)[0]).digest()
-    return b""
+    def _digest(self, file: Path) -> bytes:
+        """Return a hash of the content, empty if the file cannot be read: loading it then says why."""
+        with suppress(OSError):
+            return hashlib.sha256(self._files(partial(read_regular, file, source.MAX_BYTES + 1))[0]).digest()
+        return b""

@@ -47,7 +47,7 @@ def serve(
     failures: list[BaseException] = []
 
     def fail(error: BaseException) -> None:
-        log.error("web server failed, so this process ends", exc_info=error)
+        log.error("internal error in the web server, so this process ends; please report it", exc_info=error)
         failures.append(error)
         signals.end()
 
@@ -58,6 +58,7 @@ def serve(
         healthy=daemon.healthy,
         ready=daemon.ready,
         status=partial(_status, daemon),
+        config=lambda: daemon.config_text,
         reload=daemon.reload if enable_lifecycle else None,
         telemetry_path=telemetry_path,
     )

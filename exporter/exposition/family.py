@@ -1,12 +1,12 @@
-"""Writes one metric family; each scrape only appends values to lines that are prepared once.
+"""Writes one metric family; each scrape only joins names, prepared labels and values.
 
-prometheus-client writes the head and the lines without values. It escapes names and labels. The line of a
-sample is the same in both formats.
+prometheus-client writes the head and the labels, and escapes them. The line of a sample is the same in both
+formats.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any, Final, cast
 
@@ -26,32 +26,39 @@ _PLAIN_BELOW: Final = 1_000_000
 """From this value on the text format writes numbers with an exponent, as Go does."""
 
 
+def write_labels(rows: Iterable[Labels]) -> list[str]:
+    """Return the text of each row of labels in a sample, empty without labels; families can share it."""
+    metric = Metric("any", "", "gauge")
+    for labels in rows:
+        metric.add_sample("any", dict(labels), 0)
+    lines = write(SimpleNamespace(collect=lambda: [metric]), openmetrics=False).split("\n")
+    return [line.removeprefix("any").removesuffix(_ZERO) for line in lines if line.endswith(_ZERO)]
+
+
 class Family:
-    """One metric with a sample for each row of labels.
+    """One metric with a sample for each text of labels, as `write_labels` makes it.
 
     Samples whose value is None are absent. If there is no sample, the head is absent too.
     """
 
-    __slots__ = ("_heads", "_lines")
+    __slots__ = ("_heads", "_labels", "_name")
 
-    def __init__(self, name: str, help_text: str, rows: Iterable[Labels]) -> None:
-        """Prepare the lines; `name` is that of the samples: in `_total` for a counter, else a gauge's."""
+    def __init__(self, name: str, help_text: str, labels: Sequence[str]) -> None:
+        """Prepare the head; `name` is that of the samples: in `_total` for a counter, else a gauge's."""
+        self._name, self._labels = name, labels
         kind = "counter" if name.endswith("_total") else "gauge"
         metric = Metric(name.removesuffix("_total"), help_text, kind)
         registry = SimpleNamespace(collect=lambda: [metric])
         self._heads = tuple(write(registry, openmetrics=openmetrics) for openmetrics in (False, True))
-        for labels in rows:
-            metric.add_sample(name, dict(labels), 0)
-        lines = write(registry, openmetrics=False)[len(self._heads[0]) :].split("\n")
-        self._lines = [line.removesuffix(_ZERO) for line in lines[:-1]]
 
     def text(self, values: Iterable[float | None], *, openmetrics: bool) -> str:
         """Return the text of the family; `values` has a value or None for each sample."""
+        name = self._name
         lines = [
-            f"{line} {value}.0\n"
+            f"{name}{labels} {value}.0\n"
             if type(value) is int and 0 <= value < _PLAIN_BELOW
-            else f"{line} {write_value(value)}\n"
-            for line, value in zip(self._lines, values, strict=True)
+            else f"{name}{labels} {write_value(value)}\n"
+            for labels, value in zip(self._labels, values, strict=True)
             if value is not None
         ]
         return "".join((self._heads[openmetrics], *lines)) if lines else ""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from typing import Final
 
 from exporter.errors import REASONS
-from exporter.exposition.family import Family
+from exporter.exposition.family import Family, write_labels
 from exporter.exposition.own import HELP
 from exporter.language import durations
-from exporter.model import Labels, Plan, Query
+from exporter.model import Bot, Plan, Query
 from exporter.snapshot import PollSnapshot, Snapshot
 
 Values = Callable[[Snapshot], Iterable[float | None]]
@@ -22,9 +23,9 @@ Families = Sequence[tuple[Family, Values]]
 _OF_POLLS: Final[dict[str, Callable[[PollSnapshot], float]]] = {
     "nativechat_exporter_query_up": lambda poll: poll.up,
     "nativechat_exporter_query_last_success_timestamp_seconds": lambda poll: poll.last_success,
-    "nativechat_exporter_query_last_run_timestamp_seconds": lambda poll: poll.last_run,
     "nativechat_exporter_query_duration_seconds": lambda poll: poll.duration,
     "nativechat_exporter_query_runs_total": lambda poll: poll.runs,
+    "nativechat_exporter_query_failures_total": lambda poll: poll.failures,
     "nativechat_exporter_query_skipped_total": lambda poll: poll.skipped,
 }
 
@@ -35,16 +36,18 @@ def render(families: Families, snapshot: Snapshot, *, openmetrics: bool) -> Iter
         yield family.text(values(snapshot), openmetrics=openmetrics)
 
 
-def count_families(plan: Plan) -> Families:
-    """Return the counts: a family for each query."""
+def count_families(plan: Plan, *, with_new: bool = True) -> Families:
+    """Return the counts: a family for each query, and if `with_new`, another of what is new in it."""
     polls: dict[str, list[int]] = {query.name: [] for query in plan.queries}
     for number, poll in enumerate(plan.polls):
         polls[poll.query.name].append(number)
-    families = []
+    families: list[tuple[Family, Values]] = []
     for query in plan.queries:
         numbers = polls[query.name]
-        labels = (series.labels for number in numbers for series in plan.polls[number].series)
+        labels = write_labels(series.labels for number in numbers for series in plan.polls[number].series)
         families.append((Family(query.metric, help_text(query), labels), partial(_counts, numbers)))
+        if with_new and not query.dated:
+            families.append((Family(query.counter, new_help_text(query), labels), partial(_new, numbers)))
     return families
 
 
@@ -52,24 +55,37 @@ def _counts(polls: Sequence[int], snapshot: Snapshot) -> Iterable[int | None]:
     return chain.from_iterable(snapshot.polls[number].counts for number in polls)
 
 
+def _new(polls: Sequence[int], snapshot: Snapshot) -> Iterable[int]:
+    return chain.from_iterable(snapshot.polls[number].new for number in polls)
+
+
 def state_families(plan: Plan) -> Families:
     """Return the state of each poll and bot."""
-    bots = [(("bot", bot.name),) for bot in plan.bots]
-    polls = [(("bot", poll.bot.name), ("query", poll.query.name)) for poll in plan.polls]
-    reasons = [(*poll, ("reason", reason)) for poll in polls for reason in REASONS]
-    queries = [(("query", query.name),) for query in plan.queries]
+    names = [("bot", bot.name) for bot in plan.bots]
+    bots = write_labels((name,) for name in names)
+    keys = write_labels((name, ("key", _key(bot))) for name, bot in zip(names, plan.bots, strict=True))
+    known = [None if bot.fault else 1 for bot in plan.bots]
+    reasons = write_labels((name, ("reason", reason)) for name in names for reason in REASONS)
+    polls = write_labels((("bot", poll.bot.name), ("query", poll.query.name)) for poll in plan.polls)
+    queries = write_labels((("query", query.name),) for query in plan.queries)
     intervals = [query.every for query in plan.queries]
     families: Families = [
         (_own("nativechat_up", bots), lambda now: (bool(bot.up) for bot in now.bots)),
-        (_own("nativechat_exporter_query_failures_total", reasons), _failures),
+        (_own("nativechat_bot_info", keys), lambda _: known),
+        (_own("nativechat_exporter_bot_failures_total", reasons), _failures),
         (_own("nativechat_exporter_query_interval_seconds", queries), lambda _: intervals),
-        (_own("nativechat_exporter_series", [()]), _series),
+        (_own("nativechat_exporter_series", [""]), _series),
     ]
     return [*((_own(name, polls), partial(_of_polls, value)) for name, value in _OF_POLLS.items()), *families]
 
 
-def _own(name: str, rows: Iterable[Labels]) -> Family:
-    return Family(name, HELP[name], rows)
+def _own(name: str, labels: Sequence[str]) -> Family:
+    return Family(name, HELP[name], labels)
+
+
+def _key(bot: Bot) -> str:
+    """Return what tells two bots of one name apart, without the id."""
+    return hashlib.sha256(f"{bot.api.url} {bot.id}".encode()).hexdigest()[:12]
 
 
 def _of_polls(value: Callable[[PollSnapshot], float], snapshot: Snapshot) -> Iterable[float]:
@@ -77,7 +93,7 @@ def _of_polls(value: Callable[[PollSnapshot], float], snapshot: Snapshot) -> Ite
 
 
 def _failures(snapshot: Snapshot) -> Iterable[int]:
-    return chain.from_iterable(poll.failures for poll in snapshot.polls)
+    return chain.from_iterable(bot.failures for bot in snapshot.bots)
 
 
 def _series(snapshot: Snapshot) -> Iterable[int]:
@@ -89,3 +105,12 @@ def help_text(query: Query) -> str:
     every, stale_after = durations.write(query.every), durations.write(query.stale_after)
     words = query.help if query.help.endswith((".", "!", "?")) else f"{query.help}."
     return f"{words} Asked every {every}; absent once older than {stale_after}."
+
+
+def new_help_text(query: Query) -> str:
+    """Return the HELP of a query's counter: what it adds up, and what it cannot see."""
+    return (
+        f"By how much {query.metric} rose, all rises between two answers since the start added up."
+        f" Asked every {durations.write(query.every)}."
+        " A lower bound: what comes and goes between two answers is not seen."
+    )

@@ -12,7 +12,6 @@ from typing import Final
 from prometheus_client import (
     CollectorRegistry,
     GCCollector,
-    Histogram,
     Metric,
     PlatformCollector,
     ProcessCollector,
@@ -27,18 +26,24 @@ from prometheus_client.core import (
 from exporter import __version__
 from exporter.exposition.family import write, write_value
 from exporter.exposition.own import HELP
-from exporter.model import Collection, Plan
+from exporter.model import Plan
 
 NO_ANSWER: Final = "none"
 """The label `code` of an attempt without an HTTP status."""
 
-_BOUNDS: Final = tuple(map(float, Histogram.DEFAULT_BUCKETS))
+OTHER: Final = "other"
+"""The label `code` of further statuses, once a bot has MOST_CODES of them."""
+
+MOST_CODES: Final = 10
+"""Most values of the label `code` for one bot, OTHER included: a server may answer with any three digits."""
+
+_BOUNDS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, float("inf"))
 _BUCKETS: Final = tuple(map(write_value, _BOUNDS))
 
 
 @dataclass(slots=True)
 class _Attempts:
-    """The attempts for one bot and collection; `buckets` are not cumulative."""
+    """The attempts for one bot; `buckets` are not cumulative."""
 
     codes: dict[str, int] = field(default_factory=lambda: {"200": 0, NO_ANSWER: 0})
     buckets: list[int] = field(default_factory=lambda: [0] * len(_BOUNDS))
@@ -60,7 +65,7 @@ class Telemetry:
         self._defects = 0
         self._shard_ordinal = shard_ordinal
         self._shard_total = shard_total
-        self._attempts: dict[tuple[str, str], _Attempts] = {}
+        self._attempts: dict[str, _Attempts] = {}
         self._registry = CollectorRegistry()
         self._registry.register(self)
         for collector in (ProcessCollector, GCCollector, PlatformCollector):
@@ -68,16 +73,18 @@ class Telemetry:
 
     def apply(self, plan: Plan) -> None:
         """Expose the attempts of the plan's bots, from 0 for a new bot, and drop those of others."""
-        keys = dict.fromkeys((poll.bot.name, str(poll.query.collection)) for poll in plan.polls)
+        names = [bot.name for bot in plan.bots]
         with self._lock:
-            self._attempts = {key: self._attempts.get(key) or _Attempts() for key in keys}
+            self._attempts = {name: self._attempts.get(name) or _Attempts() for name in names}
             self.version += 1
 
-    def attempted(self, bot: str, collection: Collection, status: int | None, seconds: float) -> None:
+    def attempted(self, bot: str, status: int | None, seconds: float) -> None:
         """Count one attempt, unless a reload has removed the bot meanwhile."""
         code = NO_ANSWER if status is None else str(status)
         with self._lock:
-            if attempts := self._attempts.get((bot, str(collection))):
+            if attempts := self._attempts.get(bot):
+                if code not in attempts.codes and len(attempts.codes.keys() | {OTHER}) >= MOST_CODES:
+                    code = OTHER
                 attempts.codes[code] = attempts.codes.get(code, 0) + 1
                 attempts.buckets[bisect_left(_BOUNDS, seconds)] += 1
                 attempts.seconds += seconds
@@ -108,16 +115,16 @@ class Telemetry:
 
     def collect(self) -> list[Metric]:
         """Return the metrics with their values at this moment, without those of the process."""
-        requests = CounterMetricFamily(*_own("api_requests_total"), labels=("bot", "collection", "code"))
-        durations = HistogramMetricFamily(*_own("api_request_duration_seconds"), labels=("bot", "collection"))
+        requests = CounterMetricFamily(*_own("api_requests_total"), labels=("bot", "code"))
+        durations = HistogramMetricFamily(*_own("api_request_duration_seconds"), labels=("bot",))
         build = GaugeMetricFamily(*_own("build_info"), labels=("version", "python"))
         build.add_metric((__version__, platform.python_version()), 1)
         with self._lock:
-            for key, attempts in self._attempts.items():
+            for bot, attempts in self._attempts.items():
                 for code, count in attempts.codes.items():
-                    requests.add_metric((*key, code), count)
+                    requests.add_metric((bot, code), count)
                 buckets = list(zip(_BUCKETS, accumulate(attempts.buckets), strict=True))
-                durations.add_metric(key, buckets, attempts.seconds)
+                durations.add_metric((bot,), buckets, attempts.seconds)
             return [
                 requests,
                 durations,

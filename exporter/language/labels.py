@@ -22,7 +22,7 @@ _RESERVED: Final = {
 _OF_TARGETS: Final = ("namespace", "pod", "container", "endpoint", "service")
 """Labels that scrapes in Kubernetes set, as the Prometheus operator configures them."""
 
-_SUFFIXES: Final = ("_total", "_count", "_sum", "_bucket", "_info", "_created")
+_SUFFIXES: Final = ("_total", "_count", "_sum", "_bucket", "_info", "_created", "_new")
 _LONGEST: Final = 100
 
 

@@ -113,8 +113,8 @@ def _doubt_ordering(path: Path, field: str, operand: Json) -> Iterator[Finding]:
 
 
 def _doubt_equal(path: Path, field: str, value: Json) -> Iterator[Finding]:
-    if _date(value):
-        advice = "write a range, such as {$gte: {$date: now-1d/d}, $lt: {$date: now/d}}"
+    if date := _date(value):
+        advice = f"write a range, such as {{$gte: {{$date: {date}}}}}"
         yield Finding(path, "the date is compared for equality, to the millisecond", advice, "warning")
     elif not isinstance(value, str):
         return
@@ -168,10 +168,16 @@ def _doubt_range(path: Path, field: str, condition: dict[str, Json]) -> Iterator
     """Doubt a range that has no values, or that begins when nothing has happened yet."""
     for lower in condition.keys() & {"$gt", "$gte"}:
         low = condition[lower]
-        for upper in condition.keys() & {"$lt", "$lte"}:
-            if _is_empty(low, condition[upper], closed=lower == "$gte" and upper == "$lte"):
-                what = f"an empty range: {upper} is not above {lower}"
-                yield Finding((*path, upper), what, "swap the two, or widen the range")
+        empty = [
+            upper
+            for upper in condition.keys() & {"$lt", "$lte"}
+            if _is_empty(low, condition[upper], closed=lower == "$gte" and upper == "$lte")
+        ]
+        for upper in empty:
+            what = f"an empty range: {upper} is not above {lower}"
+            yield Finding((*path, upper), what, "swap the two, or widen the range")
+        if empty:
+            continue
         if (text := _date(low)).startswith("now") and _always_after(text, "now", or_equal=True):
             severity: Severity = "error" if field in _DATES.values() else "warning"
             advice = "write a date in the past, such as now-1h"

@@ -24,7 +24,7 @@ EXPORTER: Final = "nativechat-exporter"
 
 
 def groups(config: Config, runbook: str) -> tuple[Group, ...]:
-    """Return all rules, with unique names; `runbook` is the page that says what to do about them."""
+    """Return all rules, with unique names; `runbook` is the page they link to, or empty."""
     own = own_rules(runbook)
     defined = query_rules(config, runbook, [rule.name for rule in own])
     made = (Group(QUERIES, defined), Group(EXPORTER, own))

@@ -21,10 +21,11 @@ _FORMAT: Final = 39
 """The schema version of Grafana 11; later versions migrate it when they load it."""
 
 
-def dashboard(config: Config, runbook: str, status_page: str | None = None) -> str:
+def dashboard(config: Config, runbook: str, status_page: str = "") -> str:
     """Return a configuration's dashboard as JSON for Grafana, with sorted keys.
 
-    `runbook` is the page that alerts link to, `status_page` the URL of the exporter's status page, if known.
+    `runbook` is the page that alerts link to, `status_page` the URL of the exporter's status page. Either may
+    be empty.
     """
     alerting = (query for query in config.queries if query.alert)
     rules = query_rules(config, runbook, taken=())
@@ -37,6 +38,7 @@ def dashboard(config: Config, runbook: str, status_page: str | None = None) -> s
         polls(own),
         exporters(own),
     )
+    linked = (("Status page", status_page), ("Runbook", runbook))
     made: Json = {
         "annotations": {"list": []},
         "description": "The counts and the state of nativechat-exporter. Made from its configuration by "
@@ -45,7 +47,7 @@ def dashboard(config: Config, runbook: str, status_page: str | None = None) -> s
         "fiscalYearStartMonth": 0,
         "graphTooltip": 1,
         "id": None,
-        "links": [*([link("Status page", status_page)] if status_page else []), link("Runbook", runbook)],
+        "links": [link(title, url) for title, url in linked if url],
         "panels": panels(rows),
         "refresh": "1m",
         "schemaVersion": _FORMAT,

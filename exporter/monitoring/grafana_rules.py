@@ -50,7 +50,7 @@ def _rule(rule: Rule, datasource: str) -> Json:
         "annotations": {
             "summary": _text(rule.summary),
             "description": _text(rule.description),
-            "runbook_url": _text((rule.runbook_url,)),
+            **({"runbook_url": _text((rule.runbook_url,))} if rule.runbook_url else {}),
         },
         "labels": {"severity": rule.severity},
         "isPaused": False,

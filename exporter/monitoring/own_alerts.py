@@ -222,7 +222,7 @@ _OWN: Final = (
 
 
 def own_rules(runbook: str) -> tuple[Rule, ...]:
-    """Return the rules; `runbook` is the page they link to."""
+    """Return the rules; `runbook` is the page they link to, or empty."""
     return tuple(
         Rule(
             name=own.name,

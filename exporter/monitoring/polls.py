@@ -24,6 +24,7 @@ from exporter.monitoring.variables import BOT
 _RATE: Final = "[$__rate_interval]"
 _OURS: Final = "nativechat_exporter_"
 _FAILURES: Final = f"{_OURS}query_failures_total{{{BOT}}}"
+_REASONS: Final = f"{_OURS}bot_failures_total{{{BOT}}}"
 _DURATION: Final = f"max by (bot, query) ({_OURS}query_duration_seconds{{{BOT}}})"
 _BUCKETS: Final = f"sum by (le) (rate({_OURS}api_request_duration_seconds_bucket{{{BOT}}}{_RATE}))"
 _FINE_OR_FAILING: Final = (("1", "fine", "green"), ("0", "failing", "red"))
@@ -69,7 +70,7 @@ def _reasons() -> Matrix:
     return Matrix(
         title="Failed requests, reason by bot",
         description="Requests that failed after their last attempt, in the time shown.",
-        targets=(Target(f"round(sum by (bot, reason) (increase({_FAILURES}[$__range])))"),),
+        targets=(Target(f"round(sum by (bot, reason) (increase({_REASONS}[$__range])))"),),
         down="reason",
         across="bot",
     )
@@ -79,7 +80,7 @@ def _failures() -> Trend:
     return Trend(
         title="Failed requests by reason",
         description="Requests that failed after their last attempt.",
-        targets=(Target(f"sum by (reason) (rate({_FAILURES}{_RATE}))", "{{reason}}"),),
+        targets=(Target(f"sum by (reason) (rate({_REASONS}{_RATE}))", "{{reason}}"),),
         unit="reqps",
         stacked=True,
     )

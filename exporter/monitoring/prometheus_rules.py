@@ -39,7 +39,7 @@ def _rule(rule: Rule) -> Json:
         "annotations": {
             "summary": text(rule.summary),
             "description": text(rule.description),
-            "runbook_url": rule.runbook_url,
+            **({"runbook_url": rule.runbook_url} if rule.runbook_url else {}),
         },
     }
 

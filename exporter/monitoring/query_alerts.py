@@ -24,8 +24,8 @@ _SHARE: Final = Insert(form="humanizePercentage")
 def query_rules(config: Config, runbook: str, taken: Collection[str]) -> tuple[Rule, ...]:
     """Return a rule for each query with an alert, in the order of the queries.
 
-    `runbook` is the page they link to unless the configuration names another; `taken` are names that are
-    not available.
+    `runbook` is the page they link to unless the configuration names another, or empty; `taken` are names
+    that are not available.
     """
     queries = {query.name: query for query in config.queries}
     names = _names([query.name for query in config.queries if query.alert], taken)

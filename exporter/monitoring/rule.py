@@ -35,6 +35,7 @@ class Rule:
     summary: Template
     description: Template
     runbook_url: str
+    """Empty for an alert without a runbook."""
 
     @property
     def expression(self) -> str:

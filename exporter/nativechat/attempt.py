@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from exporter.clock import Clock
+from exporter.proxies import Proxy
 
 
 class TooMuch(Exception):
@@ -45,10 +47,13 @@ class Attempt(threading.local):
         return self._clock.steady() - self._started
 
     @property
+    def is_connecting(self) -> bool:
+        """Whether this attempt opens a connection that the host or the proxy has not accepted yet."""
+        return self.dialled and not self.connected
+
+    @property
     def stage(self) -> str:
-        """The progress of the attempt, as text for an error message."""
-        if self.dialled and not self.connected:
-            return f"still connecting to {self.peer}"
+        """How far an attempt came that is connected, as text for an error message."""
         return "the answer is unfinished" if self.answered else "no answer yet"
 
     def remaining(self) -> float:
@@ -77,3 +82,19 @@ class Attempt(threading.local):
         self.answered = self.answered or size > 0
         if self._room < 0:
             raise TooMuch("more bytes than it may have")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The way of an attempt: the API's host and port, the proxy if there is one, and how far it came."""
+
+    host: str
+    proxy: Proxy | None
+    attempt: Attempt
+
+    def __str__(self) -> str:
+        if self.proxy is None:
+            return self.host
+        if self.attempt.is_connecting:
+            return f"{self.attempt.peer}, the proxy in {self.proxy.variable}"
+        return f"{self.host} through the proxy in {self.proxy.variable}"

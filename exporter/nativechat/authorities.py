@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import ssl
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 from exporter.errors import Unreachable
-from exporter.files import read_regular
+from exporter.files import Limit, read_regular
 
 
 class Authorities:
@@ -18,7 +18,8 @@ class Authorities:
 
     The certificates are those of `ca_file`, a file or a directory; else of REQUESTS_CA_BUNDLE or
     CURL_CA_BUNDLE; else of SSL_CERT_FILE and SSL_CERT_DIR together; else of `default`. Missing paths in
-    SSL_CERT_FILE and SSL_CERT_DIR are skipped, as OpenSSL does. `prepare` is called with each new context.
+    SSL_CERT_FILE and SSL_CERT_DIR are skipped, as OpenSSL does. An intermediate certificate among them is
+    trusted without its root. `prepare` is called with each new context.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class Authorities:
     ) -> None:
         self._trusted = partial(_trusted, ca_file, default, environ)
         self._prepare = prepare
+        self._files = Limit()
         self._lock = threading.Lock()
         self._seen: object = None
         self._context: ssl.SSLContext | None = None
@@ -40,13 +42,21 @@ class Authorities:
         Raises Unreachable if they cannot be read.
         """
         with self._lock:
-            paths = list(self._trusted())
-            seen = [(path, _signature(path)) for path in paths]
-            if self._context is None or seen != self._seen:
-                self._context, self._seen = self._load(paths), seen
+            try:
+                self._context, self._seen = self._files(self._current)
+            except TimeoutError as exc:
+                advice = "check the disk of ca_file, or of the variables for certificates"
+                raise Unreachable(f"cannot read certificates: {exc.strerror}", advice=advice) from exc
             return self._context
 
-    def _load(self, paths: list[Path]) -> ssl.SSLContext:
+    def _current(self) -> tuple[ssl.SSLContext, object]:
+        setting, paths = self._trusted()
+        seen = [(path, _signature(path)) for path in paths]
+        if self._context is None or seen != self._seen:
+            return self._load(paths, setting), seen
+        return self._context, seen
+
+    def _load(self, paths: list[Path], setting: str) -> ssl.SSLContext:
         try:
             first, *others = [_file_or_folder(path) for path in paths]
             context = ssl.create_default_context(cafile=first[0], capath=first[1])
@@ -54,7 +64,16 @@ class Authorities:
                 context.load_verify_locations(file, folder)
         except OSError as exc:
             named = ", ".join(map(str, paths))
-            raise Unreachable(f"cannot read certificates from {named}: {exc.strerror or exc}") from exc
+            why = (
+                "no certificate in PEM"
+                if isinstance(exc, ssl.SSLError)
+                else (exc.strerror or str(exc)).lower()
+            )
+            advice = f"name a file with certificates in PEM in {setting}"
+            raise Unreachable(f"cannot read certificates from {named}: {why}", advice=advice) from exc
+        # By default, Python 3.13 sets both flags and 3.11 none; see docs/decisions/029.
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         self._prepare(context)
         return context
 
@@ -66,14 +85,17 @@ def _file_or_folder(path: Path) -> tuple[Path | None, Path | None]:
     return path, None
 
 
-def _trusted(ca_file: Path | None, default: str, environ: Mapping[str, str]) -> Iterator[Path]:
-    bundle = environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE")
-    if ca_file or bundle:
-        yield ca_file or Path(bundle or "")
-        return
+def _trusted(ca_file: Path | None, default: str, environ: Mapping[str, str]) -> tuple[str, list[Path]]:
+    """Return the files and folders of certificates, and the setting that names them."""
+    if ca_file:
+        return "ca_file", [ca_file]
+    for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        if bundle := environ.get(variable):
+            return variable, [Path(bundle)]
     file, folders = environ.get("SSL_CERT_FILE"), environ.get("SSL_CERT_DIR", "")
     named = [Path(path) for path in (file, *folders.split(os.pathsep)) if path]
-    yield from [path for path in named if path.exists()] or named or [Path(default)]
+    found = [path for path in named if path.exists()] or named
+    return ("SSL_CERT_FILE or SSL_CERT_DIR", found) if found else ("ca_file", [Path(default)])
 
 
 def _signature(path: Path) -> object:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from http.client import HTTPException
 from typing import Final, TypeAlias, TypeVar, cast
 from urllib.parse import urlsplit
 
+import requests
 from urllib3.exceptions import ClosedPoolError, HTTPError
 from urllib3.response import HTTPResponse
 
@@ -14,7 +16,7 @@ from exporter import __version__
 from exporter.clock import Clock
 from exporter.errors import ApiError, BadAnswer, ExporterError, Unauthorized, Unreachable
 from exporter.model import Bot, Collection, Json, Secret
-from exporter.nativechat.attempt import Attempt, TooMuch
+from exporter.nativechat.attempt import Attempt, Route, TooMuch
 from exporter.nativechat.endpoints import COUNT, ROWS, Endpoint
 from exporter.nativechat.failures import (
     bad_answer,
@@ -25,6 +27,7 @@ from exporter.nativechat.failures import (
     read_retry_after,
 )
 from exporter.nativechat.transport import Transport
+from exporter.proxies import proxy_of
 
 _HEADERS: Final = {
     "Content-Type": "application/json",
@@ -40,8 +43,8 @@ _FOREIGN: Final = (HTTPError, HTTPException, OSError, ValueError, TooMuch)
 Answer = TypeVar("Answer")
 
 
-Attempted: TypeAlias = Callable[[Collection, int | None, float], None]
-"""Called after each attempt with its collection, its HTTP status, if any, and its seconds."""
+Attempted: TypeAlias = Callable[[int | None, float], None]
+"""Called after each attempt with its HTTP status, if any, and its seconds."""
 
 
 class Client:
@@ -67,12 +70,15 @@ class Client:
     ) -> None:
         url = urlsplit(bot.api.url)
         self._bot = bot
-        self._peer = f"{url.hostname}:{url.port or (443 if url.scheme == 'https' else 80)}"
+        self._host = f"{url.hostname}:{url.port or (443 if url.scheme == 'https' else 80)}"
         self._token = token
         self._clock = clock
         self._on_attempt = on_attempt
         self._attempt = Attempt(clock)
-        self._transport = Transport(self._attempt, clock, bot.api)
+        self._proxy = proxy_of(bot.api.url, os.environ)
+        # Through TLS a proxy only relays, so no answer is its own.
+        self._answering_proxy = self._proxy if url.scheme == "http" else None
+        self._transport = Transport(self._attempt, clock, bot.api, self._proxy)
 
     def count(self, collection: Collection, predicate_text: str, budget: float) -> int:
         """Return how many documents match a JSON predicate, in one attempt of at most `budget` seconds.
@@ -117,7 +123,9 @@ class Client:
         failure: ApiError
         try:
             return self._answer(endpoint, url, collection)
-        except (BadAnswer, TooMuch) as error:
+        except BadAnswer as error:
+            failure = bad_answer(what, attempt.status, str(error), error.advice)
+        except TooMuch as error:
             failure = bad_answer(what, attempt.status, str(error))
         except ApiError as error:
             failure = type(error)(str(error), retry_after=error.retry_after, advice=error.advice)
@@ -137,7 +145,7 @@ class Client:
                 response.close()
                 response.release_conn()
         finally:
-            self._on_attempt(collection, self._attempt.status, self._attempt.elapsed)
+            self._on_attempt(self._attempt.status, self._attempt.elapsed)
         marked = response.chunked or response.length_remaining is not None
         return endpoint.read(body, encoding=response.headers.get("Content-Encoding", ""), marked=marked)
 
@@ -156,22 +164,23 @@ class Client:
 
     def _check(self, response: HTTPResponse, what: str) -> None:
         retry_after = read_retry_after(response.headers.get("Retry-After"), self._clock.wall())
-        if failure := by_status(what, response.status, retry_after):
+        if failure := by_status(what, response.status, retry_after, self._answering_proxy):
             raise failure
         check_age(response.headers.get("Age"), self._bot.api.timeout)
 
     def _failure(self, exc: BaseException, what: str, budget: float) -> ApiError:
-        cause, peer = _cause(exc), self._attempt.peer or self._peer
+        cause = _cause(exc)
         if isinstance(cause, ClosedPoolError):
-            return Unreachable(f"no connection to {peer}: this client is closed")
-        return by_cause(cause, self._attempt, what=what, peer=peer, budget=budget)
+            advice = "wait for the next run: a reload has replaced this client"
+            return Unreachable(f"no connection to {self._host}: this client is closed", advice=advice)
+        return by_cause(cause, Route(self._host, self._proxy, self._attempt), what=what, budget=budget)
 
 
 def _cause(exc: BaseException) -> OSError | ClosedPoolError | None:
-    """Return the operating system's error behind an exception of urllib3."""
+    """Return the operating system's error behind an exception of urllib3 or requests."""
     link: BaseException | None = exc
     while link is not None:
-        if isinstance(link, OSError | ClosedPoolError):
+        if isinstance(link, OSError | ClosedPoolError) and not isinstance(link, requests.RequestException):
             return link
         link = link.__context__
     return None
@@ -193,7 +202,7 @@ def _headers(token: Callable[[], Secret], accept_encoding: str) -> dict[str, str
     try:
         authorization = f"Bot-Server-Access-Token {token().reveal()}"
     except ExporterError as error:
-        raise Unauthorized(str(error)) from error
+        raise Unauthorized(str(error), advice=getattr(error, "advice", None)) from error
     if not (authorization.isascii() and authorization.isprintable()):
         raise Unauthorized("the token holds a line break or another character that no header can carry")
     return {**_HEADERS, "Accept-Encoding": accept_encoding, "Authorization": authorization}

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 
 from exporter.errors import BadAnswer
 from exporter.model import Bot, Collection, Json
+from exporter.nativechat.advice import BROKEN_HTTP
 from exporter.nativechat.answers import read_count, read_rows
 
 Answer = TypeVar("Answer")
@@ -45,11 +46,11 @@ class Endpoint(Generic[Answer]):
         if encoding in {"gzip", "x-gzip"}:
             body = self._gunzip(body)
         elif encoding not in {"", "identity"}:
-            raise BadAnswer("a content coding that was not asked for")
+            raise BadAnswer("a content coding that was not asked for", advice=BROKEN_HTTP)
         if len(body) > self.largest:
             raise BadAnswer(f"more than {self.largest // 1024} KiB")
         if not marked and not body.rstrip().endswith((b"}", b"]")):
-            raise BadAnswer("a body that may be cut off")
+            raise BadAnswer("a body that may be cut off", advice=BROKEN_HTTP)
         return self.parse(body)
 
     def _gunzip(self, body: bytes) -> bytes:
@@ -57,11 +58,11 @@ class Endpoint(Generic[Answer]):
         try:
             decoded = decoder.decompress(body, self.largest + 1)
         except zlib.error:
-            raise BadAnswer("a body that is not the gzip it claims to be") from None
+            raise BadAnswer("a body that is not the gzip it claims to be", advice=BROKEN_HTTP) from None
         if not decoder.eof and len(decoded) <= self.largest:
-            raise BadAnswer("a gzip body that is cut off")
+            raise BadAnswer("a gzip body that is cut off", advice=BROKEN_HTTP)
         if decoder.unused_data:
-            raise BadAnswer("bytes after its gzip body")
+            raise BadAnswer("bytes after its gzip body", advice=BROKEN_HTTP)
         return decoded
 
 

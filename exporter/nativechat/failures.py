@@ -20,35 +20,38 @@ from exporter.errors import (
     Unauthorized,
     Unreachable,
 )
-from exporter.nativechat.attempt import Attempt
+from exporter.nativechat import advice
+from exporter.nativechat.attempt import Attempt, Route
+from exporter.proxies import Proxy
 
 
-def bad_answer(what: str, status: int | None, why: str) -> BadAnswer:
+def bad_answer(what: str, status: int | None, why: str, advised: str | None = None) -> BadAnswer:
     """Return the error for a wrong answer; `why` is text that follows "with"."""
-    return BadAnswer(
-        f"{what} answered with {why}" if status is None else f"{what} answered {status} with {why}"
-    )
+    answered = "answered" if status is None else f"answered {status}"
+    return BadAnswer(f"{what} {answered} with {why}", advice=advised)
 
 
-def by_status(what: str, status: int, retry_after: float | None) -> ApiError | None:
+def by_status(
+    what: str, status: int, retry_after: float | None, proxy: Proxy | None = None
+) -> ApiError | None:
     """Return the error for an HTTP status, None for 200.
 
     Other statuses of success are errors too, because the count may be missing, partial or changed. `what` is
-    the request; `retry_after` is the server's Retry-After in seconds, if any. The caller puts `what` and the
-    status before a BadAnswer's message (see `bad_answer`).
+    the request; `retry_after` is the server's Retry-After in seconds, if any; `proxy` may have answered
+    itself. The caller puts `what` and the status before a BadAnswer's message (see `bad_answer`).
     """
     if status == 200:
         return None
     if 200 < status < 300:
-        return BadAnswer("a success that cannot contain a count: only 200 can")
+        changed = advice.CACHE if status == 203 else None
+        return BadAnswer("a success that cannot contain a count: only 200 can", advice=changed)
     if not 300 <= status < 600:
         return BadAnswer("a status that is neither success nor failure")
     message = f"{what} answered {status}"
     if status == 429 or (status == 503 and retry_after is not None):
-        return Throttled(message, retry_after=retry_after)
-    if status in {401, 403}:
-        return Unauthorized(message)
-    return ServerError(message) if status >= 500 else Rejected(message)
+        return Throttled(message, retry_after=retry_after, advice=advice.of_throttling(status))
+    kind = Unauthorized if status in {401, 403} else ServerError if status >= 500 else Rejected
+    return kind(message, advice=advice.of_status(status, proxy))
 
 
 def read_retry_after(value: str | None, wall: float) -> float | None:
@@ -77,7 +80,8 @@ def check_age(value: str | None, timeout: float) -> None:
     """
     ages = [] if value is None else re.split(r"\s*,\s*", value.strip())
     if not all(re.fullmatch("[0-9]{1,9}", age) and float(age) <= timeout for age in ages):
-        raise BadAnswer(f"an Age above api.timeout ({timeout:g}s): it was kept by a cache in between")
+        what = f"an Age above api.timeout ({timeout:g}s): it was kept by a cache in between"
+        raise BadAnswer(what, advice=advice.CACHE)
 
 
 def is_out_of_time(cause: OSError) -> bool:
@@ -85,15 +89,24 @@ def is_out_of_time(cause: OSError) -> bool:
     return isinstance(cause, TimeoutError) and cause.errno != errno.ETIMEDOUT
 
 
-def by_cause(cause: OSError | None, attempt: Attempt, *, what: str, peer: str, budget: float) -> ApiError:
+def by_cause(cause: OSError | None, route: Route, *, what: str, budget: float) -> ApiError:
     """Return the error for an attempt that failed, from the system's own error if there is one."""
-    if cause is not None and is_out_of_time(cause):
-        return TimedOut(f"{what} took longer than {budget:.3g}s: {attempt.stage}")
-    if cause is not None:
-        return Unreachable(f"{_trouble(cause, attempt)} {peer}: {_reason(cause)}")
-    if attempt.answered:
+    attempt = route.attempt
+    if cause is None and attempt.answered:
         return bad_answer(what, attempt.status, "HTTP that is broken or cut off")
-    return Unreachable(f"no connection to {peer}: api.url, or a proxy in the environment, is unusable")
+    if cause is None:
+        named = f"the proxy in {route.proxy.variable}" if route.proxy else "api.url"
+        message = f"no connection to {route.host}: {named} cannot be used"
+        return Unreachable(message, advice=advice.of_url(route.proxy))
+    if is_out_of_time(cause):
+        stage = f"still connecting to {route}" if attempt.is_connecting else attempt.stage
+        advised = advice.of_connecting(route) if attempt.is_connecting else None
+        return TimedOut(f"{what} took longer than {budget:.3g}s: {stage}", advice=advised)
+    if refused := re.match("Tunnel connection failed: ([0-9]+)", str(cause)):
+        message = f"no tunnel to {route}: it answered {refused[1]}"
+        return Unreachable(message, advice=advice.of_tunnel(int(refused[1]), route.proxy))
+    message = f"{_trouble(cause, attempt)} {route}: {_reason(cause)}"
+    return Unreachable(message, advice=advice.of_cause(cause, route))
 
 
 def _trouble(cause: OSError, attempt: Attempt) -> str:
@@ -101,7 +114,7 @@ def _trouble(cause: OSError, attempt: Attempt) -> str:
         return "no address for"
     if isinstance(cause, ssl.SSLError):
         return "no TLS with"
-    if attempt.dialled and not attempt.connected:
+    if attempt.is_connecting:
         return "no connection to"
     return "broken connection to"
 

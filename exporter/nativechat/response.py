@@ -9,6 +9,7 @@ from http.client import HTTPMessage, HTTPResponse, IncompleteRead, RemoteDisconn
 from typing import Final
 
 from exporter.errors import BadAnswer
+from exporter.nativechat.advice import BROKEN_HTTP
 from exporter.nativechat.attempt import Attempt
 from exporter.nativechat.sockets import is_silent
 
@@ -70,7 +71,7 @@ class StrictResponse(HTTPResponse):
             if status == 101 or not 100 <= status < 200:
                 return version, status, ""
             self._read_headers()
-        raise BadAnswer(f"more than {INTERIM_RESPONSES} interim responses")
+        raise _broken(f"more than {INTERIM_RESPONSES} interim responses")
 
     def _read_final_headers(self) -> HTTPMessage:
         try:
@@ -89,9 +90,12 @@ class StrictResponse(HTTPResponse):
                 name, value = headers.pop()
                 headers.append((name, f"{value} {folded[1].decode('latin-1')}"))
             else:
-                raise BadAnswer("a header that cannot be read")
+                is_ascii = line.partition(b":")[0].isascii()
+                raise _broken(
+                    "a header that cannot be read" if is_ascii else "a header whose name is not ASCII"
+                )
             if len(headers) > _HEADERS:
-                raise BadAnswer(f"more than {_HEADERS} headers")
+                raise _broken(f"more than {_HEADERS} headers")
         message = HTTPMessage()
         for name, value in headers:
             message[name] = value
@@ -128,7 +132,7 @@ class StrictResponse(HTTPResponse):
         """Return the size of the next chunk; after the last one, skip the trailer and return 0."""
         line = _CHUNK_SIZE.fullmatch(self._line())
         if not line:
-            raise BadAnswer("a chunk whose size cannot be read")
+            raise _broken("a chunk whose size cannot be read")
         size = int(line[1], 16)
         while size == 0 and self._line() != b"\r\n":
             pass
@@ -136,7 +140,7 @@ class StrictResponse(HTTPResponse):
 
     def _end_chunk(self) -> None:
         if self.fp.read(2) != b"\r\n":
-            raise BadAnswer("a chunk that does not end where it said")
+            raise _broken("a chunk that does not end where it said")
 
     def _line(self) -> bytes:
         line = self.fp.readline(_LONGEST_LINE)
@@ -158,7 +162,7 @@ class StrictResponse(HTTPResponse):
             behind, clean = b"", False
         self.close()
         if behind:
-            raise BadAnswer("more bytes than it said")
+            raise _broken("more bytes than it said")
         self._on_end(clean)
 
 
@@ -168,18 +172,26 @@ def _framing(headers: HTTPMessage) -> tuple[bool, int | None]:
     Raises BadAnswer if the headers give the length twice or in an ambiguous form (RFC 9112, section 6.3).
     """
     if headers.get("Content-Range") is not None:
-        raise BadAnswer("a part of an answer")
+        raise _broken("a part of an answer")
     codings, lengths = headers.get_all("Transfer-Encoding", []), headers.get_all("Content-Length", [])
+    if codings and lengths:
+        raise _broken("a Content-Length beside a Transfer-Encoding")
     if codings:
-        if lengths or [coding.lower() for coding in codings] != ["chunked"]:
-            raise BadAnswer("a transfer coding other than chunked alone")
+        if [coding.lower() for coding in codings] != ["chunked"]:
+            raise _broken("a transfer coding other than chunked alone")
         return True, 0
     if not lengths:
         return False, None
     sizes = _tokens(headers, "Content-Length")
-    if len(sizes) > 1 or not re.fullmatch("[0-9]{1,18}", size := sizes.pop()):
-        raise BadAnswer("a Content-Length that is not one number")
+    if len(sizes) > 1:
+        raise _broken("two Content-Length headers that disagree")
+    if not re.fullmatch("[0-9]{1,18}", size := sizes.pop()):
+        raise _broken("a Content-Length that is not a number")
     return False, int(size)
+
+
+def _broken(why: str) -> BadAnswer:
+    return BadAnswer(why, advice=BROKEN_HTTP)
 
 
 def _tokens(headers: HTTPMessage, name: str) -> set[str]:

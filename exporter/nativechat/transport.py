@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.response import BaseHTTPResponse
 
@@ -22,23 +22,24 @@ from exporter.nativechat.attempt import Attempt
 from exporter.nativechat.authorities import Authorities
 from exporter.nativechat.connections import Link, pool_classes, pool_size
 from exporter.nativechat.sockets import bound_tls, lost_peer_options
+from exporter.proxies import Proxy
 
 
 class Transport(HTTPAdapter):
     """An adapter of requests with one connection pool, and sockets that are limited by the attempt.
 
-    requests finds the proxy and makes the pool, once. Then urllib3's pool is asked directly, because the
+    requests makes the pool, once. Then urllib3's pool is asked directly, because the
     rest of what requests does at each call is not needed. A connection is closed if sent bytes are not
     acknowledged for a third of `api.timeout`.
     """
 
-    def __init__(self, attempt: Attempt, clock: Clock, api: Api) -> None:
+    def __init__(self, attempt: Attempt, clock: Clock, api: Api, proxy: Proxy | None) -> None:
         super().__init__(pool_connections=1, pool_maxsize=pool_size(api.concurrency, api.rate))
         prepare = partial(bound_tls, attempt=attempt)
         self._authorities = Authorities(api.ca_file, DEFAULT_CA_BUNDLE_PATH, os.environ, prepare)
         self._link = Link(attempt, clock, self._authorities, lost_peer_options(api.timeout / 3))
         self.poolmanager.pool_classes_by_scheme = pool_classes(self._link, makes_more=api.rate is None)
-        self._proxies = get_environ_proxies(api.url, no_proxy=None)
+        self._proxy = proxy
         self._lock = threading.Lock()
         self._pool: HTTPConnectionPool | None = None
         self._closed = False
@@ -64,10 +65,11 @@ class Transport(HTTPAdapter):
     def _make_pool(self, url: str) -> HTTPConnectionPool:
         with self._lock:
             if self._pool is None:
-                _refuse_socks(urlsplit(url).scheme, self._proxies)
+                _refuse_socks(self._proxy)
                 request = requests.PreparedRequest()
                 request.url = url
-                pool = self.get_connection_with_tls_context(request, verify=True, proxies=self._proxies)
+                proxies = {urlsplit(url).scheme: self._proxy.url} if self._proxy else {}
+                pool = self.get_connection_with_tls_context(request, verify=True, proxies=proxies)
                 self._pool = cast("HTTPConnectionPool", pool)
             if self._closed:
                 self._pool.close()
@@ -107,15 +109,10 @@ class Transport(HTTPAdapter):
                 self._pool.close()
 
 
-def _refuse_socks(scheme: str, proxies: Mapping[str, str]) -> None:
-    """Raise Unreachable if a scheme's proxy is a SOCKS proxy: its connections would not have our limits."""
-    key = scheme if scheme in proxies else "all"
-    if not proxies.get(key, "").lower().startswith("socks"):
-        return
-    named = f"{key}_proxy"
-    # If a variable is set in both cases, the lower case counts.
-    variable = max((name for name in os.environ if name.lower() == named), default=named.upper())
-    raise Unreachable(
-        f"{variable} names a SOCKS proxy, and only HTTP proxies can be used",
-        advice=f"set {variable} to an http:// proxy, or add the host of api.url to NO_PROXY",
-    )
+def _refuse_socks(proxy: Proxy | None) -> None:
+    """Raise Unreachable for a SOCKS proxy: its connections would not have our limits."""
+    if proxy and proxy.url.lower().startswith("socks"):
+        raise Unreachable(
+            f"{proxy.variable} names a SOCKS proxy, and only HTTP proxies can be used",
+            advice=f"set {proxy.variable} to an http:// proxy, or add the host of api.url to NO_PROXY",
+        )

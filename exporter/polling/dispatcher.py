@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from exporter.clock import Clock
 from exporter.errors import ApiError, TimedOut
+from exporter.logs import fields
 from exporter.model import Bot, Plan, Poll
 from exporter.polling.queue import BotQueue, CountClient
 from exporter.polling.run import Recorder, Request, Run, internal_error
@@ -149,7 +150,7 @@ class Dispatcher:
         except ApiError as error:
             return None, error.with_traceback(None)
         except Exception:
-            log.exception("internal error while asking bot %s; please report it", attempt.queue.bot.name)
+            log.exception("internal error in a request; please report it", extra=_of(attempt.request.run))
             self._on_defect()
             return None, internal_error()
 
@@ -226,7 +227,7 @@ class Dispatcher:
                 run.give_up(internal_error())
                 raise
         except Exception:
-            log.exception("internal error in a run; please report it")
+            log.exception("internal error in a run; please report it", extra=_of(run))
             self._on_defect()
         if run.upcoming is not None and not had_request:
             queue.add(run)
@@ -246,3 +247,7 @@ class Dispatcher:
             wait = RERUN_AFTER[min(times, len(RERUN_AFTER) - 1)] * (0.9 + 0.2 * self._random())
             at = max(now + wait, queue.limiter.paused_until, queue.refusals.until(run))
             self.timetable.run_again(run.poll, at)
+
+
+def _of(run: Run) -> dict[str, object]:
+    return fields(bot=run.poll.bot.name, query=run.poll.query.name)

@@ -119,6 +119,12 @@ class Poller:
         """Return how many requests of each bot are in flight."""
         return {name: queue.in_flight for name, queue in self._dispatcher.queues.items()}
 
+    def paused_until(self, bot: str) -> float | None:
+        """Return the steady time until which a bot's Retry-After forbids requests, None if none does."""
+        queue = self._dispatcher.queues.get(bot)
+        until = queue.limiter.paused_until if queue else float("-inf")
+        return until if until > self._clock.steady() else None
+
     def next_run(self, key: tuple[str, str]) -> float | None:
         """Return the steady time at which a poll is due next, None for an unknown one."""
         return self._dispatcher.timetable.next_run(key)

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
+from exporter import logs
 from exporter.clock import Clock
 from exporter.errors import ApiError, BadAnswer
 from exporter.language import predicate
 from exporter.model import Collection, DateFormat, Poll
 from exporter.polling.dates import prove
+from exporter.polling.falls import is_sudden_fall
+
+log = logging.getLogger(__name__)
 
 Proven = dict[tuple[Collection, tuple[str, ...]], DateFormat]
 """The date formats that are proven for a bot, by collection and dotted fields."""
+
+
+_CONTRADICTION: Final = "NativeChat may miss documents at times; the last value stays until it is stale"
 
 
 class Recorder(Protocol):
@@ -25,13 +33,15 @@ class Recorder(Protocol):
 
     def skipped(self, poll: Poll) -> None: ...
 
+    def last_count(self, poll: Poll, row: int) -> int | None: ...
+
     def counted(self, poll: Poll, row: int, count: int) -> None: ...
 
     def failed(self, poll: Poll, rows: Sequence[int], error: ApiError) -> None: ...
 
     def finished(self, poll: Poll, duration: float, error: ApiError | None) -> object: ...
 
-    def asked(self, poll: Poll, error: ApiError | None) -> None: ...
+    def asked(self, poll: Poll, error: ApiError | None, began: float) -> None: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -41,7 +51,7 @@ class Request:
     `row` is the series that it counts, None for a probe of dates, whose predicate is `probe`. `deadline` is
     set when the first attempt starts: `api.timeout` limits the whole request. `error` is that of the last
     attempt. If it is `refused`, `error` says why it is not asked. `renewed` is set by a retry with a
-    replaced token.
+    replaced token. `doubted` is the count that this request is to confirm, if any.
     """
 
     run: Run
@@ -53,6 +63,7 @@ class Request:
     error: ApiError | None = None
     refused: bool = False
     renewed: bool = False
+    doubted: int | None = None
 
     def text(self) -> str:
         """Return the predicate as it is sent."""
@@ -65,6 +76,9 @@ class Run:
     `upcoming` is the request to make next, None if there is none now. The run is `over` once the last answer
     is in, or once it was abandoned; later results are dropped. A request is made when its turn comes: at the
     start one waits for every series, and 100,000 of them would take 100 MB.
+
+    A count that fell suddenly is requested once more, and is kept only if the second one fell as well. Time
+    alone changes counts of a query with dates, so they are kept as they are.
 
     Series with dates wait until a format is proven for their fields; `proven` keeps it for later runs.
     """
@@ -83,6 +97,8 @@ class Run:
         self._open = 0
         self._ended = bytearray(len(poll.series))
         self._count: int | None = None
+        self._dated = poll.query.dated
+        self._again: list[Request] = []
         self._requests = self._all_requests()
         self.upcoming: Request | None = None
 
@@ -108,15 +124,14 @@ class Run:
             return
         self._open -= 1
         if not request.refused:
-            self._recorder.asked(self.poll, error)
+            self._recorder.asked(self.poll, error, request.began)
         if request.row is None:
             self._count, request.error = count, error
             self._advance()
         elif error is not None:
             self._fail([request.row], error)
         elif count is not None:
-            self._ended[request.row] = True
-            self._recorder.counted(self.poll, request.row, count)
+            self._counted(request, request.row, count)
         if self._open == 0 and self.upcoming is None:
             self._end()
 
@@ -146,7 +161,10 @@ class Run:
             key = (self.poll.query.collection, fields)
             try:
                 if fields and key not in self._proven:
-                    self._proven[key] = yield from prove(self.poll.bot.api.dates, *key, self._ask)
+                    dates = yield from prove(self.poll.bot.api.dates, *key, self._ask)
+                    if self.poll.bot.api.dates == "auto" and dates not in self._proven.values():
+                        log.info("date format found", extra=logs.fields(bot=self.poll.bot.name, dates=dates))
+                    self._proven[key] = dates
             except ApiError as error:
                 self._fail(rows, error.with_traceback(None))
                 continue
@@ -164,7 +182,21 @@ class Run:
         return self._count or 0
 
     def _advance(self) -> None:
-        self.upcoming = next(self._requests, None)
+        self.upcoming = self._again.pop() if self._again else next(self._requests, None)
+
+    def _counted(self, request: Request, row: int, count: int) -> None:
+        before = None if self._dated else self._recorder.last_count(self.poll, row)
+        fell = is_sudden_fall(before, count)
+        if fell and request.doubted is None:
+            self._again.append(Request(self, row, doubted=count))
+            if self.upcoming is None:
+                self._advance()
+        elif fell or request.doubted is None:
+            self._ended[row] = True
+            self._recorder.counted(self.poll, row, count)
+        else:
+            what = f"counts that contradict each other: {before} before, {request.doubted}, then {count}"
+            self._fail([row], BadAnswer(what, advice=_CONTRADICTION))
 
     def _fail(self, rows: Sequence[int], error: ApiError) -> None:
         self.error = self.error or error

@@ -4,48 +4,74 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import replace
+from typing import Final
 
 from exporter.errors import ApiError
 from exporter.model import Poll
 from exporter.snapshot import PollSnapshot
 
+_NEVER: Final = -1
+"""The last count of a series that was never counted."""
+
 
 class Record:
-    """The counts of one poll, by their positions in `poll.series`, and its history.
+    """The counts of one poll, by their positions in `poll.series`, what is new, and its history.
+
+    `new` sums the rises of each series from one count to the next. The last count stays after it is stale, so
+    that a rise during an outage is added too.
 
     `latest` is the poll's snapshot. Its history is always up to date. Its counts are those of the last call
     of `snapshot`: copying them at each change would make a poll of many series slow.
     """
 
-    __slots__ = ("_changed", "_counted_at", "_counts", "_fresh_until", "latest")
+    __slots__ = ("_changed", "_counted_at", "_counts", "_fresh_until", "_last", "_new", "latest")
 
-    def __init__(self, poll: Poll) -> None:
+    def __init__(self, poll: Poll, now: float) -> None:
         self._counts: list[int | None] = [None] * len(poll.series)
         self._counted_at = array("d", bytes(8 * len(poll.series)))
+        self._last = array("q", [_NEVER]) * len(poll.series)
+        self._new = array("q", bytes(8 * len(poll.series)))
         self._fresh_until = float("-inf")
         self._changed = True
-        self.latest = PollSnapshot(poll)
+        self.latest = PollSnapshot(poll, known_since_at=now)
 
-    def inherit(self, old: PollSnapshot) -> None:
-        """Take over the history of a changed poll, and the counts of equal series."""
+    def inherit(self, before: Record, now: float) -> None:
+        """Take over, at steady time `now`, the history of a changed poll and the counts of equal series.
+
+        A series with equal labels keeps what is new, so that a counter never falls. If its request changed,
+        its next count is its first.
+        """
+        old = before.snapshot(now)  # what is stale by the old `stale_after` is not fresh by a longer one
         self.latest = replace(old, poll=self.latest.poll)
-        rows = {series: row for row, series in enumerate(old.poll.series)}
+        rows = {series.labels: row for row, series in enumerate(old.poll.series)}
         for row, series in enumerate(self.latest.poll.series):
-            before = rows.get(series)
-            if before is not None:
-                self._counts[row], self._counted_at[row] = old.counts[before], old.counted_at[before]
+            was = rows.get(series.labels)
+            if was is None:
+                continue
+            self._new[row] = before._new[was]
+            if series == old.poll.series[was]:
+                self._counts[row], self._counted_at[row] = old.counts[was], old.counted_at[was]
+                self._last[row] = before._last[was]
+
+    def last_count(self, row: int) -> int | None:
+        """Return the last count, however old it is; None if there was none."""
+        last = self._last[row]
+        return None if last == _NEVER else last
 
     def keep(self, row: int, count: int, now: float) -> None:
         """Keep a count that the API answered at steady time `now`."""
-        self._counts[row], self._counted_at[row] = count, now
+        if _NEVER < self._last[row] < count:
+            self._new[row] += count - self._last[row]
+        self._counts[row] = self._last[row] = count
+        self._counted_at[row] = now
         self._fresh_until = min(self._fresh_until, now + self.latest.poll.query.stale_after)
         self._changed = True
         if not self.latest.attempted:
             self.latest = replace(self.latest, attempted=True)
 
-    def end_run(self, now: float, wall: float, duration: float, error: ApiError | None) -> str:
-        """Record the result of a run; return how an outage began, changed or ended, if it did."""
-        before, since = self.latest.outage, self.latest.failing_since_at
+    def end_run(self, now: float, wall: float, duration: float, error: ApiError | None) -> None:
+        """Record the result of a run that ended at steady time `now`."""
+        since = self.latest.failing_since_at
         since = now if since is None else since
         self.latest = replace(
             self.latest,
@@ -56,13 +82,6 @@ class Record:
             outage=error,
             failing_since_at=since if error else None,
         )
-        if error is None:
-            return "query works again" if before else ""
-        if before is None:
-            return "query fails"
-        if (before.reason, before.status) != (error.reason, error.status):
-            return "query fails for another reason"
-        return ""
 
     def snapshot(self, now: float) -> PollSnapshot:
         """Return the record as it is at steady time `now`, without the counts older than `stale_after`."""
@@ -70,9 +89,12 @@ class Record:
             self._drop_stale(now)
         if self._changed:
             self._changed = False
-            counts, counted_at = tuple(self._counts), self._counted_at[:]
             self.latest = replace(
-                self.latest, counts=counts, counted_at=counted_at, fresh_until=self._fresh_until
+                self.latest,
+                counts=tuple(self._counts),
+                counted_at=self._counted_at[:],
+                new=self._new[:],
+                fresh_until=self._fresh_until,
             )
         return self.latest
 

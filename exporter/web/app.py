@@ -1,4 +1,4 @@
-"""Routes requests to what the daemon provides: metrics, health, status, configuration reload."""
+"""Routes requests to what the daemon provides: metrics, health, status, the configuration, its reload."""
 
 from __future__ import annotations
 
@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 HEALTHY: Final = "/-/healthy"
 READY: Final = "/-/ready"
 RELOAD: Final = "/-/reload"
+CONFIG_TEXT: Final = "/-/config"
 
 PASSWORD_THREADS: Final = 2
 """Threads that check passwords; the pages have their own."""
 
+_PLAIN: Final = (("Content-Type", "text/plain; charset=utf-8"),)
 _EVERYWHERE: Final = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
 _PAGE: Final = (
     ("Content-Type", "text/html; charset=utf-8"),
@@ -35,7 +37,7 @@ _PAGE: Final = (
 )
 _POLICY: Final = (
     "default-src 'none'; style-src 'nonce-{0}'; script-src 'nonce-{0}'; connect-src 'self'; img-src data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 _CHALLENGE: Final = ("WWW-Authenticate", 'Basic realm="nativechat-exporter", charset="UTF-8"')
 
@@ -61,14 +63,16 @@ class Provided:
     """What the daemon provides; every call is safe from any thread.
 
     `metrics` takes the Accept and Accept-Encoding headers, and returns a body and its headers. `healthy` and
-    `ready` return at once, with a line of text. `reload` returns the problems for which the old configuration
-    was kept, none if the new one is in use; it is None if reloading over HTTP is off.
+    `ready` return at once, with a line of text; `config` does too, with the text of the configuration in use.
+    `reload` returns the problems for which the old configuration was kept, none if the new one is in use; it
+    is None if reloading over HTTP is off.
     """
 
     metrics: Callable[[str, str], tuple[bytes, list[tuple[str, str]]]]
     healthy: Callable[[], tuple[bool, str]]
     ready: Callable[[], tuple[bool, str]]
     status: Callable[[], StatusPage]
+    config: Callable[[], bytes]
     reload: Callable[[], Sequence[str]] | None
     telemetry_path: str = "/metrics"
 
@@ -95,6 +99,7 @@ class App:
             "/": (_READS, self._page),
             HEALTHY: (_READS, self._healthy),
             READY: (_READS, self._ready),
+            CONFIG_TEXT: (_READS, self._config),
             RELOAD: (("POST", "PUT"), self._reload),
             # Last, because a telemetry path of / replaces the status page.
             provided.telemetry_path: (_READS, self._metrics),
@@ -110,7 +115,7 @@ class App:
         except Busy:
             response = text(503, "too many requests are waiting (try again)", headers=(("Retry-After", "1"),))
         except Exception:  # noqa: BLE001 - a defect must not show its traceback to the client
-            _log.exception("request failed", extra=fields(path=request.path))
+            _log.exception("internal error in a page; please report it", extra=fields(path=request.path))
             response = text(500, "the exporter failed to answer; its log says why")
         replaced = {name.lower() for name, _ in guard.headers}
         own = (*response.headers, *_EVERYWHERE)
@@ -147,7 +152,7 @@ class App:
     async def _page(self, request: Request) -> Response:
         nonce = secrets.token_urlsafe(16)
         html = await self._pages.run(
-            lambda: self._painter.paint(self._provided.status(), nonce), request.is_open
+            lambda: self._painter.paint(self._provided.status(), request.query, nonce), request.is_open
         )
         return Response(200, html.encode(), (*_PAGE, ("Content-Security-Policy", _POLICY.format(nonce))))
 
@@ -165,6 +170,10 @@ class App:
 
     async def _ready(self, _request: Request) -> Response:
         return _verdict(*self._provided.ready())
+
+    async def _config(self, _request: Request) -> Response:
+        # Plain text, which browsers show; they would save YAML as a file.
+        return Response(200, self._provided.config(), _PLAIN)
 
     async def _reload(self, request: Request) -> Response:
         if self._provided.reload is None:

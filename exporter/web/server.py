@@ -85,7 +85,7 @@ def address_of(listener: socket.socket) -> str:
 
 
 def _log_error(error: BaseException) -> None:
-    _log.error("web server ended", exc_info=error)
+    _log.error("internal error in the web server, which ended; please report it", exc_info=error)
 
 
 class Server:
@@ -176,5 +176,7 @@ class Server:
             self._runner.get_loop().remove_reader(listener)
             self._runner.get_loop().call_later(_PAUSE, self._listen, listener)
         else:
+            if self._refused:
+                _log.info("connections are accepted again")
             self._refused = False
             Connection(self._connections, plain, address[0])

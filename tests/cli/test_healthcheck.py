@@ -13,6 +13,7 @@ import trustme
 
 from exporter.handler import Handler, Request, Response, text
 from exporter.web.server import Server, listen
+from tests.server import Server as PlainServer
 
 Typed = Callable[..., CompletedProcess[str]]
 
@@ -100,6 +101,17 @@ def test_a_daemon_with_tls_is_checked_over_tls(
     plain = typed("healthcheck", "--web.listen-address", address)
     assert plain.returncode == 1
     assert plain.stderr.startswith(f"{address}: no answer: ")
+    assert "something listens there; if it serves TLS, name the daemon's --web.config.file" in plain.stderr
+
+
+def test_a_daemon_without_the_tls_of_the_configuration_is_not_said_to_be_absent(
+    typed: Typed, web_config: tuple[Path, ssl.SSLContext]
+) -> None:
+    with PlainServer(greeting=lambda wire: wire.answer(b"", 400)) as plain:
+        address = f"127.0.0.1:{plain.port}"
+        done = typed("healthcheck", "--web.listen-address", address, "--web.config.file", web_config[0])
+    assert done.returncode == 1
+    assert done.stderr.endswith("(does the daemon use this --web.config.file?)\n")
 
 
 def test_a_web_configuration_without_tls_is_checked_over_plain_http(

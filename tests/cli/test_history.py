@@ -152,5 +152,26 @@ def test_a_download_without_a_row_prints_no_flags_to_continue(typed: Typed, nati
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
         "stopped after 0 conversations: rejected: GET conversations answered 404 "
-        "(check the bot's id, api.url and this query's predicate)\n"
+        "(check the bot's id and api.url)\n"
+    )
+
+
+def test_what_is_missing_of_one_bot_stops_no_download_of_another(
+    typed: Typed, nativechat: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, config = nativechat(bots=2)
+    monkeypatch.delenv("TOKEN_SALES")
+    assert typed("messages", "--config.file", config, "--bot", "support", "--limit", "1").returncode == 0
+    done = typed("messages", "--config.file", config, "--bot", "sales")
+    assert done.stderr == (
+        "stopped after 0 messages: unauthorized: environment variable TOKEN_SALES is not set "
+        "(set it before the exporter runs)\n"
+    )
+    text = config.read_text("utf-8")
+    sales = text.index("id: ", text.index("name: sales"))
+    config.write_text(f"{text[:sales]}id: {{env: SALES_ID}}{text[text.index(',', sales) :]}", "utf-8")
+    done = typed("messages", "--config.file", config, "--bot", "sales")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "nativechat-exporter: environment variable SALES_ID is not set (set it before the exporter runs)\n"
     )

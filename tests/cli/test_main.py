@@ -68,7 +68,7 @@ def test_version_is_the_package_s(typed: Typed) -> None:
         (["run", "--shard.ordinal=x"], "'x' is neither a number from 0 nor 'hostname'"),
         (["check", "--shard.ordinal=1"], "--shard.ordinal=1 must be below --shard.total=1"),
         (["run", "--config.watch-interval=5"], '"5" has no unit (for seconds write 5s)'),
-        (["run", "--config.watch-interval=10ms"], "shorter than a second"),
+        (["run", "--config.watch-interval=10ms"], "shorter than a second (write at least 1s)"),
         (["run", "--log.level=loud"], "'loud' is not one of 'debug', 'info', 'warn', 'error'"),
         (["run", "--log.format=xml"], "'xml' is not one of 'logfmt', 'json'"),
         (["run", "--web.telemetry-path=metrics"], "must start with /"),

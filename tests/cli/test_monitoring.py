@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -11,6 +12,8 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
+
+FORMATS = ("prometheus", "operator", "grafana")
 
 Typed = Callable[..., CompletedProcess[str]]
 
@@ -49,3 +52,11 @@ def test_the_rules_name_the_runbook_and_grafana_s_data_source(typed: Typed) -> N
     [rule, *_] = yaml.safe_load(done.stdout)["groups"][0]["rules"]
     assert rule["data"][0]["datasourceUid"] == "mimir"
     assert rule["annotations"]["runbook_url"] == "https://wiki.example/x#a-count-rose"
+
+
+@pytest.mark.parametrize("command", [["dashboard"], *(["rules", f"--format={form}"] for form in FORMATS)])
+def test_without_a_page_only_alerts_with_a_runbook_of_their_own_link_to_one(
+    typed: Typed, command: list[str]
+) -> None:
+    printed = typed(*command, "--config.file", ROOT / "tests/monitoring/levels.yaml").stdout
+    assert set(re.findall(r"https://[^\s\"]+", printed)) == {"https://a.example/b"}

@@ -26,7 +26,10 @@ def test_hostname_means_the_number_at_the_end_of_the_host_s_name(host: str, ordi
 def test_hostname_is_refused_if_the_name_ends_without_a_number(host: str) -> None:
     with pytest.raises(click.BadParameter) as refused:
         ordinal_of("hostname", host)
-    assert refused.value.message == f"this host is called {host!r}, without a number such as -0 at its end"
+    assert refused.value.message == (
+        f"this host is called {host!r}, without a number such as -0 at its end "
+        "(write the ordinal itself, or use a StatefulSet)"
+    )
 
 
 @pytest.mark.parametrize(("text", "ordinal"), [("0", 0), ("63", 63), ("1023", 1023)])

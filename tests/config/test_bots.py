@@ -51,6 +51,27 @@ bots:
     )
 
 
+@pytest.mark.parametrize(
+    ("environ", "name"), [({}, "main"), ({"N": ""}, "main"), ({"N": " "}, "main"), ({"N": "care\n"}, "care")]
+)
+def test_a_name_from_a_variable_has_a_default(read: Read, environ: Mapping[str, str], name: str) -> None:
+    text = f"""bots: [{{name: {{env: N, default: main}}, id: {ID}, token: {{env: A}}}}]
+queries: [{{name: conversations, collection: conversations, bots: [{name}]}}]
+"""
+    config = read(text, {**ENVIRON, **environ}).config
+    assert [bot.name for bot in config.bots] == [name]
+    assert config.queries[0].bots == (name,)
+
+
+def test_two_variables_with_one_name_are_an_error(problems: Problems) -> None:
+    text = f"""bots:
+  - {{name: {{env: N, default: main}}, id: {ID}, token: {{env: A}}}}
+  - {{name: main, id: {OTHER}, token: {{env: A}}}}
+{QUERIES}"""
+    again = 'bots[1].name: the name "main" again (first on line 2, column 12; write each name once)'
+    assert problems(text, ENVIRON) == [f"3:12: {again}"]
+
+
 def test_a_repeated_name_and_a_missing_name_are_errors(problems: Problems) -> None:
     text = f"""bots:
   - {{name: a, id: {ID}, token: {{env: A}}}}
@@ -90,3 +111,31 @@ def test_bots_with_unknown_ids_are_different_bots(problems: Problems) -> None:
         "bots[0].id",
         "bots[1].id",
     ]
+
+
+HERE, THERE = "http://localhost:8000/v1", "https://api.example/v1"
+IN_CLEAR = (
+    "warning: the token is sent in clear text to the proxy in HTTP_PROXY "
+    "(add the host of this URL to NO_PROXY)"
+)
+
+
+@pytest.mark.parametrize(
+    ("url", "other", "environ", "warnings"),
+    [
+        (HERE, THERE, {"HTTP_PROXY": "http://p:hunter2@proxy"}, [f"1:12: api.url: {IN_CLEAR}"]),
+        (THERE, "http://[::1]/v1", {"HTTP_PROXY": "proxy"}, [f"4:73: bots[1].api.url: {IN_CLEAR}"]),
+        (HERE, THERE, {"HTTP_PROXY": "proxy", "NO_PROXY": "localhost"}, []),
+        (HERE, THERE, {"HTTPS_PROXY": "proxy"}, []),
+        (THERE, THERE, {"ALL_PROXY": "proxy"}, []),
+    ],
+)
+def test_a_token_that_a_proxy_would_see_is_a_warning_once(
+    problems: Problems, url: str, other: str, environ: dict[str, str], warnings: list[str]
+) -> None:
+    text = f"""api: {{url: "{url}"}}
+bots:
+  - {{name: a, id: {ID}, token: {{env: A}}}}
+  - {{name: b, id: {OTHER}, token: {{env: B}}, api: {{url: "{other}"}}}}
+{QUERIES}"""
+    assert problems(text, ENVIRON | environ) == warnings

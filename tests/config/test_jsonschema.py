@@ -92,3 +92,10 @@ def test_the_defaults_in_the_schema_are_those_of_a_configuration_without_these_k
     assert written == absent
     assert absent.bots[0].api == Api()
     assert Config(bots=absent.bots, queries=absent.queries) == absent
+
+
+def test_no_shipped_configuration_names_a_schema_that_a_copy_of_it_would_miss() -> None:
+    shipped = [TOP / "config.yaml", *(TOP / "deploy").rglob("*.yaml")]
+    assert len(shipped) > 2
+    for file in shipped:
+        assert "yaml-language-server" not in file.read_text("utf-8"), file

@@ -68,6 +68,7 @@ def test_the_example_of_the_documentation_is_read_as_it_is_described() -> None:
                 stale_after=600.0,
                 bots=("support",),
                 variants=(Variant((), Predicate('{"Errors":{"$gt":0}}')),),
+                predicate='{"Errors":{"$gt":0}}',
             ),
             Query(
                 name="conversations_by_channel",
@@ -81,6 +82,7 @@ def test_the_example_of_the_documentation_is_read_as_it_is_described() -> None:
                     Variant((("channel", name),), Predicate(f'{{"Data.channel.ProviderName":"{name}"}}'))
                     for name in ("facebook", "viber", "darvin")
                 ),
+                predicate='{"Data.channel.ProviderName":"{channel}"}',
             ),
             Query(
                 name="conversations_by_outcome",
@@ -105,6 +107,7 @@ def test_the_example_of_the_documentation_is_read_as_it_is_described() -> None:
                 variants=(
                     Variant((), Predicate('{"StartedAt":{"$gte":{"$date":"now-1h"}}}', ("StartedAt",))),
                 ),
+                predicate='{"StartedAt":{"$gte":{"$date":"now-1h"}}}',
             ),
             Query(
                 name="conversations_yesterday",
@@ -123,6 +126,7 @@ def test_the_example_of_the_documentation_is_read_as_it_is_described() -> None:
                         ),
                     ),
                 ),
+                predicate='{"StartedAt":{"$gte":{"$date":"now-1d/d"},"$lt":{"$date":"now/d"}}}',
             ),
         ),
     )
@@ -147,6 +151,7 @@ queries:
   - {name: conversations, collection: conversations}
 """
 SECRETS = dict.fromkeys(("CARE_ID", "CARE_TOKEN", "SALES_TOKEN"), "5990b7b5d57ae86c1b2dfd6e")
+SECRETS_OF_BOTH = SECRETS | {"SALES_ID": "6990b7b5d57ae86c1b2dfd6e"}
 
 
 def test_a_bot_without_its_id_is_loaded_with_its_fault_beside_a_bot_that_has_all(read: Read) -> None:
@@ -164,3 +169,31 @@ def test_without_any_bot_that_has_its_id_and_token_every_missing_one_is_an_error
     with pytest.raises(ConfigError) as required:
         read(BOTS, without_token, "required")
     assert one_each.value.problems == required.value.problems
+
+
+@pytest.mark.parametrize(
+    ("shared", "own", "fatal"),
+    [
+        ("", "none.pem", []),
+        ("none.pem", "ca.pem", []),
+        ("none.pem", "", ["api.ca_file"]),
+        ("none.pem", "also-none.pem", ["api.ca_file", "bots[1].api.ca_file"]),
+    ],
+)
+def test_certificates_that_are_missing_end_the_start_only_if_no_bot_has_any(
+    read: Read, tmp_path: Path, authority: Path, shared: str, own: str, fatal: list[str]
+) -> None:
+    (tmp_path / "ca.pem").write_text(authority.read_text())
+    api = {"": "api: {}"} | {name: f"api: {{ca_file: {name}}}" for name in (shared, own) if name}
+    text = f"{api[shared]}\n{BOTS}".replace("SALES_TOKEN}", f"SALES_TOKEN}}, {api[own]}")
+    if not fatal:
+        loaded = read(text, SECRETS_OF_BOTH, "of one bot")
+        assert [warning.what for warning in loaded.warnings] == [
+            f"{tmp_path / 'none.pem'} cannot be read: no such file or directory"
+        ]
+        return
+    with pytest.raises(ConfigError) as caught:
+        read(text, SECRETS_OF_BOTH, "of one bot")
+    assert [(problem.path, problem.severity) for problem in caught.value.problems] == [
+        (path, "error") for path in fatal
+    ]

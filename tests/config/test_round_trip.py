@@ -70,6 +70,7 @@ def written_queries(draw: st.DrawFn, name: str, bots: list[str]) -> tuple[dict[s
         bots=tuple(asked),
         label_names=(label,),
         variants=variants,
+        predicate=f'{{"User":"{{{label}}}"}}',
     )
     return written, query
 

@@ -1,15 +1,22 @@
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.config.secrets import MAX_BYTES, SecretError, TokenReader
+from exporter.config.secrets import CHECK_INTERVAL, MAX_BYTES, SecretError, TokenReader
+from exporter.files import Limit
 from exporter.model import Secret, TokenSource
+from tests.clock import FakeClock
+
+T = TypeVar("T")
 
 TOKEN = TokenSource(env="TOKEN")
 
@@ -67,20 +74,67 @@ def test_a_changed_variable_is_read_at_once() -> None:
 def test_a_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
     path = tmp_path / "token"
     path.write_text("old\n")
-    reader = TokenReader(TokenSource(file=path), {})
+    clock = FakeClock()
+    reader = TokenReader(TokenSource(file=path), {}, clock)
     assert reader() == Secret("old")
     path.write_text("newer\n")
+    clock.now += CHECK_INTERVAL
     assert reader() == Secret("newer")
+
+
+def test_a_file_is_checked_once_in_an_interval(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text("old")
+    reads = []
+
+    class Counted(Limit):
+        def __call__(self, function: Callable[[], T]) -> T:
+            reads.append(function)
+            return super().__call__(function)
+
+    clock = FakeClock()
+    reader = TokenReader(TokenSource(file=path), {}, clock, Counted())
+    for _ in range(10):
+        reader()
+    assert len(reads) == 1
+    clock.now += CHECK_INTERVAL
+    reader()
+    assert len(reads) == 2
+
+
+def test_a_disk_that_does_not_answer_keeps_the_last_good_secret(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text("good")
+    hangs = [True]
+
+    class Disk(Limit):
+        def __call__(self, function: Callable[[], T]) -> T:
+            if hangs[0]:
+                raise TimeoutError(errno.ETIMEDOUT, "no answer from its disk within 5 s")
+            return super().__call__(function)
+
+    clock = FakeClock()
+    reader = TokenReader(TokenSource(file=path), {}, clock, Disk())
+    with pytest.raises(SecretError, match="token cannot be read: no answer from its disk within 5 s"):
+        reader()
+    hangs[0] = False
+    assert reader() == Secret("good")
+    hangs[0] = True
+    clock.now += CHECK_INTERVAL
+    assert reader() == Secret("good")
+    assert not reader.refresh()
 
 
 def test_a_file_that_seems_unchanged_is_read_only_by_a_refresh(tmp_path: Path) -> None:
     path = tmp_path / "token"
     path.write_text("old")
-    reader = TokenReader(TokenSource(file=path), {})
+    clock = FakeClock()
+    reader = TokenReader(TokenSource(file=path), {}, clock)
     assert reader() == Secret("old")
     before = path.stat()
     path.write_text("new")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    clock.now += CHECK_INTERVAL
     assert reader() == Secret("old")
     assert reader.refresh()
     assert reader() == Secret("new")
@@ -94,24 +148,30 @@ def test_a_file_replaced_through_a_link_is_read_again(tmp_path: Path) -> None:
         os.utime(tmp_path / version / "token", ns=(0, 0))
     link = tmp_path / "data"
     link.symlink_to("one")
-    reader = TokenReader(TokenSource(file=link / "token"), {})
+    clock = FakeClock()
+    reader = TokenReader(TokenSource(file=link / "token"), {}, clock)
     assert reader() == Secret("one")
     (tmp_path / "swap").symlink_to("two")
     (tmp_path / "swap").replace(link)
+    clock.now += CHECK_INTERVAL
     assert reader() == Secret("two")
 
 
 def test_the_last_good_secret_is_kept_if_its_file_is_wrong_or_missing(tmp_path: Path) -> None:
     path = tmp_path / "token"
     path.write_text("good")
-    reader = TokenReader(TokenSource(file=path), {})
+    clock = FakeClock()
+    reader = TokenReader(TokenSource(file=path), {}, clock)
     reader()
     path.write_text("")
+    clock.now += CHECK_INTERVAL
     assert reader() == Secret("good")
     path.unlink()
+    clock.now += CHECK_INTERVAL
     assert reader() == Secret("good")
     assert not reader.refresh()
     path.write_text("better")
+    clock.now += CHECK_INTERVAL
     assert reader() == Secret("better")
 
 

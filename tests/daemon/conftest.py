@@ -54,8 +54,8 @@ def make_daemon(config_file: Path, clock: FakeClock) -> Iterator[Callable[..., D
     """Return a function that builds a daemon, which is stopped at the test's end."""
     with ExitStack() as stack:
 
-        def made() -> Daemon:
-            daemon = Daemon(config_file, ENVIRON, clock, watch_interval=WATCH_INTERVAL)
+        def made(*, waits: bool = False) -> Daemon:
+            daemon = Daemon(config_file, ENVIRON, clock, watch_interval=WATCH_INTERVAL, waits=waits)
             stack.callback(daemon.stop)
             return daemon
 

@@ -13,10 +13,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.clock import Clock
 from exporter.daemon.daemon import MISSED_TICKS, RETRY_FACTOR, Daemon
-from exporter.errors import ConfigError, Unreachable
+from exporter.errors import ConfigError, Unauthorized, Unreachable
 from exporter.model import Poll
 from exporter.polling.poller import AFTER_A_REFUSAL, LONGEST_SLEEP
-from tests.daemon.conftest import WATCH_INTERVAL
+from tests.daemon.conftest import ENVIRON, WATCH_INTERVAL
+
+SHIPPED = Path(__file__).parents[2] / "config.yaml"
 
 Events = Callable[[], list[dict[str, object]]]
 Look = Callable[[], None]
@@ -59,12 +61,71 @@ def test_a_configuration_in_use_is_logged_with_its_size(
     ]
 
 
+def test_a_reload_is_one_line_that_says_what_changed(
+    daemon: Daemon, config_file: Path, look: Look, events: Events
+) -> None:
+    events()
+    edit(config_file, "[facebook, viber]", "[darvin]")
+    look()
+    edit(config_file, "by_channel", "by_channels")
+    look()
+    daemon.request_reload()
+    look()
+    assert [line.get("changes") for line in events()] == [
+        "queries changed: by_channel",
+        "queries added: by_channels; queries removed: by_channel",
+        "none",
+    ]
+
+
 def test_a_wrong_first_configuration_is_an_error(
     make_daemon: Callable[[], Daemon], config_file: Path
 ) -> None:
     edit(config_file, "every: 1m", "every: 1x")
     with pytest.raises(ConfigError, match=r"config\.yaml:10:12: queries"):
         make_daemon()
+
+
+@pytest.mark.parametrize("is_missing", [False, True])
+def test_a_daemon_that_waits_starts_without_a_configuration_and_takes_the_first_right_one(
+    make_daemon: Callable[..., Daemon], config_file: Path, clock: Any, events: Events, is_missing: bool
+) -> None:
+    right = config_file.read_text("utf-8")
+    edit(config_file, "every: 1m", "every: 1x")
+    if is_missing:
+        config_file.unlink()
+    daemon = make_daemon(waits=True)
+    refused, *_ = events()
+    assert (refused["level"], refused["msg"]) == ("ERROR", "configuration refused, waiting for a right one")
+    assert daemon.ready() == (False, f"no configuration is in use yet: {refused['problem']}")
+    assert daemon.config_text == b""
+    assert samples(daemon)["nativechat_exporter_config_last_reload_successful", ""] == 0
+    config_file.write_text(right, "utf-8")
+    clock.now += WATCH_INTERVAL
+    daemon.housekeeping.run_due()
+    [used] = events()
+    assert used["msg"] == "configuration in use"
+    assert daemon.ready() == (False, "not every query has been attempted yet")
+    assert samples(daemon)["nativechat_exporter_config_last_reload_successful", ""] == 1
+
+
+def test_a_daemon_that_waits_is_not_ready_before_a_bot_can_be_asked(
+    make_daemon: Callable[..., Daemon], config_file: Path, clock: Any, events: Events
+) -> None:
+    edit(config_file, "token: {env: NATIVECHAT_TOKEN}", "token: {file: token}")
+    with pytest.raises(ConfigError, match=r"token: file .* cannot be read"):
+        make_daemon()
+    events()
+    daemon = make_daemon(waits=True)
+    warning, in_use = events()
+    assert in_use["msg"] == "configuration in use"
+    for poll in polls(daemon).values():
+        daemon.store.failed(poll, [0], Unauthorized("the token cannot be read"))
+    assert daemon.ready() == (False, f"no bot can be asked yet: {warning['problem']}")
+    (config_file.parent / "token").write_text("another-t0ken", "utf-8")
+    clock.now += WATCH_INTERVAL
+    daemon.housekeeping.run_due()
+    assert daemon.ready() == (True, "ready")
 
 
 def test_a_configuration_with_a_warning_is_used(
@@ -80,6 +141,41 @@ def test_a_configuration_with_a_warning_is_used(
     assert "bots[1]" in str(warning["problem"])
     assert in_use["msg"] == "configuration in use"
     assert daemon.problems == ()
+
+
+def test_the_text_of_the_configuration_in_use_is_the_file_as_written(
+    daemon: Daemon, config_file: Path, look: Look
+) -> None:
+    assert daemon.config_text == config_file.read_bytes()
+    edit(config_file, "every: 1m", "every: 2m  # slower")
+    look()
+    assert daemon.config_text == config_file.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "refused", ["token: s3cr3t-t0ken", "token: {env: NATIVECHAT_TOKEN, text: s3cr3t-t0ken}"]
+)
+def test_a_refused_configuration_is_not_the_text_in_use(
+    daemon: Daemon, config_file: Path, look: Look, refused: str
+) -> None:
+    before = config_file.read_bytes()
+    edit(config_file, "token: {env: NATIVECHAT_TOKEN}", refused)
+    look()
+    assert daemon.problems
+    assert daemon.config_text == before
+    assert not any(secret.encode() in daemon.config_text for secret in ENVIRON.values())
+
+
+@pytest.mark.parametrize("token", ["{env: NATIVECHAT_TOKEN}", "{file: token}"])
+def test_no_secret_is_in_the_text_of_the_configuration_in_use(
+    make_daemon: Callable[[], Daemon], config_file: Path, token: str
+) -> None:
+    config_file.with_name("token").write_text(ENVIRON["NATIVECHAT_TOKEN"], "utf-8")
+    shipped = SHIPPED.read_text("utf-8")
+    config_file.write_text(shipped.replace("{env: NATIVECHAT_TOKEN}", token), "utf-8")
+    text = make_daemon().config_text.decode()
+    assert f"token: {token}" in text
+    assert not any(secret in text for secret in ENVIRON.values())
 
 
 def test_a_reload_keeps_what_is_unchanged(daemon: Daemon, config_file: Path, look: Look) -> None:
@@ -174,7 +270,7 @@ def test_a_refused_configuration_is_retried_after_100_times_its_load_time(
 ) -> None:
     class Slow(dict[str, str]):
         def get(self, name: str, default: Any = None) -> Any:
-            clock.now += 1.0
+            clock.now += name == "NATIVECHAT_BOT_ID"
             return super().get(name, default)
 
     daemon.environ = Slow(daemon.environ)
@@ -299,17 +395,18 @@ def test_a_daemon_without_a_thread_for_polling_is_not_healthy(
     assert daemon.healthy() == (True, "healthy")
 
 
-THREE_BOTS = """\
+MORE_BOTS = """\
   - {name: sales, id: {file: sales-id}, token: {file: sales-token}}
   - {name: shop, id: {env: NATIVECHAT_BOT_ID}, token: {env: SHOP_TOKEN}}
+  - {name: old, id: a0b1c2d3e4f5a6b7c8d9e0f2, token: {env: NATIVECHAT_TOKEN}, api: {ca_file: none.pem}}
 queries:
 """
 
 
-def test_a_missing_id_or_token_of_one_bot_leaves_the_others_and_is_used_once_its_file_exists(
+def test_what_is_missing_of_one_bot_leaves_the_others_and_is_used_once_its_file_exists(
     config_file: Path, make_daemon: Callable[[], Daemon], clock: Any, events: Events
 ) -> None:
-    edit(config_file, "queries:\n", THREE_BOTS)
+    edit(config_file, "queries:\n", MORE_BOTS)
     (config_file.parent / "sales-token").write_text("made-up-token", "utf-8")
     daemon = make_daemon()
     *warnings, in_use = events()
@@ -318,7 +415,8 @@ def test_a_missing_id_or_token_of_one_bot_leaves_the_others_and_is_used_once_its
         f"[1].id: warning: file {config_file.parent}/sales-id cannot be read: no such file or directory"
     ]
     assert any("environment variable SHOP_TOKEN is not set" in line for line in told)
-    assert (in_use["msg"], in_use["bots"]) == ("configuration in use", 3)
+    assert any("none.pem cannot be read" in line for line in told)
+    assert (in_use["msg"], in_use["bots"]) == ("configuration in use", 4)
 
     def look() -> None:
         clock.now += WATCH_INTERVAL

@@ -69,7 +69,7 @@ def test_changed_users_and_headers_are_in_use_after_a_second_and_not_before(
     site.later()
     assert guard().users == {"you": NEW.encode()}
     assert guard().headers == (("X-Frame-Options", "DENY"),)
-    assert [line["msg"] for line in events()] == ["new web configuration in use"]
+    assert [line["msg"] for line in events()] == ["web configuration in use"]
 
 
 def test_without_a_change_the_same_objects_are_returned(site: Site, events: Events) -> None:
@@ -141,12 +141,12 @@ def test_an_invalid_change_leaves_the_old_settings_and_is_logged_once(
     for _ in range(3):
         site.later()
         assert guard.tls() is before
-    assert [line["msg"] for line in events()] == ["new web configuration not used"]
+    assert [line["msg"] for line in events()] == ["web configuration refused, the old one stays"]
     site.write(tls_server_config=TLS)
     site.certify()
     site.later()
     assert guard.tls() is not before
-    assert [line["msg"] for line in events()] == ["new web configuration in use"]
+    assert [line["msg"] for line in events()] == ["web configuration in use"]
 
 
 def test_tls_cannot_be_switched_on_without_a_restart(site: Site, events: Events) -> None:
@@ -156,7 +156,7 @@ def test_tls_cannot_be_switched_on_without_a_restart(site: Site, events: Events)
     guard()
     assert not guard.has_tls
     [line] = events()
-    assert "without a restart" in str(line["error"])
+    assert "without a restart" in str(line["problem"])
 
 
 def test_invalid_files_at_the_start_are_an_error(site: Site) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from exporter import __version__
 from exporter.daemon.daemon import Daemon
 from exporter.daemon.status import status_page
-from exporter.errors import Rejected
+from exporter.errors import Rejected, Unauthorized
 from exporter.web.page import MOST_SERIES
 
 REFUSED = Rejected("GET conversations/_count answered 400", status=400)
@@ -25,10 +25,12 @@ def test_before_the_first_run_there_are_no_ages(daemon: Daemon, clock: Any) -> N
     assert page.shard == "0 of 1"
     assert page.problems == ()
     [bot] = page.bots
-    assert (bot.name, bot.up, bot.last_request_age, bot.last_error) == ("main", None, None, None)
+    assert (bot.name, bot.state, bot.last_request_age, bot.last_error) == ("main", "waiting", None, None)
     assert bot.labels == (("team", "care"),)
     for query in page.queries:
-        assert (query.up, query.last_run_age, query.last_success_age, query.duration) == (None,) * 4
+        assert query.state == "waiting"
+        assert (query.last_run_age, query.last_success_age, query.duration) == (None,) * 3
+        assert query.known_for == 2.0
         assert query.next_run_in is not None
         assert 0 <= query.next_run_in <= 10
         assert all((one.value, one.age) == (None, None) for one in query.series)
@@ -40,21 +42,21 @@ def test_a_query_shows_its_values_and_how_its_last_run_went(daemon: Daemon, cloc
     clock.now += 1.0
     daemon.store.counted(poll, 1, 12_345)
     daemon.store.failed(poll, [0], REFUSED)
-    daemon.store.asked(poll, REFUSED)
+    daemon.store.asked(poll, REFUSED, 0.0)
     daemon.store.finished(poll, 1.5, REFUSED)
     clock.now += 30.0
     page = status_page(daemon)
     query = page.queries[1]
     assert (query.query, query.metric) == ("by_channel", "nativechat_by_channel")
     assert (query.every, query.stale_after) == (60.0, 300.0)
-    assert (query.up, query.duration, query.last_run_age) == (False, 1.5, 31.0)
-    assert (query.last_error, query.failing_since_age) == (SHOWN, 30.0)
+    assert (query.state, query.duration, query.last_run_age) == ("failing", 1.5, 31.0)
+    assert (query.last_error, query.failing_for) == (SHOWN, 30.0)
     assert [(one.labels, one.value, one.age) for one in query.series] == [
         ((("channel", "facebook"),), None, None),
         ((("channel", "viber"),), 12_345, 30.0),
     ]
     [bot] = page.bots
-    assert (bot.up, bot.last_request_age) == (True, 30.0)
+    assert (bot.state, bot.last_request_age) == ("up", 30.0)
     assert (bot.last_error, bot.last_error_age) == (SHOWN, 30.0)
 
 
@@ -67,8 +69,8 @@ def test_a_query_that_works_again_keeps_its_last_error_and_no_outage(daemon: Dae
     daemon.store.finished(poll, 0.2, None)
     clock.now += 4.0
     query = status_page(daemon).queries[0]
-    assert (query.up, query.last_success_age) == (True, 4.0)
-    assert (query.last_error, query.failing_since_age) == (SHOWN, None)
+    assert (query.state, query.last_success_age) == ("up", 4.0)
+    assert (query.last_error, query.failing_for) == (SHOWN, None)
 
 
 def test_a_count_that_is_stale_is_not_shown(daemon: Daemon, clock: Any) -> None:
@@ -76,6 +78,33 @@ def test_a_count_that_is_stale_is_not_shown(daemon: Daemon, clock: Any) -> None:
     daemon.store.counted(poll, 0, 3)
     clock.now += poll.query.stale_after + 1
     assert status_page(daemon).queries[0].series[0].value is None
+
+
+def test_a_bot_that_is_down_is_so_since_its_first_failure(daemon: Daemon, clock: Any) -> None:
+    poll = daemon.store.snapshot().polls[0].poll
+    for _ in range(2):
+        daemon.store.asked(poll, Unauthorized("GET conversations/_count answered 401", status=401), 0.0)
+        clock.now += 10.0
+    [bot] = status_page(daemon).bots
+    assert (bot.state, bot.down_for) == ("failing", 20.0)
+    daemon.store.asked(poll, None, 0.0)
+    [bot] = status_page(daemon).bots
+    assert (bot.state, bot.down_for, bot.paused_for) == ("up", None, None)
+
+
+def test_a_query_has_its_predicate_as_configured_and_that_of_a_label_by_mapping(
+    make_daemon: Callable[[], Daemon], config_file: Path
+) -> None:
+    mapped = "labels: {outcome: {new: {StartedAt: {$gte: {$date: now-1h}}}}}, query: {Errors: 0}"
+    asked = f"  - {{name: mapped, collection: conversations, every: 1m, {mapped}}}\n"
+    config_file.write_text(config_file.read_text("utf-8") + asked, "utf-8")
+    everything, listed, by_mapping = status_page(make_daemon()).queries
+    assert everything.predicate == ""
+    assert listed.predicate == '{"Data.channel.ProviderName":"{channel}"}'
+    assert {one.predicate for one in (*everything.series, *listed.series)} == {""}
+    assert by_mapping.predicate == '{"Errors":0}'
+    [one] = by_mapping.series
+    assert one.predicate == '{"$and":[{"Errors":0},{"StartedAt":{"$gte":{"$date":"now-1h"}}}]}'
 
 
 def test_problems_of_the_last_reload_are_shown(

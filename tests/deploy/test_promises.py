@@ -48,8 +48,9 @@ def test_the_container_may_do_nothing_but_run(way: str, build: Build) -> None:
 
 
 @pytest.mark.parametrize("way", ["base", "examples/sidecar", "examples/sidecar-native"])
-def test_64_mebibytes_are_enough_for_one(way: str, build: Build) -> None:
-    assert build(way).exporter["resources"]["limits"] == {"memory": "64Mi"}
+def test_the_limit_of_memory_is_above_what_hostile_clients_cost(way: str, build: Build) -> None:
+    # tests/flow/test_hostile_clients.py holds one bot to 64 MiB: the rest is for more bots.
+    assert build(way).exporter["resources"]["limits"] == {"memory": "96Mi"}
 
 
 @each_way

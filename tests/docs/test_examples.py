@@ -200,6 +200,27 @@ def test_the_simulator_answers_every_request_that_its_page_shows(manual: Manual)
                 assert answer.status == 200
 
 
+def test_the_count_by_curl_works_and_shows_no_token_to_ps(manual: Manual, tmp_path: Path) -> None:
+    [script] = [it.text for it in manual.of("script") if it.page == "fields.md" and "curl" in it.text]
+    curl = tmp_path / "curl"
+    curl.write_text(
+        f'#!/bin/sh\necho "$@" >>{tmp_path}/arguments\nexec {shutil.which("curl")} "$@"\n', "utf-8"
+    )
+    curl.chmod(0o755)
+    with simulated("127.0.0.1:0", SystemClock()) as (url, [(_, bot_id, token)]):
+        environ = {
+            "PATH": f"{tmp_path}:/usr/bin:/bin",
+            "NATIVECHAT_BOT_ID": bot_id,
+            "NATIVECHAT_TOKEN": token.reveal(),
+        }
+        words = ["bash", "-c", script.replace("https://api.nativechat.com/v1", url)]
+        done = subprocess.run(words, env=environ, capture_output=True, text=True, check=True, timeout=60)
+    assert json.loads(done.stdout)["count"] > 0
+    arguments = (tmp_path / "arguments").read_text("utf-8")
+    assert bot_id in arguments
+    assert token.reveal() not in arguments
+
+
 def test_every_event_in_a_log_is_one_that_the_program_logs(log: Example, root: Path) -> None:
     program = "".join(path.read_text("utf-8") for path in (root / "exporter").rglob("*.py"))
     for event in re.findall(r'msg="([^"]+)"', log.text):

@@ -33,6 +33,29 @@ def test_every_relative_link_leads_to_a_file_and_a_heading(page: Path) -> None:
             assert not anchor or anchor in anchors(target), link
 
 
+def test_no_address_is_named_that_we_do_not_have() -> None:
+    pages = [*PAGES, ROOT / "pyproject.toml", ROOT / "Dockerfile", ROOT / "prometheus/rules.yml"]
+    pages += [
+        *ROOT.glob("grafana/**/*.yaml"),
+        *ROOT.glob("grafana/**/*.json"),
+        *ROOT.glob("deploy/**/*.yaml"),
+    ]
+    named = {
+        url
+        for page in pages
+        for url in re.findall(r"https?://([\w.-]+\.[a-z]+/?[\w-]*)", page.read_text("utf-8"))
+    }
+    assert {url for url in named if ".example.com" not in url} == {
+        "api.nativechat.com/v1",
+        "api.nativechat.com",
+        "docs.nativechat.com/docs",
+        "github.com/prometheus",
+        "github.com/prometheus-community",
+        "keepachangelog.com/en",
+        "semver.org/spec",
+    }
+
+
 @each_page
 def test_every_verb_of_make_that_is_named_exists(page: Path) -> None:
     verbs = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))

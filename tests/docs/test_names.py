@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,13 +13,18 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.cli import COMMANDS
+from exporter.clock import SystemClock
+from exporter.config.load import parse
 from exporter.config.schema import CONFIG
 from exporter.errors import REASONS, ApiError
 from exporter.language import predicate
 from exporter.model import DATE_FORMATS
-from exporter.monitoring.links import RUNBOOK, section
+from exporter.monitoring.alerts import groups
+from exporter.monitoring.links import section
+from exporter.nativechat import advice
+from exporter.nativechat.attempt import Attempt, Route
 from exporter.simulator.faults import KINDS
-from exporter.web.app import HEALTHY, READY, RELOAD
+from exporter.web.app import CONFIG_TEXT, HEALTHY, READY, RELOAD
 
 if TYPE_CHECKING:
     from tests.docs.conftest import Flag, Manual
@@ -43,7 +49,7 @@ def test_every_metric_is_documented_with_its_type_and_labels(
         labels = {label for sample in family.samples for label in sample.labels} - {"le"}
         live[name] = (family.type, labels)
     for query in re.findall(r"- name: (\w+)\n    help", (root / "config.yaml").read_text("utf-8")):
-        del live[f"nativechat_{query}"]
+        del live[f"nativechat_{query}"], live[f"nativechat_{query}_new_total"]
     told = manual.rows("metrics.md", "The exporter's own metrics")
     assert {code(name)[0]: (kind, set(code(labels))) for name, kind, labels, _ in told} == live
 
@@ -114,8 +120,12 @@ def test_dates_are_written_as_the_table_says(manual: Manual, dates: str) -> None
 @pytest.mark.parametrize("kind", ApiError.__subclasses__(), ids=lambda kind: kind.reason)
 def test_a_reason_has_its_log_line_and_what_to_do(manual: Manual, kind: type[ApiError]) -> None:
     section = manual.section("operations.md", kind.reason)
+    examples = {
+        "unreachable": advice.of_connecting(Route("api.example:443", None, Attempt(SystemClock()))),
+        "rejected": advice.of_status(404, None),
+    }
     assert f" reason={kind.reason} " in section
-    assert f' advice="{kind.advice}"' in section
+    assert f' advice="{examples.get(kind.reason, kind.advice)}"' in section
 
 
 def test_metrics_name_every_reason(manual: Manual) -> None:
@@ -123,7 +133,14 @@ def test_metrics_name_every_reason(manual: Manual) -> None:
 
 
 def test_every_path_of_the_web_server_is_listed(manual: Manual) -> None:
-    assert first(manual.rows("operations.md", "HTTP")) == ["/", "/metrics", HEALTHY, READY, RELOAD]
+    assert first(manual.rows("operations.md", "HTTP")) == [
+        "/",
+        "/metrics",
+        HEALTHY,
+        READY,
+        CONFIG_TEXT,
+        RELOAD,
+    ]
 
 
 def test_every_fault_of_the_simulator_is_listed(manual: Manual) -> None:
@@ -131,15 +148,65 @@ def test_every_fault_of_the_simulator_is_listed(manual: Manual) -> None:
     assert sorted(first(rows)) == sorted(KINDS)
 
 
-def test_every_alert_leads_to_a_section_of_the_runbook(manual: Manual, root: Path) -> None:
-    rules = (root / "prometheus/rules.yml").read_text("utf-8")
-    levels = {f"{RUNBOOK}#{heading}" for heading in ("a-value-is-too-high", "a-value-is-too-low")}
-    led_to = {*re.findall(r"runbook_url: (\S+)", rules), *levels}
+def test_every_alert_leads_to_a_section_of_the_runbook(manual: Manual) -> None:
+    conditions = ({"rises_by": 1, "within": "10m"}, {"above": 5}, {"below": 5})
+    written = {
+        "bots": [{"name": "support", "id": "a", "token": {"env": "TOKEN"}}],
+        "queries": [
+            {"name": f"query_{number}", "collection": "messages", "alert": alert}
+            for number, alert in enumerate(conditions)
+        ],
+    }
+    loaded = parse(json.dumps(written).encode(), Path("config.yaml"), {"TOKEN": "token"})
+    led_to = {rule.runbook_url for group in groups(loaded.config, "page") for rule in group.rules}
     headings = re.findall(r"^### (.+)$", manual.pages["alerting.md"], re.MULTILINE)
-    assert led_to == {section(RUNBOOK, heading) for heading in headings}
+    assert led_to == {section("page", heading) for heading in headings}
 
 
 def test_every_alert_that_is_named_exists(manual: Manual, root: Path) -> None:
     known = set(re.findall(r"alert: (\w+)", (root / "prometheus/rules.yml").read_text("utf-8")))
     for page, text in manual.pages.items():
         assert set(re.findall(r"\bNativeChat[A-Z]\w+", text)) <= known, page
+
+
+def test_every_symptom_says_what_it_means_and_what_to_do(manual: Manual) -> None:
+    page = manual.pages["troubleshooting.md"]
+    symptoms = re.findall(r"^### ([^\n]+)\n(.*?)(?=^##|\Z)", page, re.MULTILINE | re.DOTALL)
+    listed = re.findall(r"\[([^\]]+)\]\(#", page[: page.index("\n## ")])
+    assert [symptom.lower() for symptom, _ in symptoms] == [symptom.lower() for symptom in listed]
+    for symptom, told in symptoms:
+        assert re.findall(r"^\*\*(What[^*]+)\*\*", told, re.MULTILINE) == ["What it means.", "What to do."], (
+            symptom
+        )
+
+
+@pytest.mark.parametrize(
+    ("file", "page", "heading", "told"),
+    [
+        ("deploy/base/deployment.yaml", "scaling.md", "Which limit comes first", "up to 100 |"),
+        (
+            "deploy/helm/nativechat-exporter/values.yaml",
+            "scaling.md",
+            "Which limit comes first",
+            "up to 100 |",
+        ),
+        ("compose.yaml", "scaling.md", "Which limit comes first", "up to 100 |"),
+        ("deploy/examples/sharded/shards.yaml", "scaling.md", "Which limit comes first", "2,000 |"),
+        ("deploy/base/deployment.yaml", "kubernetes.md", "What to change", "The default limit, "),
+        ("systemd/nativechat-exporter.service", "install.md", "Under systemd", "with at most "),
+    ],
+)
+def test_limits_of_memory_are_those_of_the_files_we_ship(
+    manual: Manual, root: Path, file: str, page: str, heading: str, told: str
+) -> None:
+    limits = re.findall(
+        r"(?:limits: {memory: |mem_limit: |MemoryMax=)(\d+)", (root / file).read_text("utf-8")
+    )
+    [line] = [line for line in manual.section(page, heading).splitlines() if told in line]
+    assert re.findall(r"(\d+) MiB", line.partition(told)[2]) == limits
+
+
+def test_a_page_that_names_an_undocumented_field_or_value_says_that_it_is_assumed(manual: Manual) -> None:
+    undocumented = re.compile(r"\b(darvin|SentAt|Messages\.bot|abandoned|Retry-After|401)\b")
+    for page, text in manual.pages.items():
+        assert not undocumented.search(text) or re.search(r"\*?\bassum", text), page

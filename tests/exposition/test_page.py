@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import re
 import shutil
 import subprocess
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,10 +20,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from prometheus_client.exposition import choose_encoder
 
+from exporter.config.load import load
 from exporter.errors import REASONS, ServerError
 from exporter.exposition.exposition import Exposition
 from exporter.exposition.telemetry import Telemetry
-from exporter.model import Plan, Query
+from exporter.model import Api, Bot, Config, Plan, Predicate, Query, TokenSource, Variant
+from exporter.plan import make_plan
 from exporter.snapshot import Snapshot
 
 Page = Any
@@ -36,8 +40,10 @@ PROMETHEUS_3 = (
     "application/openmetrics-text;version=0.0.1;q=0.5,"
     "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
 )
+SHIPPED = Path(__file__).parents[2] / "config.yaml"
 EMPTY = Exposition(Telemetry(0, 1), Snapshot, lambda: 0.0)
 HARD = ('"quoted"', "back\\slash", "two\nlines", "line\u2028separator", "Зелен 漢 😀", "a=b,c}", " ")
+AREA = {"area": 'the "north"\\\n'}
 
 
 @pytest.fixture
@@ -47,7 +53,7 @@ def plan(make: MakeQuery, plan_of: PlanOf) -> Plan:
         make("conversations_by_channel", *HARD, bots=("main", "support"), every=30.0),
         make("messages", bots=("support",), collection="messages"),
         make("conversations_never", bots=("main",)),
-        area='the "north"\\\n',
+        **AREA,
     )
 
 
@@ -59,13 +65,13 @@ def busy(page: Page, plan: Plan) -> Page:
         page.store.started(poll)
         for row in range(len(poll.series)):
             page.store.counted(poll, row, 2**53 - row)
-            page.telemetry.attempted(poll.bot.name, poll.query.collection, 200, 0.25)
+            page.telemetry.attempted(poll.bot.name, 200, 0.25)
         page.store.finished(poll, 0.5, None)
-        page.store.asked(poll, None)
+        page.store.asked(poll, None, 0.0)
     error = ServerError("down", status=500)
     page.store.failed(plan.polls[-1], [0], error)
     page.store.finished(plan.polls[-1], 1.5, error)
-    page.telemetry.attempted("main", "conversations", None, 1.5)
+    page.telemetry.attempted("main", None, 1.5)
     page.telemetry.lagged(0.125)
     page.telemetry.reloaded(1_750_000_000.0)
     return page
@@ -84,16 +90,17 @@ POLLS = [
     {"bot": "support", "query": "conversations_by_channel"},
     {"bot": "support", "query": "messages"},
 ]
-ASKED = [
-    {"bot": "main", "collection": "conversations"},
-    {"bot": "support", "collection": "conversations"},
-    {"bot": "support", "collection": "messages"},
-]
+BOTS = [{"bot": "main"}, {"bot": "support"}]
 OURS: dict[str, list[dict[str, str]]] = {
-    "nativechat_up": [{"bot": "main"}, {"bot": "support"}],
+    "nativechat_up": BOTS,
+    "nativechat_conversations_new_total": [{**bot, **AREA} for bot in BOTS],
+    "nativechat_conversations_by_channel_new_total": [
+        {**bot, **AREA, "value": value} for bot in BOTS for value in HARD
+    ],
+    "nativechat_conversations_never_new_total": [{"bot": "main", **AREA}],
+    "nativechat_messages_new_total": [{"bot": "support", **AREA}],
     "nativechat_exporter_query_up": POLLS,
     "nativechat_exporter_query_last_success_timestamp_seconds": POLLS,
-    "nativechat_exporter_query_last_run_timestamp_seconds": POLLS,
     "nativechat_exporter_query_duration_seconds": POLLS,
     "nativechat_exporter_query_interval_seconds": [
         {"query": "conversations"},
@@ -102,15 +109,16 @@ OURS: dict[str, list[dict[str, str]]] = {
         {"query": "messages"},
     ],
     "nativechat_exporter_query_runs_total": POLLS,
-    "nativechat_exporter_query_failures_total": [
-        {**poll, "reason": reason} for poll in POLLS for reason in sorted(REASONS)
+    "nativechat_exporter_query_failures_total": POLLS,
+    "nativechat_exporter_bot_failures_total": [
+        {**bot, "reason": reason} for bot in BOTS for reason in sorted(REASONS)
     ],
     "nativechat_exporter_query_skipped_total": POLLS,
     "nativechat_exporter_api_requests_total": [
-        {**asked, "code": code} for asked in ASKED for code in ("200", "none")
+        {**bot, "code": code} for bot in BOTS for code in ("200", "none")
     ],
-    "nativechat_exporter_api_request_duration_seconds_count": ASKED,
-    "nativechat_exporter_api_request_duration_seconds_sum": ASKED,
+    "nativechat_exporter_api_request_duration_seconds_count": BOTS,
+    "nativechat_exporter_api_request_duration_seconds_sum": BOTS,
     "nativechat_exporter_series": [{}],
     "nativechat_exporter_schedule_lag_seconds": [{}],
     "nativechat_exporter_config_last_reload_successful": [{}],
@@ -133,11 +141,12 @@ def test_before_the_first_count_there_are_no_other_metrics_but_those_of_the_proc
     page: Page, plan: Plan
 ) -> None:
     page.apply(plan)
-    buckets, build = (
+    beside = {
+        "nativechat_bot_info",
         "nativechat_exporter_api_request_duration_seconds_bucket",
         "nativechat_exporter_build_info",
-    )
-    beside = {buckets, build, "nativechat_exporter_internal_errors_total"}
+        "nativechat_exporter_internal_errors_total",
+    }
     shown = {name for name, _ in page.samples() if not name.startswith(("process_", "python_"))}
     assert shown == {*OURS, *beside}
 
@@ -171,8 +180,9 @@ def test_before_the_first_run_everything_of_a_poll_is_0(page: Page, plan: Plan) 
 
 def test_a_query_is_absent_until_it_was_counted_and_so_is_its_head(busy: Page) -> None:
     for accept in (TEXT, OPENMETRICS):
-        assert "nativechat_conversations " in busy.text(accept)
-        assert "nativechat_conversations_never" not in busy.text(accept)
+        names = {family.name for family in busy.families(accept)}
+        assert "nativechat_conversations" in names
+        assert "nativechat_conversations_never" not in names
 
 
 def test_a_count_reads_back_exactly_under_every_label(busy: Page, plan: Plan) -> None:
@@ -181,6 +191,74 @@ def test_a_count_reads_back_exactly_under_every_label(busy: Page, plan: Plan) ->
         for poll in plan.polls[:-1]:
             for row, series in enumerate(poll.series):
                 assert samples[series.metric, frozenset(series.labels)] == 2**53 - row
+
+
+def test_what_is_new_is_a_counter_in_both_formats_also_while_the_count_is_absent(
+    busy: Page, plan: Plan
+) -> None:
+    busy.store.counted(plan.polls[0], 0, 2**53 - 5)
+    busy.store.counted(plan.polls[0], 0, 2**53 - 2)
+    busy.clock.now += 301.0
+    for accept in (TEXT, OPENMETRICS):
+        kinds = {family.name: family.type for family in busy.families(accept)}
+        assert "nativechat_conversations" not in kinds
+        assert kinds["nativechat_conversations_new"] == "counter"
+        name, of_main = "nativechat_conversations_new_total", frozenset({"bot": "main", **AREA}.items())
+        assert busy.samples(accept)[name, of_main] == 3.0
+
+
+def test_what_is_new_in_dates_is_not_counted(page: Page, make: MakeQuery, plan_of: PlanOf) -> None:
+    """Time alone changes such a count: what rises need not be new, and what is new need not rise."""
+    dated = Variant((), Predicate('{"StartedAt":{"$gte":{"$date":"now-1h"}}}', ("StartedAt",)))
+    plan = plan_of(make("recent", variants=(dated,)))
+    page.apply(plan)
+    for count in (1, 5):
+        page.store.counted(plan.polls[0], 0, count)
+    assert {name for name, _ in page.samples() if "recent" in name} == {"nativechat_recent"}
+
+
+def test_the_key_of_a_bot_is_made_of_its_url_and_id_and_shows_neither(
+    page: Page, make: MakeQuery, plan_of: PlanOf
+) -> None:
+    def key(bot: Bot) -> str:
+        page.apply(make_plan(Config((bot,), (make("any"),))))
+        [labels] = labels_of(page, "nativechat_bot_info")
+        assert labels["bot"] == "main"
+        return labels["key"]
+
+    bot = Bot("main", "5bfd1c9d8f2a4e0012345678", TokenSource(env="TOKEN"))
+    keys = [
+        key(bot),
+        key(replace(bot, id="5bfd1c9d8f2a4e0012345679")),
+        key(replace(bot, api=Api("https://elsewhere.example"))),
+    ]
+    assert len(set(keys)) == len(keys)
+    assert key(replace(bot, token=TokenSource(env="ANOTHER"), labels=(("team", "care"),))) == keys[0]
+    assert all(re.fullmatch("[0-9a-f]{12}", each) for each in keys)
+
+
+def test_a_bot_whose_id_is_missing_has_no_key(page: Page, make: MakeQuery) -> None:
+    bot = Bot("main", "", TokenSource(env="TOKEN"), fault=("no id", "set it"))
+    page.apply(make_plan(Config((bot,), (make("any"),))))
+    assert labels_of(page, "nativechat_bot_info") == []
+
+
+def test_a_bot_that_is_well_has_at_most_60_samples_beside_its_counts(page: Page) -> None:
+    environ = {"NATIVECHAT_BOT_ID": "5bfd1c9d8f2a4e0012345678", "NATIVECHAT_TOKEN": "t"}
+    plan = make_plan(load(SHIPPED, environ).config)
+    page.apply(plan)
+    for poll in plan.polls:
+        page.store.started(poll)
+        for row in range(len(poll.series)):
+            page.store.counted(poll, row, 300)
+            page.telemetry.attempted(poll.bot.name, 200, 0.25)
+        page.store.finished(poll, 0.5, None)
+        page.store.asked(poll, None, 0.0)
+    metrics = {name for query in plan.queries for name in (query.metric, query.counter)}
+    shown = [name for name, labels in page.samples() if ("bot", "main") in labels]
+    counts = [name for name in shown if name in metrics]
+    assert len(counts) == 2 * 9
+    assert len(shown) - len(counts) <= 60
 
 
 def test_the_page_shows_what_happened(busy: Page) -> None:
@@ -193,12 +271,13 @@ def test_the_page_shows_what_happened(busy: Page) -> None:
 
     never = {"bot": "main", "query": "conversations_never"}
     assert (of("up", bot="main"), of("up", bot="support")) == (1.0, 1.0)
-    assert of("exporter_query_failures_total", **never, reason="server_error") == 1.0
+    assert of("exporter_query_failures_total", **never) == 1.0
+    assert of("exporter_bot_failures_total", bot="main", reason="server_error") == 1.0
+    assert of("exporter_bot_failures_total", bot="main", reason="timeout") == 0.0
     assert of("exporter_query_duration_seconds", **never) == 1.5
     assert of("exporter_query_runs_total", bot="main", query="conversations") == 1.0
-    assert of("exporter_query_last_run_timestamp_seconds", bot="main", query="conversations") == 1_700_000_000
     assert of("exporter_series") == 2 * len(HARD) + 3
-    assert of("exporter_api_requests_total", bot="main", collection="conversations", code="none") == 1.0
+    assert of("exporter_api_requests_total", bot="main", code="none") == 1.0
     assert of("exporter_schedule_lag_seconds") == 0.125
 
 
@@ -260,6 +339,15 @@ def test_a_series_that_gets_stale_leaves_the_page_and_the_number_of_series(busy:
 def test_help_says_how_old_a_value_can_be(busy: Page) -> None:
     help_text = "What conversations counts. Asked every 1m; absent once older than 5m."
     assert f"# HELP nativechat_conversations {help_text}\n" in busy.text(TEXT)
+
+
+def test_the_help_of_what_is_new_says_that_it_is_a_lower_bound(busy: Page) -> None:
+    text = (
+        "By how much nativechat_conversations rose, all rises between two answers since the start added up. "
+        "Asked every 1m. A lower bound: what comes and goes between two answers is not seen."
+    )
+    assert f"# HELP nativechat_conversations_new_total {text}\n" in busy.text(TEXT)
+    assert f"# HELP nativechat_conversations_new {text}\n" in busy.text(OPENMETRICS)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from prometheus_client import (
 )
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.exposition.telemetry import Telemetry
+from exporter.exposition.telemetry import MOST_CODES, Telemetry
 from exporter.model import Bot, Config, Plan, Query, TokenSource
 from exporter.plan import make_plan
 
@@ -32,6 +32,7 @@ Meanwhile = Callable[[Callable[[], None]], AbstractContextManager[None]]
 write_openmetrics = cast(
     "Callable[[CollectorRegistry], bytes]", prometheus_client.openmetrics.exposition.generate_latest
 )
+BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 OF_BOTS = "nativechat_exporter_api_request"
 
 
@@ -91,9 +92,9 @@ def test_attempts_count_by_status_and_are_timed(
     telemetry: Telemetry, make: MakeQuery, plan_of: PlanOf
 ) -> None:
     telemetry.apply(plan_of(make("conversations")))
-    of_main = {"bot": "main", "collection": "conversations"}
+    of_main = {"bot": "main"}
     for status in (200, 200, 503, None):
-        telemetry.attempted("main", "conversations", status, 0.25)
+        telemetry.attempted("main", status, 0.25)
     counted = {
         code: value(telemetry, "api_requests_total", **of_main, code=code) for code in ("200", "503", "none")
     }
@@ -102,15 +103,33 @@ def test_attempts_count_by_status_and_are_timed(
     assert value(telemetry, "api_request_duration_seconds_sum", **of_main) == 1.0
 
 
+def test_statuses_that_a_server_invents_make_at_most_ten_codes_of_a_bot(
+    telemetry: Telemetry, make: MakeQuery, plan_of: PlanOf
+) -> None:
+    both = ("main", "support")
+    telemetry.apply(plan_of(make("conversations", bots=both)))
+    telemetry.attempted("support", 404, 0.25)
+    for status in range(100, 1000):
+        telemetry.attempted("main", status, 0.25)
+    counts: dict[str, dict[str, float]] = {"main": {}, "support": {}}
+    for sample in samples_of_bots(telemetry):
+        if sample.name.endswith("_requests_total"):
+            codes = counts[sample.labels["bot"]]
+            codes[sample.labels["code"]] = codes.get(sample.labels["code"], 0.0) + sample.value
+    assert len(counts["main"]) == MOST_CODES
+    assert {"200", "none", "100", "other"} < counts["main"].keys()
+    assert sum(counts["main"].values()) == 900
+    assert counts["support"] == {"200": 0, "none": 0, "404": 1}
+
+
 def test_a_reload_keeps_the_counts_of_a_bot_that_stays(
     telemetry: Telemetry, make: MakeQuery, plan_of: PlanOf
 ) -> None:
     telemetry.apply(plan_of(make("conversations")))
-    telemetry.attempted("main", "conversations", 200, 0.25)
+    telemetry.attempted("main", 200, 0.25)
     telemetry.apply(plan_of(make("conversations", every=30.0), make("messages", collection="messages")))
     of_main = {"bot": "main", "code": "200"}
-    assert value(telemetry, "api_requests_total", **of_main, collection="conversations") == 1.0
-    assert value(telemetry, "api_requests_total", **of_main, collection="messages") == 0.0
+    assert value(telemetry, "api_requests_total", **of_main) == 1.0
 
 
 def test_every_label_set_of_a_bot_that_is_gone_vanishes(
@@ -118,7 +137,7 @@ def test_every_label_set_of_a_bot_that_is_gone_vanishes(
 ) -> None:
     telemetry.apply(plan_of(make("conversations", bots=("main", "support"))))
     for status in (200, 418, None):
-        telemetry.attempted("support", "conversations", status, 0.25)
+        telemetry.attempted("support", status, 0.25)
     telemetry.apply(plan_of(make("conversations")))
     assert bots_shown(telemetry) == {"main"}
 
@@ -127,16 +146,14 @@ def test_an_attempt_for_a_bot_that_is_gone_does_not_bring_it_back(
     telemetry: Telemetry, make: MakeQuery, plan_of: PlanOf
 ) -> None:
     telemetry.apply(plan_of(make("conversations")))
-    telemetry.attempted("gone", "conversations", 200, 0.25)
-    telemetry.attempted("main", "messages", 200, 0.25)
-    assert {sample.labels["collection"] for sample in samples_of_bots(telemetry)} == {"conversations"}
+    telemetry.attempted("gone", 200, 0.25)
     assert bots_shown(telemetry) == {"main"}
 
 
 def test_a_bot_that_came_back_starts_from_0(telemetry: Telemetry, make: MakeQuery, plan_of: PlanOf) -> None:
     plan = plan_of(make("conversations"))
     telemetry.apply(plan)
-    telemetry.attempted("main", "conversations", 200, 0.25)
+    telemetry.attempted("main", 200, 0.25)
     telemetry.apply(plan_of())
     telemetry.apply(plan)
     assert {sample.value for sample in samples_of_bots(telemetry)} == {0.0}
@@ -148,7 +165,7 @@ def test_attempts_in_flight_over_reloads_leave_nothing_of_a_bot_that_is_gone(
     both, one = plan_of(make("conversations", bots=("main", "gone"))), plan_of(make("conversations"))
     statuses = itertools.count(200)
 
-    with meanwhile(lambda: telemetry.attempted("gone", "conversations", next(statuses), 0.25)):
+    with meanwhile(lambda: telemetry.attempted("gone", next(statuses), 0.25)):
         for _ in range(100):
             telemetry.apply(both)
             telemetry.apply(one)
@@ -161,18 +178,18 @@ def test_attempts_read_as_prometheus_client_itself_would_write_them(
     openmetrics: bool, attempts: list[tuple[int | None, float]]
 ) -> None:
     disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus-client leaves it untyped
-    registry, labels = CollectorRegistry(), ("bot", "collection")
-    requests = Counter(f"{OF_BOTS}s", "", (*labels, "code"), registry=registry)
-    durations = Histogram(f"{OF_BOTS}_duration_seconds", "", labels, registry=registry)
-    requests.labels("main", "messages", "200")
-    requests.labels("main", "messages", "none")
-    durations.labels("main", "messages")
+    registry = CollectorRegistry()
+    requests = Counter(f"{OF_BOTS}s", "", ("bot", "code"), registry=registry)
+    durations = Histogram(f"{OF_BOTS}_duration_seconds", "", ("bot",), registry=registry, buckets=BUCKETS)
+    requests.labels("main", "200")
+    requests.labels("main", "none")
+    durations.labels("main")
     ours = Telemetry(0, 1)
     ours.apply(plan_of_messages())
     for status, seconds in attempts:
-        requests.labels("main", "messages", "none" if status is None else str(status)).inc()
-        durations.labels("main", "messages").observe(seconds)
-        ours.attempted("main", "messages", status, seconds)
+        requests.labels("main", "none" if status is None else str(status)).inc()
+        durations.labels("main").observe(seconds)
+        ours.attempted("main", status, seconds)
     write = write_openmetrics if openmetrics else generate_latest
     text = ours.text(openmetrics=openmetrics)
     assert _of_bots(text) == _of_bots(write(registry).decode())

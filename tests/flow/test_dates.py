@@ -70,7 +70,7 @@ def test_dates_in_the_wrong_format_show_no_value_and_say_why(
         lambda metrics: min(metrics.values("nativechat_exporter_query_runs_total", query="dated")) > 2
     )
     for bot in chats:
-        failures = metrics.by("reason", "nativechat_exporter_query_failures_total", bot=bot, query="dated")
+        failures = metrics.by("reason", "nativechat_exporter_bot_failures_total", bot=bot)
         assert {reason for reason, count in failures.items() if count} == {"dates_unverified"}
     assert metrics.values("nativechat_dated") == []
     assert set(metrics.values("nativechat_exporter_query_up", query="dated")) == {0}

@@ -110,6 +110,14 @@ def test_a_demo_of_any_configuration_needs_no_variables_and_respects_those_that_
     assert running.end() == 0
 
 
+def test_a_demo_needs_none_of_the_files_that_its_configuration_names(exporter: StartExporter) -> None:
+    elsewhere = {"name": "elsewhere", "id": {"file": "none/id"}, "token": {"file": "none/token"}}
+    config = {**MINE, "api": {"ca_file": "none/ca.pem"}, "bots": [elsewhere]}
+    running = exporter(config, command="demo", env={})
+    running.until(lambda metrics: metrics.by("bot", "nativechat_up") == {"elsewhere": 1})
+    assert running.end() == 0
+
+
 def test_a_wrong_variable_is_reported_as_without_a_demo(exporter: StartExporter) -> None:
     running = exporter({**MINE, "bots": MINE["bots"][:1]}, command="demo", env={"MY_ID": "a/b"})
     assert running.process.wait(30) == 2

@@ -204,7 +204,7 @@ def big(
     authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(folder / "both.pem")
     (folder / "web.yaml").write_text("tls_server_config: {cert_file: both.pem, key_file: both.pem}", "utf-8")
     chat = nativechat(history=1)
-    by_turns = {"labels": {"turns": list(range(500))}, "query": {"Messages.user": "{turns}"}}
+    by_turns = {"labels": {"turns": list(range(250))}, "query": {"Messages.user": "{turns}"}}
     config = chat.config([query(f"by_turns_{number}", **by_turns) for number in range(5)])
     config["bots"][0]["labels"] = {"team": "x" * 4_000}
     config["defaults"] = {"every": "1d", "stale_after": "2d"}

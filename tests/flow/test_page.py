@@ -57,8 +57,9 @@ def browse(
 
 @pytest.fixture(scope="module")
 def chat(nativechat: Callable[..., Chat]) -> Chat:
-    """Two bots, of which the second refuses its token."""
-    chat = nativechat(bots=2, history=1500)
+    """Three bots, of which the second refuses its token, and the third limits its requests."""
+    chat = nativechat(bots=3, history=1500)
+    chat.simulation.faults.set(Fault("status", status=429, retry_after="300"), chat.names[2])
     chat.simulation.faults.set(Fault("status", status=401), chat.names[1])
     return chat
 
@@ -74,7 +75,9 @@ def running(exporter: StartExporter, chat: Chat, query: Callable[..., dict[str, 
     running = exporter(chat.config([query(), outcomes]), env=chat.environ)
     running.until(
         lambda metrics: (
-            metrics.value("nativechat_exporter_series") == 3 and len(running.log("query fails")) == 2
+            metrics.value("nativechat_exporter_series") == 3
+            and running.log("bot is down", bot=chat.names[1])
+            and metrics.value("nativechat_exporter_api_requests_total", bot=chat.names[2], code="429")
         )
     )
     return running
@@ -104,9 +107,11 @@ def shown(count: int) -> str:
 
 
 def test_the_page_shows_each_bot_and_whether_it_answers(chat: Chat, cards: dict[str, str]) -> None:
-    well, refused = chat.names
+    well, refused, throttled = chat.names
     assert f"{well} ✓ up Last request" in cards[well]
-    assert f"{refused} ✕ down Last request" in cards[refused]
+    assert re.search(rf"{refused} ✕ down down since \d\d:\d\d:\d\d UTC \(.*\) Last request", cards[refused])
+    paused = r"paused until \d\d:\d\d:\d\d UTC \(in [45] min.*\) Last request"
+    assert re.search(paused, cards[throttled])
     assert "unauthorized: GET" in cards[refused]
     assert "check the bot's token and id" in cards[refused]
 
@@ -114,12 +119,13 @@ def test_the_page_shows_each_bot_and_whether_it_answers(chat: Chat, cards: dict[
 def test_the_page_shows_each_query_its_values_and_their_ages(chat: Chat, cards: dict[str, str]) -> None:
     well = chat.names[0]
     card = cards[f"{well}.conversations"]
-    assert f"nativechat_conversations ✓ up bot ={well} · counts conversations Counted." in card
-    schedule = r"Every 1 s Last run .* Next run .* Took \d+ ms Last success .* Stale after 30 s counted .*"
+    assert f"nativechat_conversations ✓ up bot ={well} · Counted. counts conversations" in card
+    schedule = r"Last run .* Next run .* Took \d+ ms Last success .* Every 1 s Stale after 30 s"
     count = chat.simulation.counts(well)["conversations"]
-    assert re.search(rf"{schedule} {shown(count)}$", card)
+    assert re.search(rf" {shown(count)} counted .* {schedule}$", card)
     outcomes = cards[f"{well}.by_outcome"]
     assert 'Talks & "their" <outcome>.' in outcomes
+    assert 'counts conversations where {"Status":"{outcome}"}' in outcomes
     for outcome in ("success", "error"):
         count = chat.simulation.count(well, "conversations", {"Status": outcome})
         assert f"outcome ={outcome} {shown(count)} " in outcomes
@@ -128,24 +134,29 @@ def test_the_page_shows_each_query_its_values_and_their_ages(chat: Chat, cards: 
 def test_the_page_shows_what_is_wrong_with_a_query_and_since_when(chat: Chat, cards: dict[str, str]) -> None:
     card = cards[f"{chat.names[1]}.conversations"]
     assert "✕ failing" in card
-    assert re.search(r"unauthorized: .* \(check the bot's token .*\) since \d", card)
+    since = (
+        r"never succeeded, failing since \d\d:\d\d:\d\d UTC \(.*\): unauthorized: .* \(check the bot's token "
+    )
+    assert re.search(since, card)
     assert "Last success never" in card
-    assert "no count –" in card
-    assert "2 of 4 failing" in cards[""]
+    assert "– no count" in card
+    assert re.search(r"[2-4] of 6 failing", cards[""])
 
 
 def test_the_page_s_own_script_and_style_run_under_its_policy(
     cards: dict[str, str], running: Running
 ) -> None:
-    assert "metrics healthy ready live" in cards[""]
+    assert "metrics configuration healthy ready live" in cards[""]
     policy = running.ask("/").headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
 
 
-def test_the_page_shows_no_token(chat: Chat, running: Running) -> None:
-    page = running.ask("/").text
-    assert not [token for token in chat.tokens if token in page]
+@pytest.mark.parametrize("path", ["/", "/-/config"])
+def test_no_token_is_shown(chat: Chat, running: Running, path: str) -> None:
+    answer = running.ask(path)
+    assert answer.status == 200
+    assert not [token for token in chat.tokens if token in answer.text]
 
 
 def test_the_page_can_be_pictured(running: Running, browse: Browse, tmp_path: Path) -> None:

@@ -85,7 +85,9 @@ class Container:
         text = self.get("/metrics")[1]
         return {
             name: float(value)
-            for name, value in re.findall(r"^nativechat_((?!exporter_|up).*) (\S+)$", text, re.MULTILINE)
+            for name, value in re.findall(
+                r"^nativechat_((?!exporter_|up|bot_info|\w*_new_total).*) (\S+)$", text, re.MULTILINE
+            )
         }
 
     def healthcheck(self) -> str:

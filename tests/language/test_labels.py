@@ -77,6 +77,6 @@ def test_a_name_of_the_exporters_own_metrics_is_refused(name: str) -> None:
     assert "collides with the exporter's own metric" in (labels.metric_name_problem(name) or "")
 
 
-@pytest.mark.parametrize("suffix", ["_total", "_count", "_sum", "_bucket", "_info", "_created"])
+@pytest.mark.parametrize("suffix", ["_total", "_count", "_sum", "_bucket", "_info", "_created", "_new"])
 def test_a_suffix_of_another_metric_type_is_refused(suffix: str) -> None:
     assert f"ends in {suffix}, which" in (labels.metric_name_problem(f"conversations{suffix}") or "")

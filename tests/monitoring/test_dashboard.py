@@ -25,14 +25,14 @@ BUILT_IN = {"__interval", "__rate_interval", "__range", "__value"}
 Json = dict[str, Any]
 
 
-def text(document: Json, status_page: str | None = None) -> str:
+def text(document: Json, status_page: str = "") -> str:
     environ = {bot["token"]["env"]: "token" for bot in document["bots"]}
     return dashboard(
         parse(json.dumps(document).encode(), Path("config.yaml"), environ).config, RUNBOOK, status_page
     )
 
 
-def drawn(document: Json, status_page: str | None = None) -> Json:
+def drawn(document: Json, status_page: str = "") -> Json:
     return dict(json.loads(text(document, status_page)))
 
 

@@ -13,7 +13,7 @@ import trustme
 
 from exporter.clock import Clock, SystemClock
 from exporter.errors import ApiError
-from exporter.model import Api, Bot, Collection, Secret, TokenSource
+from exporter.model import Api, Bot, Secret, TokenSource
 from exporter.nativechat.client import Client
 from tests.server import Script, Server, Wire
 
@@ -147,7 +147,7 @@ def ask() -> Iterator[Callable[..., Caller]]:
         bot_id: str = BOT_ID,
         token: Callable[[], Secret] = lambda: Secret(TOKEN),
         ca_file: Path | None = None,
-        on_attempt: Callable[[Collection, int | None, float], None] = lambda *_: None,
+        on_attempt: Callable[[int | None, float], None] = lambda *_: None,
         clock: Clock | None = None,
         **api: Any,
     ) -> Caller:

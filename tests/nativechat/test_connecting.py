@@ -7,10 +7,17 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from exporter.errors import (
     ApiError,
@@ -41,6 +48,7 @@ def test_a_refused_connection_is_unreachable(ask: Ask) -> None:
         port = bound.getsockname()[1]
         error = ask(f"http://127.0.0.1:{port}/v1").failure()
     assert str(error) == f"no connection to 127.0.0.1:{port}: connection refused"
+    assert error.advice == "check the host and port in api.url, and the firewalls on the way"
     assert type(error) is Unreachable
     assert error.status is None
 
@@ -50,6 +58,7 @@ def test_a_name_without_address_is_unreachable(ask: Ask, name: str) -> None:
     error = ask(f"http://{name}/v1").failure()
     assert type(error) is Unreachable
     assert str(error).startswith(f"no address for {name}:80: ")
+    assert error.advice == "check the host in api.url, and that this host can resolve names"
 
 
 @pytest.fixture
@@ -140,6 +149,46 @@ def test_a_certificate_for_another_name_is_refused(
     server = serve(tls=tls)
     error = ask(server.url.replace("localhost", "127.0.0.1"), ca_file=ca_file).failure()
     assert "certificate not accepted" in str(error)
+    assert error.advice == "write a host into api.url that the certificate names"
+
+
+def test_an_old_authority_is_accepted_by_every_python(serve: Serve, ask: Ask, tmp_path: Path) -> None:
+    """By default, Python 3.13 refuses a certificate without key identifiers, and 3.11 accepts it."""
+    authority, leaf = old_certificates(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(leaf)
+    server = serve(tls=context)
+    assert ask(server.url, ca_file=authority).count() == 7
+    wrong_host = ask(server.url.replace("localhost", "127.0.0.1"), ca_file=authority).failure()
+    assert "certificate not accepted" in str(wrong_host)
+
+
+def test_an_intermediate_authority_can_be_trusted_alone(serve: Serve, ask: Ask, tmp_path: Path) -> None:
+    intermediate = trustme.CA().create_child_ca()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    intermediate.issue_cert("localhost").configure_cert(context)
+    trusted = tmp_path / "intermediate.pem"
+    intermediate.cert_pem.write_to_path(str(trusted))
+    assert ask(serve(tls=context).url, ca_file=trusted).count() == 7
+
+
+def old_certificates(folder: Path) -> tuple[Path, Path]:
+    """Return an authority's file, and one with a key and certificate, as old tools make them."""
+    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
+    names = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]) for name in ("old CA", "localhost")]
+    extensions: list[tuple[x509.ExtensionType, bool]] = [
+        (x509.BasicConstraints(ca=True, path_length=None), False),
+        (x509.SubjectAlternativeName([x509.DNSName("localhost")]), False),
+    ]
+    files = (folder / "old-ca.pem", folder / "leaf.pem")
+    now = datetime.now(UTC)
+    for name, key, (extension, critical), file in zip(names, keys, extensions, files, strict=True):
+        builder = x509.CertificateBuilder(names[0], name, key.public_key(), x509.random_serial_number())
+        builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+        made = builder.add_extension(extension, critical).sign(keys[0], hashes.SHA256())
+        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        file.write_bytes((private if file is files[1] else b"") + made.public_bytes(Encoding.PEM))
+    return files
 
 
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
@@ -158,14 +207,32 @@ def test_certificates_may_stand_in_a_directory(
     assert "certificate not accepted" in str(error)
 
 
-@pytest.mark.parametrize("content", [None, "", "no certificate"])
-def test_certificates_that_cannot_be_read_are_named(ask: Ask, tmp_path: Path, content: str | None) -> None:
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (None, "no such file or directory"),
+        ("", "no certificate in PEM"),
+        ("no certificate", "no certificate in PEM"),
+    ],
+)
+def test_certificates_that_cannot_be_read_are_named_with_their_setting(
+    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None, why: str
+) -> None:
     path = tmp_path / "private-ca.pem"
     if content is not None:
         path.write_text(content)
-    error = ask("https://localhost/v1", ca_file=path).failure()
-    assert type(error) is Unreachable
-    assert str(error).startswith(f"cannot read certificates from {path}: ")
+
+    def fails(setting: str, ca_file: Path | None = None) -> None:
+        error = ask("https://localhost/v1", ca_file=ca_file).failure()
+        assert type(error) is Unreachable
+        assert str(error) == f"cannot read certificates from {path}: {why}"
+        assert error.advice == f"name a file with certificates in PEM in {setting}"
+
+    fails("ca_file", path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    fails("SSL_CERT_FILE or SSL_CERT_DIR")
+    monkeypatch.setenv("CURL_CA_BUNDLE", str(path))
+    fails("CURL_CA_BUNDLE")
 
 
 def test_certificates_are_read_when_they_appear(
@@ -220,6 +287,78 @@ def test_a_proxy_at_an_ipv6_address_is_found(ask: Ask, monkeypatch: pytest.Monke
             error = ask("https://api.invalid/v1").failure(SHORT)
             accepted.result()[0].close()
     assert type(error) is TimedOut
+
+
+WANTED = (
+    "the proxy in {} wants a user and a password: write both into that variable, as in "
+    "http://USER:PASSWORD@HOST:PORT"
+)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "said"),
+    [
+        ("http", "GET conversations/_count answered 407"),
+        ("https", "no tunnel to api.invalid:443 through the proxy in {}: it answered 407"),
+    ],
+)
+@pytest.mark.parametrize("form", ["{}_proxy", "{}_PROXY", "ALL_PROXY"])
+def test_a_proxy_that_wants_a_password_is_named_by_its_variable(
+    serve: Serve, ask: Ask, monkeypatch: pytest.MonkeyPatch, scheme: str, said: str, form: str
+) -> None:
+    proxy = serve(lambda wire: wire.answer(b"", 407))
+    variable = form.format(scheme.upper() if "PROXY" in form else scheme)
+    monkeypatch.setenv(variable, f"http://user:hunter2@localhost:{proxy.port}")
+    error = ask(f"{scheme}://api.invalid/v1").failure()
+    assert str(error) == said.format(variable)
+    assert error.advice == WANTED.format(variable)
+    assert "hunter2" not in error.described
+
+
+def test_a_407_without_a_proxy_is_not_blamed_on_the_bot(serve: Serve, ask: Ask) -> None:
+    error = ask(serve(lambda wire: wire.answer(b"", 407)).url).failure()
+    assert error.advice == "a proxy that no variable names wants a password: ask who runs the network"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_refuses_connections_is_named_by_its_variable(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
+        monkeypatch.setenv("ALL_PROXY", f"http://127.0.0.1:{port}")
+        error = ask(f"{scheme}://api.invalid/v1").failure()
+    assert str(error) == f"no connection to 127.0.0.1:{port}, the proxy in ALL_PROXY: connection refused"
+    assert error.advice == "check ALL_PROXY and that proxy, or add the host of api.url to NO_PROXY"
+
+
+def test_a_certificate_that_a_proxy_shows_is_not_that_of_the_proxys_address(
+    serve: Serve, ask: Ask, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serve(tls=tls)
+
+    def tunnel(wire: Wire) -> None:
+        with socket.create_connection(("localhost", server.port)) as api:
+            wire.send(b"HTTP/1.1 200 OK\r\n\r\n")
+            wire.join(api)
+
+    monkeypatch.setenv("HTTPS_PROXY", f"http://localhost:{serve(tunnel).port}")
+    error = ask("https://api.invalid/v1").failure()
+    assert str(error) == (
+        "no TLS with api.invalid:443 through the proxy in HTTPS_PROXY: "
+        "certificate not accepted, unable to get local issuer certificate"
+    )
+    assert "a proxy that inspects TLS" in error.advice
+
+
+def test_a_proxy_that_answers_in_the_apis_place_is_suspected(
+    serve: Serve, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = serve(lambda wire: wire.answer(b"", 503))
+    monkeypatch.setenv("HTTP_PROXY", f"http://localhost:{proxy.port}")
+    error = ask("http://api.invalid/v1").failure()
+    assert error.advice == "the API, or the proxy in HTTP_PROXY, fails; wait until it works again"
 
 
 def test_the_reason_that_a_proxy_gives_is_not_shown(
@@ -297,8 +436,10 @@ def test_a_socks_proxy_is_refused_with_the_variable_to_change(
 
 
 @pytest.mark.parametrize("proxy", ["http://", "http://[::1"])
-def test_a_proxy_that_cannot_be_used_is_unreachable(
+def test_a_proxy_that_cannot_be_used_is_named_by_its_variable(
     ask: Ask, monkeypatch: pytest.MonkeyPatch, proxy: str
 ) -> None:
     monkeypatch.setenv("http_proxy", proxy)
-    assert type(ask("http://api.invalid/v1").failure()) is Unreachable
+    error = ask("http://api.invalid/v1").failure()
+    assert type(error) is Unreachable
+    assert str(error) == "no connection to api.invalid:80: the proxy in http_proxy cannot be used"

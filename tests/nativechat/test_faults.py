@@ -168,13 +168,73 @@ def test_a_status_alone_determines_the_error(
 ) -> None:
     statuses: list[int | None] = []
     server = serve(lambda wire: wire.answer(b'{"count":7}', status, *headers))
-    error = ask(server.url, on_attempt=lambda _, code, __: statuses.append(code)).failure()
+    error = ask(server.url, on_attempt=lambda code, _: statuses.append(code)).failure()
     assert (type(error), error.retry_after) == expected
     assert error.status == status
     assert str(error) == f"GET conversations/_count answered {status}"
     assert statuses == [status]
     assert len(server.heads) == 1
     assert TOKEN not in exposed(error)
+
+
+ADVICE = {
+    301: "write the final URL as api.url; redirects are not followed, to keep the token safe",
+    400: "check this query's predicate",
+    401: "check the bot's token and id in its Settings on NativeChat",
+    403: "this token may not read this; check the bot's token and id in its Settings on NativeChat",
+    404: "check the bot's id and api.url",
+    405: "check the bot's id, api.url and this query's predicate",
+    408: "the API asks to try again later; wait until it works again",
+    414: "the request is too long: shorten this query's predicate",
+    429: "the API limits requests; lower api.rate or raise `every`",
+    500: "the API itself fails; wait until it works again",
+}
+
+
+@pytest.mark.parametrize("status", ADVICE)
+def test_the_advice_fits_the_status(serve: Serve, ask: Ask, status: int) -> None:
+    assert ask(serve(lambda wire: wire.answer(b"", status)).url).failure().advice == ADVICE[status]
+
+
+def test_a_503_that_says_when_to_come_back_is_no_advice_to_ask_less(serve: Serve, ask: Ask) -> None:
+    error = ask(serve(lambda wire: wire.answer(b"", 503, "Retry-After: 5")).url).failure()
+    assert error.advice == "the API asks to wait: it is overloaded, or under maintenance"
+
+
+SAYS = b"HTTP/1.1 200 OK\r\n"
+COUNTED = b'\r\n{"count":7}'
+BROKEN_HTTP = "the API, or what is between it and this host, breaks HTTP: tell whoever runs that"
+
+
+@pytest.mark.parametrize(
+    ("headers", "why"),
+    [
+        (b"Content-Length: 11\r\nContent-Length: 12\r\n", "two Content-Length headers that disagree"),
+        (b"Content-Length: +11\r\n", "a Content-Length that is not a number"),
+        (
+            b"Content-Length: 11\r\nTransfer-Encoding: chunked\r\n",
+            "a Content-Length beside a Transfer-Encoding",
+        ),
+        ("Ключ: 1\r\nContent-Length: 11\r\n".encode(), "a header whose name is not ASCII"),
+        (b"Content-Length: 11\r\nA header\r\n", "a header that cannot be read"),
+    ],
+)
+def test_headers_that_break_http_fail_at_once_with_advice_of_their_own(
+    link: Link, headers: bytes, why: str
+) -> None:
+    _, client = link(lambda wire: wire.send(SAYS + headers + COUNTED).hang())
+    error = client.failure()
+    assert str(error) == f"GET conversations/_count answered 200 with {why}"
+    assert (type(error), error.advice) == (BadAnswer, BROKEN_HTTP)
+
+
+@pytest.mark.parametrize("status", [200, 203])
+def test_a_cache_in_between_is_named(serve: Serve, ask: Ask, status: int) -> None:
+    error = ask(serve(lambda wire: wire.answer(b"7", status, "Age: 86400")).url).failure()
+    assert type(error) is BadAnswer
+    assert error.advice == (
+        "a cache between this host and the API answers in its place: let it pass these requests on"
+    )
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_the_exporter_runs_as_the_image_was_held_to_its_promises(compose: dict[s
     exporter = compose["services"]["exporter"]
     assert exporter["read_only"] is True
     assert exporter["cap_drop"] == ["ALL"]
-    assert exporter["mem_limit"] == "64m"
+    assert exporter["mem_limit"] == "96m"
 
 
 def test_prometheus_accepts_its_configuration(compose: dict[str, Any], tmp_path: Path) -> None:

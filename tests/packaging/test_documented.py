@@ -1,4 +1,4 @@
-"""Laws of docs/install.md: each way of installing, as it is written there, leads to commands that work."""
+"""Laws of README.md and docs/install.md: each way of installing leads to commands that work."""
 
 from __future__ import annotations
 
@@ -104,6 +104,21 @@ def checkout(machine: Machine) -> Machine:
         else:
             shutil.copy(ROOT / name, machine.here)
     return machine
+
+
+def test_the_readme_s_commands_in_their_order_lead_to_a_running_exporter(
+    checkout: Machine, served: Served
+) -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    [section] = re.findall(r"^## Install it\n(.*?)^## ", readme, re.MULTILINE | re.DOTALL)
+    lines = re.findall(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    lines += [line.removeprefix("$ ") for line in re.findall(r"^\$ .*$", section, re.MULTILINE)]
+    bot_id, token = checkout.environ.pop("NATIVECHAT_BOT_ID"), checkout.environ.pop("NATIVECHAT_TOKEN")
+    script = re.sub(r"(?<=NATIVECHAT_BOT_ID=)\w+", bot_id, "\n".join(lines[:-1]))
+    (checkout.here / "typed").write_text(f"{token}\n", "utf-8")
+    (checkout.here / "script").write_text(f"set -e\n{{\n{script}\n}} 2>told\nexec {lines[-1]}\n", "utf-8")
+    assert lines[-1] == "nativechat-exporter run"
+    checkout.serves("bash script <typed", served)
 
 
 def test_from_a_checkout_it_runs(checkout: Machine, served: Served) -> None:

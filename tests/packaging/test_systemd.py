@@ -49,9 +49,24 @@ def test_systemd_finds_it_little_exposed(unit: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
+CREDENTIAL: Final = "LoadCredential=token:/etc/nativechat-exporter/token\n"
+
+
+def test_systemd_takes_the_credential_that_the_unit_and_the_manual_suggest(unit: Path) -> None:
+    written = unit.read_text("utf-8")
+    assert f"#{CREDENTIAL}" in written
+    unit.write_text(written.replace(f"#{CREDENTIAL}", CREDENTIAL), "utf-8")
+    done = analyze("verify", "--man=no", unit)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+    manual = (ROOT / "docs/install.md").read_text("utf-8")
+    assert f"`{CREDENTIAL.strip()}`" in manual
+    assert f"token: {{file: /run/credentials/{UNIT.name}/token}}" in manual
+
+
 def test_it_stands_where_the_manual_installs_it() -> None:
     manual = (ROOT / "docs/install.md").read_text("utf-8")
-    named = re.findall(r"/etc/nativechat-exporter/[\w.]+", UNIT.read_text("utf-8"))
+    lines = UNIT.read_text("utf-8").replace(f"#{CREDENTIAL}", "")
+    named = re.findall(r"/etc/nativechat-exporter/[\w.]+", lines)
     assert len(named) == 2
     assert all(f" {path}\n" in manual for path in named)
     assert f"python3 -m venv {PROGRAM.removesuffix('/bin/nativechat-exporter')}\n" in manual

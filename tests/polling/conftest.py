@@ -75,6 +75,9 @@ class Recorder:
     def skipped(self, poll: Poll) -> None:
         self.skips[poll.key] += 1
 
+    def last_count(self, poll: Poll, row: int) -> int | None:
+        return next((count for at, count in reversed(self.counts[poll.key]) if at == row), None)
+
     def counted(self, poll: Poll, row: int, count: int) -> None:
         self.counts[poll.key].append((row, count))
 
@@ -84,7 +87,7 @@ class Recorder:
     def finished(self, poll: Poll, duration: float, error: ApiError | None) -> None:
         self.ends[poll.key].append((duration, error))
 
-    def asked(self, poll: Poll, error: ApiError | None) -> None:
+    def asked(self, poll: Poll, error: ApiError | None, began: float) -> None:
         self.requests[poll.bot.name] += 1
 
     def reasons(self, key: Key) -> list[str]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+import pytest
 
 from exporter.errors import Rejected, ServerError
 from exporter.model import Json
@@ -74,6 +77,21 @@ def test_auto_finds_the_format_and_writes_dates_in_it(kit: Kit, make_world: Make
         assert world.recorder.counts[KEY] == [(0, 5)] * world.recorder.runs[KEY]
         written = world.calls[-1].asked
         assert ('"$date"' in written, "-" in written) == (wire == "extended-json", wire != "epoch-ms")
+
+
+@pytest.mark.parametrize(("dates", "lines"), [("auto", 1), ("epoch-ms", 0)])
+def test_the_format_that_auto_finds_is_logged_once_for_a_bot(
+    kit: Kit, make_world: MakeWorld, caplog: pytest.LogCaptureFixture, dates: str, lines: int
+) -> None:
+    caplog.set_level(logging.INFO)
+    world = make_world(lambda call: (0.01, 0 if "1970-01-01" in call.asked else 3))
+    sent: Json = {"SentAt": {"$gte": {"$date": "now-1h"}}}
+    queries = [kit.query("all", SINCE, every=10.0), kit.query("sent", sent, every=10.0)]
+    world.apply(kit.plan([kit.bot(dates=dates)], queries))
+    world.run(60.0)
+    found = [line.__dict__["fields"] for line in caplog.records if line.message == "date format found"]
+    assert found == [{"bot": "support", "dates": "epoch-ms"}] * lines
+    assert all(world.recorder.counts["support", query.name] for query in queries)
 
 
 def test_no_element_with_the_field_proves_nothing_and_is_asked_again_at_each_run(

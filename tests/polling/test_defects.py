@@ -91,7 +91,9 @@ def test_a_predicate_that_cannot_be_written_fails_that_poll_and_no_other(
     assert [str(error) for _, error in world.recorder.ends[BAD]] == [
         "internal error of the exporter, see its log"
     ] * runs
-    assert world.defects == runs == sum(record.levelno == logging.ERROR for record in caplog.records)
+    logged = [record.__dict__["fields"] for record in caplog.records if record.levelno == logging.ERROR]
+    assert logged == [{"bot": "support", "query": "bad"}] * runs
+    assert world.defects == runs
     assert len(world.recorder.counts[GOOD]) in (3, 4)
     flaw.broken = False
     world.run(10.0)

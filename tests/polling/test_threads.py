@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter.clock import SystemClock
-from exporter.errors import ApiError, ServerError, Unreachable
+from exporter.errors import ApiError, ServerError, Throttled, Unreachable
 from exporter.model import Bot, Collection, Plan, Poll
 from exporter.polling.poller import Poller
 from exporter.polling.queue import QUICK
@@ -216,6 +216,20 @@ def test_a_plan_that_is_applied_later_is_polled(kit: Kit, running: Callable[...,
     poller = running(answer, kit.plan([], []))
     poller.apply(kit.plan([kit.bot()], [kit.query(every=1.0)]))
     assert asked.heard()
+
+
+def test_a_poller_says_until_when_a_bot_is_paused(kit: Kit) -> None:
+    def throttle(text: str) -> int:
+        raise Throttled("slow down", retry_after=120.0)
+
+    clock = SystemClock()
+    poller = make(kit.Recorder(), throttle)
+    assert poller.paused_until("support") is None
+    earliest = clock.steady() + 120.0
+    poller.run_once(kit.plan([kit.bot()], [kit.query()]))
+    until = poller.paused_until("support")
+    assert until is not None
+    assert earliest <= until <= clock.steady() + 120.0
 
 
 def test_maintenance_prunes_the_connections_of_each_bot_that_was_asked(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
 
 import pytest
@@ -102,7 +101,9 @@ def test_each_run_and_each_failed_request_is_counted(store: Store, plan: Plan, c
     store.started(poll)
     [state] = store.snapshot().polls
     assert (state.runs, state.skipped, state.last_run, state.duration) == (2, 1, clock.wall(), 2.5)
-    assert dict(zip(REASONS, state.failures, strict=True)) == {
+    assert state.failures == 2
+    [bot] = store.snapshot().bots
+    assert dict(zip(REASONS, bot.failures, strict=True)) == {
         **dict.fromkeys(REASONS, 0),
         "server_error": 1,
         "timeout": 1,
@@ -117,26 +118,51 @@ def test_a_run_without_a_failure_is_a_success(store: Store, plan: Plan, clock: F
     assert (state.up, state.last_success, state.last_error) == (True, clock.wall(), ERROR)
 
 
-def test_an_outage_begins_changes_and_ends(
-    store: Store, plan: Plan, clock: FakeClock, caplog: pytest.LogCaptureFixture
+def test_a_poll_fails_since_the_first_failed_run_of_its_outage(
+    store: Store, plan: Plan, clock: FakeClock
 ) -> None:
-    caplog.set_level(logging.INFO)
     [poll], began = plan.polls, clock.now
     for error in (None, ERROR, ERROR, TIMEOUT, None, None):
         store.finished(poll, 1.0, error)
         [state] = store.snapshot().polls
         assert state.failing_since_at == (began + 1.0 if error else None)
         clock.now += 1.0
-    assert caplog.messages == ["query fails", "query fails for another reason", "query works again"]
 
 
 def test_an_error_of_a_bot_outlives_its_next_answer(store: Store, plan: Plan, clock: FakeClock) -> None:
-    store.asked(plan.polls[0], ERROR)
+    store.asked(plan.polls[0], ERROR, 0.0)
     failed_at = clock.now
     clock.now += 1.0
-    store.asked(plan.polls[0], None)
+    store.asked(plan.polls[0], None, 0.0)
     [bot] = store.snapshot().bots
     assert (bot.up, bot.asked_at, bot.last_error, bot.last_error_at) == (True, clock.now, ERROR, failed_at)
+
+
+def test_a_bot_is_down_since_its_first_failed_request(store: Store, plan: Plan, clock: FakeClock) -> None:
+    began = clock.now
+    for error, since in ((None, None), (ERROR, 1.0), (TIMEOUT, 1.0), (None, None), (ERROR, 4.0)):
+        store.asked(plan.polls[0], error, 0.0)
+        [bot] = store.snapshot().bots
+        assert bot.down_since_at == (None if since is None else began + since)
+        clock.now += 1.0
+
+
+def test_a_poll_is_known_since_it_was_first_planned(store: Store, plan: Plan, clock: FakeClock) -> None:
+    began = clock.now
+    clock.now += 1.0
+    store.apply(plan_of(replace(QUERY, every=30.0), replace(QUERY, name="new")))
+    assert [poll.known_since_at for poll in store.snapshot().polls] == [began, began + 1.0]
+
+
+def test_a_poll_that_never_succeeded_fails_since_its_first_run(
+    store: Store, plan: Plan, clock: FakeClock
+) -> None:
+    began = clock.now
+    for error in (ERROR, TIMEOUT):
+        store.finished(plan.polls[0], 1.0, error)
+        clock.now += 1.0
+    [state] = store.snapshot().polls
+    assert (state.failing_since_at, state.last_success) == (began, 0.0)
 
 
 def test_a_poll_that_changed_keeps_its_history(store: Store, plan: Plan) -> None:
@@ -182,21 +208,22 @@ def test_another_bot_under_the_same_name_starts_absent(store: Store, plan: Plan,
     assert shown(store) == [None, None]
 
 
-def test_another_token_for_the_same_bot_keeps_its_counts_and_forgets_whether_it_is_up(
+def test_another_token_for_the_same_bot_keeps_what_was_counted_and_forgets_whether_it_is_up(
     store: Store, plan: Plan
 ) -> None:
     store.counted(plan.polls[0], 0, 7)
-    store.asked(plan.polls[0], None)
+    store.failed(plan.polls[0], [1], ERROR)
+    store.asked(plan.polls[0], None, 0.0)
     store.apply(plan_of(QUERY, bot=replace(BOT, token=TokenSource(env="ANOTHER"))))
     assert shown(store) == [7, None]
-    assert [bot.up for bot in store.snapshot().bots] == [None]
+    assert [(bot.up, sum(bot.failures)) for bot in store.snapshot().bots] == [(None, 1)]
 
 
 def test_an_answer_to_the_bot_that_had_this_name_does_not_say_whether_this_one_is_up(
     store: Store, plan: Plan
 ) -> None:
     store.apply(plan_of(QUERY, bot=replace(BOT, id="2")))
-    store.asked(plan.polls[0], None)
+    store.asked(plan.polls[0], None, 0.0)
     assert [bot.up for bot in store.snapshot().bots] == [None]
 
 
@@ -257,7 +284,7 @@ def test_a_store_without_polls_has_attempted_everything(store: Store) -> None:
 def test_a_bot_that_rejects_one_predicate_is_still_up(
     store: Store, plan: Plan, status: int | None, up: bool
 ) -> None:
-    store.asked(plan.polls[0], ServerError("made up", status=status))
+    store.asked(plan.polls[0], ServerError("made up", status=status), 0.0)
     assert [bot.up for bot in store.snapshot().bots] == [up]
 
 
@@ -280,7 +307,7 @@ def test_a_snapshot_does_not_change_afterwards(store: Store, plan: Plan) -> None
     [before] = store.snapshot().polls
     store.counted(plan.polls[0], 0, 8)
     store.failed(plan.polls[0], [1], ERROR)
-    assert (before.counts, sum(before.failures)) == ((7, None), 0)
+    assert (before.counts, before.failures) == ((7, None), 0)
     assert shown(store) == [8, None]
 
 
@@ -298,7 +325,7 @@ def test_a_403_means_that_a_bot_is_down_only_if_nothing_of_it_is_answered(store:
         (answered, None, True),
         (answered, Unauthorized("no", status=401), False),
     ):
-        store.asked(poll, error)
+        store.asked(poll, error, 0.0)
         assert [bot.up for bot in store.snapshot().bots] == [up]
 
 
@@ -307,5 +334,5 @@ def test_the_polls_of_a_bot_that_is_down_count_as_attempted(store: Store) -> Non
     store.apply(plan)
     store.failed(plan.polls[0], [0], TIMEOUT)
     assert not store.all_attempted()
-    store.asked(plan.polls[0], TIMEOUT)
+    store.asked(plan.polls[0], TIMEOUT, 0.0)
     assert store.all_attempted()

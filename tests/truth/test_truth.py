@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,9 +17,9 @@ from exporter.model import Bot, Config, Plan, Query, TokenSource
 from exporter.plan import keep_same, make_plan
 from exporter.polling.dispatcher import Dispatcher
 from exporter.store.store import Store
-from tests.polling.conftest import World
+from tests.polling.conftest import Call, Outcome, World
 from tests.truth.configurations import Changed, configs
-from tests.truth.oracle import BEHAVIOURS, DATES, Api, Judge, Key
+from tests.truth.oracle import BEHAVIOURS, DATES, Answer, Api, Judge, Key
 
 RECOVERY = 700.0
 """Seconds in which every series comes back: the longest backoff, and a run of all polls after it."""
@@ -160,3 +161,26 @@ def test_an_answer_that_is_read_after_a_sleep_is_not_taken_for_a_fresh_one() -> 
     world.answer_all()
     assert world.look() == set()
     assert [poll.last_error.reason for poll in world.store.snapshot().polls if poll.last_error] == ["timeout"]
+
+
+def test_one_wrong_answer_shows_neither_as_a_dip_nor_as_something_new() -> None:
+    world, answers = Whole(), iter([900, 0, 900, 902])
+
+    def behave(call: Call) -> Outcome:
+        number = next(answers)
+        world.api.answers[number] = Answer(call.bot.id, call.asked, call.began + 0.05)
+        return 0.05, number
+
+    world.behave = behave
+    query = Query("q", "Help.", "conversations", 60.0, 300.0, ("a",))
+    config = Config((Bot("a", min(DATES), TokenSource(env="TOKEN")),), (query,))
+    world.reload(config, answers_meanwhile=False)
+    shown: set[tuple[str, ...]] = set()
+    while len(world.calls) < 4 or world.open():
+        world.run(1.0)
+        page, _ = world.page.scrape("text/plain", "")
+        shown.add(tuple(re.findall(r'^nativechat_q(?:_new_total)?{bot="a"} (\S+)$', page.decode(), re.M)))
+    assert shown == {("900.0", "0.0"), ("902.0", "2.0")}
+    [state] = world.store.snapshot().polls
+    assert state.last_error
+    assert state.last_error.reason == "bad_answer"

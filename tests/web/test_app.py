@@ -25,11 +25,13 @@ Serve = Callable[..., int]
 
 TYPE = "text/plain; version=0.0.4; charset=utf-8"
 PAGE = StatusPage("1.2.3", 0.0, 60.0, "config.yaml", 30.0, (), "0 of 1", (), ())
+CONFIG = "queries: [{name: größe}]  # as written\n".encode()
 PROVIDED = Provided(
     metrics=lambda accept, encoding: (f"{accept} {encoding}\n".encode(), [("Content-Type", TYPE)]),
     healthy=lambda: (True, "healthy"),
     ready=lambda: (True, "ready"),
     status=lambda: PAGE,
+    config=lambda: CONFIG,
     reload=list,
 )
 
@@ -87,6 +89,11 @@ def test_health_responds_while_all_metrics_hang(serve: Serve, ask: Ask) -> None:
         scrape.join(30.0)
 
 
+def test_the_configuration_is_plain_text_byte_for_byte(serve: Serve, ask: Ask) -> None:
+    status, headers, body = ask(serve(App(PROVIDED)), "/-/config")
+    assert (status, headers["content-type"], body) == (200, "text/plain; charset=utf-8", CONFIG)
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT"])
 def test_a_reload_that_succeeds_says_so(serve: Serve, ask: Ask, method: str) -> None:
     assert ask(serve(App(PROVIDED)), "/-/reload", method=method)[::2] == (200, b"reloaded\n")
@@ -113,6 +120,7 @@ def test_reloading_is_forbidden_unless_enabled(serve: Serve, ask: Ask) -> None:
         ("DELETE", "/metrics", "GET, HEAD"),
         ("OPTIONS", "/-/healthy", "GET, HEAD"),
         ("TRACE", "/-/ready", "GET, HEAD"),
+        ("POST", "/-/config", "GET, HEAD"),
     ],
 )
 def test_other_methods_are_refused_with_those_allowed(
@@ -123,12 +131,12 @@ def test_other_methods_are_refused_with_those_allowed(
     assert body.decode() == f"{method} is not allowed here (use {allowed})\n"
 
 
-@pytest.mark.parametrize("path", ["/nope", "/metrics/", "/-/", "//", "/favicon.ico"])
+@pytest.mark.parametrize("path", ["/nope", "/metrics/", "/-/", "/-/config/", "//", "/favicon.ico"])
 def test_an_unknown_path_is_a_short_404(serve: Serve, ask: Ask, path: str) -> None:
     assert ask(serve(App(PROVIDED)), path)[::2] == (404, b"nothing is here (the status page is at /)\n")
 
 
-@pytest.mark.parametrize("path", ["/", "/metrics", "/-/healthy", "/-/ready"])
+@pytest.mark.parametrize("path", ["/", "/metrics", "/-/healthy", "/-/ready", "/-/config"])
 def test_head_gives_the_headers_of_get_and_no_body(serve: Serve, ask: Ask, path: str) -> None:
     port = serve(App(PROVIDED))
     status, headers, body = ask(port, path, method="HEAD")
@@ -149,12 +157,21 @@ def test_the_page_is_html_under_a_strict_policy(serve: Serve, ask: Ask) -> None:
     assert len(nonces) == 1
 
 
+def test_the_filter_of_the_page_is_in_its_address(serve: Serve, ask: Ask) -> None:
+    port = serve(App(PROVIDED))
+    status, headers, body = ask(port, "/?state=failing&query=by_%3Cb%3E")
+    assert status == 200
+    assert b'value="by_&lt;b&gt;"' in body
+    assert b"<option selected>failing</option>" in body
+    assert "form-action 'self'" in headers["content-security-policy"]
+
+
 def test_no_two_pages_share_a_nonce(serve: Serve, ask: Ask) -> None:
     port = serve(App(PROVIDED))
     assert ask(port)[1]["content-security-policy"] != ask(port)[1]["content-security-policy"]
 
 
-@pytest.mark.parametrize("path", ["/", "/metrics", "/-/healthy", "/nope"])
+@pytest.mark.parametrize("path", ["/", "/metrics", "/-/healthy", "/-/config", "/nope"])
 def test_no_response_is_cached_or_sniffed(serve: Serve, ask: Ask, path: str) -> None:
     _, headers, _ = ask(serve(App(PROVIDED)), path)
     assert (headers["cache-control"], headers["x-content-type-options"]) == ("no-store", "nosniff")
@@ -175,12 +192,19 @@ def broken(*_: object) -> NoReturn:
 
 @pytest.mark.parametrize(
     ("path", "method"),
-    [("/", "GET"), ("/metrics", "GET"), ("/-/healthy", "GET"), ("/-/ready", "GET"), ("/-/reload", "POST")],
+    [
+        ("/", "GET"),
+        ("/metrics", "GET"),
+        ("/-/healthy", "GET"),
+        ("/-/ready", "GET"),
+        ("/-/config", "GET"),
+        ("/-/reload", "POST"),
+    ],
 )
 def test_a_defect_is_a_500_without_details_and_is_logged_once(
     serve: Serve, ask: Ask, caplog: pytest.LogCaptureFixture, path: str, method: str
 ) -> None:
-    provided = Provided(metrics=broken, healthy=broken, ready=broken, status=broken, reload=broken)
+    provided = Provided(broken, broken, broken, status=broken, config=broken, reload=broken)
     with caplog.at_level(logging.DEBUG):
         status, _, body = ask(serve(App(provided)), path, method=method)
     assert (status, body) == (500, b"the exporter failed to answer; its log says why\n")
@@ -192,9 +216,11 @@ def test_with_users_everything_but_health_needs_a_password(serve: Serve, ask: As
     guard = Guard(users, (("X-Frame-Options", "DENY"),))
     port = serve(App(PROVIDED, lambda: guard))
     right = {"Authorization": "Basic " + base64.b64encode(b"prometheus:secret").decode()}
-    for path, method in [("/", "GET"), ("/metrics", "GET"), ("/-/reload", "POST"), ("/nope", "GET")]:
-        status, headers, _ = ask(port, path, method=method)
+    reads = [(path, "GET") for path in ("/", "/metrics", "/-/config", "/nope")]
+    for path, method in [*reads, ("/-/config", "HEAD"), ("/-/reload", "POST")]:
+        status, headers, body = ask(port, path, method=method)
         assert status == 401
+        assert CONFIG not in body
         assert headers["www-authenticate"].startswith("Basic realm=")
         assert headers["x-frame-options"] == "DENY"
         assert ask(port, path, method=method, headers=right)[0] in (200, 404)

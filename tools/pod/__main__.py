@@ -131,7 +131,7 @@ def check_rights(exporter: Exporter) -> None:
     pod, process = exporter.pod, exporter.process
     limits = pod.inspect("nativechat-exporter")["HostConfig"]
     until("the root file system is read-only", lambda: limits["ReadonlyRootfs"], pod)
-    until("it has 64 MiB", lambda: limits["Memory"] == 64 << 20, pod)
+    until("it has 96 MiB", lambda: limits["Memory"] == 96 << 20, pod)
     until("it is user 65532", lambda: process["Uid"].split() == ["65532"] * 4, pod)
     until("it has no capability", lambda: int(process["CapEff"], 16) == int(process["CapBnd"], 16) == 0, pod)
     until("it can gain none", lambda: process["NoNewPrivs"] == "1", pod)

@@ -117,7 +117,10 @@ def test_the_repr_of_a_configuration_has_no_hashes(file: Path) -> None:
         ("basic_auth_users: [a]", "expected a mapping of users to bcrypt hashes, found a list"),
         (f"basic_auth_users: {{'a:b': {HASH}}}", "not a user name"),
         (f"basic_auth_users: {{'': {HASH}}}", "not a user name"),
-        ("basic_auth_users: {me: secret}", "1:24: basic_auth_users.me: not a bcrypt hash"),
+        (
+            "basic_auth_users: {me: secret}",
+            "1:24: basic_auth_users.me: not a bcrypt hash (make one with `htpasswd",
+        ),
         ("basic_auth_users: {me: 12}", "expected a bcrypt hash, found a number"),
         (
             f"basic_auth_users: {{me: {HASH[:4]}15{HASH[6:]}}}",

@@ -142,7 +142,7 @@ MOODS: Final = (
         "other_transfer_coding",
         "`Transfer-Encoding: gzip, chunked`",
         "bad_answer",
-        "a transfer coding other than chunked alone",
+        "a Content-Length beside a Transfer-Encoding",
         script=body(b"12", "Transfer-Encoding: gzip, chunked"),
     ),
 )

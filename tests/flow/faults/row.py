@@ -51,6 +51,11 @@ class Fault(Row):
     by_name: bool = False
     flaps: bool = False
 
+    @property
+    def of_bot(self) -> bool:
+        """Whether the bot is down; one that rejects a predicate is not."""
+        return self.name not in {"status_400", "status_422"}
+
 
 def table(rows: Sequence[Row]) -> str:
     """Return the table in Markdown."""

@@ -22,7 +22,9 @@ STALE_AFTER: Final = 4
 TIMEOUT: Final = 2.0
 LONGEST: Final = 120.0
 SEEN_EACH: Final = 0.25
-PATHS: Final = ("/", "/-/healthy", "/-/ready", "/-/reload", "/nowhere", "/metrics")
+PATHS: Final = ("/", "/-/healthy", "/-/ready", "/-/config", "/-/reload", "/nowhere", "/metrics")
+BOT_LINES: Final = ("bot is down", "bot is up again")
+QUERY_LINES: Final = ("query fails", "query works again")
 OPEN_METRICS: Final = {"Accept": "application/openmetrics-text; version=1.0.0"}
 
 
@@ -31,7 +33,7 @@ def value(metrics: Metrics, bot: str) -> float | None:
 
 
 def failures(metrics: Metrics, bot: str) -> dict[str, float]:
-    return metrics.by("reason", "nativechat_exporter_query_failures_total", bot=bot)
+    return metrics.by("reason", "nativechat_exporter_bot_failures_total", bot=bot)
 
 
 def failed_runs(before: Metrics, after: Metrics, bot: str) -> float:
@@ -130,13 +132,19 @@ class Scenario:
         self.process = process(self.exporter.process.pid)
         self._recover()
         # Lines are written a moment after the event: each outage has ended, so wait for its line.
-        self.exporter.logged("query works again", len(self.exporter.log("query fails")))
-        messages = ("query fails", "query fails for another reason", "query works again")
+        for begins, ends in (BOT_LINES, QUERY_LINES):
+            self.exporter.logged(ends, len(self.exporter.log(begins)))
+        changes = (f"{begins} for another reason" for begins, _ in (BOT_LINES, QUERY_LINES))
+        messages = (*BOT_LINES, *QUERY_LINES, *changes)
         self._lines = {msg: self.exporter.log(msg) for msg in messages}
 
     def lines(self, msg: str, bot: str) -> list[dict[str, str]]:
         """Return the log lines with this message for a bot."""
         return [line for line in self._lines[msg] if line["bot"] == bot]
+
+    def outages(self, bot: str) -> list[str]:
+        """Return the messages of all log lines about a bot and its queries."""
+        return [line["msg"] for lines in self._lines.values() for line in lines if line["bot"] == bot]
 
     def number(self, bot: str) -> int:
         """Return the count that a bot's API gives while it is well."""

@@ -77,9 +77,9 @@ def test_a_process_without_descriptors_keeps_its_promises(
     shown = [number for number in crowded.shown if number is not None]
     assert shown == sorted(shown)
     assert back.value("nativechat_up", bot="well") == 1
-    [began_line] = crowded.running.logged("query fails")
+    [began_line] = crowded.running.logged("bot is down")
     assert fault.says in began_line["error"]
-    assert crowded.running.logged("query works again")
+    assert crowded.running.logged("bot is up again")
     assert "Traceback" not in crowded.running.output
 
 

@@ -7,7 +7,15 @@ from collections.abc import Callable
 
 from exporter.errors import REASONS
 from tests.flow.faults.row import GONE, KEPT, RESTED, Fault
-from tests.flow.faults.scenario import STALE_AFTER, TOKEN, Scenario, failures, value
+from tests.flow.faults.scenario import (
+    BOT_LINES,
+    QUERY_LINES,
+    STALE_AFTER,
+    TOKEN,
+    Scenario,
+    failures,
+    value,
+)
 
 UP = "nativechat_exporter_query_up"
 RUNS = "nativechat_exporter_query_runs_total"
@@ -62,25 +70,25 @@ def test_a_fault_takes_its_query_down_while_it_lasts(scenario: Scenario, fault: 
         assert phase.after.value("nativechat_up", bot=fault.name) == 1
         if fault.exposed == GONE:
             assert phase.last.value(UP, bot=fault.name) == 0
-            # A bot that refuses one predicate is not down.
-            is_up = fault.name in {"status_400", "status_422"}
-            assert phase.last.value("nativechat_up", bot=fault.name) == is_up
+            assert phase.last.value("nativechat_up", bot=fault.name) == (not fault.of_bot)
 
 
 def test_a_fault_is_one_log_line_when_it_begins_and_one_when_it_ends(
     scenario: Scenario, fault: Fault
 ) -> None:
-    began = scenario.lines("query fails", fault.name)
-    ended = scenario.lines("query works again", fault.name)
+    begins, ends = BOT_LINES if fault.of_bot else QUERY_LINES
+    began = scenario.lines(begins, fault.name)
+    ended = scenario.lines(ends, fault.name)
     assert len(began) == len(ended)
+    assert set(scenario.outages(fault.name)) <= {begins, ends}
     if not fault.flaps:
         assert len(began) == (len(scenario.phases) if fault.reason else 0)
     for line in began:
-        assert (line["query"], line["reason"]) == ("conversations", fault.reason)
+        assert line["reason"] == fault.reason
+        assert line.get("queries", line.get("query")) == ("1" if fault.of_bot else "conversations")
         assert fault.says in line["error"]
         assert line["advice"]
     assert {line["reason"] for line in ended} <= {fault.reason}
-    assert not scenario.lines("query fails for another reason", fault.name)
 
 
 def test_the_value_is_back_with_the_next_runs_after_the_fault_s_end(
@@ -105,7 +113,7 @@ def test_a_bot_that_is_well_is_counted_on_throughout(scenario: Scenario) -> None
         runs = [metrics.value(RUNS, bot="well") or 0 for metrics in (phase.before, phase.last)]
         assert runs[1] - runs[0] >= 2
     assert not any(failures(scenario.phases[1].last, "well").values())
-    assert not scenario.lines("query fails", "well")
+    assert not scenario.outages("well")
 
 
 def test_a_redirect_is_not_followed_with_the_token_nor_without(

@@ -1,0 +1,186 @@
+"""The record of one bot, which logs its outages and those of its queries. It needs the lock of the store."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Set as AbstractSet
+from typing import Final
+
+from exporter.errors import REASONS, ApiError
+from exporter.language import durations
+from exporter.logs import fields
+from exporter.model import Bot
+from exporter.snapshot import BotSnapshot, PollSnapshot
+
+log = logging.getLogger(__name__)
+
+SILENT: Final = 5.0
+"""Seconds without an answer, counted from a failed request, after which a bot is down even if some of its
+queries were not tried."""
+
+_UP_STATUSES: Final = frozenset({400, 422})
+"""Statuses with which a bot rejects one predicate: they do not mean that it is down."""
+
+_FORBIDDEN: Final = 403
+
+_OF_BOTS: Final = frozenset({"unreachable", "throttled", "unauthorized"})
+"""Reasons that depend on the bot and hardly on the predicate; except a 403."""
+
+_Kind = tuple[str, int | None]
+
+
+class BotRecord:
+    """Whether a bot answers, and what of its outages was logged.
+
+    An outage is logged when it begins, when it gets a reason that it has not had, and when it ends. If a run
+    fails and the bot has answered nothing since, either the bot is down, or the query fails alone. So its
+    line waits until one of these happens:
+
+    - The bot answers. Then each query that failed gets a line of its own.
+    - All its queries fail, or it is silent for SILENT seconds. Then the bot gets a line, its queries none.
+    - A query that did not fail at the bot's last answer gets an error that depends on the bot, such as a 401.
+      Then the bot gets a line at once.
+
+    A run that began before the end of a bot's outage may fail after it. If its error is one of this outage,
+    it is not logged: the query's next run decides.
+    """
+
+    def __init__(self, bot: Bot) -> None:
+        self.up: bool | None = None
+        self.failures = [0] * len(REASONS)
+        self._bot = bot
+        self._down_since_at: float | None = None
+        self._asked_at = self._last_error_at = 0.0
+        self._last_error: ApiError | None = None
+        self._queries: AbstractSet[str] = frozenset()
+        self._answered: set[str] = set()
+        self._silent_since: float | None = None
+        self._errors: dict[_Kind, ApiError] = {}  # the first of each kind since `_silent_since`
+        self._logged: set[_Kind] = set()  # those of `_errors` that have a line
+        self._logged_until = float("-inf")
+        self._failing: dict[str, set[_Kind]] = {}  # by query: the errors that have a line of its own
+        self._suspects: dict[str, tuple[ApiError, float]] = {}
+
+    def apply(self, bot: Bot, queries: AbstractSet[str]) -> None:
+        """Take the bot and the names of its queries from a new plan; forget other queries.
+
+        If the bot has changed, it is not known whether it is up. An outage that was logged goes on.
+        """
+        if self._bot != bot:
+            self._bot, self.up = bot, None
+            self._down_since_at = self._last_error = None
+            self._asked_at = self._last_error_at = 0.0
+        self._queries = queries
+        self._answered.clear()
+        self._failing = {query: kinds for query, kinds in self._failing.items() if query in queries}
+        self._suspects = {query: each for query, each in self._suspects.items() if query in queries}
+
+    def snapshot(self) -> BotSnapshot:
+        """Return the bot's state now."""
+        return BotSnapshot(
+            self._bot,
+            up=self.up,
+            down_since_at=self._down_since_at,
+            asked_at=self._asked_at,
+            failures=tuple(self.failures),
+            last_error=self._last_error,
+            last_error_at=self._last_error_at,
+        )
+
+    def asked(self, query: str, error: ApiError | None, began: float, now: float) -> None:
+        """Record the result, at steady time `now`, of the bot's most recent request.
+
+        An answer does not end an outage if its attempt `began` before the first failure of this outage.
+        """
+        self.up, self._asked_at = self._is_up(query, error), now
+        if self.up:
+            self._down_since_at = None
+        elif self._down_since_at is None:
+            self._down_since_at = now
+        if error is not None:
+            self._last_error, self._last_error_at = error, now
+        if error is None or error.status in _UP_STATUSES:
+            if self._silent_since is not None and began >= self._silent_since:
+                self._end_silence(self._silent_since, now)
+            return
+        if self._silent_since is None:
+            self._silent_since = now
+            self._errors.clear()
+        self._errors.setdefault(_kind(error), error)
+
+    def run_ended(self, before: PollSnapshot, error: ApiError | None, began: float, now: float) -> None:
+        """Log what a run shows that ended at steady time `now`; `before` is its poll before this end."""
+        query, since = before.poll.query.name, before.failing_since_at
+        since = now if since is None else since
+        if error is None:
+            self._suspects.pop(query, None)
+            if self._failing.pop(query, None) and before.outage:
+                self._log("query works again", before.outage, query=query, failing_for=_length(since, now))
+            return
+        kind, logged = _kind(error), self._failing.setdefault(query, set())
+        if kind in logged or (began < self._logged_until and kind in self._errors):
+            return
+        if self._silent_since is None or kind not in self._errors:
+            self._log_query(query, error, since, now)
+            return
+        self._suspects[query] = error, since
+        of_bot = error.reason in _OF_BOTS and error.status != _FORBIDDEN and since >= self._silent_since
+        all_fail = self._failing.keys() >= self._queries
+        if self._logged or of_bot or all_fail or now - self._silent_since >= SILENT:
+            if self._logged or not self.up:
+                self._log_down(kind, self._silent_since, now)
+            else:
+                self._log_suspects(now)
+
+    def _end_silence(self, since: float, now: float) -> None:
+        if self._logged:
+            down_for, error = _length(since, now), next(reversed(self._errors.values()))
+            self._log("bot is up again", error, down_for=down_for, queries=len(self._queries))
+            self._logged_until = now
+            self._logged.clear()
+            self._suspects.clear()
+        self._log_suspects(now)
+        self._silent_since = None
+
+    def _log_down(self, kind: _Kind, since: float, now: float) -> None:
+        if kind not in self._logged:
+            message = "bot is down for another reason" if self._logged else "bot is down"
+            self._logged.add(kind)
+            down_for = _length(since, now) if now - since >= 1.0 else None
+            self._warn(message, self._errors[kind], down_for=down_for, queries=len(self._queries))
+
+    def _log_suspects(self, now: float) -> None:
+        for query, (error, since) in self._suspects.items():
+            self._log_query(query, error, since, now)
+        self._suspects.clear()
+
+    def _log_query(self, query: str, error: ApiError, since: float, now: float) -> None:
+        logged = self._failing[query]
+        message = "query fails for another reason" if logged else "query fails"
+        logged.add(_kind(error))
+        failing_for = _length(since, now) if now - since >= 1.0 else None
+        self._warn(message, error, query=query, failing_for=failing_for)
+
+    def _warn(self, message: str, error: ApiError, **more: object) -> None:
+        self._log(message, error, level=logging.WARNING, **more, error=error, advice=error.advice)
+
+    def _log(self, message: str, outage: ApiError, *, level: int = logging.INFO, **more: object) -> None:
+        query, bot = more.pop("query", None), self._bot.name
+        details = fields(bot=bot, query=query, reason=outage.reason, status=outage.status, **more)
+        log.log(level, message, extra=details)
+
+    def _is_up(self, query: str, error: ApiError | None) -> bool:
+        """Return whether the bot answers; a 403 to one query is no outage while others are answered."""
+        if error is None or error.status in _UP_STATUSES:
+            self._answered.add(query)
+            return True
+        self._answered.discard(query)
+        return error.status == _FORBIDDEN and bool(self._answered)
+
+
+def _kind(error: ApiError) -> _Kind:
+    return error.reason, error.status
+
+
+def _length(since: float, now: float) -> str:
+    return durations.write(round(now - since))
