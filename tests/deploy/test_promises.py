@@ -285,3 +285,7 @@ def test_the_image_has_one_name_and_one_version_everywhere(build: Build) -> None
     } == {"nativechat-exporter"}
     chart = read("deploy/helm/nativechat-exporter/Chart.yaml")
     assert {named["newTag"], chart["version"], chart["appVersion"]} == {__version__}
+    told = (ROOT / "docs/kubernetes.md").read_text("utf-8")
+    assert set(re.findall(r"[\w.]+/nativechat-exporter:[\w.]+", told)) == {
+        f"{named['newName']}:{__version__}"
+    }

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -96,21 +97,50 @@ def test_a_kustomization_is_one_of_deploy_s_examples_or_part_of_it(
     assert any(is_part(shown, yaml.safe_load(file.read_text("utf-8"))) for file in files)
 
 
+def built(root: Path, folder: Path, example: str, change: Callable[[Path], object]) -> list[Any]:
+    """Build an example of deploy/ in a copy, after a change to its directory."""
+    shutil.copytree(root / "deploy", folder / "deploy", ignore=shutil.ignore_patterns("helm"))
+    directory = folder / "deploy/examples" / example
+    change(directory)
+    command = ["kustomize", "build", str(directory)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    return list(yaml.safe_load_all(done.stdout))
+
+
 def test_a_kustomization_for_grafana_replaces_what_the_example_has(
     kustomization_for_grafana: Example, root: Path, tmp_path: Path
 ) -> None:
-    shutil.copytree(root / "deploy", tmp_path / "deploy", ignore=shutil.ignore_patterns("helm"))
-    folder = tmp_path / "deploy/examples/grafana"
-    with (folder / "kustomization.yaml").open("a", encoding="utf-8") as file:
-        file.write(kustomization_for_grafana.text)
-    for name in ("nativechat.json", "nativechat.yaml"):
-        (folder / name).write_text("mine", "utf-8")
-    built = subprocess.run(
-        ["kustomize", "build", folder], capture_output=True, text=True, check=True, timeout=60
-    )
-    replaced = [each for each in yaml.safe_load_all(built.stdout) if "mine" in each.get("data", {}).values()]
+    def change(directory: Path) -> None:
+        with (directory / "kustomization.yaml").open("a", encoding="utf-8") as file:
+            file.write(kustomization_for_grafana.text)
+        for name in ("nativechat.json", "nativechat.yaml"):
+            (directory / name).write_text("mine", "utf-8")
+
+    resources = built(root, tmp_path, "grafana", change)
+    replaced = [each for each in resources if "mine" in each.get("data", {}).values()]
     labels = [label for each in replaced for label in each["metadata"]["labels"]]
     assert sorted(labels) == ["grafana_alert", "grafana_dashboard"]
+
+
+def test_a_patch_of_the_sidecar_removes_its_user_and_nothing_else(
+    sidecar_patch: Example, root: Path, tmp_path: Path
+) -> None:
+    def change(directory: Path) -> None:
+        file = directory / "bot.yaml"
+        patch = yaml.safe_load(file.read_text("utf-8"))
+        [container] = yaml.safe_load(sidecar_patch.text)
+        [ours] = [
+            each
+            for each in patch["spec"]["template"]["spec"]["containers"]
+            if each["name"] == container["name"]
+        ]
+        ours |= container
+        file.write_text(yaml.safe_dump(patch), "utf-8")
+
+    [deployment] = [each for each in built(root, tmp_path, "sidecar", change) if each["kind"] == "Deployment"]
+    security = deployment["spec"]["template"]["spec"]["containers"][-1]["securityContext"]
+    assert not {"runAsUser", "runAsGroup"} & security.keys()
+    assert security["runAsNonRoot"] is True
 
 
 def test_the_values_of_grafana_s_chart_look_for_our_labels(grafana_values: Example, root: Path) -> None:

@@ -22,8 +22,10 @@ def manifests(image: str, token: str) -> str:
     """Return the sidecar's Pod, with `image` for both containers, as YAML for `podman play kube`.
 
     Neither its configuration nor its Secret has a file that matters: `swap` gives them some. Podman would
-    fill a folder without any file from the image. The application accepts `token`. Podman 4.3 plays no Secret and asks probes with a curl that the image has not: a ConfigMap
-    stands for the Secret, and whoever runs this asks the probes, from outside as Kubernetes does.
+    fill a folder without any file from the image. The application accepts `token`.
+
+    Podman 4.3 plays no Secret and asks probes with a curl that the image has not: a ConfigMap stands for
+    the Secret, and whoever runs this asks the probes, from outside as Kubernetes does.
     """
     pod = _sidecar_pod()
     containers = {container["name"]: container for container in pod["containers"]}
