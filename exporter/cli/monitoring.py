@@ -83,14 +83,23 @@ def dashboard(config_file: Path, status_page: str, runbook: str) -> None:
 @flag(
     "job",
     "jobs",
+    scope="rules_",
     multiple=True,
     metavar="REGEX",
-    help="A job in Prometheus that must have an exporter; alerts then miss one that never ran. Repeatable.",
+    help="A job in Prometheus that must have an exporter: alerts then include one that never ran. Repeatable.",
 )
-@flag("without", "without", multiple=True, metavar="ALERT", help="Leave out an alert. Repeatable.")
+@flag(
+    "without",
+    "without",
+    scope="rules_",
+    multiple=True,
+    metavar="ALERT",
+    help="Leave out an alert. Repeatable.",
+)
 @flag(
     "severity",
     "severities",
+    scope="rules_",
     multiple=True,
     metavar="ALERT=WORD",
     type=_Pair(value="[a-z][a-z0-9_-]{0,49}"),
@@ -99,6 +108,7 @@ def dashboard(config_file: Path, status_page: str, runbook: str) -> None:
 @flag(
     "threshold",
     "thresholds",
+    scope="rules_",
     multiple=True,
     metavar="ALERT=VALUE",
     type=_Pair(),
@@ -107,6 +117,7 @@ def dashboard(config_file: Path, status_page: str, runbook: str) -> None:
 @flag(
     "label",
     "added",
+    scope="rules_",
     multiple=True,
     metavar="NAME=VALUE",
     type=_Pair(name=labels.NAME.pattern),

@@ -87,7 +87,7 @@ def _rule(name: str, query: Query, alert: Alert, queries: Mapping[str, Query], r
 def _rise(query: Query, rise: Rise, queries: Mapping[str, Query]) -> _Condition:
     within = durations.write(rise.within)
     new = promql.one(promql.new(query, rise.within))
-    expression, share = f"{new} >= {rise.by}", ""
+    expression, share = f"floor({new}) >= {rise.by}", ""
     if rise.of:
         whole = queries[rise.of]
         matching = promql.matching(query, whole)
@@ -109,7 +109,7 @@ def _too_few(query: Query, few: TooFew) -> _Condition:
     step = min(few.within, max(60.0, few.within // _MOST_STEPS))
     there = f"({promql.one(query.metric)})[{within}:{durations.write(step)}]"
     return _Condition(
-        expression=f"{promql.one(promql.new(query, few.within))} < {few.than}\n"
+        expression=f"floor({promql.one(promql.new(query, few.within))}) < {few.than}\n"
         f"and count_over_time({there}) >= {few.within // step:.0f}",
         runbook=RUNBOOK_TOO_FEW,
         happened=("only ", _COUNT, f" new in {query.name}", *_labels(query), f" within {within}"),
