@@ -86,7 +86,7 @@ def dashboard(config_file: Path, status_page: str, runbook: str) -> None:
     scope="rules_",
     multiple=True,
     metavar="REGEX",
-    help="A job in Prometheus that must have an exporter: alerts then include one that never ran. Repeatable.",
+    help="A job in Prometheus that must have an exporter, even if it never ran. Repeatable.",
 )
 @flag(
     "without",

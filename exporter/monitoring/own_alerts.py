@@ -31,18 +31,18 @@ class _Own:
     """
 
     name: str
-    severity: str
     threshold: str
-    lasting: str
     expression: str
     summary: str
     description: str
     panel: str
+    severity: str = "warning"
+    lasting: str = "THRESHOLD"
     because: tuple[tuple[str, str], ...] = ()
 
 
 _THRESHOLDS: Final = (
-    r"[0-9]{1,9}(ms|s|m|h|d|w)",
+    r"[1-9][0-9]{0,8}(s|m|h|d|w)",
     r"[0-9]{1,3}(\.[0-9]{1,6})?%",
     r"[0-9]{1,9}(\.[0-9]{1,6})?",
 )
@@ -54,9 +54,7 @@ _SHARDS: Final = "(cluster, namespace, job)"
 _OWN: Final = (
     _Own(
         "NativeChatExporterDown",
-        "critical",
         "2m",
-        "THRESHOLD",
         "avg_over_time(up[5m]) < 0.5\nand up\n"
         "and ignoring (version, python) last_over_time(nativechat_exporter_build_info[1d])",
         "{{ $labels.instance }}: the exporter does not answer Prometheus",
@@ -64,24 +62,22 @@ _OWN: Final = (
         "Until it is back, its bots are not monitored, unless another exporter asks for them. Check whether "
         "the process runs, the end of its log, and whether Prometheus reaches its port.",
         "exporters/Exporters",
+        severity="critical",
     ),
     _Own(
         "NativeChatExporterAbsent",
-        "critical",
         "10m",
-        "THRESHOLD",
         "absent(nativechat_exporter_build_info)",
         "Prometheus scrapes no nativechat-exporter",
         "For THRESHOLD there was no exporter to scrape, so no alert on any bot can fire. Check whether it is "
         "deployed, and whether Prometheus's scrape configuration or service discovery finds it.",
         "exporters/Exporters",
+        severity="critical",
         because=(("NativeChatExporterDown", "on ()"),),
     ),
     _Own(
         "NativeChatBotDown",
-        "critical",
         "5m",
-        "1m",
         "max without (instance, pod) (max_over_time(nativechat_up[THRESHOLD])) == 0",
         "{{ $labels.bot }}: NativeChat has counted nothing for THRESHOLD",
         "For THRESHOLD at least, no request for the bot {{ $labels.bot }} got a count: NativeChat did not "
@@ -89,12 +85,12 @@ _OWN: Final = (
         "are dropped when they are stale, and then alerts on them do not fire. The exporter's status page "
         "and its log show the error and what to do about it.",
         "headline/Bots",
+        severity="critical",
+        lasting="1m",
     ),
     _Own(
         "NativeChatQueryFailing",
-        "warning",
         "10m",
-        "THRESHOLD",
         f"max without (instance, pod) (max_over_time({_QUERY}_up[5m])) == 0",
         "{{ $labels.bot }}: no run of {{ $labels.query }} has succeeded for more than THRESHOLD",
         "At least one request in each run of the query {{ $labels.query }} of the bot {{ $labels.bot }} "
@@ -106,9 +102,7 @@ _OWN: Final = (
     ),
     _Own(
         "NativeChatValueStale",
-        "warning",
         "3",
-        "1m",
         f"time() - max without (instance, pod) ({_QUERY}_last_success_timestamp_seconds)\n"
         "  > ignoring (bot) group_left () 60 + THRESHOLD * max without (instance, pod) "
         f"({_QUERY}_interval_seconds)\n"
@@ -118,13 +112,12 @@ _OWN: Final = (
         "THRESHOLD of its intervals. Look at its row on the exporter's status page, at skipped runs, and at "
         "the bot's rate. If no query runs any more, restart the exporter, and please report it.",
         "polls/Oldest value, in intervals",
+        lasting="1m",
         because=(("NativeChatScheduleLag", "ignoring (bot, query)"),),
     ),
     _Own(
         "NativeChatPollsSkipped",
-        "warning",
         "25%",
-        "15m",
         "max without (instance, pod) (\n"
         f"  increase({_QUERY}_skipped_total[1h]) >= 3\n"
         f"  and increase({_QUERY}_skipped_total[1h])\n"
@@ -135,25 +128,23 @@ _OWN: Final = (
         "due while the previous one had not ended, so values are older than `every` says. The bot's rate "
         "allows too little, answers are slow, or the query has too many series.",
         "polls/Runs skipped within 1h",
+        lasting="15m",
         because=(("NativeChatBotDown", "ignoring (query)"), ("NativeChatValueStale", "")),
     ),
     _Own(
         "NativeChatScheduleLag",
-        "warning",
         "30",
-        "5m",
         "max without (instance, pod) (min_over_time(nativechat_exporter_schedule_lag_seconds[5m])) > "
         "THRESHOLD",
         "{{ $labels.job }}: runs start {{ $value | humanizeDuration }} late",
         "The exporter cannot start its runs in time, so all values are older than `every` says. Give it more "
         "CPU or `workers`, fewer series, or divide the bots among shards.",
         "polls/Schedule lag",
+        lasting="5m",
     ),
     _Own(
         "NativeChatReloadFailed",
-        "warning",
         "5m",
-        "THRESHOLD",
         "min without (instance, pod) (nativechat_exporter_config_last_reload_successful) == 0",
         "{{ $labels.job }}: an exporter refused its configuration",
         "The configuration has been wrong for THRESHOLD at least. An exporter that had a good one before "
@@ -163,19 +154,16 @@ _OWN: Final = (
     ),
     _Own(
         "NativeChatInternalError",
-        "warning",
         "1",
-        "0s",
         "max without (instance, pod) (increase(nativechat_exporter_internal_errors_total[1h])) >= THRESHOLD",
         "{{ $labels.job }}: {{ $value | humanize }} internal errors of the exporter within 1h",
         "The exporter goes on, but this is a defect. Its log has a traceback: please report it.",
         "exporters/Internal errors",
+        lasting="0s",
     ),
     _Own(
         "NativeChatBotNameTwice",
-        "warning",
         "10m",
-        "THRESHOLD",
         "count without (key) (count without (instance, pod) (nativechat_bot_info)) > 1",
         "{{ $labels.bot }}: {{ $value }} bots have this name",
         "Exporters of the job {{ $labels.job }} have different bots under the name {{ $labels.bot }}. "
@@ -185,9 +173,7 @@ _OWN: Final = (
     ),
     _Own(
         "NativeChatBotAskedTwice",
-        "info",
         "15m",
-        "THRESHOLD",
         "count without (instance, pod) (\n"
         "  nativechat_bot_info unless ignoring (bot, key) nativechat_exporter_shard_total > 1\n"
         ") > 1",
@@ -195,12 +181,11 @@ _OWN: Final = (
         "Each of them makes every request, and together they exceed the bot's `rate`. Run one exporter for "
         "the bot, such as a Deployment of its own instead of a sidecar in each replica.",
         "headline/Bots",
+        severity="info",
     ),
     _Own(
         "NativeChatShardMissing",
-        "critical",
         "5m",
-        "THRESHOLD",
         # While shards restart one after another, each was seen within ten minutes.
         f"max by {_SHARDS} (nativechat_exporter_shard_total)\n"
         f"  - count by {_SHARDS} (\n"
@@ -210,13 +195,12 @@ _OWN: Final = (
         "The bots of a missing shard are not polled. Check which ordinal is missing in "
         "nativechat_exporter_shard_ordinal, and why that exporter does not run or is not scraped.",
         "exporters/Shards",
+        severity="critical",
         because=(("NativeChatExporterDown", f"on {_SHARDS}"),),
     ),
     _Own(
         "NativeChatShardDoubled",
-        "warning",
         "10m",
-        "THRESHOLD",
         f"count_values by {_SHARDS} (\n"
         '  "ordinal", nativechat_exporter_shard_ordinal and nativechat_exporter_shard_total > 1\n'
         ") > 1",
@@ -227,9 +211,7 @@ _OWN: Final = (
     ),
     _Own(
         "NativeChatShardsDisagree",
-        "warning",
         "15m",
-        "THRESHOLD",
         f'count by {_SHARDS} (count_values by {_SHARDS} ("total", nativechat_exporter_shard_total)) > 1',
         "{{ $labels.job }}: exporters disagree on how many shards there are",
         "Some bots may be polled twice, others not at all. Give every exporter of the job the same "
@@ -250,14 +232,12 @@ def own_rules(config: Config, choices: Choices) -> tuple[Rule, ...]:
     told = {own.name: own for own in _OWN if own.name not in choices.without}
     if config.shard_by == "query":
         told.pop("NativeChatBotAskedTwice", None)
-    for own in _of_jobs(choices.jobs):
-        if own.name in told:
-            told[own.name] = own
+    told |= {own.name: own for own in _of_jobs(choices.jobs) if own.name in told}
     return tuple(_rule(own, told, choices) for own in told.values())
 
 
 def _of_jobs(jobs: tuple[str, ...]) -> Iterator[_Own]:
-    """Yield the rules that miss an exporter of these jobs even if it never ran."""
+    """Yield the rules that also notice an exporter of these jobs that never ran."""
     if not jobs:
         return
     down, absent = _OWN[:2]

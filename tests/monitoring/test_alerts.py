@@ -11,6 +11,7 @@ from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
+import yaml
 
 from exporter.alert import Level
 from exporter.config.load import load
@@ -215,3 +216,14 @@ def test_no_literal_dollar_reaches_grafana_which_might_expand_it(config: Config)
 )
 def test_a_template_is_written_as_it_was_read(template: str) -> None:
     assert text(templates.parse(template)) == template
+
+
+def test_the_example_of_notifications_sends_critical_alerts_to_a_contact_point_it_has(root: Path) -> None:
+    document = yaml.safe_load(
+        (root / "grafana/provisioning/alerting/notifications.yaml.example").read_text("utf-8")
+    )
+    points = {point["name"] for point in document["contactPoints"]}
+    [policy] = document["policies"]
+    [route] = policy["routes"]
+    assert {policy["receiver"], route["receiver"]} == points
+    assert route["object_matchers"] == [["severity", "=", "critical"]]

@@ -152,6 +152,34 @@ def test_a_rule_without_one_of_its_parts_breaks_a_promise(
     assert "got:" in judged.stdout + judged.stderr, "the promise is broken, the rules can be read"
 
 
+def test_an_exporter_that_never_ran_is_told_where_rules_name_its_job(
+    levels: Path, tmp_path: Path, promtool: Promtool
+) -> None:
+    choices = Choices(jobs=("one", "tw[o]", "three"))
+    made = groups(load(levels, {}, secrets="optional").config, choices)
+    (tmp_path / "rules.yml").write_text(yaml_text.write(rule_file(made), ""), "utf-8")
+    running = {
+        'up{job="one", instance="a"}': "1x60",
+        'nativechat_exporter_build_info{job="one", instance="a", version="1", python="3"}': "1x60",
+        'up{job="two", instance="b"}': "0x60",
+        'up{job="other", instance="c"}': "0x60",
+    }
+    asked = 'count by (alertname, job, instance) (ALERTS{alertstate="firing"})'
+    expected = [
+        {"labels": '{alertname="NativeChatExporterDown", job="two", instance="b"}', "value": 1},
+        {"labels": '{alertname="NativeChatExporterAbsent", job="three"}', "value": 1},
+    ]
+    test = {
+        "interval": "30s",
+        "input_series": [{"series": series, "values": values} for series, values in running.items()],
+        "promql_expr_test": [{"expr": asked, "eval_time": "15m", "exp_samples": expected}],
+    }
+    promises = {"rule_files": ["rules.yml"], "evaluation_interval": "30s", "tests": [test]}
+    (tmp_path / "promises.yml").write_text(json.dumps(promises), "utf-8")
+    kept = promtool("test", "rules", tmp_path / "promises.yml")
+    assert kept.returncode == 0, kept.stdout + kept.stderr
+
+
 def test_every_shipped_alert_fires_in_one_promise_and_is_silent_in_another(
     root: Path, shipped: list[dict[str, Any]]
 ) -> None:
