@@ -34,20 +34,18 @@ def query_rules(config: Config, runbook: str, taken: Collection[str]) -> tuple[R
     """
     queries = {query.name: query for query in config.queries}
     alerts = [(query, alert) for query in config.queries for alert in query.alerts]
-    plain = [_name(f"{query.name}_{alert.name}") for query, alert in alerts]
-    often = Counter([*taken, *plain])
-    names = [
-        name if often[name] == 1 else f"{name}_{query.name}{alert.name and f'-{alert.name}'}"
-        for name, (query, alert) in zip(plain, alerts, strict=True)
-    ]
+    often = Counter([*taken, *(_name(query, alert) for query, alert in alerts)])
     return tuple(
-        _rule(name, query, alert, queries, runbook)
-        for name, (query, alert) in zip(names, alerts, strict=True)
+        _rule(_name(query, alert, full=often[_name(query, alert)] > 1), query, alert, queries, runbook)
+        for query, alert in alerts
     )
 
 
-def _name(words: str) -> str:
-    return "NativeChat" + "".join(word.capitalize() for word in words.split("_"))
+def _name(query: Query, alert: Alert, *, full: bool = False) -> str:
+    """Return the name of an alert; if two would be the same, it is `full`, and ends with what is written."""
+    words = f"{query.name}_{alert.name}".split("_")
+    plain = "NativeChat" + "".join(word.capitalize() for word in words)
+    return f"{plain}_{query.name}{alert.name and f'-{alert.name}'}" if full else plain
 
 
 @dataclass(frozen=True, slots=True)
