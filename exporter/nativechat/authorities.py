@@ -71,7 +71,7 @@ class Authorities:
                 if isinstance(exc, ssl.SSLError)
                 else (exc.strerror or str(exc)).lower()
             )
-            advice = f"name a file with certificates in PEM in {setting}"
+            advice = f"set {setting} to a file with certificates in PEM"
             raise Unreachable(f"cannot read certificates from {named}: {why}", advice=advice) from exc
         # By default, Python 3.13 sets both flags and 3.11 none; see docs/decisions/029.
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN

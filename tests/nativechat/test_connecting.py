@@ -230,7 +230,7 @@ def test_certificates_that_cannot_be_read_are_named_with_their_setting(
         error = ask("https://localhost/v1", ca_file=ca_file).failure()
         assert type(error) is Unreachable
         assert str(error) == f"cannot read certificates from {path}: {why}"
-        assert error.advice == f"name a file with certificates in PEM in {setting}"
+        assert error.advice == f"set {setting} to a file with certificates in PEM"
 
     fails("ca_file", path)
     monkeypatch.setenv("SSL_CERT_FILE", str(path))
