@@ -8,9 +8,23 @@ from typing import Literal, TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Rise:
-    """Fires when a count rose by at least `by` within `within` seconds; never for a falling count."""
+    """Fires where at least `by` are new within `within` seconds.
+
+    With `of`, the name of a query, they must also be more than `above` of what is new in that query: 0.05 is
+    5 %.
+    """
 
     by: int
+    within: float
+    above: float = 0.0
+    of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TooFew:
+    """Fires where less than `than` are new within `within` seconds, if the count was there all the time."""
+
+    than: int
     within: float
 
 
@@ -43,9 +57,13 @@ Template: TypeAlias = tuple[str | Insert, ...]
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """An alert on a query; its condition must hold for `lasting` seconds before it fires."""
+    """An alert on a query; its condition must hold for `lasting` seconds before it fires.
 
-    when: Rise | Level
+    `name` tells the alerts of one query apart; the only one may have none.
+    """
+
+    when: Rise | TooFew | Level
+    name: str = ""
     lasting: float = 0.0
     severity: str = "warning"
     summary: Template = ()

@@ -127,7 +127,7 @@ class Query:
 
     `every` and `stale_after` are seconds. `at` is a time of day in the configuration's zone; it is set only
     if `every` is whole days. `bots` are names, in the file's order. `predicate` is the key `query` as compact
-    JSON text, placeholders included. `alert` does not affect requests, so queries that differ only in it are
+    JSON text, placeholders included. `alerts` do not affect requests, so queries that differ only in them are
     equal.
     """
 
@@ -141,7 +141,7 @@ class Query:
     label_names: tuple[str, ...] = ()
     variants: tuple[Variant, ...] = (Variant(),)
     predicate: str = ""
-    alert: Alert | None = field(default=None, compare=False)
+    alerts: tuple[Alert, ...] = field(default=(), compare=False)
 
     @property
     def metric(self) -> str:

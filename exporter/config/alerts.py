@@ -1,23 +1,26 @@
-"""Declares the section of an alert, and builds alerts that Prometheus can evaluate."""
+"""Declares the section of alerts, and builds alerts that Prometheus can evaluate."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
-from exporter.alert import Alert, Level, Rise
+from exporter.alert import Alert, Level, Rise, TooFew
 from exporter.config import words
-from exporter.config.kinds import Key, Kind, Values, mismatch, section, whole
-from exporter.config.report import Report
+from exporter.config.kinds import Key, Kind, Values, list_of, mismatch, section, whole
+from exporter.config.report import Report, check_unique
 from exporter.language import durations, templates
 from exporter.language.suggest import did_you_mean
 from exporter.language.tree import Path
 from exporter.model import Bot, Json, Query
 
-_CONDITIONS: Final = ("rises_by", "above", "below")
+_CONDITIONS: Final = ("rises_by", "rises_less_than", "above", "below")
 _SHARE: Final = r"([0-9]{1,6}(?:\.[0-9]{1,6})?) ?%"
 _OWN_LABELS: Final = ("alertname", "alertstate", "severity")
+_SCRAPED: Final = 60.0
+"""Seconds between two scrapes, unless Prometheus is configured otherwise."""
+
 _MOST: Final = 10**15
 """The largest amount: Prometheus and Grafana calculate with whole numbers up to here exactly."""
 
@@ -52,14 +55,19 @@ _AMOUNT: Final = Kind(
     },
 )
 
-ALERT: Final = section(
-    "a mapping such as {rises_by: 1, within: 10m}",
+_ALERT: Final = section(
+    "a mapping such as {rises_by: 1, within: 15m}, or a list of them",
     {
-        "rises_by": Key(whole(1, 10**12), "Fires when the count rose by at least this much; needs within."),
-        "within": Key(words.duration("1s", "1w"), "The time in which it rose."),
-        "above": Key(_AMOUNT, "Fires while the value is above this; 5% needs of."),
+        "name": Key(words.BOT_NAME, "Ends the alert's name; needed if the query has several."),
+        "rises_by": Key(whole(1, 10**12), "Fires when at least this many are new; needs within."),
+        "rises_less_than": Key(whole(1, 10**12), "Fires when fewer than this are new; needs within."),
+        "within": Key(words.duration("1s", "1w"), "The time in which they are new."),
+        "above": Key(
+            _AMOUNT,
+            "Fires while the value is above this; 5% needs of. With rises_by, the share of what is new.",
+        ),
         "below": Key(_AMOUNT, "Fires while the value is below this; 5% needs of."),
-        "of": Key(words.QUERY_NAME, "The query by whose value this one is divided, for a share."),
+        "of": Key(words.QUERY_NAME, "The query of whose value this one is a share."),
         "for": Key(words.duration("0s", "30d"), "How long it must hold before it fires.", "0s"),
         "severity": Key(words.SEVERITY, "The alert's label severity.", Alert(Rise(1, 1.0)).severity),
         "summary": Key(words.TEMPLATE, "The alert's one-line text; names bot, query and value if left out."),
@@ -68,26 +76,54 @@ ALERT: Final = section(
         ),
     },
 )
+_LIST: Final = list_of(_ALERT, _ALERT.expected)
 
 
-def make(
-    values: Values, path: Path, query: Query, queries: Mapping[str, Query], report: Report
-) -> Alert | None:
-    """Return the alert of a query; report a wrong condition and return None. `queries` are all of them."""
-    if not all(report.clean((*path, key)) for key in _CONDITIONS):
-        return None
-    when = _when(values, path, query, report)
-    if when is None:
-        return None
-    if isinstance(when, Level) and when.of is not None:
-        _check_whole((*path, "of"), query, when.of, queries, report)
-    keys = {"lasting": "for", "severity": "severity", "summary": "summary", "runbook_url": "runbook_url"}
-    return Alert(when, **{name: values[key] for name, key in keys.items() if key in values})
+def _read(data: Json, path: Path, report: Report) -> Any:
+    return (_LIST if isinstance(data, list) else _ALERT).read(data, path, report)
+
+
+ALERTS: Final = Kind(_ALERT.expected, _read, {"oneOf": [_ALERT.schema, _LIST.schema]})
+
+Sections: TypeAlias = list[tuple[Values, Path]]
+"""The alerts of a query as written, each with its path."""
+
+
+def sections(written: Values | list[Values | None], path: Path) -> Sections:
+    """Return the alerts of a query: one mapping, or those of a list that are mappings."""
+    if isinstance(written, list):
+        return [(values, (*path, index)) for index, values in enumerate(written) if values is not None]
+    return [(written, path)]
+
+
+def make(written: Sections, query: Query, queries: Mapping[str, Query], report: Report) -> tuple[Alert, ...]:
+    """Return the alerts of a query without those that are wrong, which it reports; `queries` are all."""
+    check_unique((((*path, "name"), values.get("name")) for values, path in written), report)
+    made = []
+    for values, path in written:
+        if len(written) > 1 and "name" not in values and report.clean((*path, "name")):
+            report.error(path, "one of several alerts, without a name", "write a name such as burst")
+        if not all(report.clean((*path, key)) for key in _CONDITIONS):
+            continue
+        when = _when(values, path, report)
+        if when is None:
+            continue
+        if not isinstance(when, TooFew) and when.of is not None:
+            _check_whole((*path, "of"), query, when.of, queries, report)
+        if not isinstance(when, Level):
+            _check_new(values, path, query, queries, report)
+        keys = {"lasting": "for", "name": "name", "severity": "severity", "summary": "summary"}
+        keys["runbook_url"] = "runbook_url"
+        made.append(Alert(when, **{name: values[key] for name, key in keys.items() if key in values}))
+    return tuple(made)
 
 
 def check_labels(query: Query, path: Path, bots: Sequence[Bot], report: Report) -> None:
-    """Report every label, of a query with an alert or of its bots, that Prometheus replaces in alerts."""
+    """Report every label, of a query with an alert or of its bots, that its alerts do not keep."""
     advice = "choose another name"
+    if "pod" in query.label_names:
+        what = "alerts take all Pods as one, so that its series become one"
+        report.error((*path, "labels", "pod"), what, advice, at_key=True)
     for name in _OWN_LABELS:
         if name in query.label_names:
             what = f'alerts have a label "{name}" of their own, so that the series become one and none fires'
@@ -98,52 +134,76 @@ def check_labels(query: Query, path: Path, bots: Sequence[Bot], report: Report) 
                 report.warning(("bots", index, "labels", name), what, advice, at_key=True)
 
 
-def check_summary(values: Values, path: Path, known: frozenset[str], report: Report) -> None:
-    """Report every label in an alert's summary that none of its series has."""
-    for name in sorted(templates.labels(values.get("summary", ())) - known):
-        advice = did_you_mean(name, known) or f"known are {', '.join(sorted(known))}"
-        report.warning((*path, "summary"), f'the exporter sets no label "{name}"', advice)
+def check_summaries(written: Sections, known: frozenset[str], report: Report) -> None:
+    """Report every label in the alerts' summaries that none of their series has."""
+    for values, path in written:
+        for name in sorted(templates.labels(values.get("summary", ())) - known):
+            advice = did_you_mean(name, known) or f"known are {', '.join(sorted(known))}"
+            report.warning((*path, "summary"), f'the exporter sets no label "{name}"', advice)
 
 
-def _when(values: Values, path: Path, query: Query, report: Report) -> Rise | Level | None:
+def _when(values: Values, path: Path, report: Report) -> Rise | TooFew | Level | None:
     conditions = [key for key in _CONDITIONS if key in values]
     if not conditions:
-        report.error(path, "an alert without a condition", "write rises_by, above or below")
+        advice = "write rises_by, rises_less_than, above or below"
+        report.error(path, "an alert without a condition", advice)
         return None
-    for key in conditions[1:]:
-        report.error((*path, key), "a second condition", "keep one of them")
-    if "rises_by" in values:
-        return _rise(values, path, query, report)
-    if "within" in values:
-        report.error((*path, "within"), "without rises_by", "write both, or neither")
-    return _level("above" if "above" in values else "below", values, path, report)
-
-
-def _rise(values: Values, path: Path, query: Query, report: Report) -> Rise | None:
-    if "of" in values:
-        report.error((*path, "of"), "without above or below", "take it out: a rise has no share")
-    within = values.get("within")
-    if within is None:
-        advice = "write the time in which it rose, such as within: 10m"
-        report.error((*path, "rises_by"), "without within", advice)
+    first, *more = conditions
+    for key in more:
+        if (first, key) != ("rises_by", "above"):
+            report.error((*path, key), "a second condition", "keep one of them")
+    if first in ("above", "below"):
+        if "within" in values:
+            report.error((*path, "within"), "without rises_by", "write both, or neither")
+        return Level(first, _limit(first, values, path, report), values.get("of"))
+    if "within" not in values:
+        advice = "write the time in which it rises, such as within: 15m"
+        report.error((*path, first), "without within", advice)
         return None
-    if within < 2 * query.every:
-        what = f"the query runs only every {durations.write(query.every)}"
-        report.warning((*path, "within"), what, "write at least twice its interval")
-    return Rise(values["rises_by"], within)
-
-
-def _level(side: Literal["above", "below"], values: Values, path: Path, report: Report) -> Level:
-    amount: _Amount = values[side]
     of: str | None = values.get("of")
+    if of is not None and "above" not in values:
+        report.error(
+            (*path, "of"), "without above or below", "write a share such as above: 5%, or take it out"
+        )
+    if first == "rises_less_than":
+        return TooFew(values[first], values["within"])
+    above = _limit("above", values, path, report) if "above" in values else 0.0
+    if "above" in values and of is None and not values["above"].share:
+        report.error((*path, "above"), "a number with rises_by", "write a share such as 5%, and `of`")
+    return Rise(values[first], values["within"], above, of)
+
+
+def _check_new(
+    values: Values, path: Path, query: Query, queries: Mapping[str, Query], report: Report
+) -> None:
+    """Report a query for which nothing new can be counted, or not within so short a time."""
+    within: float = values["within"]
+    here = (*path, "within")
+    whole = queries.get(values.get("of", ""))
+    for each, key in ((query, "rises_by" if "rises_by" in values else "rises_less_than"), (whole, "of")):
+        if each is None:
+            continue
+        if any(variant.predicate.dated for variant in each.variants):
+            what = f'"{each.name}" compares a date: its count rises and falls by itself'
+            report.error((*path, key), what, "write above or below, or a query without dates")
+        if within < 2 * each.every:
+            what = f'"{each.name}" runs only every {durations.write(each.every)}'
+            report.error(here, what, "write at least twice its interval")
+    if within < 2 * _SCRAPED and report.clean(here):
+        what = "shorter than two scrapes of a Prometheus that scrapes each minute, as it does by default"
+        report.warning(here, what, "write at least 2m, or scrape more often")
+
+
+def _limit(side: str, values: Values, path: Path, report: Report) -> float:
+    amount: _Amount = values[side]
     here = (*path, side)
-    if amount.share and of is None:
+    if amount.share and "of" not in values:
         report.error(here, "a share without `of`", "write the query to divide by as `of`")
-    if of is not None and not amount.share:
+    if "of" in values and not amount.share:
         report.error(here, "a number with `of`", "write a share such as 5%, or take `of` out")
     if side == "below" and amount.value == 0:
         report.error(here, "nothing is below 0", "write at least 1")
-    return Level(side, amount.value, of)
+    return amount.value
 
 
 def _check_whole(path: Path, query: Query, name: str, queries: Mapping[str, Query], report: Report) -> None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from exporter.config import bots, queries, source
 from exporter.config.kinds import Values
 from exporter.config.references import Lookup, Secrets
-from exporter.config.report import Report, written
+from exporter.config.report import written
 from exporter.config.schema import CONFIG
 from exporter.errors import ConfigError, Problem
 from exporter.model import Config
@@ -60,7 +60,7 @@ def _config(values: Values, lookup: Lookup) -> Config:
     made = bots.make(values.get("bots", ()), values.get("api", {}), lookup)
     zone, most = values.get("timezone", defaults.zone), values.get("max_series", defaults.max_series)
     shared = queries.Shared(made, values.get("defaults", {}), zone, most)
-    config = Config(
+    return Config(
         bots=made,
         queries=queries.make(values.get("queries", ()), shared, report),
         zone=zone,
@@ -68,16 +68,3 @@ def _config(values: Values, lookup: Lookup) -> Config:
         workers=values.get("workers", defaults.workers),
         shard_by=values.get("shard_by", defaults.shard_by),
     )
-    if config.shard_by == "query":
-        _check_shares(values.get("queries", ()), report)
-    return config
-
-
-def _check_shares(sections: list[Values | None], report: Report) -> None:
-    """Report an alert that would never fire, because its two queries may be on two targets of Prometheus."""
-    for index, query in enumerate(sections):
-        of = ((query or {}).get("alert") or {}).get("of")
-        if of is not None:
-            what = f'with `shard_by: query`, "{of}" may be on another shard, and then this never fires'
-            advice = "write `shard_by: bot`, or an alert without `of`"
-            report.error(("queries", index, "alert", "of"), what, advice)

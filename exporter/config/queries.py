@@ -52,7 +52,7 @@ QUERY: Final = section(
             list_of(words.BOT_NAME, "a list of bots' names"),
             "The bots it asks; every bot if left out.",
         ),
-        "alert": Key(alerts.ALERT, "When to notify a person; used by the commands rules and dashboard."),
+        "alert": Key(alerts.ALERTS, "When to notify a person; used by the commands rules and dashboard."),
     },
 )
 
@@ -66,21 +66,20 @@ class Shared(NamedTuple):
     max_series: int
 
 
-def make(sections: Sequence[Values | None], shared: Shared, report: Report) -> tuple[Query, ...]:
+def make(written: Sequence[Values | None], shared: Shared, report: Report) -> tuple[Query, ...]:
     """Return a query for each section of `queries`, and report what is wrong with them."""
-    read = [(each, ("queries", index)) for index, each in enumerate(sections) if each is not None]
+    read = [(each, ("queries", index)) for index, each in enumerate(written) if each is not None]
     check_unique((((*path, "name"), values.get("name")) for values, path in read), report)
     made = [_query(values, path, shared, report) for values, path in read]
     known = {query.name: query for query in made}
     for index, (values, path) in enumerate(read):
         if "alert" in values:
-            here = (*path, "alert")
-            alert = alerts.make(values["alert"], here, made[index], known, report)
-            alerts.check_summary(values["alert"], here, _labels(made[index], shared.bots), report)
+            sections = alerts.sections(values["alert"], (*path, "alert"))
+            alerts.check_summaries(sections, _labels(made[index], shared.bots), report)
             alerts.check_labels(made[index], path, shared.bots, report)
-            made[index] = replace(made[index], alert=alert)
+            made[index] = replace(made[index], alerts=alerts.make(sections, made[index], known, report))
     asked = {name for query in made for name in query.bots}
-    is_complete = len(read) == len(sections) and all(report.clean((*path, "bots")) for _, path in read)
+    is_complete = len(read) == len(written) and all(report.clean((*path, "bots")) for _, path in read)
     for index, bot in enumerate(shared.bots if made and is_complete else ()):
         if bot.name and bot.name not in asked:
             advice = "add it to a query's `bots`, or take it out"
@@ -91,7 +90,7 @@ def make(sections: Sequence[Values | None], shared: Shared, report: Report) -> t
 def _labels(query: Query, bots: Sequence[Bot]) -> frozenset[str]:
     """Return the names of all labels that the query's series may have."""
     of_bots = {name for bot in bots if bot.name in query.bots for name, _ in bot.labels}
-    return frozenset({"bot", "job", "instance", *of_bots, *query.label_names})
+    return frozenset({"bot", "job", *of_bots, *query.label_names})
 
 
 def _query(values: Values, path: Path, shared: Shared, report: Report) -> Query:

@@ -28,7 +28,7 @@ def _parts(config: Config, bots: AbstractSet[str]) -> dict[str, dict[str, object
     return {
         "bots": {bot.name: bot for bot in config.bots},
         "queries": {
-            query.name: (replace(query, bots=tuple(bot for bot in query.bots if bot in bots)), query.alert)
+            query.name: (replace(query, bots=tuple(bot for bot in query.bots if bot in bots)), query.alerts)
             for query in config.queries
         },
         "settings": {

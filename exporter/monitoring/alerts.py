@@ -2,30 +2,59 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Final
 
+from exporter.alert import Level
+from exporter.errors import WrongUsage
+from exporter.language.suggest import did_you_mean
 from exporter.model import Config
-from exporter.monitoring.own_alerts import own_rules
+from exporter.monitoring.choices import Choices
+from exporter.monitoring.own_alerts import OWN_NAMES, own_rules
 from exporter.monitoring.query_alerts import query_rules
-from exporter.monitoring.rule import Rule
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Rules that are evaluated one after another."""
-
-    name: str
-    rules: tuple[Rule, ...]
-
+from exporter.monitoring.rule import Group, Rule
 
 QUERIES: Final = "nativechat"
 EXPORTER: Final = "nativechat-exporter"
 
+_INTERVAL: Final = 30.0
 
-def groups(config: Config, runbook: str) -> tuple[Group, ...]:
-    """Return all rules, with unique names; `runbook` is the page they link to, or empty."""
-    own = own_rules(runbook)
-    defined = query_rules(config, runbook, [rule.name for rule in own])
-    made = (Group(QUERIES, defined), Group(EXPORTER, own))
+
+def groups(config: Config, choices: Choices) -> tuple[Group, ...]:
+    """Return all rules, with unique names, in groups that are evaluated at least twice in each window.
+
+    Raises WrongUsage for a choice about an alert that is not there.
+    """
+    defined = query_rules(config, choices.runbook, OWN_NAMES)
+    known = (*(rule.name for rule in defined), *OWN_NAMES)
+    _check("without", choices.without, known)
+    _check("severity", choices.severities, known)
+    _check("threshold", choices.thresholds, OWN_NAMES)
+    of_bots = (name for bot in config.bots for name, _ in bot.labels)
+    of_queries = (name for query in config.queries for name in query.label_names)
+    for name in ("alertname", "severity", "bot", *of_bots, *of_queries):
+        if name in choices.labels:
+            raise WrongUsage(f"--label {name}: alerts have this label already (choose another name)")
+    whens = (alert.when for query in config.queries for alert in query.alerts)
+    halves = [when.within / 2 for when in whens if not isinstance(when, Level)]
+    made = (
+        Group(QUERIES, min(_INTERVAL, *halves, _INTERVAL), _chosen(defined, choices)),
+        Group(EXPORTER, _INTERVAL, _chosen(own_rules(config, choices), choices)),
+    )
     return tuple(group for group in made if group.rules)
+
+
+def _check(flag: str, names: Collection[str], known: Collection[str]) -> None:
+    for name in names:
+        if name not in known:
+            advice = did_you_mean(name, known) or f"known are {', '.join(known)}"
+            raise WrongUsage(f'--{flag}: no alert has the name "{name}" ({advice})')
+
+
+def _chosen(rules: Sequence[Rule], choices: Choices) -> tuple[Rule, ...]:
+    return tuple(
+        replace(rule, severity=choices.severities.get(rule.name, rule.severity), labels=choices.labels)
+        for rule in rules
+        if rule.name not in choices.without
+    )

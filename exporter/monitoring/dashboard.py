@@ -6,6 +6,7 @@ import json
 from typing import Final
 
 from exporter.model import Config, Json
+from exporter.monitoring.choices import Choices
 from exporter.monitoring.exporters import exporters
 from exporter.monitoring.grafana_layout import panels
 from exporter.monitoring.grafana_panels import link
@@ -27,10 +28,9 @@ def dashboard(config: Config, runbook: str, status_page: str = "") -> str:
     `runbook` is the page that alerts link to, `status_page` the URL of the exporter's status page. Either may
     be empty.
     """
-    alerting = (query for query in config.queries if query.alert)
     rules = query_rules(config, runbook, taken=())
-    runbooks = {query.name: rule.runbook_url for query, rule in zip(alerting, rules, strict=True)}
-    own = {rule.name: rule for rule in own_rules(runbook)}
+    runbooks = {rule.panel.partition("/")[0]: rule.runbook_url for rule in rules}
+    own = {rule.name: rule for rule in own_rules(config, Choices(runbook=runbook))}
     queries = {query.name: query for query in config.queries}
     rows = (
         headline(config, own),

@@ -69,8 +69,8 @@ def new(query: Query, window: str) -> str:
 
 
 def risen(query: Query, within: float) -> str:
-    """Return how much each series rose, as the query's alert sees it."""
-    return greatest(query, promql.rise(query, within, matchers(query)))
+    """Return how many are new in each series, as the query's alert sees it."""
+    return greatest(query, promql.new(query, within, matchers(query)))
 
 
 def share(query: Query, whole: Query) -> str:

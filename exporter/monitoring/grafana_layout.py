@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import Final
@@ -10,6 +9,7 @@ from typing import Final
 from exporter.model import Json
 from exporter.monitoring.dashboard_model import Line, Row
 from exporter.monitoring.grafana_panels import Object, panel_json
+from exporter.monitoring.links import panel_id
 
 COLUMNS: Final = 24
 
@@ -42,8 +42,7 @@ def panels(rows: Sequence[Row]) -> list[Json]:
 
 
 def _id(key: str, taken: set[int]) -> int:
-    """Return a number that depends on the key only: a new panel does not renumber the others."""
-    number = zlib.crc32(key.encode()) >> 1
+    number = panel_id(key)
     while number in taken or number == 0:
         number += 1
     taken.add(number)

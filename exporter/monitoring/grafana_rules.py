@@ -9,18 +9,20 @@ from typing import Final
 from exporter.alert import Insert, Template
 from exporter.language import durations
 from exporter.model import Json
-from exporter.monitoring.alerts import Group
-from exporter.monitoring.rule import Comparison, Rule
+from exporter.monitoring.links import DASHBOARD_UID, panel_id
+from exporter.monitoring.rule import Group, Rule
 
 FOLDER: Final = "NativeChat"
 
 _EXPRESSIONS: Final = "__expr__"
-_ANY: Final = Comparison(">", -1)
-"""True for every series: no value is negative."""
+_TICK: Final = 10
+"""Seconds: Grafana's intervals are multiples of this."""
 
 
 def provisioning_file(groups: Sequence[Group], datasource: str) -> dict[str, Json]:
     """Return the content of a file for `provisioning/alerting`; `datasource` is the uid of Prometheus."""
+    # While Grafana cannot query Prometheus, one rule alone reports it, and the others keep their state.
+    reporter = groups[-1].rules[0] if groups else None
     return {
         "apiVersion": 1,
         "groups": [
@@ -28,31 +30,35 @@ def provisioning_file(groups: Sequence[Group], datasource: str) -> dict[str, Jso
                 "orgId": 1,
                 "name": group.name,
                 "folder": FOLDER,
-                "interval": "1m",
-                "rules": [_rule(rule, datasource) for rule in group.rules],
+                "interval": f"{max(_TICK, int(group.interval // _TICK) * _TICK)}s",
+                "rules": [
+                    _rule(rule, datasource, "Error" if rule is reporter else "KeepLast")
+                    for rule in group.rules
+                ],
             }
             for group in groups
         ],
     }
 
 
-def _rule(rule: Rule, datasource: str) -> Json:
-    # No data is fine: without a comparison the query returns nothing while all is well, and the exporter's
-    # own alerts cover a missing value. An error comes from Prometheus, and must be reported.
+def _rule(rule: Rule, datasource: str, on_error: str) -> Json:
     return {
         "uid": _uid(rule.name),
         "title": rule.name,
         "condition": "B",
-        "data": [_value(rule, datasource), _condition(rule.compared or _ANY)],
+        "data": [_value(rule, datasource), _condition()],
+        # No data is what the query returns while all is well.
         "noDataState": "OK",
-        "execErrState": "Error",
+        "execErrState": on_error,
         "for": durations.write(rule.lasting),
         "annotations": {
             "summary": _text(rule.summary),
             "description": _text(rule.description),
             **({"runbook_url": _text((rule.runbook_url,))} if rule.runbook_url else {}),
+            "__dashboardUid__": DASHBOARD_UID,
+            "__panelId__": str(panel_id(rule.panel)),
         },
-        "labels": {"severity": rule.severity},
+        "labels": {"severity": rule.severity, **rule.labels},
         "isPaused": False,
     }
 
@@ -70,18 +76,15 @@ def _value(rule: Rule, datasource: str) -> Json:
         "model": {
             "refId": "A",
             "datasource": {"type": "prometheus", "uid": datasource},
-            "expr": rule.value,
+            "expr": rule.expression,
             "instant": True,
             "range": False,
         },
     }
 
 
-def _condition(compared: Comparison) -> Json:
-    """Return a threshold on A; old Grafanas lack `>=`, so `>= n` of whole numbers becomes `> n - 1`."""
-    limit = compared.limit - 1 if compared.operator == ">=" else compared.limit
-    written = int(limit) if limit == int(limit) else float(f"{limit:.15g}")
-    evaluator: Json = {"type": "lt" if compared.operator == "<" else "gt", "params": [written]}
+def _condition() -> Json:
+    """Return a threshold on A that is true for every series: no value is negative."""
     return {
         "refId": "B",
         "relativeTimeRange": {"from": 0, "to": 0},
@@ -91,7 +94,7 @@ def _condition(compared: Comparison) -> Json:
             "datasource": {"type": _EXPRESSIONS, "uid": _EXPRESSIONS},
             "type": "threshold",
             "expression": "A",
-            "conditions": [{"evaluator": evaluator}],
+            "conditions": [{"evaluator": {"type": "gt", "params": [-1]}}],
         },
     }
 

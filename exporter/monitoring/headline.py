@@ -107,11 +107,11 @@ def _shares(config: Config) -> Iterator[Stat]:
     queries = {query.name: query for query in config.queries}
     wholes = _wholes(config)
     for query in config.queries:
-        if query.alert is None or query.label_names:
+        if not query.alerts or query.label_names:
             continue
-        when = query.alert.when
+        when = query.alerts[0].when
         if isinstance(when, Level) and when.of:
-            yield _share(query, queries[when.of], limit(query.alert))
+            yield _share(query, queries[when.of], limit(query.alerts[0]))
         elif not moves(query) and not counts_all(query) and query.collection in wholes:
             yield _share(query, wholes[query.collection])
 

@@ -1,238 +1,291 @@
-"""The alerts on the exporter itself: the same for every configuration.
+"""The alerts on the exporter itself.
 
-A query's age is computed for the moment of the scrape, with `timestamp`, so that it does not depend on the
-scrape interval. Every rule looks at each target by itself: `ignoring` the labels in which two sides differ
-joins them on all labels of the target, whichever Prometheus is configured to add.
+Replicas and Pods that come and go are one, as in the alerts on queries. Windows of five minutes bridge a
+restart. An alert is silent while another one that explains it fires: see `because`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from textwrap import indent
 from typing import Final
 
-from exporter.language import templates
+from exporter.errors import WrongUsage
+from exporter.language import durations, templates
+from exporter.model import Config
 from exporter.monitoring import links
-from exporter.monitoring.rule import Comparison, Rule
+from exporter.monitoring.choices import Choices
+from exporter.monitoring.rule import Rule
 
 
 @dataclass(frozen=True, slots=True)
 class _Own:
-    """A rule as written below; texts are Prometheus templates."""
+    """A rule as written below; texts are Prometheus templates.
+
+    `threshold` is a duration, a number or a percentage; it replaces THRESHOLD in the other texts, and in the
+    expression a percentage is a number. `because` has the alerts that explain this one, each with the
+    modifier that matches their series with those of this one.
+    """
 
     name: str
-    severity: str
-    lasting: float
-    value: str
-    compared: Comparison | None
+    threshold: str
+    expression: str
     summary: str
     description: str
+    panel: str
+    severity: str = "warning"
+    lasting: str = "THRESHOLD"
+    because: tuple[tuple[str, str], ...] = ()
 
 
-_MINUTE: Final = 60.0
+_THRESHOLDS: Final = (
+    r"[1-9][0-9]{0,8}(s|m|h|d|w)",
+    r"[0-9]{1,3}(\.[0-9]{1,6})?%",
+    r"[0-9]{1,9}(\.[0-9]{1,6})?",
+)
+"""The patterns of a duration, a percentage and a number."""
 
-_INTERVAL: Final = "nativechat_exporter_query_interval_seconds"
-_LAST_SUCCESS: Final = "nativechat_exporter_query_last_success_timestamp_seconds"
-
-# A query that never succeeded counts from the load of the configuration: it may be new there.
-_SINCE: Final = """\
-(
-    {success} > 0
-    or 0 * nativechat_exporter_query_up
-      + ignoring (bot, query) group_left () nativechat_exporter_config_last_reload_success_timestamp_seconds
-  )"""
-
-# Successes before a restart count, or each restart would end these alerts for some time. Right after a
-# restart nothing has failed yet, so the alerts also require a failure counter above 0.
-_LAST_GOOD: Final = _SINCE.format(success=f"max_over_time({_LAST_SUCCESS}[1h])")
-_LAST_GOOD_OF_THIS_PROCESS: Final = _SINCE.format(success=_LAST_SUCCESS)
-
-_DOWN: Final = """\
-(
-  avg_over_time(up[5m]) < 0.5
-  and up
-  and ignoring (version, python) last_over_time(nativechat_exporter_build_info[1d])
-)"""
-
-_BOT_DOWN: Final = f"""\
-(
-  timestamp(nativechat_up) - max without (query) {_LAST_GOOD}
-  > 30 + 2 * min without (query) (
-    0 * nativechat_exporter_query_up + ignoring (bot) group_left () {_INTERVAL}
-  )
-  and nativechat_up == 0
-  and sum without (query, reason) (nativechat_exporter_query_failures_total) > 0
-)"""
-
-_FAILING: Final = f"""\
-(
-  timestamp(nativechat_exporter_query_up) - {_LAST_GOOD}
-  > ignoring (bot) group_left () (30 + 2 * {_INTERVAL})
-  and nativechat_exporter_query_up == 0
-  and sum without (reason) (nativechat_exporter_query_failures_total) > 0
-)"""
-
-_STALE: Final = f"""\
-(
-  timestamp(nativechat_exporter_query_up) - {_LAST_GOOD_OF_THIS_PROCESS}
-  > ignoring (bot) group_left () (60 + 3 * {_INTERVAL})
-  unless (
-    nativechat_exporter_query_up == 0
-    and sum without (reason) (nativechat_exporter_query_failures_total) > 0
-  )
-)"""
-
-_SKIPPED: Final = """\
-(
-  increase(nativechat_exporter_query_skipped_total[1h])
-    / (
-      increase(nativechat_exporter_query_skipped_total[1h])
-        + increase(nativechat_exporter_query_runs_total[1h])
-    )
-  and increase(nativechat_exporter_query_skipped_total[1h]) > 2.5
-)"""
-
-# Shards differ in their ordinal and have the same job. Other labels of Prometheus may differ, so they are
-# not used. While shards restart one after another, each was seen within ten minutes.
-_MISSING: Final = """\
-(
-  max by (cluster, namespace, job) (nativechat_exporter_shard_total)
-    - count by (cluster, namespace, job) (
-      count_values by (cluster, namespace, job) (
-        "ordinal", last_over_time(nativechat_exporter_shard_ordinal[10m])
-      )
-    )
-)"""
-
-_DOUBLED: Final = """\
-count_values by (cluster, namespace, job) (
-  "ordinal", nativechat_exporter_shard_ordinal and nativechat_exporter_shard_total > 1
-)"""
-
-_DISAGREE: Final = """\
-count by (cluster, namespace, job) (
-  count_values by (cluster, namespace, job) ("total", nativechat_exporter_shard_total)
-)"""
+_QUERY: Final = "nativechat_exporter_query"
+_SHARDS: Final = "(cluster, namespace, job)"
 
 _OWN: Final = (
     _Own(
         "NativeChatExporterDown",
-        "critical",
-        2 * _MINUTE,
-        _DOWN,
-        None,
+        "2m",
+        "avg_over_time(up[5m]) < 0.5\nand up\n"
+        "and ignoring (version, python) last_over_time(nativechat_exporter_build_info[1d])",
         "{{ $labels.instance }}: the exporter does not answer Prometheus",
         "The exporter answered {{ $value | humanizePercentage }} of the scrapes of the last five minutes. "
-        "Until it is back, no other alert on its bots fires. Check whether the process runs, the end of its "
-        "log, and whether Prometheus reaches its port.",
+        "Until it is back, its bots are not monitored, unless another exporter asks for them. Check whether "
+        "the process runs, the end of its log, and whether Prometheus reaches its port.",
+        "exporters/Exporters",
+        severity="critical",
     ),
     _Own(
         "NativeChatExporterAbsent",
-        "critical",
-        10 * _MINUTE,
+        "10m",
         "absent(nativechat_exporter_build_info)",
-        None,
-        "Prometheus knows no nativechat-exporter",
-        "No exporter was scraped for ten minutes, so no alert on any bot can fire. Check whether it is "
+        "Prometheus scrapes no nativechat-exporter",
+        "For THRESHOLD there was no exporter to scrape, so no alert on any bot can fire. Check whether it is "
         "deployed, and whether Prometheus's scrape configuration or service discovery finds it.",
+        "exporters/Exporters",
+        severity="critical",
+        because=(("NativeChatExporterDown", "on ()"),),
     ),
     _Own(
         "NativeChatBotDown",
-        "critical",
-        0.0,
-        _BOT_DOWN,
-        None,
-        "{{ $labels.bot }}: NativeChat has answered nothing for {{ $value | humanizeDuration }}",
-        "The latest request for the bot {{ $labels.bot }} failed, and none of its queries succeeded for more "
-        "than two of its shortest intervals. The exporter's status page shows the error; the log says what "
-        "to do about it.",
+        "5m",
+        "max without (instance, pod) (max_over_time(nativechat_up[THRESHOLD])) == 0",
+        "{{ $labels.bot }}: NativeChat has counted nothing for THRESHOLD",
+        "For THRESHOLD at least, no request for the bot {{ $labels.bot }} got a count: NativeChat did not "
+        "answer, or answered with an error, or was not asked, because an id or a token is missing. Values "
+        "are dropped when they are stale, and then alerts on them do not fire. The exporter's status page "
+        "and its log show the error and what to do about it.",
+        "headline/Bots",
+        severity="critical",
+        lasting="1m",
     ),
     _Own(
         "NativeChatQueryFailing",
-        "warning",
-        0.0,
-        _FAILING,
-        None,
-        "{{ $labels.bot }}: {{ $labels.query }} has failed for {{ $value | humanizeDuration }}",
-        "The query {{ $labels.query }} of the bot {{ $labels.bot }} has not succeeded for more than two of "
-        "its intervals. Its last value is shown until it is stale, then its series are absent and alerts on "
-        "them do not fire. nativechat_exporter_query_failures_total says the reason.",
+        "10m",
+        f"max without (instance, pod) (max_over_time({_QUERY}_up[5m])) == 0",
+        "{{ $labels.bot }}: no run of {{ $labels.query }} has succeeded for more than THRESHOLD",
+        "At least one request in each run of the query {{ $labels.query }} of the bot {{ $labels.bot }} "
+        "fails, or its first run has not ended. Its values are dropped when they are stale, and then alerts "
+        "on them do not fire. The exporter's status page and its log show the error and what to do about "
+        "it.",
+        "polls/Queries of each bot",
+        because=(("NativeChatBotDown", "ignoring (query)"),),
     ),
     _Own(
         "NativeChatValueStale",
-        "warning",
-        _MINUTE,
-        _STALE,
-        None,
+        "3",
+        f"time() - max without (instance, pod) ({_QUERY}_last_success_timestamp_seconds)\n"
+        "  > ignoring (bot) group_left () 60 + THRESHOLD * max without (instance, pod) "
+        f"({_QUERY}_interval_seconds)\n"
+        f"and max without (instance, pod) ({_QUERY}_up) == 1",
         "{{ $labels.bot }}: {{ $labels.query }} is {{ $value | humanizeDuration }} old, and nothing failed",
-        "Runs of the query {{ $labels.query }} of the bot {{ $labels.bot }} do not start or do not end. "
-        "Check nativechat_exporter_schedule_lag_seconds, skipped runs, and the bot's rate.",
-    ),
-    _Own(
-        "NativeChatReloadFailed",
-        "warning",
-        5 * _MINUTE,
-        "nativechat_exporter_config_last_reload_successful",
-        Comparison("<", 1),
-        "{{ $labels.instance }}: the exporter refused its new configuration",
-        "The old configuration is still in use, and a restart would fail. The log, the status page and "
-        "`nativechat-exporter check` show every problem with its line.",
+        "No run of the query {{ $labels.query }} of the bot {{ $labels.bot }} has ended for more than "
+        "THRESHOLD of its intervals. Look at its row on the exporter's status page, at skipped runs, and at "
+        "the bot's rate. If no query runs any more, restart the exporter, and please report it.",
+        "polls/Oldest value, in intervals",
+        lasting="1m",
+        because=(("NativeChatScheduleLag", "ignoring (bot, query)"),),
     ),
     _Own(
         "NativeChatPollsSkipped",
-        "warning",
-        15 * _MINUTE,
-        _SKIPPED,
-        Comparison(">", 0.25),
-        "{{ $labels.bot }}: {{ $value | humanizePercentage }} of {{ $labels.query }} was skipped",
-        "Runs of the query {{ $labels.query }} were due while the previous one had not ended, so values "
-        "are older than `every` says. The bot's rate allows too little, answers are slow, or the query has "
-        "too many series.",
+        "25%",
+        "max without (instance, pod) (\n"
+        f"  increase({_QUERY}_skipped_total[1h]) >= 3\n"
+        f"  and increase({_QUERY}_skipped_total[1h])\n"
+        f"    > THRESHOLD * (increase({_QUERY}_skipped_total[1h]) + increase({_QUERY}_runs_total[1h]))\n"
+        ")",
+        "{{ $labels.bot }}: {{ $value | humanize }} runs of {{ $labels.query }} were skipped within 1h",
+        "More than THRESHOLD of the runs of the query {{ $labels.query }} of the bot {{ $labels.bot }} were "
+        "due while the previous one had not ended, so values are older than `every` says. The bot's rate "
+        "allows too little, answers are slow, or the query has too many series.",
+        "polls/Runs skipped within 1h",
+        lasting="15m",
+        because=(("NativeChatBotDown", "ignoring (query)"), ("NativeChatValueStale", "")),
+    ),
+    _Own(
+        "NativeChatScheduleLag",
+        "30",
+        "max without (instance, pod) (min_over_time(nativechat_exporter_schedule_lag_seconds[5m])) > "
+        "THRESHOLD",
+        "{{ $labels.job }}: runs start {{ $value | humanizeDuration }} late",
+        "The exporter cannot start its runs in time, so all values are older than `every` says. Give it more "
+        "CPU or `workers`, fewer series, or divide the bots among shards.",
+        "polls/Schedule lag",
+        lasting="5m",
+    ),
+    _Own(
+        "NativeChatReloadFailed",
+        "5m",
+        "min without (instance, pod) (nativechat_exporter_config_last_reload_successful) == 0",
+        "{{ $labels.job }}: an exporter refused its configuration",
+        "The configuration has been wrong for THRESHOLD at least. An exporter that had a good one before "
+        "still uses it, and a restart would fail. The log, the status page and `nativechat-exporter check` "
+        "show every problem with its line.",
+        "exporters/Last load of the configuration",
+    ),
+    _Own(
+        "NativeChatInternalError",
+        "1",
+        "max without (instance, pod) (increase(nativechat_exporter_internal_errors_total[1h])) >= THRESHOLD",
+        "{{ $labels.job }}: {{ $value | humanize }} internal errors of the exporter within 1h",
+        "The exporter goes on, but this is a defect. Its log has a traceback: please report it.",
+        "exporters/Internal errors",
+        lasting="0s",
+    ),
+    _Own(
+        "NativeChatBotNameTwice",
+        "10m",
+        "count without (key) (count without (instance, pod) (nativechat_bot_info)) > 1",
+        "{{ $labels.bot }}: {{ $value }} bots have this name",
+        "Exporters of the job {{ $labels.job }} have different bots under the name {{ $labels.bot }}. "
+        "Alerts take them as one: they see the greater count, and no outage while one of them is up. Give "
+        "each bot a name of its own.",
+        "headline/Bots",
+    ),
+    _Own(
+        "NativeChatBotAskedTwice",
+        "15m",
+        "count without (instance, pod) (\n"
+        "  nativechat_bot_info unless ignoring (bot, key) nativechat_exporter_shard_total > 1\n"
+        ") > 1",
+        "{{ $labels.bot }}: {{ $value }} exporters ask for the same bot",
+        "Each of them makes every request, and together they exceed the bot's `rate`. Run one exporter for "
+        "the bot, such as a Deployment of its own instead of a sidecar in each replica.",
+        "headline/Bots",
+        severity="info",
     ),
     _Own(
         "NativeChatShardMissing",
-        "critical",
-        5 * _MINUTE,
-        _MISSING,
-        Comparison(">", 0),
+        "5m",
+        # While shards restart one after another, each was seen within ten minutes.
+        f"max by {_SHARDS} (nativechat_exporter_shard_total)\n"
+        f"  - count by {_SHARDS} (\n"
+        f'    count_values by {_SHARDS} ("ordinal", last_over_time(nativechat_exporter_shard_ordinal[10m]))\n'
+        "  ) > 0",
         "{{ $labels.job }}: {{ $value }} of the exporter's shards are missing",
         "The bots of a missing shard are not polled. Check which ordinal is missing in "
         "nativechat_exporter_shard_ordinal, and why that exporter does not run or is not scraped.",
+        "exporters/Shards",
+        severity="critical",
+        because=(("NativeChatExporterDown", f"on {_SHARDS}"),),
     ),
     _Own(
         "NativeChatShardDoubled",
-        "warning",
-        10 * _MINUTE,
-        _DOUBLED,
-        Comparison(">", 1),
+        "10m",
+        f"count_values by {_SHARDS} (\n"
+        '  "ordinal", nativechat_exporter_shard_ordinal and nativechat_exporter_shard_total > 1\n'
+        ") > 1",
         "{{ $labels.job }}: {{ $value }} exporters are shard {{ $labels.ordinal }}",
         "They poll the same bots, which doubles the requests, and most likely another shard is missing. "
         "Give each exporter a different --shard.ordinal.",
+        "exporters/Shards",
     ),
     _Own(
         "NativeChatShardsDisagree",
-        "warning",
-        15 * _MINUTE,
-        _DISAGREE,
-        Comparison(">", 1),
+        "15m",
+        f'count by {_SHARDS} (count_values by {_SHARDS} ("total", nativechat_exporter_shard_total)) > 1',
         "{{ $labels.job }}: exporters disagree on how many shards there are",
         "Some bots may be polled twice, others not at all. Give every exporter of the job the same "
         "--shard.total, and check whether a rollout is stuck.",
+        "exporters/Shards",
     ),
 )
 
+OWN_NAMES: Final = tuple(own.name for own in _OWN)
 
-def own_rules(runbook: str) -> tuple[Rule, ...]:
-    """Return the rules; `runbook` is the page they link to, or empty."""
-    return tuple(
-        Rule(
-            name=own.name,
-            value=own.value,
-            compared=own.compared,
-            lasting=own.lasting,
-            severity=own.severity,
-            summary=templates.parse(own.summary),
-            description=templates.parse(own.description),
-            runbook_url=links.section(runbook, own.name),
-        )
-        for own in _OWN
+
+def own_rules(config: Config, choices: Choices) -> tuple[Rule, ...]:
+    """Return the rules on the exporter itself, in the order above, without those that are left out.
+
+    Raises WrongUsage for a threshold of the wrong kind, or a wrong regular expression of a job. With
+    `shard_by: query` several exporters ask for each bot by design, so that no rule reports it.
+    """
+    told = {own.name: own for own in _OWN if own.name not in choices.without}
+    if config.shard_by == "query":
+        told.pop("NativeChatBotAskedTwice", None)
+    told |= {own.name: own for own in _of_jobs(choices.jobs) if own.name in told}
+    return tuple(_rule(own, told, choices) for own in told.values())
+
+
+def _of_jobs(jobs: tuple[str, ...]) -> Iterator[_Own]:
+    """Yield the rules that also notice an exporter of these jobs that never ran."""
+    if not jobs:
+        return
+    down, absent = _OWN[:2]
+    yield replace(down, expression=f"avg_over_time(up{{job=~{_text('|'.join(jobs))}}}[5m]) < 0.5\nand up")
+    # The alert has the label only if it must be equal. A target that is down is not absent.
+    kinds = [("=" if re.fullmatch(r"[\w/-]+", job) else "=~", _text(job)) for job in jobs]
+    yield replace(
+        absent, expression="\nor ".join(f"absent(up{{job{kind}{job}}})" for kind, job in kinds), because=()
     )
+
+
+def _text(regex: str) -> str:
+    """Return a regular expression as a string in PromQL."""
+    try:
+        re.compile(regex)
+    except re.error as error:
+        raise WrongUsage(f"--job {regex}: not a regular expression: {error}") from error
+    return json.dumps(regex, ensure_ascii=False)
+
+
+def _rule(own: _Own, told: Mapping[str, _Own], choices: Choices) -> Rule:
+    threshold = _threshold(own, choices)
+    causes = "".join(
+        f"\nunless {match and f'{match} '}(\n{indent(_expression(told[name], choices), '  ')}\n)"
+        for name, match in own.because
+        if name in told
+    )
+    return Rule(
+        name=own.name,
+        expression=_expression(own, choices) + causes,
+        lasting=durations.parse(own.lasting.replace("THRESHOLD", threshold)),
+        severity=own.severity,
+        summary=templates.parse(own.summary.replace("THRESHOLD", threshold)),
+        description=templates.parse(own.description.replace("THRESHOLD", threshold)),
+        runbook_url=links.section(choices.runbook, own.name),
+        panel=own.panel,
+    )
+
+
+def _expression(own: _Own, choices: Choices) -> str:
+    threshold = _threshold(own, choices)
+    number = f"{float(threshold[:-1]) / 100:.10g}" if threshold.endswith("%") else threshold
+    return own.expression.replace("THRESHOLD", number)
+
+
+def _threshold(own: _Own, choices: Choices) -> str:
+    text = choices.thresholds.get(own.name, own.threshold)
+    pattern = next(pattern for pattern in _THRESHOLDS if re.fullmatch(pattern, own.threshold))
+    if not re.fullmatch(pattern, text):
+        raise WrongUsage(f"--threshold {own.name}={text}: write a value such as {own.threshold}")
+    return text

@@ -140,7 +140,7 @@ def _skipped(rules: Mapping[str, Rule]) -> Trend:
         "bot's worst query: the bot's rate allows too little, or its answers are slow.",
         targets=(Target(f"max by (bot) ({skipped} / ({skipped} + {started} > 0))", "{{bot}}"),),
         unit="percentunit",
-        limit=Limit(rule.compared.limit, "above", "orange") if rule.compared else None,
+        limit=Limit(0.25, "above", "orange"),
         runbook=rule.runbook_url,
     )
 

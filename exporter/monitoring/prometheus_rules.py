@@ -7,14 +7,20 @@ from collections.abc import Sequence
 from exporter.alert import Insert, Template
 from exporter.language import durations
 from exporter.model import Json
-from exporter.monitoring.alerts import Group
-from exporter.monitoring.rule import Rule
+from exporter.monitoring.rule import Group, Rule
 
 
 def rule_file(groups: Sequence[Group]) -> dict[str, Json]:
     """Return the content of a file for Prometheus's `rule_files`."""
     return {
-        "groups": [{"name": group.name, "rules": [_rule(rule) for rule in group.rules]} for group in groups]
+        "groups": [
+            {
+                "name": group.name,
+                "interval": durations.write(group.interval),
+                "rules": [_rule(rule) for rule in group.rules],
+            }
+            for group in groups
+        ]
     }
 
 
@@ -35,7 +41,7 @@ def _rule(rule: Rule) -> Json:
         "alert": rule.name,
         "expr": rule.expression,
         **lasting,
-        "labels": {"severity": rule.severity},
+        "labels": {"severity": rule.severity, **rule.labels},
         "annotations": {
             "summary": text(rule.summary),
             "description": text(rule.description),

@@ -32,10 +32,13 @@ def query_row(query: Query, queries: Mapping[str, Query], runbook: str) -> Row:
     )
     if not moves(query):
         panels.append(_new(query))
-    if query.alert:
-        if not limits_the_trend(query):
-            panels.append(what_it_watches(query, query.alert, queries))
-        panels = [replace(panel, runbook=runbook) for panel in panels]
+    watched = {
+        panel.title: panel
+        for alert in query.alerts
+        if not limits_the_trend(query, alert)
+        for panel in (what_it_watches(query, alert, queries),)
+    }
+    panels = [replace(panel, runbook=runbook) for panel in (*panels, *watched.values())]
     # Four panels of which one is a table take two lines: a table needs the width.
     cut = 2 if labelled and len(panels) == 4 else len(panels)
     lines = (tuple(panels[:cut]), tuple(panels[cut:]))
@@ -53,7 +56,7 @@ def _number(query: Query) -> Stat:
 
 
 def _by_bot(query: Query) -> Trend:
-    alert = query.alert if limits_the_trend(query) else None
+    alert = next((alert for alert in query.alerts if limits_the_trend(query, alert)), None)
     return Trend(
         title="Trend",
         description=described(query, terms(alert) if alert else "A fall may be history that was deleted."),

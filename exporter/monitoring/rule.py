@@ -2,42 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from exporter.alert import Template
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """A comparison with a limit; `>=` is used with whole numbers only."""
-
-    operator: Literal[">", ">=", "<"]
-    limit: float
-
-    def __str__(self) -> str:
-        return f"{self.operator} {self.limit:.15g}"
-
-
-@dataclass(frozen=True, slots=True)
 class Rule:
-    """An alert that fires for every series of `value` for which the comparison holds for `lasting` seconds.
+    """An alert that fires for every series of `expression`, which is PromQL, after `lasting` seconds.
 
-    Without a comparison it fires for every series. `value` is PromQL with no negative values, in
-    parentheses if it contains set operators.
+    `panel` is the panel of the dashboard that shows the same, as `links.panel_id` takes it. `labels` are
+    added to those of the series. `runbook_url` is empty for an alert without a runbook.
     """
 
     name: str
-    value: str
-    compared: Comparison | None
+    expression: str
     lasting: float
     severity: str
     summary: Template
     description: Template
     runbook_url: str
-    """Empty for an alert without a runbook."""
+    panel: str
+    labels: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def expression(self) -> str:
-        """Return PromQL for the series for which the alert fires."""
-        return f"{self.value} {self.compared}" if self.compared else self.value
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Rules that are evaluated one after another, every `interval` seconds."""
+
+    name: str
+    interval: float
+    rules: tuple[Rule, ...]

@@ -20,6 +20,7 @@ class Authorities:
     CURL_CA_BUNDLE; else of SSL_CERT_FILE and SSL_CERT_DIR together; else of `default`. Missing paths in
     SSL_CERT_FILE and SSL_CERT_DIR are skipped, as OpenSSL does. An intermediate certificate among them is
     trusted without its root. `prepare` is called with each new context.
+    `files` limits the time of reading.
     """
 
     def __init__(
@@ -28,10 +29,11 @@ class Authorities:
         default: str,
         environ: Mapping[str, str],
         prepare: Callable[[ssl.SSLContext], None],
+        files: Limit | None = None,
     ) -> None:
         self._trusted = partial(_trusted, ca_file, default, environ)
         self._prepare = prepare
-        self._files = Limit()
+        self._files = files or Limit()
         self._lock = threading.Lock()
         self._seen: object = None
         self._context: ssl.SSLContext | None = None
@@ -69,7 +71,7 @@ class Authorities:
                 if isinstance(exc, ssl.SSLError)
                 else (exc.strerror or str(exc)).lower()
             )
-            advice = f"name a file with certificates in PEM in {setting}"
+            advice = f"set {setting} to a file with certificates in PEM"
             raise Unreachable(f"cannot read certificates from {named}: {why}", advice=advice) from exc
         # By default, Python 3.13 sets both flags and 3.11 none; see docs/decisions/029.
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN

@@ -174,11 +174,11 @@ def _framing(headers: HTTPMessage) -> tuple[bool, int | None]:
     if headers.get("Content-Range") is not None:
         raise _broken("a part of an answer")
     codings, lengths = headers.get_all("Transfer-Encoding", []), headers.get_all("Content-Length", [])
-    if codings and lengths:
-        raise _broken("a Content-Length beside a Transfer-Encoding")
     if codings:
         if [coding.lower() for coding in codings] != ["chunked"]:
             raise _broken("a transfer coding other than chunked alone")
+        if lengths:
+            raise _broken("a Content-Length beside a Transfer-Encoding")
         return True, 0
     if not lengths:
         return False, None

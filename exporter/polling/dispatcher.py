@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from random import random
-from typing import Final
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from exporter.clock import Clock
@@ -28,6 +28,14 @@ RERUN_ABOVE: Final = 300.0
 
 RERUN_AFTER: Final = (60.0, 120.0, 240.0, 300.0)
 """Seconds after which failed runs in a row are repeated; the last one applies to all further ones."""
+
+
+class _Rerun(NamedTuple):
+    """The repetition of a failed run of `poll`, at steady time `at`, after so many failed runs in a row."""
+
+    poll: Poll
+    times: int
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +85,11 @@ class Dispatcher:
         self._on_lag = on_lag
         self._random = chance
         self._zone = ZoneInfo("UTC")
-        self._failed_runs: dict[tuple[str, str], int] = {}
+        self._reruns: dict[tuple[str, str], _Rerun] = {}
         self._ready: dict[bool, OrderedDict[BotQueue, None]] = {True: OrderedDict(), False: OrderedDict()}
         self._answering_first = True
         self._held: OrderedDict[BotQueue, None] = OrderedDict()  # by scarce workers alone
-        self._wakes: list[tuple[float, int, BotQueue]] = []
+        self._wakes: list[tuple[float, int, Callable[[], None]]] = []
         self._ties = itertools.count()
 
     def apply(self, plan: Plan) -> list[CountClient]:
@@ -100,7 +108,7 @@ class Dispatcher:
             queue.renew()
         self._zone = plan.zone
         self.workers = plan.workers
-        self._failed_runs.clear()
+        self._reruns = {key: rerun for key, rerun in self._reruns.items() if id(rerun.poll) in kept}
         self.timetable.apply(plan)
         gone = set(old.values()) - set(self.queues.values())
         return [queue.existing_client for queue in gone if queue.existing_client]
@@ -121,10 +129,7 @@ class Dispatcher:
         self.timetable.run_due()
         now = self._clock.steady()
         while self._wakes and self._wakes[0][0] <= now:
-            when, _, queue = heapq.heappop(self._wakes)
-            if queue.wakes_at == when:
-                queue.wakes_at = float("inf")
-                self._sort(queue, now)
+            heapq.heappop(self._wakes)[-1]()
         while self._held and not self._scarce:
             self._sort(self._held.popitem(last=False)[0], now)
         first = self._answering_first or self._silent > 0
@@ -186,6 +191,11 @@ class Dispatcher:
         first, second, *_ = [*sorted(times), float("inf"), float("inf")]
         return first, second
 
+    def next_run(self, key: tuple[str, str]) -> float | None:
+        """Return the steady time at which a poll runs next, None for an unknown one; from any thread."""
+        due, rerun = self.timetable.next_run(key), self._reruns.get(key)
+        return due if due is None or rerun is None else min(due, rerun.at)
+
     def _queue_of(self, bot: Bot) -> BotQueue:
         before = self.queues.get(bot.name)
         if before and before.bot == bot:
@@ -215,7 +225,15 @@ class Dispatcher:
             self._held[queue] = None
         if now < at < queue.wakes_at:
             queue.wakes_at = at
-            heapq.heappush(self._wakes, (at, next(self._ties), queue))
+            self._call_at(at, partial(self._wake, queue, at))
+
+    def _call_at(self, at: float, function: Callable[[], None]) -> None:
+        heapq.heappush(self._wakes, (at, next(self._ties), function))
+
+    def _wake(self, queue: BotQueue, at: float) -> None:
+        if queue.wakes_at == at:
+            queue.wakes_at = float("inf")
+            self._sort(queue, self._clock.steady())
 
     def _proceed(self, run: Run, queue: BotQueue, step: Callable[[], None]) -> None:
         """Take a run one step further; an internal error ends this run, is logged, and stops no other."""
@@ -238,15 +256,19 @@ class Dispatcher:
 
     def _run_again(self, run: Run, queue: BotQueue) -> None:
         """Repeat a failed run that has a long interval: soon, but not during a pause or a refusal."""
-        if run.error is None:
-            self._failed_runs.pop(run.poll.key, None)
-        elif run.poll.query.every > RERUN_ABOVE:
-            times = self._failed_runs.get(run.poll.key, 0)
-            self._failed_runs[run.poll.key] = times + 1
-            now = self._clock.steady()
+        poll = run.poll
+        before = self._reruns.pop(poll.key, None)
+        if run.error is not None and poll.query.every > RERUN_ABOVE:
+            times = before.times + 1 if before else 0
             wait = RERUN_AFTER[min(times, len(RERUN_AFTER) - 1)] * (0.9 + 0.2 * self._random())
-            at = max(now + wait, queue.limiter.paused_until, queue.refusals.until(run))
-            self.timetable.run_again(run.poll, at)
+            until = max(queue.limiter.paused_until, queue.refusals.until(run))
+            rerun = _Rerun(poll, times, max(self._clock.steady() + wait, until))
+            self._reruns[poll.key] = rerun
+            self._call_at(rerun.at, partial(self._rerun, rerun))
+
+    def _rerun(self, rerun: _Rerun) -> None:
+        if self._reruns.get(rerun.poll.key) is rerun and rerun.poll.key not in self.runs:
+            self.start(rerun.poll, rerun.at)
 
 
 def _of(run: Run) -> dict[str, object]:

@@ -127,7 +127,7 @@ class Poller:
 
     def next_run(self, key: tuple[str, str]) -> float | None:
         """Return the steady time at which a poll is due next, None for an unknown one."""
-        return self._dispatcher.timetable.next_run(key)
+        return self._dispatcher.next_run(key)
 
     # On the pool's threads, with the lock held
 

@@ -71,7 +71,7 @@ class Refusals:
         refusal.error = error
         if error.status is not None:  # else the token cannot be read, and the error says why
             when = f"the token was refused at {request.run.time_of_day()} for GET {collection}/_count"
-            refusal.error = Unauthorized(f"not asked: {when}", status=error.status)
+            refusal.error = Unauthorized(f"not asked: {when}", status=error.status, advice=error.advice)
         if now >= refusal.until:  # refusals of requests that were in flight together count once
             refusal.times += 1
             refusal.until = now + refusal_backoff(refusal.times)

@@ -43,14 +43,13 @@ _ORIGIN: Final = datetime(2000, 1, 1)  # noqa: DTZ001 - schedule is naive, and t
 class _Task:
     """A job of `schedule` that is due on a grid of `every` seconds from `origin`; the first run is off it.
 
-    `due` is when it runs next, in steady seconds. It is before `regular` if a failed run is repeated.
+    `due` is when it runs next, in steady seconds.
     """
 
     def __init__(self, job: schedule.Job, first: float, every: float, origin: float) -> None:
         self.job = job
         self.every = every
         self.origin = origin
-        self.regular = first
         self.set(first)
 
     def set(self, due: float) -> None:
@@ -60,12 +59,7 @@ class _Task:
 
     def advance(self, clock: Clock) -> None:
         """Set the due time that follows the run which begins now."""
-        if self.due == self.regular:
-            self.regular = self._after_regular(clock)
-        self.set(self.regular)
-
-    def _after_regular(self, clock: Clock) -> float:
-        return next_interval_due(self.origin, self.every, clock.steady())
+        self.set(next_interval_due(self.origin, self.every, clock.steady()))
 
 
 class _DailyTask(_Task):
@@ -80,24 +74,22 @@ class _DailyTask(_Task):
         self.zone = zone
         self.last_due: float | None = None
 
-    def _after_regular(self, clock: Clock) -> float:
+    def advance(self, clock: Clock) -> None:
         now = clock.wall()
         if self.last_due is None:
             self.last_due = now
         while (due := self._due_after(self.last_due)) <= now:
             self.last_due = due
-        return clock.steady() + due - now
+        self.set(clock.steady() + due - now)
 
     def follow(self, clock: Clock) -> None:
-        """Set the due time again from the wall clock, which was changed; a repeated run keeps its own."""
+        """Set the due time again from the wall clock, which was changed."""
         now = clock.wall()
         if self.last_due is None:
             return
-        repeated = self.due if self.due != self.regular else math.inf
         if self.last_due - now > self.every:  # the clock was far ahead, and is right now
             self.last_due = now
-        self.regular = clock.steady() + self._due_after(self.last_due) - now
-        self.set(min(repeated, self.regular))
+        self.set(clock.steady() + self._due_after(self.last_due) - now)
 
     def _due_after(self, last: float) -> float:
         return next_daily_due(last, self.at, round(self.every / DAY), self.zone)
@@ -138,25 +130,15 @@ class Timetable:
         self._follow_the_wall_clock()
         now = self._clock.steady()
         while self._heap and self._heap[0][0] <= now:
-            due, _, task = heapq.heappop(self._heap)
-            if due != task.due:  # it is due earlier or later by now, and has another entry
-                continue
-            self._due = due
+            self._due, _, task = self._heap[0]
             # The job may raise, so the next due time is set before it runs.
             task.advance(self._clock)
-            self._push(task)
+            heapq.heapreplace(self._heap, (task.due, next(self._ties), task))
             task.job.run()  # type: ignore[no-untyped-call]  # schedule leaves it untyped
             task.set(task.due)  # schedule wrote a next_run of its own
 
-    def run_again(self, poll: Poll, at: float) -> None:
-        """Run a poll at steady time `at` as well, if that is before its next run."""
-        entry = self._plan.get(poll.key)
-        if entry and entry[0] is poll and at < entry[2].due:
-            entry[2].set(at)
-            self._push(entry[2])
-
     def next_times(self) -> list[float]:
-        """Return up to three due times, unsorted, with the two earliest among them; may be out of date."""
+        """Return up to three due times, unsorted, with the two earliest among them."""
         return [entry[0] for entry in self._heap[:3]]
 
     def next_run(self, key: tuple[str, str]) -> float | None:
@@ -177,11 +159,6 @@ class Timetable:
         if poll.query.at is None:
             return _Task(job, first, every, _slot(now + phase * every))
         return _DailyTask(job, first, every, poll.query.at, zone)
-
-    def _push(self, task: _Task) -> None:
-        heapq.heappush(self._heap, (task.due, next(self._ties), task))
-        if len(self._heap) > 4 * len(self._plan):  # each repeated run leaves an entry behind
-            self._fill_heap()
 
     def _fill_heap(self) -> None:
         self._heap = [(task.due, next(self._ties), task) for _, _, task in self._plan.values()]

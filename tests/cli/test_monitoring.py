@@ -51,7 +51,7 @@ def test_the_rules_name_the_runbook_and_grafana_s_data_source(typed: Typed) -> N
     )  # fmt: skip
     [rule, *_] = yaml.safe_load(done.stdout)["groups"][0]["rules"]
     assert rule["data"][0]["datasourceUid"] == "mimir"
-    assert rule["annotations"]["runbook_url"] == "https://wiki.example/x#a-count-rose"
+    assert rule["annotations"]["runbook_url"] == "https://wiki.example/x#something-new-matches"
 
 
 @pytest.mark.parametrize("command", [["dashboard"], *(["rules", f"--format={form}"] for form in FORMATS)])
@@ -60,3 +60,31 @@ def test_without_a_page_only_alerts_with_a_runbook_of_their_own_link_to_one(
 ) -> None:
     printed = typed(*command, "--config.file", ROOT / "tests/monitoring/levels.yaml").stdout
     assert set(re.findall(r"https://[^\s\"]+", printed)) == {"https://a.example/b"}
+
+
+def test_flags_of_rules_choose_jobs_alerts_severities_thresholds_and_labels(typed: Typed) -> None:
+    done = typed(
+        "rules", "--job=shop-.*", "--job=chat", "--without=NativeChatShardMissing",
+        "--severity=NativeChatConversationsWithErrors=critical", "--threshold=NativeChatQueryFailing=1h",
+        "--label=team=care", "--config.file", ROOT / "config.yaml",
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    rules = {
+        rule["alert"]: rule for group in yaml.safe_load(done.stdout)["groups"] for rule in group["rules"]
+    }
+    assert 'up{job=~"shop-.*|chat"}' in rules["NativeChatExporterDown"]["expr"]
+    absent = rules["NativeChatExporterAbsent"]["expr"]
+    assert absent == 'absent(up{job=~"shop-.*"})\nor absent(up{job="chat"})'
+    assert "NativeChatShardMissing" not in rules
+    errors = rules["NativeChatConversationsWithErrors"]["labels"]
+    assert errors == {"severity": "critical", "team": "care"}
+    assert rules["NativeChatQueryFailing"]["for"] == "1h"
+
+
+@pytest.mark.parametrize(
+    "word", ["--label=1x=y", "--label=team", "--severity=NativeChatBotDown=Not Good", "--without=NativeChatX"]
+)
+def test_a_wrong_flag_of_rules_is_wrong_usage(typed: Typed, word: str) -> None:
+    done = typed("rules", word, "--config.file", ROOT / "config.yaml")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Traceback" not in done.stderr

@@ -26,7 +26,7 @@ CONFIG = Config((MAIN,), (QUERY, MESSAGES))
         (replace(CONFIG, queries=(QUERY,)), "queries removed: messages"),
         (replace(CONFIG, queries=(replace(QUERY, every=30.0), MESSAGES)), "queries changed: conversations"),
         (
-            replace(CONFIG, queries=(QUERY, replace(MESSAGES, alert=Alert(Rise(1, 60.0))))),
+            replace(CONFIG, queries=(QUERY, replace(MESSAGES, alerts=(Alert(Rise(1, 60.0)),)))),
             "queries changed: messages",
         ),
         (

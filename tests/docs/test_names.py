@@ -20,6 +20,7 @@ from exporter.errors import REASONS, ApiError
 from exporter.language import predicate
 from exporter.model import DATE_FORMATS
 from exporter.monitoring.alerts import groups
+from exporter.monitoring.choices import Choices
 from exporter.monitoring.links import section
 from exporter.nativechat import advice
 from exporter.nativechat.attempt import Attempt, Route
@@ -149,7 +150,12 @@ def test_every_fault_of_the_simulator_is_listed(manual: Manual) -> None:
 
 
 def test_every_alert_leads_to_a_section_of_the_runbook(manual: Manual) -> None:
-    conditions = ({"rises_by": 1, "within": "10m"}, {"above": 5}, {"below": 5})
+    conditions = (
+        {"rises_by": 1, "within": "10m"},
+        {"rises_less_than": 1, "within": "10m"},
+        {"above": 5},
+        {"below": 5},
+    )
     written = {
         "bots": [{"name": "support", "id": "a", "token": {"env": "TOKEN"}}],
         "queries": [
@@ -158,7 +164,9 @@ def test_every_alert_leads_to_a_section_of_the_runbook(manual: Manual) -> None:
         ],
     }
     loaded = parse(json.dumps(written).encode(), Path("config.yaml"), {"TOKEN": "token"})
-    led_to = {rule.runbook_url for group in groups(loaded.config, "page") for rule in group.rules}
+    led_to = {
+        rule.runbook_url for group in groups(loaded.config, Choices(runbook="page")) for rule in group.rules
+    }
     headings = re.findall(r"^### (.+)$", manual.pages["alerting.md"], re.MULTILINE)
     assert led_to == {section("page", heading) for heading in headings}
 

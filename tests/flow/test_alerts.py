@@ -109,8 +109,9 @@ def running(exporter: StartExporter, chat: Chat) -> Running:
     shipped = yaml.safe_load((ROOT / "config.yaml").read_text("utf-8"))["queries"]
     [errors] = [query for query in shipped if "alert" in query]
     errors |= {"every": "1s", "alert": errors["alert"] | {"within": "20s"}}
-    running = exporter(chat.config([errors], retries=0), env=chat.environ)
-    running.until(lambda metrics: metrics.value("nativechat_exporter_series") == 2)
+    [whole] = [query for query in shipped if query["name"] == errors["alert"]["of"]]
+    running = exporter(chat.config([whole | {"every": "1s"}, errors], retries=0), env=chat.environ)
+    running.until(lambda metrics: metrics.value("nativechat_exporter_series") == 4)
     return running
 
 
@@ -120,12 +121,15 @@ def monitoring(
 ) -> Iterator[Monitoring]:
     """Prometheus that scrapes and evaluates each second, with the rules generated from that configuration."""
     home, manager_home = tmp_path_factory.mktemp("prometheus"), tmp_path_factory.mktemp("alertmanager")
-    rules = subprocess.run(
-        [sys.executable, "-m", "exporter", "rules", f"--config.file={running.home / 'config.yaml'}"],
-        capture_output=True,
-        check=True,
-    )
-    (home / "rules.yml").write_bytes(rules.stdout)
+    command = [sys.executable, "-m", "exporter", "rules", "--threshold=NativeChatBotDown=10s"]
+    command += [f"--config.file={running.home / 'config.yaml'}"]
+    rules = yaml.safe_load(subprocess.run(command, capture_output=True, check=True).stdout)
+    for group in rules["groups"]:
+        group["interval"] = "1s"
+        for rule in group["rules"]:
+            if rule["alert"] == DOWN:
+                rule["for"] = "1s"
+    (home / "rules.yml").write_text(json.dumps(rules), "utf-8")
     webhook = Webhook()
     Thread(target=webhook.server.serve_forever, name="webhook", daemon=True).start()
     route = {"receiver": "webhook", "group_by": ["..."], "group_wait": "0s", "group_interval": "1s"}
@@ -164,10 +168,12 @@ def test_a_burst_of_errors_reaches_a_webhook_and_deleted_history_or_a_dead_api_d
     chat.simulation.forget(quiet, {"Errors": {"$gt": 0}})
     eventually(lambda: monitoring.ask(count).get(quiet) == 0)
 
-    chat.simulation.burst(loud, 3, {"Errors": 2})
+    chat.simulation.burst(loud, 5, {"Errors": 2})
+    eventually(lambda: monitoring.ask(f"{count}_new_total").get(loud) == 5)
+    chat.simulation.forget(loud, {"Errors": {"$gt": 0}})
     eventually(lambda: (ERRORS, loud, "firing") in told)
     assert monitoring.webhook.summaries[ERRORS, loud] == (
-        f"{loud}: conversations_with_errors rose by 3 within 20s"
+        f"{loud}: 5 new in conversations_with_errors within 20s"
     )
 
     chat.simulation.faults.set(Fault("status", status=503), loud)

@@ -51,7 +51,7 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def levels() -> Path:
-    """A configuration with alerts on values and shares; levels_test.yml tests its rules."""
+    """A configuration with alerts of every kind; levels_test.yml tests its rules."""
     return Path(__file__).parent / "levels.yaml"
 
 

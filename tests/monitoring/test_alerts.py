@@ -11,26 +11,31 @@ from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
+import yaml
 
+from exporter.alert import Level
+from exporter.config.load import load
+from exporter.errors import WrongUsage
 from exporter.language import templates
 from exporter.model import Config
 from exporter.monitoring.alerts import EXPORTER, groups
+from exporter.monitoring.choices import Choices
+from exporter.monitoring.dashboard import dashboard
 from exporter.monitoring.grafana_rules import provisioning_file
-from exporter.monitoring.own_alerts import own_rules
+from exporter.monitoring.own_alerts import OWN_NAMES
 from exporter.monitoring.prometheus_rules import custom_resource, rule_file, text
-from exporter.monitoring.rule import Comparison
 from tests.grafana.alerting import problems
 
-PAGE = "https://runbook.example/alerting"
+CHOICES = Choices(runbook="https://runbook.example/alerting")
 
 
 def by_name(config: Config) -> dict[str, dict[str, Any]]:
-    document: Any = rule_file(groups(config, PAGE))
+    document: Any = rule_file(groups(config, CHOICES))
     return {rule["alert"]: rule for group in document["groups"] for rule in group["rules"]}
 
 
 def in_grafana(config: Config) -> list[dict[str, Any]]:
-    document: Any = provisioning_file(groups(config, PAGE), "prom")
+    document: Any = provisioning_file(groups(config, CHOICES), "prom")
     return [rule for group in document["groups"] for rule in group["rules"]]
 
 
@@ -38,39 +43,64 @@ def test_promtool_accepts_the_rules(
     config: Config, tmp_path: Path, promtool: Callable[..., CompletedProcess[str]]
 ) -> None:
     file = tmp_path / "rules.yml"
-    file.write_text(json.dumps(rule_file(groups(config, PAGE))), "utf-8")
+    file.write_text(json.dumps(rule_file(groups(config, CHOICES))), "utf-8")
     checked = promtool("check", "rules", file)
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert "duplicate" not in checked.stdout
 
 
 def test_the_operator_s_resource_holds_the_same_groups(config: Config) -> None:
-    resource = custom_resource(groups(config, PAGE))
+    resource = custom_resource(groups(config, CHOICES))
     assert (resource["apiVersion"], resource["kind"]) == ("monitoring.coreos.com/v1", "PrometheusRule")
-    assert resource["spec"] == rule_file(groups(config, PAGE))
+    assert resource["spec"] == rule_file(groups(config, CHOICES))
 
 
 def test_grafana_understands_every_key_and_reference_of_its_rules(config: Config) -> None:
-    assert problems(json.loads(json.dumps(provisioning_file(groups(config, PAGE), "prom")))) == []
+    assert problems(json.loads(json.dumps(provisioning_file(groups(config, CHOICES), "prom")))) == []
 
 
-def test_grafana_s_rules_are_those_of_prometheus_up_to_the_comparison(config: Config) -> None:
+def test_grafana_s_rules_are_those_of_prometheus(config: Config) -> None:
     prometheus, grafana = by_name(config), in_grafana(config)
     assert [rule["title"] for rule in grafana] == list(prometheus)
     for rule in grafana:
         query, condition = rule["data"]
         same = prometheus[rule["title"]]
-        rest = same["expr"].removeprefix(query["model"]["expr"])
-        assert rest != same["expr"]
-        evaluator = condition["model"]["conditions"][0]["evaluator"]
-        assert rest == "" or re.fullmatch(r" (>|>=|<) \S+", rest)
-        operator, limit = rest.split() if rest else (">", "-1")
-        assert evaluator == {
-            "type": "lt" if operator == "<" else "gt",
-            "params": [float(limit) - (operator == ">=")],
-        }
+        assert query["model"]["expr"] == same["expr"]
+        # Every value is above -1, so that each series of the expression fires, as in Prometheus.
+        assert condition["model"]["conditions"][0]["evaluator"] == {"type": "gt", "params": [-1]}
         assert rule["for"] == same.get("for", "0s")
         assert rule["labels"] == same["labels"]
+
+
+def test_one_rule_alone_reports_that_grafana_cannot_query_prometheus(config: Config) -> None:
+    states = [rule["execErrState"] for rule in in_grafana(config)]
+    assert sorted(states) == ["Error", *["KeepLast"] * (len(states) - 1)]
+
+
+def test_every_rule_of_grafana_leads_to_a_panel_of_the_dashboard(config: Config) -> None:
+    made = json.loads(dashboard(config, ""))
+    panels = {str(panel["id"]) for panel in made["panels"] if panel["type"] != "row"}
+    for rule in in_grafana(config):
+        assert rule["annotations"]["__dashboardUid__"] == made["uid"]
+        assert rule["annotations"]["__panelId__"] in panels, rule["title"]
+
+
+def test_groups_are_evaluated_twice_in_each_window(config: Config) -> None:
+    windows = [
+        alert.when.within
+        for query in config.queries
+        for alert in query.alerts
+        if not isinstance(alert.when, Level)
+    ]
+    for group in groups(config, CHOICES):
+        if group.name != EXPORTER:
+            assert all(group.interval <= within / 2 for within in windows)
+        assert group.interval <= 30
+
+
+def test_grafana_s_intervals_are_multiples_of_ten_seconds(config: Config) -> None:
+    document: Any = provisioning_file(groups(config, CHOICES), "prom")
+    assert {group["interval"] for group in document["groups"]} <= {"10s", "20s", "30s"}
 
 
 def test_every_alert_has_a_name_and_a_uid_of_its_own_within_grafana_s_bounds(config: Config) -> None:
@@ -88,16 +118,79 @@ def test_every_alert_has_a_severity_a_summary_a_description_and_a_runbook(config
         assert rule["annotations"]["runbook_url"].startswith("https://")
 
 
-def test_the_exporter_s_own_alerts_are_the_same_for_every_configuration(config: Config) -> None:
-    [*_, own] = groups(config, PAGE)
-    assert (own.name, own.rules) == (EXPORTER, own_rules(PAGE))
+def test_the_exporter_s_own_alerts_depend_on_nothing_but_how_bots_are_sharded(
+    config: Config,
+) -> None:
+    [*_, own] = groups(config, CHOICES)
+    exempt = {"NativeChatBotAskedTwice"} if config.shard_by == "query" else set()
+    assert {rule.name for rule in own.rules} == set(OWN_NAMES) - exempt
+
+
+def test_no_threshold_is_in_a_label_so_that_prometheus_restores_for_over_a_change(config: Config) -> None:
+    changed = replace(CHOICES, thresholds={"NativeChatQueryFailing": "1h"})
+    before, after = (
+        {rule.name: rule for group in groups(config, choices) for rule in group.rules}[
+            "NativeChatQueryFailing"
+        ]
+        for choices in (CHOICES, changed)
+    )
+    assert (before.lasting, after.lasting) == (600, 3600)
+    assert (before.labels, before.severity) == (after.labels, after.severity)
+
+
+def test_an_alert_that_is_left_out_explains_no_other(config: Config) -> None:
+    choices = Choices(without=frozenset({"NativeChatBotDown", "NativeChatExporterDown"}))
+    rules = {rule.name: rule for group in groups(config, choices) for rule in group.rules}
+    assert not rules.keys() & choices.without
+    assert "unless" not in rules["NativeChatQueryFailing"].expression
+    assert "unless" not in rules["NativeChatExporterAbsent"].expression
+    assert "nativechat_up" not in "".join(rule.expression for rule in rules.values())
+
+
+@pytest.mark.parametrize(
+    ("alert", "threshold", "written"),
+    [
+        ("NativeChatBotDown", "10m", "(max_over_time(nativechat_up[10m]))"),
+        ("NativeChatPollsSkipped", "2.5%", "> 0.025 *"),
+        ("NativeChatScheduleLag", "120", "> 120"),
+        ("NativeChatValueStale", "5", "60 + 5 *"),
+        ("NativeChatInternalError", "3", ">= 3"),
+    ],
+)
+def test_a_threshold_is_in_the_expression(config: Config, alert: str, threshold: str, written: str) -> None:
+    choices = Choices(thresholds={alert: threshold})
+    rules = {rule.name: rule for group in groups(config, choices) for rule in group.rules}
+    assert written in rules[alert].expression
+    assert "THRESHOLD" not in json.dumps(rule_file(groups(config, choices)))
+
+
+@pytest.mark.parametrize(
+    ("choices", "problem"),
+    [
+        (Choices(without=frozenset({"NativeChatBotDwn"})), r'--without: .*"NativeChatBotDwn" \(did you mean'),
+        (Choices(severities={"NativeChatX": "info"}), r'--severity: no alert has the name "NativeChatX"'),
+        (Choices(thresholds={"NativeChatMessages": "5m"}), r"--threshold: no alert"),
+        (Choices(thresholds={"NativeChatBotDown": "5"}), r"--threshold NativeChatBotDown=5: .* such as 5m"),
+        (Choices(thresholds={"NativeChatPollsSkipped": "5"}), "such as 25%"),
+        (Choices(thresholds={"NativeChatInternalError": "5m"}), "such as 1"),
+        (Choices(labels={"team": "x"}), "--label team: alerts have this label already"),
+        (Choices(labels={"channel": "x"}), "--label channel: alerts have"),
+        (Choices(labels={"severity": "x"}), "--label severity: alerts have"),
+        (Choices(jobs=("(",)), r"--job \(: not a regular expression"),
+    ],
+)
+def test_a_choice_that_cannot_be_kept_is_refused(levels: Path, choices: Choices, problem: str) -> None:
+    config = load(levels, {}, secrets="optional").config
+    with pytest.raises(WrongUsage, match=problem):
+        groups(config, choices)
 
 
 def test_alert_names_that_would_be_equal_get_the_query_s_name(config: Config) -> None:
-    if {query.name for query in config.queries} != {"a_b1", "a_b_1", "bot_down"}:
+    if {query.name for query in config.queries} != {"a_b1", "a", "a_b_1", "bot_down"}:
         return
-    assert list(by_name(config))[:3] == [
+    assert list(by_name(config))[:4] == [
         "NativeChatAB1_a_b1",
+        "NativeChatAB1_a-b1",
         "NativeChatAB1_a_b_1",
         "NativeChatBotDown_bot_down",
     ]
@@ -113,7 +206,7 @@ def test_a_uid_outlives_a_change_of_everything_but_the_query_s_name(config: Conf
 def test_no_literal_dollar_reaches_grafana_which_might_expand_it(config: Config) -> None:
     for rule in in_grafana(config):
         for told in rule["annotations"].values():
-            ours = re.sub(r'\{\{ (\$labels\.\w+|\$values\.A\.Value( \| \w+)?|"\$") \}\}', "", told)
+            ours = re.sub(r'\{\{ (\$labels\.\w+|\$values\.A\.Value( \| [\w "%.]+?)?|"\$") \}\}', "", told)
             assert "$" not in ours
 
 
@@ -125,8 +218,12 @@ def test_a_template_is_written_as_it_was_read(template: str) -> None:
     assert text(templates.parse(template)) == template
 
 
-@pytest.mark.parametrize(
-    ("limit", "written"), [(100.0, "> 100"), (0.123, "> 0.123"), (12.3 / 100, "> 0.123"), (1e15, "> 1e+15")]
-)
-def test_a_limit_is_written_as_a_person_would(limit: float, written: str) -> None:
-    assert str(Comparison(">", limit)) == written
+def test_the_example_of_notifications_sends_critical_alerts_to_a_contact_point_it_has(root: Path) -> None:
+    document = yaml.safe_load(
+        (root / "grafana/provisioning/alerting/notifications.yaml.example").read_text("utf-8")
+    )
+    points = {point["name"] for point in document["contactPoints"]}
+    [policy] = document["policies"]
+    [route] = policy["routes"]
+    assert {policy["receiver"], route["receiver"]} == points
+    assert route["object_matchers"] == [["severity", "=", "critical"]]

@@ -14,53 +14,92 @@ import yaml
 from exporter.config.load import load
 from exporter.language import yaml_text
 from exporter.monitoring.alerts import groups
+from exporter.monitoring.choices import Choices
 from exporter.monitoring.prometheus_rules import rule_file
 
 Promtool = Callable[..., CompletedProcess[str]]
 
-ROSE = (
-    "last_over_time(nativechat_conversations_with_errors[10m])"
-    " - min_over_time(nativechat_conversations_with_errors[10m])"
-)
-FAILURES = "(nativechat_exporter_query_failures_total) > 0"
-RELOADED = "nativechat_exporter_config_last_reload_success_timestamp_seconds"
-LAST_SUCCESS = "nativechat_exporter_query_last_success_timestamp_seconds"
-RISES = "a count that rises fires"
-DOWN = "a bot that answers nothing is down"
-RESTART = "a restart does not end what fires"
-PROCESS = "an exporter that does not answer is down"
+NEW = "increase(nativechat_conversations_with_errors_new_total[15m])"
+WHOLE = "increase(nativechat_conversations_new_total[15m])"
+ONE = "max without (instance, pod)"
+BOT_DOWN = f"{ONE} (max_over_time(nativechat_up[5m])) == 0"
+LAG = f"{ONE} (min_over_time(nativechat_exporter_schedule_lag_seconds[5m])) > 30"
+BUILD = "and ignoring (version, python) last_over_time(nativechat_exporter_build_info[1d])"
+UP = "nativechat_exporter_query_up"
+SKIPPED_COUNT = "increase(nativechat_exporter_query_skipped_total[1h])"
+
+BURSTS = "three bursts of five errors"
+SHARE = "one error of a hundred is silent"
+REPLACED = "a Pod that is replaced"
+FIRST = "a first start"
+REPLICAS = "replicas that ask the same bot"
+ONCE = "shards that hold queries of one bot"
+NAMES = "two bots of one team under one name"
+OUTAGE = "an API that answers 503"
+RESTART = "an outage of hours"
+SILENT = "one failed run, a start"
+ALONE = "one query that fails"
 STALE = "a value that gets old without a failure"
+LATE = "one run that starts late"
 SKIPPED = "runs that are skipped often"
+PROCESS = "an exporter that does not answer is down"
+ABSENT = "Prometheus that knows no exporter"
+RELOAD = "a configuration that stays refused"
 MISSING = "a shard that is gone is missing"
 
 PARTS = [
-    (">= 1", ">= 2", RISES),
-    (f"or {ROSE}", "", RISES),
-    ("min_over_time(nativechat_conversations_with_errors[10m])", "(nativechat_messages offset 10m)", RISES),
-    ("[1d] offset 10m", "[5m] offset 10m", "an error that comes in a gap longer"),
+    (f"floor({ONE} ({NEW})) >= 1", f"floor({ONE} ({NEW})) >= 6", BURSTS),
+    (f"floor({ONE} ({NEW})) >= 1", f"{NEW} >= 1", REPLICAS),
+    (f"{ONE} ({NEW})", f"sum ({NEW})", BURSTS),
+    ("floor(", "(", "what is new is a whole number"),
+    ("errors_new_total[15m]", "errors_new_total[10m]", BURSTS),
+    ("errors_new_total[15m]", "errors_new_total[20m]", BURSTS),
+    (NEW, "nativechat_conversations_with_errors_new_total", FIRST),
+    (NEW, "delta(nativechat_conversations_with_errors_new_total[15m])", "a restart or four missing minutes"),
+    (f"and {ONE} ({NEW})\n            > 0.05 * {ONE} ({WHOLE})", "", SHARE),
+    ("> 0.05 *", "> 0.1 *", SHARE),
+    ("> 0.05 *", ">= 0.05 *", "a share of exactly 5 %"),
+    (f"{ONE} ({WHOLE})", f"({ONE} ({WHOLE}) > 0)", "an error in an older conversation"),
+    (WHOLE, "nativechat_conversations", "a bot of which each new conversation fails"),
     ("avg_over_time(up[5m]) < 0.5", "up == 0", PROCESS),
     ("and up\n", "\n", PROCESS),
-    ("and ignoring (version, python) last_over_time(nativechat_exporter_build_info[1d])", "", PROCESS),
-    (f"max_over_time({LAST_SUCCESS}[1h])", LAST_SUCCESS, RESTART),
-    (f"+ ignoring (bot, query) group_left () {RELOADED}", "", "a start after the exporter was gone"),
-    ("> 30 + 2 * min", "> 30 + 1 * min", DOWN),
-    ("min without (query)", "max without (query)", DOWN),
-    ("and nativechat_up == 0", "", "one query that fails"),
-    (f"and sum without (query, reason) {FAILURES}", "", RESTART),
-    ("(30 + 2 *", "(30 + 1 *", DOWN),
-    ("and nativechat_exporter_query_up == 0", "", STALE),
-    (f"and sum without (reason) {FAILURES}", "", RESTART),
-    ("(60 + 3 *", "(60 + 1 *", STALE),
-    ("unless (", "and (", STALE),
-    ("> 0.25", "> 0.01", SKIPPED),
-    ("skipped_total[1h]) > 2.5", "skipped_total[1h]) > 1.5", SKIPPED),
+    (BUILD, "", PROCESS),
+    ("unless on () (", "unless on () (up > 1 and ", ABSENT),
+    (f"expr: {BOT_DOWN}", "expr: max without (instance, pod) (nativechat_up) == 0", RESTART),
+    (f"expr: {BOT_DOWN}", "expr: max_over_time(nativechat_up[5m]) == 0", RESTART),
+    ("(max_over_time(nativechat_up[5m]))", "(min_over_time(nativechat_up[5m]))", SILENT),
+    (f"{ONE} (max_over_time(nativechat_up[5m]))", "max by (bot) (max_over_time(nativechat_up[5m]))", OUTAGE),
+    (f"{ONE} (max_over_time({UP}[5m]))", f"max_over_time({UP}[5m])", SILENT),
+    (f"max_over_time({UP}[5m])", f"min_over_time({UP}[5m])", ALONE),
+    ("unless ignoring (query) (", "unless ignoring (query) (0 > ", RESTART),
+    ("60 + 3 *", "60 + 1 *", STALE),
+    (f"and {ONE} ({UP}) == 1", "", STALE),
+    (f"unless ignoring (bot, query) (\n            {LAG}\n          )", "", STALE),
+    ("min_over_time(nativechat_exporter_schedule", "max_over_time(nativechat_exporter_schedule", LATE),
+    ("[5m])) > 30", "[5m])) > 400", STALE),
+    ("> 0.25 *", "> 0.01 *", SKIPPED),
+    (f"{SKIPPED_COUNT} >= 3", f"{SKIPPED_COUNT} >= 2", SKIPPED),
+    ("unless ignoring (query) (", "unless ignoring (query) (0 > ", SKIPPED),
+    ("unless (\n", "unless (0 > ", SKIPPED),
+    ("min without (instance, pod) (nativechat_exporter_config", f"{ONE} (nativechat_exporter_config", RELOAD),
+    ("internal_errors_total[1h])) >= 1", "internal_errors_total[1h])) >= 0", RELOAD),
+    ("count without (key) (count without (instance, pod)", "count without (key) (count without (pod)", NAMES),
+    ("count without (key) (count without (instance, pod)", "count by (bot) (count without (pod)", ONCE),
+    ("(nativechat_bot_info)) > 1", "(nativechat_bot_info)) > 2", NAMES),
+    ("unless ignoring (bot, key) nativechat_exporter_shard_total > 1", "", ONCE),
+    (") > 1\n        for: 15m", ") > 3\n        for: 15m", REPLICAS),
     ("last_over_time(nativechat_exporter_shard_ordinal[10m])", "nativechat_exporter_shard_ordinal", MISSING),
+    ("unless on (cluster, namespace, job) (", "unless on (cluster, namespace, job) (up > 1 and ", MISSING),
     ("and nativechat_exporter_shard_total > 1", "", "two exporters with one ordinal"),
-    ("(cluster, namespace, job)", "()", MISSING),
+    ("max by (cluster, namespace, job)", "max by (cluster)", MISSING),
+    ("for: 1m", "for: 0s", SILENT),
     ("for: 2m", "for: 0s", PROCESS),
-    ("for: 5m", "for: 30s", "a configuration that stays refused"),
-    ("for: 10m", "for: 1m", "Prometheus that knows no exporter"),
+    ("for: 5m", "for: 30s", RELOAD),
+    ("for: 10m", "for: 30s", ABSENT),
+    ("for: 10m", "for: 30s", NAMES),
+    ("for: 10m", "for: 30s", OUTAGE),
     ("for: 15m", "for: 1m", SKIPPED),
+    ("for: 15m", "for: 1m", ONCE),
 ]
 """Parts of the shipped rules, a replacement for each, and the promise that the replacement breaks."""
 
@@ -79,7 +118,8 @@ def test_the_shipped_rules_keep_their_promises(root: Path, promtool: Promtool) -
 
 
 def test_rules_on_values_and_shares_keep_promises(levels: Path, tmp_path: Path, promtool: Promtool) -> None:
-    made = groups(load(levels, {}, secrets="optional").config, "https://runbook.example/alerting")
+    choices = Choices(runbook="https://runbook.example/alerting")
+    made = groups(load(levels, {}, secrets="optional").config, choices)
     (tmp_path / "rules.yml").write_text(yaml_text.write(rule_file(made), ""), "utf-8")
     promises = tmp_path / "promises.yml"
     promises.write_text(levels.with_name("levels_test.yml").read_text("utf-8"), "utf-8")
@@ -112,12 +152,40 @@ def test_a_rule_without_one_of_its_parts_breaks_a_promise(
     assert "got:" in judged.stdout + judged.stderr, "the promise is broken, the rules can be read"
 
 
+def test_an_exporter_that_never_ran_is_told_where_rules_name_its_job(
+    levels: Path, tmp_path: Path, promtool: Promtool
+) -> None:
+    choices = Choices(jobs=("one", "tw[o]", "three"))
+    made = groups(load(levels, {}, secrets="optional").config, choices)
+    (tmp_path / "rules.yml").write_text(yaml_text.write(rule_file(made), ""), "utf-8")
+    running = {
+        'up{job="one", instance="a"}': "1x60",
+        'nativechat_exporter_build_info{job="one", instance="a", version="1", python="3"}': "1x60",
+        'up{job="two", instance="b"}': "0x60",
+        'up{job="other", instance="c"}': "0x60",
+    }
+    asked = 'count by (alertname, job, instance) (ALERTS{alertstate="firing"})'
+    expected = [
+        {"labels": '{alertname="NativeChatExporterDown", job="two", instance="b"}', "value": 1},
+        {"labels": '{alertname="NativeChatExporterAbsent", job="three"}', "value": 1},
+    ]
+    test = {
+        "interval": "30s",
+        "input_series": [{"series": series, "values": values} for series, values in running.items()],
+        "promql_expr_test": [{"expr": asked, "eval_time": "15m", "exp_samples": expected}],
+    }
+    promises = {"rule_files": ["rules.yml"], "evaluation_interval": "30s", "tests": [test]}
+    (tmp_path / "promises.yml").write_text(json.dumps(promises), "utf-8")
+    kept = promtool("test", "rules", tmp_path / "promises.yml")
+    assert kept.returncode == 0, kept.stdout + kept.stderr
+
+
 def test_every_shipped_alert_fires_in_one_promise_and_is_silent_in_another(
     root: Path, shipped: list[dict[str, Any]]
 ) -> None:
     rules = yaml.safe_load((root / "prometheus/rules.yml").read_text("utf-8"))
     names = {rule["alert"] for group in rules["groups"] for rule in group["rules"]}
-    asked = [each for test in shipped for each in test["promql_expr_test"]]
+    asked = [each for test in shipped for each in test.get("promql_expr_test", ())]
     fires = {
         name
         for each in asked

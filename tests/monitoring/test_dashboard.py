@@ -104,8 +104,8 @@ def test_every_query_has_a_row_whose_panels_show_its_help(made: Json, document: 
     for query in document["queries"]:
         below = row(made, query["name"].replace("_", " ").capitalize())
         assert all(one["description"].startswith(query["help"]) for one in below)
-        metric = f"nativechat_{query['name']}{{"
-        assert all(metric in target["expr"] for one in below for target in one["targets"])
+        metric = re.compile(rf"nativechat_{query['name']}(_new_total)?{{")
+        assert all(metric.search(target["expr"]) for one in below for target in one["targets"])
 
 
 def test_every_variable_that_is_used_is_defined_before(made: Json) -> None:
@@ -178,9 +178,9 @@ def limits(one: Json) -> tuple[str, list[tuple[str, float | None]]]:
         (
             "one bot",
             "With errors",
-            "Risen within 10s",
+            "New within 10s",
             [("transparent", None), ("orange", 1)],
-            "rose by 1 or more",
+            "1 or more are new",
         ),
         ("ten bots", "Conversations", "Trend", [("red", None), ("transparent", 1)], "is below 1 for 5m"),
         (
@@ -256,7 +256,7 @@ def test_panels_of_what_the_exporter_s_own_alerts_watch_link_to_their_runbooks(
             ["Now, outcome by length", "Trend by outcome and length", "New per interval"],
             False,
         ),
-        ("three labels", "By three", ["Now", "Trend by bot", "New per interval", "Risen within 10s"], True),
+        ("three labels", "By three", ["Now", "Trend by bot", "New per interval", "New within 10s"], True),
     ],
 )
 def test_a_row_is_chosen_by_the_query_s_shape(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 import trustme
@@ -24,6 +24,8 @@ from exporter.errors import (
     TimedOut,
     Unreachable,
 )
+from exporter.files import Limit
+from exporter.nativechat.authorities import Authorities
 
 if TYPE_CHECKING:
     from tests.nativechat.conftest import Caller
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     Serve = Callable[..., Server]
     Ask = Callable[..., Caller]
     Link = Callable[..., tuple[Server, Caller]]
+
+T = TypeVar("T")
 
 TOKEN = "s3cr3t-t0ken"
 BOTS = "/v1/bots/5bfd1c9d8f2a4e0012345678"
@@ -226,13 +230,27 @@ def test_certificates_that_cannot_be_read_are_named_with_their_setting(
         error = ask("https://localhost/v1", ca_file=ca_file).failure()
         assert type(error) is Unreachable
         assert str(error) == f"cannot read certificates from {path}: {why}"
-        assert error.advice == f"name a file with certificates in PEM in {setting}"
+        assert error.advice == f"set {setting} to a file with certificates in PEM"
 
     fails("ca_file", path)
     monkeypatch.setenv("SSL_CERT_FILE", str(path))
     fails("SSL_CERT_FILE or SSL_CERT_DIR")
     monkeypatch.setenv("CURL_CA_BUNDLE", str(path))
     fails("CURL_CA_BUNDLE")
+
+
+def test_certificates_on_a_disk_that_does_not_answer_are_an_error_in_time(ca_file: Path) -> None:
+    never = threading.Event()
+
+    class Disk(Limit):
+        def __call__(self, function: Callable[[], T]) -> T:
+            return super().__call__(lambda: (never.wait(AMPLE), function())[1])
+
+    authorities = Authorities(ca_file, "", {}, lambda _: None, Disk(0.05))
+    with pytest.raises(Unreachable, match="cannot read certificates: no answer from its disk") as caught:
+        authorities.context()
+    assert caught.value.advice == "check the disk of ca_file, or of the variables for certificates"
+    never.set()
 
 
 def test_certificates_are_read_when_they_appear(

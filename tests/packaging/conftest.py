@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -66,8 +65,8 @@ def counts(address: str) -> dict[str, float]:
     """Return the counts on the page of metrics, once there are all that the shipped queries make."""
     give_up = time.monotonic() + PATIENCE
     while time.monotonic() < give_up:
-        counted = re.compile(r"nativechat_c(?!\w*_new_total)")
-        lines = [line for line in get(address, "/metrics").splitlines() if counted.match(line)]
+        page = get(address, "/metrics").splitlines()
+        lines = [line for line in page if line.startswith("nativechat_c") and "_new_total" not in line]
         if len(lines) == SHIPPED:
             return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
         time.sleep(0.02)

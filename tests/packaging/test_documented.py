@@ -69,9 +69,12 @@ class Machine:
         """Start a command that stays; hold it to serving every count, and to ending well."""
         words = ["bash", "-c", f"exec {command}"]
         with Popen(words, cwd=self.here, env=self.environ, stdout=PIPE, stderr=PIPE, text=True) as process:
-            assert all(count > 0 for count in served(process).values())
-            process.terminate()
-            assert process.wait(30) == 0
+            try:
+                assert all(count > 0 for count in served(process).values())
+                process.terminate()
+                assert process.wait(30) == 0
+            finally:
+                process.kill()
 
     def follows(self, commands: list[str], served: Served) -> None:
         """Type commands one after the other; the last one stays."""

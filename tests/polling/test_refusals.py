@@ -118,7 +118,7 @@ def forbid(*texts: str) -> Callable[[Call], Outcome]:
 
     def behave(call: Call) -> Outcome:
         forbidden = any(text in call.asked for text in texts)
-        return 0.01, Unauthorized("no", status=403) if forbidden else 7
+        return 0.01, Unauthorized("no", status=403, advice="ask for more rights") if forbidden else 7
 
     return behave
 
@@ -155,6 +155,7 @@ def test_what_is_not_asked_says_which_refusal_stopped_it_and_when(kit: Kit, make
     world.run(1.9)
     asked, not_asked = (error for _, error in world.recorder.failures["support", "m"][:2])
     assert str(asked) == "no"
+    assert not_asked.advice == asked.advice
     assert re.fullmatch(
         r"not asked: the token was refused at 07:13:2\d for GET messages/_count", str(not_asked)
     )
@@ -181,7 +182,7 @@ def test_a_collection_that_is_allowed_again_is_asked_by_all_its_queries(
 def test_after_the_backoff_of_a_collection_one_run_asks_before_the_others(
     kit: Kit, make_world: MakeWorld
 ) -> None:
-    world = make_world(lambda call: (2.0, Unauthorized("no", status=403)))
+    world = make_world(lambda call: (2.0, Unauthorized("no", status=403, advice="ask for more rights")))
     queries = [kit.query(f"m_{n}", every=10.0, collection="messages") for n in range(20)]
     world.apply(kit.plan([kit.bot(rate=None)], queries))
     world.run(300.0)

@@ -11,7 +11,6 @@ import pytest
 
 from exporter.errors import ServerError, Throttled, Unauthorized, Unreachable
 from exporter.polling.calendar import DAY
-from exporter.polling.timetable import Timetable
 
 if TYPE_CHECKING:
     from tests.polling.conftest import Behave, Call, Kit, Outcome, World
@@ -127,14 +126,20 @@ def test_a_step_of_the_wall_clock_costs_no_rerun(kit: Kit, make_world: MakeWorld
     assert world.recorder.counts["support", "q"] == [(0, 7)]
 
 
-def test_reruns_leave_no_due_times_behind(kit: Kit) -> None:
-    clock = kit.Clock()
-    plan = kit.plan([kit.bot()], [kit.query("q", every=7 * DAY)])
-    timetable = Timetable(clock, lambda poll, _: timetable.run_again(poll, clock.steady() + 300.0))
-    timetable.apply(plan)
-    entries: set[int] = set()
-    for _ in range(300):
-        clock.move_to(min(timetable.next_times()))
-        timetable.run_due()
-        entries.add(len(timetable._heap))
-    assert max(entries) <= 4
+def test_a_reload_keeps_the_rerun_of_a_poll_that_stays(kit: Kit, make_world: MakeWorld) -> None:
+    world = make_world(gone)
+    plan = kit.plan([kit.bot(retries=0)], [kit.query("q", every=DAY)])
+    world.apply(plan)
+    world.run(10.0)
+    world.behave = lambda _: (0.01, 7)
+    world.apply(kit.plan(plan.bots, [kit.query("q", every=DAY), kit.query("new", every=DAY)], before=plan))
+    world.run(120.0)
+    assert world.recorder.counts["support", "q"] == [(0, 7)]
+
+
+def test_the_next_run_of_a_poll_is_its_rerun(kit: Kit, make_world: MakeWorld) -> None:
+    world = make_world(gone)
+    world.apply(kit.plan([kit.bot(retries=0)], [kit.query("q", every=DAY)]))
+    world.run(10.0)
+    [start] = world.starts("support")
+    assert world.dispatcher.next_run(("support", "q")) == pytest.approx(start + 60.0, abs=7.0)
