@@ -12,7 +12,7 @@ mongomock follows dotted paths, arrays and logic. This module replaces its wrong
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Final, TypeAlias
 
@@ -31,18 +31,19 @@ _NOTHING: Final[Clause] = {"$nor": [{}]}
 _REFUSED: Final = ("$where", "$expr", "$function")
 
 
-def matcher(predicate: Json, dates: Dates) -> Matcher:
-    """Return a function that tests one document; BadRequest for a wrong predicate."""
+def matcher(predicate: Json, dates: Dates, refused: Collection[str] = ()) -> Matcher:
+    """Return a function that tests one document; BadRequest for a wrong predicate or a refused operator."""
     _bound_depth(predicate, MAX_DEPTH)
-    clause = _Reader(dates).predicate(predicate)
+    clause = _Reader(dates, refused).predicate(predicate)
     return partial(applies, clause)
 
 
 class _Reader:
     """Turns predicates into clauses that mongomock evaluates as MongoDB would."""
 
-    def __init__(self, dates: Dates) -> None:
+    def __init__(self, dates: Dates, refused: Collection[str]) -> None:
         self._dates = dates
+        self._refused = refused
         self._operators: dict[str, Callable[[str, Json], Clause]] = {
             "$eq": lambda path, operand: self._equal(path, [operand]),
             "$ne": lambda path, operand: _not(self._equal(path, [operand])),
@@ -63,7 +64,7 @@ class _Reader:
             raise BadRequest("a predicate must be a JSON object")
         parts: list[Clause] = []
         for key, condition in predicate.items():
-            if key in ("$and", "$or", "$nor"):
+            if key in ("$and", "$or", "$nor") and key not in self._refused:
                 branches = _array(key, condition)
                 if not branches:
                     raise BadRequest(f"{key} must be a nonempty array")
@@ -79,6 +80,8 @@ class _Reader:
             return [self._equal(path, [condition])]
         parts: list[Clause] = []
         for name, operand in condition.items():
+            if name in self._refused:
+                raise _unknown(name)
             if name == "$regex":
                 parts.append(_is(path, regex(operand, condition.get("$options", ""))))
             elif name == "$options" and "$regex" in condition:

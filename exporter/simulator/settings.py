@@ -9,14 +9,17 @@ from typing import Final, Literal
 from exporter.errors import ExporterError
 from exporter.model import DateFormat
 
-CountShape = Literal["count", "bare", "Result", "Count"]
-COUNT_SHAPES: Final[tuple[CountShape, ...]] = ("count", "bare", "Result", "Count")
+CountShape = Literal["count", "bare", "Result", "Count", "total"]
+COUNT_SHAPES: Final[tuple[CountShape, ...]] = ("count", "bare", "Result", "Count", "total")
 
+Documents = Literal["documented", "flat", "untidy"]
+IdField = Literal["_id", "Id"]
+ShownDates = Literal["text", "as-stored"]
 UndecodedDates = Literal["refuse", "nothing"]
-UNDECODED_DATES: Final[tuple[UndecodedDates, ...]] = ("refuse", "nothing")
-
+OverLimit = Literal["clamp", "refuse"]
 RetryAfterForm = Literal["seconds", "http-date"]
-RETRY_AFTER_FORMS: Final[tuple[RetryAfterForm, ...]] = ("seconds", "http-date")
+
+PARAMETERS: Final = ("query", "sort", "limit", "skip")
 
 
 class SettingError(ExporterError):
@@ -35,9 +38,19 @@ class Settings:
         default=1,
         metadata={"help": "the seed of the data; the same seed and the same times give the same data"},
     )
+    documents: Documents = field(
+        default="documented",
+        metadata={
+            "help": "the documents: documented fields, flat ones with other names, or untidy ones with mixed"
+            " types, arrays, missing fields, and keys in any script"
+        },
+    )
+    id_field: IdField = field(default="_id", metadata={"help": "the field that identifies a document"})
     count_shape: CountShape = field(
         default="count",
-        metadata={"help": 'the body of _count: {"count": N}, N alone, {"Result": N} or {"Count": N}'},
+        metadata={
+            "help": 'the body of _count: {"count": N}, N alone, {"Result": N}, {"Count": N} or {"total": N}'
+        },
     )
     dates: DateFormat = field(
         default="iso",
@@ -46,6 +59,9 @@ class Settings:
             " only {$date: …} matches a BSON date",
         },
     )
+    shown_dates: ShownDates = field(
+        default="text", metadata={"help": "how dates are shown in documents: as ISO text, or as stored"}
+    )
     undecoded_dates: UndecodedDates = field(
         default="refuse",
         metadata={"help": "the effect of {$date: …} if dates are not BSON dates: a 400, or no match"},
@@ -53,6 +69,20 @@ class Settings:
     default_limit: int = field(default=100, metadata={"help": "rows in a page when `limit` is absent"})
     max_limit: int = field(
         default=100, metadata={"help": "the most rows in a page, even if `limit` is higher"}
+    )
+    over_limit: OverLimit = field(
+        default="clamp", metadata={"help": "the effect of a higher `limit`: that many rows, or a 400"}
+    )
+    refuse: str = field(
+        default="",
+        metadata={"help": "parameters and operators that get a 400, separated by commas, such as sort,$ne"},
+    )
+    ignore: str = field(
+        default="",
+        metadata={"help": "parameters without any effect, separated by commas, such as sort,skip"},
+    )
+    throttle: float = field(
+        default=0.0, metadata={"help": "the share of requests that get a 429, whatever the rate; below 1"}
     )
     rate: float | None = field(
         default=None,
@@ -78,14 +108,41 @@ class Settings:
         default=10_000, metadata={"help": "the most conversations of a bot; above it, the oldest are deleted"}
     )
 
+    delivery: float | None = field(
+        default=None,
+        metadata={
+            "help": "seconds after which completed conversations are deleted, as external history storage"
+            " does; abandoned ones stay; none keeps all"
+        },
+    )
+
+    @property
+    def refused(self) -> frozenset[str]:
+        """The names of parameters and operators in `refuse`."""
+        return _names(self.refuse)
+
+    @property
+    def ignored(self) -> frozenset[str]:
+        """The names of parameters in `ignore`."""
+        return _names(self.ignore)
+
     def __post_init__(self) -> None:
+        for name in self.refused | self.ignored:
+            if name not in PARAMETERS and (name in self.ignored or name[0] != "$"):
+                raise SettingError(f"{name} is no parameter (known are {', '.join(PARAMETERS)})")
+        if not 0 <= self.throttle < 1:
+            raise SettingError("throttle must be a number from 0 and below 1")
         for name in ("default_limit", "max_limit", "max_conversations"):
             if getattr(self, name) < 1:
                 raise SettingError(f"{name} must be at least 1")
         for name in ("latency", "jitter", "history", "growth"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise SettingError(f"{name} must be a number from 0")
-        for name in ("rate", "history_days"):
+        for name in ("rate", "history_days", "delivery"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise SettingError(f"{name} must be a number above 0")
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(name for part in text.split(",") if (name := part.strip()))
