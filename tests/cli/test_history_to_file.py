@@ -118,7 +118,7 @@ def test_a_killed_download_continues_where_its_last_page_ended(
     process.wait(PATIENCE)
     gates[0].go_on.set()
     with file.open("a", encoding="utf-8") as torn:
-        torn.write("5e00,Ad")
+        torn.write("5e00,Ada\n" * 1000 + "5e00,Ad")
 
     assert typed(*command, "--resume").returncode == 0
     with file.open(encoding="utf-8", newline="") as text:

@@ -169,6 +169,15 @@ def test_an_api_that_ignores_sort_is_found_out(key: Key) -> None:
         list(Chat(ignore="sort").by_key(key, page=20).rows())
 
 
+def test_an_api_that_ignores_sort_is_found_out_although_its_first_page_is_in_order() -> None:
+    chat = Chat(history=0, ignore="sort")
+    for value in (5, 3):
+        chat.simulation.burst(chat.bot, 20, {"Round": value})
+
+    with pytest.raises(BadAnswer, match="not in the order of Round"):
+        list(chat.by_key(Key("Round"), page=20).rows())
+
+
 def test_rows_with_the_same_key_may_fill_a_page_but_not_more() -> None:
     def download(number: int) -> list[Row]:
         chat = Chat(history=0)
