@@ -10,7 +10,6 @@ from typing import Any, Final, Literal, TypeAlias, get_args, get_origin, get_typ
 import click
 from click.core import ParameterSource
 
-from exporter.cli.absent import importing_simulator
 from exporter.cli.flags import flag, logging_flags
 from exporter.clock import Clock, SystemClock
 from exporter.daemon import signals
@@ -42,12 +41,11 @@ def simulated(
 
     `settings` are those that differ from the shape's; raises UsageError if one is wrong.
     """
-    with importing_simulator():
-        from exporter.simulator.api import app
-        from exporter.simulator.bots import simulated_bots
-        from exporter.simulator.settings import SettingError
-        from exporter.simulator.shapes import SHAPES
-        from exporter.simulator.simulation import Simulation
+    from exporter.simulator.api import app
+    from exporter.simulator.bots import simulated_bots
+    from exporter.simulator.settings import SettingError
+    from exporter.simulator.shapes import SHAPES
+    from exporter.simulator.simulation import Simulation
 
     try:
         chosen = replace(SHAPES[shape], **settings)
@@ -68,9 +66,9 @@ def settings_flags(command: Callable[..., Any]) -> Callable[..., Any]:
     from exporter.simulator.settings import Settings
     from exporter.simulator.shapes import SHAPES
 
-    hints = get_type_hints(Settings)
+    hints = get_type_hints(Settings, include_extras=True)
     for setting in reversed(fields(Settings)):
-        hint = hints[setting.name]
+        hint, text = get_args(hints[setting.name])
         kind: Any = hint if hint in (int, str) else float
         if get_origin(hint) is Literal:
             kind = click.Choice(get_args(hint))
@@ -82,7 +80,7 @@ def settings_flags(command: Callable[..., Any]) -> Callable[..., Any]:
             scope=SCOPE,
             type=kind,
             default=setting.default,
-            help=f"{setting.metadata['help'][0].upper()}{setting.metadata['help'][1:]}.",
+            help=f"{text[0].upper()}{text[1:]}.",
         )
         command = add(command)
     add_shape = flag(

@@ -15,7 +15,7 @@ from typing import Final
 from exporter.simulator.dates import Dates
 from exporter.simulator.documents import reformed
 from exporter.simulator.settings import Settings
-from exporter.simulator.walk import Document
+from exporter.simulator.values import Document
 
 _FIRST_NAMES: Final = (
     "Ada", "Boris", "Chloé", "Dimitar", "Elena", "Farid", "Grace", "Hristo", "Ines", "Joana", "Kalin", "Lin",

@@ -15,7 +15,7 @@ from exporter.simulator.dates import Dates
 from exporter.simulator.matching import Matcher
 from exporter.simulator.ordering import SortKeys, ordered
 from exporter.simulator.settings import Settings
-from exporter.simulator.walk import Document
+from exporter.simulator.values import Document
 
 _DEFAULTS: Final = Settings()
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)

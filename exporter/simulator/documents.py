@@ -7,7 +7,7 @@ from random import Random
 from typing import Final
 
 from exporter.simulator.settings import Documents, IdField
-from exporter.simulator.walk import Document
+from exporter.simulator.values import Document
 
 _TAGS: Final = ("vip", "new", "returning", "поверително")
 _STEPS: Final = ("greet", "ask", "confirm")

@@ -19,7 +19,7 @@ from exporter.simulator.faults import Faults
 from exporter.simulator.matching import Matcher, matcher
 from exporter.simulator.ordering import SortKeys
 from exporter.simulator.settings import Settings
-from exporter.simulator.walk import Document
+from exporter.simulator.values import Document
 
 _BOT_PATH: Final = re.compile(r"/v1/bots/([^/]+)/")
 
