@@ -102,10 +102,10 @@ constraints: ## pin the newest versions of everything, with hashes
 	build/pip-tools/bin/python -m pip install --quiet pip-tools
 	$(COMPILE) -o constraints/runtime.txt
 	$(COMPILE) -o constraints/build.txt --only-build-deps --build-deps-for wheel
-	$(COMPILE) -o constraints/demo.txt -c constraints/build.txt -c constraints/runtime.txt --build-deps-for editable --extra simulate
+	$(COMPILE) -o constraints/demo.txt -c constraints/build.txt -c constraints/runtime.txt --build-deps-for editable
 	$(COMPILE) -o constraints/dev.txt -c constraints/demo.txt --build-deps-for editable --extra dev
-	sed -n '/^dependencies/,/^]/p; /^simulate/p' pyproject.toml | grep -oE '[a-z0-9-]+>=[0-9.]+' | sed 's/>=/==/' > build/lowest.in
-	$(COMPILE) -o constraints/lowest.txt -c build/lowest.in --build-deps-for editable --extra simulate --extra test
+	sed -n '/^dependencies/,/^]/p' pyproject.toml | grep -oE '[a-z0-9-]+>=[0-9.]+' | sed 's/>=/==/' > build/lowest.in
+	$(COMPILE) -o constraints/lowest.txt -c build/lowest.in --build-deps-for editable --extra test
 	$(COMPILE) -o constraints/chart.txt -c constraints/dev.txt --build-deps-for editable --extra chart
 
 # .demo, .dev, .chart and .lowest are stamps: made anew when their constraints or pyproject.toml change.

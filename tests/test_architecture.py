@@ -36,7 +36,6 @@ FLOORS = (
 FLOOR = {unit: number for number, units in enumerate(FLOORS) for unit in units} | {"__init__": -1}
 
 DOORS = {
-    "mongomock": ("simulator/",),
     "prometheus_client": ("exposition/",),
     "requests": ("nativechat/client.py", "nativechat/transport.py"),
     "schedule": ("polling/timetable.py",),
@@ -59,7 +58,6 @@ ONLY_WHEN_ASKED_FOR = (
     "exporter.web.tls",
     "jinja2",
     "jsonschema",
-    "mongomock",
     "requests",
     "tornado.httpserver",
     "tornado.web",

@@ -17,5 +17,5 @@ def described(query: Query, more: str) -> str:
 
 
 def legend(labels: tuple[str, ...]) -> str:
-    """Return the legend of a series in Grafana: the values of these labels."""
+    """Return the legend of a series in Grafana: its values of these labels; one it lacks leaves nothing."""
     return " ".join(f"{{{{{label}}}}}" for label in labels)
