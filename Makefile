@@ -76,7 +76,7 @@ TAG ?=
 release-check: check ## everything a release needs: version, changelog, archives, a clean installation
 	$(BIN)/python -m tools.release $(if $(TAG),--tag=$(TAG))
 
-generate: $(VENV)/.dev ## write every file anew that the program makes: schema, dashboard, alert rules
+generate: $(VENV)/.dev ## write every file anew that is made: schema, dashboard, alerts, and what deploy/ has of them
 	$(BIN)/python -m tools.generate
 
 grafana: ## write the JSON Schemas of Grafana's dashboards anew, from its own types (needs Node.js)

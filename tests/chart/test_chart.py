@@ -266,6 +266,23 @@ def test_https_is_used_by_whoever_asks_it(render: Render) -> None:
     assert file == f"{mount['mountPath']}/web.yaml"
 
 
+def test_labels_and_annotations_of_one_s_own_replace_ours_but_not_those_that_select(render: Render) -> None:
+    built = render(
+        {
+            "scrapeAnnotations": True,
+            "podAnnotations": {"prometheus.io/path": "/other"},
+            "podLabels": {"nativechat-exporter": "mine", "team": "chat"},
+            "podMonitor": {"enabled": True, "labels": {"app.kubernetes.io/instance": "mine"}},
+        }
+    )
+    metadata = built.workload["spec"]["template"]["metadata"]
+    assert metadata["annotations"]["prometheus.io/path"] == "/other"
+    assert metadata["annotations"]["prometheus.io/port"] == "10054"
+    assert metadata["labels"]["team"] == "chat"
+    assert metadata["labels"]["nativechat-exporter"] == "standalone"
+    assert built.one("PodMonitor")["metadata"]["labels"]["app.kubernetes.io/instance"] == "mine"
+
+
 def test_a_network_policy_allows_what_is_set_and_nothing_else(render: Render) -> None:
     spec = render(VALUES["proxy"]).one("NetworkPolicy")["spec"]
     assert spec["ingress"] == [{"ports": [{"port": "nativechat"}], "from": MONITORING}]

@@ -114,6 +114,10 @@ def test_the_example_s_own_configuration_loads_and_its_files_are_where_the_secre
     assert {str(bot.token.file.parent) for bot in loaded.config.bots if bot.token.file} == {
         mount["mountPath"]
     }
+    documented = (ROOT / "docs/kubernetes.md").read_text("utf-8")
+    written = (ROOT / "deploy/examples/standalone/config.yaml").read_text("utf-8")
+    files = {Path(name).name for name in re.findall(r"\{file: (\S+)\}", written)}
+    assert files == set(re.findall(r"--from-literal=(\w+)", documented))
     shown = build("examples/standalone").one("ConfigMap")["data"]["config.yaml"]
     assert shown == (ROOT / "deploy/examples/standalone/config.yaml").read_text("utf-8")
 
@@ -285,3 +289,7 @@ def test_the_image_has_one_name_and_one_version_everywhere(build: Build) -> None
     } == {"nativechat-exporter"}
     chart = read("deploy/helm/nativechat-exporter/Chart.yaml")
     assert {named["newTag"], chart["version"], chart["appVersion"]} == {__version__}
+    told = (ROOT / "docs/kubernetes.md").read_text("utf-8")
+    assert set(re.findall(r"[\w.]+/nativechat-exporter:[\w.]+", told)) == {
+        f"{named['newName']}:{__version__}"
+    }

@@ -37,6 +37,7 @@ EXAMPLES: Final = {
     "kustomization": ("yaml", ("kustomization",)),
     "kustomization_for_grafana": ("yaml", ("part of examples/grafana",)),
     "kubernetes_prometheus": ("yaml", ("for Prometheus in Kubernetes",)),
+    "sidecar_patch": ("yaml", ("part of examples/sidecar/bot.yaml",)),
     "grafana_values": ("yaml", ("values of Grafana's chart",)),
     "problems": ("problems", ("",)),
     "console": ("console", ("",)),

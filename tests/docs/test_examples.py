@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import urllib.request
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 import yaml
@@ -81,61 +81,6 @@ def test_a_container_runs_a_command_with_variables_that_exist(container: Example
     [described] = yaml.safe_load(container.text)
     assert set(described["args"]) <= set(COMMANDS)
     assert {variable["name"] for variable in described.get("env", ())} <= {flag.variable for flag in flags}
-
-
-def test_a_kustomization_is_one_of_deploy_s_examples_or_part_of_it(
-    kustomization: Example, root: Path
-) -> None:
-    def is_part(shown: Any, whole: Any) -> bool:
-        if isinstance(shown, dict):
-            return all(is_part(value, whole.get(key, [])) for key, value in shown.items())
-        return all(item in whole for item in shown) if isinstance(shown, list) else bool(shown == whole)
-
-    files = (root / "deploy/examples").glob("*/kustomization.yaml")
-    shown = yaml.safe_load(kustomization.text)
-    assert any(is_part(shown, yaml.safe_load(file.read_text("utf-8"))) for file in files)
-
-
-def test_a_kustomization_for_grafana_replaces_what_the_example_has(
-    kustomization_for_grafana: Example, root: Path, tmp_path: Path
-) -> None:
-    shutil.copytree(root / "deploy", tmp_path / "deploy", ignore=shutil.ignore_patterns("helm"))
-    folder = tmp_path / "deploy/examples/grafana"
-    with (folder / "kustomization.yaml").open("a", encoding="utf-8") as file:
-        file.write(kustomization_for_grafana.text)
-    for name in ("nativechat.json", "nativechat.yaml"):
-        (folder / name).write_text("mine", "utf-8")
-    built = subprocess.run(
-        ["kustomize", "build", folder], capture_output=True, text=True, check=True, timeout=60
-    )
-    replaced = [each for each in yaml.safe_load_all(built.stdout) if "mine" in each.get("data", {}).values()]
-    labels = [label for each in replaced for label in each["metadata"]["labels"]]
-    assert sorted(labels) == ["grafana_alert", "grafana_dashboard"]
-
-
-def test_the_values_of_grafana_s_chart_look_for_our_labels(grafana_values: Example, root: Path) -> None:
-    looked_for = yaml.safe_load(grafana_values.text)["sidecar"].values()
-    components = [
-        yaml.safe_load((root / f"deploy/grafana/{name}/kustomization.yaml").read_text("utf-8"))
-        for name in ("dashboard", "alerts")
-    ]
-    labels = [component["configMapGenerator"][0]["options"]["labels"] for component in components]
-    assert [{sidecar["label"]: sidecar["labelValue"]} for sidecar in looked_for] == labels
-
-
-def test_prometheus_in_kubernetes_finds_the_port_by_its_name(
-    kubernetes_prometheus: Example, root: Path, tmp_path: Path
-) -> None:
-    job = yaml.safe_load(kubernetes_prometheus.text)["scrape_configs"][0]
-    assert job.pop("kubernetes_sd_configs") == [{"role": "pod"}]  # Debian's Prometheus is built without it
-    file = tmp_path / "prometheus.yml"
-    file.write_text(json.dumps({"scrape_configs": [job]}))
-    promtool("config", file)
-    deployment = yaml.safe_load((root / "deploy/base/deployment.yaml").read_text("utf-8"))
-    [container] = deployment["spec"]["template"]["spec"]["containers"]
-    [keep] = [rule for rule in job["relabel_configs"] if rule.get("action") == "keep"]
-    assert keep["source_labels"] == ["__meta_kubernetes_pod_container_port_name"]
-    assert keep["regex"] == container["ports"][0]["name"]
 
 
 def test_prometheus_accepts_a_configuration(prometheus_configuration: Example, tmp_path: Path) -> None:

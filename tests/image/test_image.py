@@ -24,8 +24,8 @@ HUNDRED_SERIES = (
 queries:
   - name: conversations_by_turns
     collection: conversations
-    labels: {tens: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], ones: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]}
-    query: {Messages.user: {$gt: "{ones}", $lt: "{tens}"}}
+    labels: {turns: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], errors: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]}
+    query: {Messages.user: "{turns}", Errors: "{errors}"}
 """
 )
 MOST_OVER_BASE = 40_000_000

@@ -21,9 +21,11 @@ _NATIVECHAT: Final = Path(__file__).with_name("nativechat.py")
 def manifests(image: str, token: str) -> str:
     """Return the sidecar's Pod, with `image` for both containers, as YAML for `podman play kube`.
 
-    Neither its configuration nor its Secret has a file: `swap` gives them some. The application accepts
-    `token`. Podman 4.3 plays no Secret and asks probes with a curl that the image has not: a ConfigMap
-    stands for the Secret, and whoever runs this asks the probes, from outside as Kubernetes does.
+    Neither its configuration nor its Secret has a file that matters: `swap` gives them some. Podman would
+    fill a folder without any file from the image. The application accepts `token`.
+
+    Podman 4.3 plays no Secret and asks probes with a curl that the image has not: a ConfigMap stands for
+    the Secret, and whoever runs this asks the probes, from outside as Kubernetes does.
     """
     pod = _sidecar_pod()
     containers = {container["name"]: container for container in pod["containers"]}
@@ -43,8 +45,8 @@ def manifests(image: str, token: str) -> str:
     program = {_NATIVECHAT.name: _NATIVECHAT.read_text("utf-8"), "token": token, "mood": "well"}
     return yaml.safe_dump_all(
         [
-            _config_map(CONFIGURATION, {}),
-            _config_map(SECRET, {}),
+            _config_map(CONFIGURATION, {"empty": ""}),
+            _config_map(SECRET, {"empty": ""}),
             _config_map(APPLICATION, program),
             {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": POD}, "spec": pod},
         ]

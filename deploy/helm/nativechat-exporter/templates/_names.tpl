@@ -19,6 +19,11 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
+{{/* All labels of a resource: called with (list . LABELS). */}}
+{{- define "nativechat-exporter.labelsAnd" -}}
+{{- mergeOverwrite (include "nativechat-exporter.labels" (index . 0) | fromYaml) (index . 1) | toYaml }}
+{{- end }}
+
 {{- define "nativechat-exporter.image" -}}
 {{- with .Values.global.imageRegistry | default .Values.image.registry }}{{ . }}/{{ end }}{{ .Values.image.repository }}
 {{- if .Values.image.digest }}@{{ .Values.image.digest }}{{ else }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{ end }}
