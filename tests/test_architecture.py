@@ -23,6 +23,7 @@ ROOMS = (
     "web",
     "monitoring",
     "simulator",
+    "explore",
 )
 FLOORS = (
     ("errors", "clock", "files", "proxies", "logs", "alert"),
