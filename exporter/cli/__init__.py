@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "run": "run",
     "check": "check",
     "count": "count",
+    "explore": "explore",
     "conversations": "history",
     "messages": "history",
     "simulate": "simulate",

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from exporter.cli.bots import bot_named
 from exporter.cli.flags import config_file, logging_flags
 from exporter.cli.history_file import DownloadFile, Progress
 from exporter.cli.history_flags import Wanted, history_flags
@@ -24,8 +25,7 @@ from exporter.clock import Clock, SystemClock
 from exporter.config.load import load
 from exporter.config.secrets import TokenReader
 from exporter.errors import ApiError, ExporterError, WrongUsage
-from exporter.language.suggest import did_you_mean
-from exporter.model import Bot, Collection, Config, Json
+from exporter.model import Bot, Collection, Json
 from exporter.nativechat.by_key import ID_FIELDS, ByKey
 from exporter.nativechat.client import Client
 from exporter.nativechat.history import download
@@ -52,7 +52,7 @@ def _command(collection: Collection) -> click.Command:
     def command(*, config_file: Path, bot_name: str | None, **flags: Any) -> int:
         wanted = Wanted(**flags)
         config = load(config_file, os.environ, secrets="of one bot").config
-        bot = _bot(config, bot_name)
+        bot = bot_named(config, bot_name)
         if bot.fault:
             raise ExporterError(f"{bot.fault[0]} ({bot.fault[1]})")
         download = _Download(collection, bot, config.zone, wanted, SystemClock())
@@ -224,17 +224,6 @@ def _with_progress_bar(
             if sys.stdout.isatty():
                 click.echo("\r\x1b[K", nl=False, err=True)  # the row replaces the bar
             yield row
-
-
-def _bot(config: Config, name: str | None) -> Bot:
-    names = [bot.name for bot in config.bots]
-    if name is None and len(names) == 1:
-        return config.bots[0]
-    if name not in names:
-        what = f"no bot is called {name!r}" if name else "there are several bots"
-        advice = did_you_mean(name or "", names) or f"--bot takes one of {', '.join(names)}"
-        raise click.UsageError(f"{what} ({advice})")
-    return next(bot for bot in config.bots if bot.name == name)
 
 
 conversations = _command("conversations")

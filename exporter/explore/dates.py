@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -17,8 +19,8 @@ MOST_REQUESTS: Final = 1 + 2 * len(DATE_FORMATS)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def prove(requests: Requests, collection: Collection, field: Field) -> DateField:
-    """Find the first format with which a field counts as dates.
+def prove(requests: Requests, collection: Collection, field: Field, instants: tuple[int, ...]) -> DateField:
+    """Find the first format with which a field counts as dates; `instants` are some of its own.
 
     A right format matches some documents since 1970, and fewer since a date in the middle of the sample. The
     second count tells text that is compared as text, or numbers of another unit, from dates.
@@ -26,8 +28,9 @@ def prove(requests: Requests, collection: Collection, field: Field) -> DateField
     if field.type not in DATES:
         detail = "text that is no date in UTC, such as 2026-11-28T12:00:00Z: no format fits"
         return DateField(collection, field, None, detail)
+    ask = partial(requests.count_text, collection)
     try:
-        if not requests.count_text(collection, predicate.exists_probe(field.name)):
+        if not ask(predicate.exists_probe(field.name)):
             return DateField(collection, field, None, "the API counts no document that has it")
     except NoAnswer as error:
         return DateField(
@@ -36,8 +39,8 @@ def prove(requests: Requests, collection: Collection, field: Field) -> DateField
     refused = ""
     for dates in DATE_FORMATS:
         try:
-            early = requests.count_text(collection, predicate.since_epoch_probe(field.name, dates))
-            if early and _is_ordered(requests, collection, field, dates, early):
+            early = ask(predicate.since_epoch_probe(field.name, dates))
+            if early and _is_ordered(ask, field.name, dates, early, instants):
                 return DateField(collection, field, dates, f"{early:,} match since 1970")
         except NoAnswer as error:
             refused = f"; {dates}: {error}"
@@ -45,13 +48,12 @@ def prove(requests: Requests, collection: Collection, field: Field) -> DateField
 
 
 def _is_ordered(
-    requests: Requests, collection: Collection, field: Field, dates: DateFormat, early: int
+    ask: Callable[[str], int], name: str, dates: DateFormat, early: int, instants: tuple[int, ...]
 ) -> bool:
     """Return whether fewer documents match since a date in the middle than since 1970, but some."""
-    middle = field.instants[len(field.instants) // 2] if field.instants else 0
-    if not field.instants or middle == field.instants[0]:
+    middle = instants[len(instants) // 2] if instants else 0
+    if not instants or middle == instants[0]:
         return True
     moment = (_EPOCH + timedelta(milliseconds=middle)).isoformat()
-    asked = predicate.compile({field.name: {"$gte": {"$date": moment}}})
-    text = predicate.write(asked, _EPOCH, ZoneInfo("UTC"), dates)
-    return 0 < requests.count_text(collection, text) < early
+    asked = predicate.compile({name: {"$gte": {"$date": moment}}})
+    return 0 < ask(predicate.write(asked, _EPOCH, ZoneInfo("UTC"), dates)) < early

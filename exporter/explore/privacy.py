@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from exporter.explore.profile import Field, Path, Scalar
@@ -85,6 +86,14 @@ def shown_paths(fields: Iterable[Field]) -> frozenset[Path]:
         if field.documents >= MIN_DOCUMENTS
         and all(map(_is_plain, path))
         and not any(path[:length] in maps for length in range(1, len(path)))
+    )
+
+
+def shown_fields(fields: Sequence[Field]) -> tuple[Field, ...]:
+    """Return the fields that may be shown, without the values that may not be, and without dates."""
+    paths = shown_paths(fields)
+    return tuple(
+        replace(field, values=shown_values(field), instants=()) for field in fields if field.path in paths
     )
 
 

@@ -48,13 +48,15 @@ class Field:
 
     `documents` is the number of documents in which it is there and not null. `types` and `values` are with
     the number of documents, most frequent first; `values` is () if there are more than MOST_VALUES, or long
-    ones. `instants` are some of its dates, in milliseconds since 1970.
+    ones. `distinct` is their number, 0 if they are too many. `instants` are some of its dates, in
+    milliseconds since 1970.
     """
 
     path: Path
     documents: int
     types: tuple[tuple[Type, int], ...]
     values: tuple[tuple[Scalar, int], ...]
+    distinct: int
     instants: tuple[int, ...]
 
     @property
@@ -124,9 +126,8 @@ def _count(tally: _Tally, found: set[tuple[Type, Scalar | None]]) -> None:
 
 def _field(path: Path, tally: _Tally) -> Field:
     values = tuple((value, number) for (_, value), number in tally.values.most_common())
-    return Field(
-        path, tally.documents, tuple(tally.types.most_common()), values, tuple(sorted(tally.instants))
-    )
+    kinds, instants = tuple(tally.types.most_common()), tuple(sorted(tally.instants))
+    return Field(path, tally.documents, kinds, values, len(values), instants)
 
 
 def _walk(document: Mapping[str, Json]) -> Iterator[tuple[Path, Type, Scalar | None]]:

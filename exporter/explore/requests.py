@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from exporter.errors import ApiError, ExporterError, TimedOut, Unauthorized, Unreachable
 from exporter.model import Collection, Json
 
 Row = dict[str, Json]
+Answer = TypeVar("Answer")
 
 _TIMEOUTS: Final = 3
 """After so many timeouts in a row the API is taken to be down."""
@@ -55,13 +56,7 @@ class Requests:
 
     def count_text(self, collection: Collection, text: str) -> int:
         """Return how many documents match a predicate that is already JSON text."""
-        self._begin()
-        try:
-            number = self._count(collection, text)
-        except ApiError as error:
-            raise self._failed(error) from error
-        self._timeouts = 0
-        return number
+        return self.other(lambda: self._count(collection, text))
 
     def rows(
         self,
@@ -72,18 +67,19 @@ class Requests:
         skip: int | None = None,
     ) -> list[Row]:
         """Return one page."""
-        self._begin()
-        try:
-            rows = self._rows(collection, sort=sort, limit=limit, skip=skip)
-        except ApiError as error:
-            raise self._failed(error) from error
-        self._timeouts = 0
-        return rows
+        return self.other(lambda: self._rows(collection, sort=sort, limit=limit, skip=skip))
 
-    def _begin(self) -> None:
+    def other(self, ask: Callable[[], Answer]) -> Answer:
+        """Return the answer to any other request."""
         if self.sent >= self._most:
             raise NoAnswer("not asked: all requests that were announced are used up")
         self.sent += 1
+        try:
+            answer = ask()
+        except ApiError as error:
+            raise self._failed(error) from error
+        self._timeouts = 0
+        return answer
 
     def _failed(self, error: ApiError) -> NoAnswer:
         """Return the error of one request; raise `error` itself if no other request could succeed."""

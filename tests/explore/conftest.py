@@ -6,13 +6,18 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
+from urllib.parse import parse_qsl
 
 from exporter.errors import ApiError, Rejected
-from exporter.model import Collection, DateFormat
+from exporter.handler import Request, Response
+from exporter.model import DateFormat
 from exporter.simulator.dates import BadRequest, Dates
 from exporter.simulator.matching import matcher
 from exporter.simulator.ordering import ordered, read_sort
+from tests.cli.conftest import logging_as_before, plain_environment, serve, typed
+
+__all__ = ["FakeApi", "FakeBot", "logging_as_before", "plain_environment", "serve", "typed"]
 
 Document = dict[str, Any]
 
@@ -37,14 +42,14 @@ class FakeBot:
     requests: int = 0
     predicates: list[str] = field(default_factory=list)
 
-    def count(self, collection: Collection, text: str) -> int:
+    def count(self, collection: str, text: str) -> int:
         self._arrive()
         self.predicates.append(text)
         return len(self.found(collection, text))
 
     def rows(
         self,
-        collection: Collection,
+        collection: str,
         *,
         query: str = "",
         sort: str = "",
@@ -68,7 +73,7 @@ class FakeBot:
             for row in rows[start : (start or 0) + size]
         ]
 
-    def found(self, collection: Collection, text: str) -> list[Document]:
+    def found(self, collection: str, text: str) -> list[Document]:
         documents = self.conversations if collection == "conversations" else self.messages
         if not text:
             return list(documents)
@@ -91,4 +96,42 @@ def _shown(value: object) -> str:
     return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-NOTHING: Final = FakeBot()
+@dataclass
+class FakeApi:
+    """Serves a FakeBot over HTTP at `/v1/bots/<any id>/…`, to whoever has `token`.
+
+    `count_body` and `rows_body` make the bodies. With `throttles`, every so many requests one gets a 429.
+    `forbidden` is a collection that gets a 403.
+    """
+
+    bot: FakeBot
+    token: str = "made-up-token"
+    count_body: Callable[[int], Any] = lambda number: {"count": number}
+    rows_body: Callable[[list[Document]], Any] = list
+    throttles: int = 0
+    forbidden: str = ""
+    received: int = 0
+
+    async def __call__(self, request: Request) -> Response:
+        self.received += 1
+        if self.throttles and self.received % self.throttles == 0:
+            return _json(429, {}, ("Retry-After", "0"))
+        if request.headers.get("Authorization") != f"Bot-Server-Access-Token {self.token}":
+            return _json(401, {})
+        _, _, _, _, collection, *count = request.path.split("/")
+        if collection == self.forbidden:
+            return _json(403, {})
+        asked = dict(parse_qsl(request.query))
+        try:
+            if count:
+                return _json(200, self.count_body(self.bot.count(collection, asked.get("query", ""))))
+            limit, skip = (int(asked[name]) if name in asked else None for name in ("limit", "skip"))
+            rows = self.bot.rows(collection, sort=asked.get("sort", ""), limit=limit, skip=skip)
+            return _json(200, self.rows_body(rows))
+        except ApiError as error:
+            return _json(error.status or 500, {"error": "refused"})
+
+
+def _json(status: int, content: Any, *headers: tuple[str, str]) -> Response:
+    body = json.dumps(content, ensure_ascii=False).encode()
+    return Response(status, body, (("Content-Type", "application/json"), *headers))

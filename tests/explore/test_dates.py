@@ -26,7 +26,7 @@ def proved(store: Callable[[datetime], Any], dates: DateFormat = "iso", **how: A
     for row in bot.rows("conversations"):
         profile.add(row)
     requests = Requests(bot.count, bot.rows, MOST_REQUESTS)
-    return prove(requests, "conversations", profile.fields()[0])
+    return prove(requests, "conversations", profile.fields()[0], profile.fields()[0].instants)
 
 
 @pytest.mark.parametrize("dates", DATE_FORMATS)
@@ -62,7 +62,7 @@ def test_an_api_that_matches_every_date_proves_nothing() -> None:
         profile.add(document)
     bot = Careless(documents)
     requests = Requests(bot.count, bot.rows, MOST_REQUESTS)
-    assert prove(requests, "conversations", profile.fields()[0]).dates is None
+    assert prove(requests, "conversations", profile.fields()[0], profile.fields()[0].instants).dates is None
 
 
 def test_without_the_operator_that_run_needs_nothing_is_proven() -> None:
