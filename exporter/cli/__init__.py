@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "check": "check",
     "count": "count",
     "explore": "explore",
+    "verify": "verify",
     "conversations": "history",
     "messages": "history",
     "simulate": "simulate",

@@ -9,6 +9,7 @@ from exporter.explore.profile import Field
 from exporter.model import Collection, DateFormat
 
 Verdict: TypeAlias = Literal["ok", "differs", "refused", "unknown"]
+Result: TypeAlias = Literal["ok", "differs", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,16 @@ class DateField:
     field: Field
     dates: DateFormat | None
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One assumption: `name` is stable, `subject` is what it is about, `detail` is what to change."""
+
+    name: str
+    result: Result
+    subject: str
+    detail: str = ""
 
 
 def share(part: int, whole: int) -> str:

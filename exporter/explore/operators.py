@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection as Some
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -9,7 +10,7 @@ from typing import Final
 from exporter.explore.findings import Check
 from exporter.explore.profile import Field
 from exporter.explore.requests import NoAnswer, Requests
-from exporter.language.operators import DOCUMENTED, LOGICAL
+from exporter.language.operators import DOCUMENTED, LOGICAL, ORDERING
 from exporter.model import Collection, Json
 
 TRIED: Final = (*DOCUMENTED, *LOGICAL, "$exists")
@@ -26,35 +27,45 @@ class Operators:
     total: int
     fields: Sequence[Field]
 
-    def checks(self) -> list[Check]:
-        """Return a check for each of TRIED, `unknown` where no field has a value to try it with."""
-        found = {check.name: check for check in (*self._equal(), *self._ordered())}
-        return [found.get(name, Check(name, "unknown", "no field to try it with")) for name in TRIED]
+    def checks(self, names: Some[str] = TRIED) -> list[Check]:
+        """Return a check for each of `names`, `unknown` where no field has a value to try it with."""
+        wanted = frozenset(names)
+        found = {check.name: check for check in (*self._equal(wanted), *self._ordered(wanted))}
+        return [
+            found.get(name, Check(name, "unknown", "no field to try it with"))
+            for name in TRIED
+            if name in wanted
+        ]
 
-    def _equal(self) -> Iterator[Check]:
+    def _equal(self, wanted: frozenset[str]) -> Iterator[Check]:
         """Try what compares for equality, with a value that some documents have and others have not."""
         few = sorted((field for field in self.fields if field.values), key=lambda field: field.values[0][1])
-        for field in few[-_FIELDS:]:
+        for field in few[-_FIELDS:] if wanted - set(ORDERING) else ():
             name, value = field.name, field.values[0][0]
             same = self._count({name: value})
             if isinstance(same, str) or not 0 < same < self.total:
                 continue
             equal: dict[str, Json] = {name: value}
             rest = self.total - same
-            yield self._compared("$eq", self._count({name: {"$eq": value}}), same)
-            yield self._compared("$ne", self._count({name: {"$ne": value}}), rest)
-            yield self._compared("$in", self._count({name: {"$in": [value]}}), same)
-            yield self._compared("$nin", self._count({name: {"$nin": [value]}}), rest)
-            yield self._compared("$not", self._count({name: {"$not": {"$eq": value}}}), rest)
-            yield self._compared("$and", self._count({"$and": [equal, equal]}), same)
-            yield self._compared("$or", self._count({"$or": [equal, equal]}), same)
-            yield self._compared("$nor", self._count({"$nor": [equal]}), rest)
-            yield self._compared("$exists", self._count({name: {"$exists": True}}), same, self.total)
+            expected: tuple[tuple[str, dict[str, Json], int, int], ...] = (
+                ("$eq", {name: {"$eq": value}}, same, same),
+                ("$ne", {name: {"$ne": value}}, rest, rest),
+                ("$in", {name: {"$in": [value]}}, same, same),
+                ("$nin", {name: {"$nin": [value]}}, rest, rest),
+                ("$not", {name: {"$not": {"$eq": value}}}, rest, rest),
+                ("$and", {"$and": [equal, equal]}, same, same),
+                ("$or", {"$or": [equal, equal]}, same, same),
+                ("$nor", {"$nor": [equal]}, rest, rest),
+                ("$exists", {name: {"$exists": True}}, same, self.total),
+            )
+            for operator, predicate, least, most in expected:
+                if operator in wanted:
+                    yield self._compared(operator, self._count(predicate), least, most)
             return
 
-    def _ordered(self) -> Iterator[Check]:
+    def _ordered(self, wanted: frozenset[str]) -> Iterator[Check]:
         """Try what compares numbers: what is greater and what is equal are what is not less."""
-        for field in self.fields:
+        for field in self.fields if wanted & set(ORDERING) else ():
             numbers = sorted(value for value, _ in field.values if isinstance(value, int | float))
             if not numbers or field.type != "number":
                 continue
@@ -63,6 +74,8 @@ class Operators:
             if isinstance(same, str):
                 continue
             for strict, loose in (("$gt", "$gte"), ("$lt", "$lte")):
+                if wanted.isdisjoint((strict, loose)):
+                    continue
                 first, second = self._count({name: {strict: value}}), self._count({name: {loose: value}})
                 yield self._compared(strict, first, second - same if isinstance(second, int) else None)
                 yield self._compared(loose, second, first + same if isinstance(first, int) else None)

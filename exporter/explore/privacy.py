@@ -100,19 +100,22 @@ def shown_fields(fields: Sequence[Field]) -> tuple[Field, ...]:
 def shown_values(field: Field) -> tuple[tuple[Scalar, int], ...]:
     """Return the values that may be shown of a field whose path may be, with their documents."""
     values = [value for value, _ in field.values]
-    words = words_of(field.path)
-    is_kind = not _KINDS.isdisjoint(words)
-    if speaks_of_person(field.path):
-        is_role = words[-1] in _SENDERS and not speaks_of_person(field.path[:-1])
-        if not is_role or not all(str(value).lower() in _ROLES for value in values):
-            return ()
-        is_kind = True
-    if not all(_is_harmless(value, is_kind=is_kind) for value in values):
+    if not all(may_show_value(field.path, value) for value in values):
         return ()
+    is_kind = not _KINDS.isdisjoint(words_of(field.path))
     numbered = [value for value in values if isinstance(value, str) and _NUMBERED.fullmatch(value)]
     if len(numbered) > 2 and not is_kind:
         return ()
     return tuple((value, number) for value, number in field.values if number >= MIN_DOCUMENTS)
+
+
+def may_show_value(path: Path, value: Scalar) -> bool:
+    """Return whether a value at a path is neither a person, a text, an id, a long number nor an address."""
+    words = words_of(path)
+    if speaks_of_person(path):
+        is_role = words[-1] in _SENDERS and not speaks_of_person(path[:-1])
+        return is_role and str(value).lower() in _ROLES
+    return _is_harmless(value, is_kind=not _KINDS.isdisjoint(words))
 
 
 def speaks_of_person(path: Path) -> bool:

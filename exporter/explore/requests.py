@@ -31,7 +31,14 @@ class Rows(Protocol):
 
 
 class NoAnswer(ExporterError):
-    """A request was not answered as documented, but the next one may be; the message says how it was."""
+    """A request was not answered as documented, but the next one may be; the message says how it was.
+
+    `error` is None if the request was not sent.
+    """
+
+    def __init__(self, message: str, error: ApiError | None = None) -> None:
+        super().__init__(message)
+        self.error = error
 
 
 class Requests:
@@ -87,4 +94,4 @@ class Requests:
         is_token = isinstance(error, Unauthorized) and error.status != 403
         if is_token or isinstance(error, Unreachable) or self._timeouts >= _TIMEOUTS:
             raise error
-        return NoAnswer(f"{error.reason}: {error}")
+        return NoAnswer(f"{error.reason}: {error}", error)

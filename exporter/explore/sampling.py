@@ -27,10 +27,23 @@ def most_requests(sample: int) -> int:
 
 
 class Sampler:
-    """Samples one collection of `total` documents into `profile`, and finds out what its lists can do."""
+    """Samples one collection of `total` documents into `profile`, and finds out what its lists can do.
 
-    def __init__(self, requests: Requests, collection: Collection, total: int, sample: int) -> None:
+    `largest_page` is the number of rows in a page, if there are fewer than were asked for.
+    """
+
+    def __init__(
+        self,
+        requests: Requests,
+        collection: Collection,
+        total: int,
+        sample: int,
+        *,
+        most_pages: int | None = None,
+    ) -> None:
         self.profile = Profile()
+        self.largest_page: int | None = None
+        self._pages = _most_pages(sample) if most_pages is None else most_pages
         self.checks: list[Check] = []
         self._requests = requests
         self._collection: Collection = collection
@@ -59,6 +72,8 @@ class Sampler:
                 problem = problem or f"limit={limit}: {error}"
                 continue
             wanted = min(limit or self._total, self._total)
+            if len(rows) < wanted:
+                self.largest_page = len(rows)
             text = f"{len(rows)} rows" if len(rows) < wanted else f"{len(rows)} rows or more"
             self._note("largest page", "ok" if rows else "unknown", f"{text}; {problem}" if problem else text)
             return rows
@@ -122,7 +137,7 @@ class Sampler:
         """Read pages at equal distances, the last one at the end."""
         left = max(0, self._sample - self.profile.total)
         page = max(1, min(size, max(left // 5, FEWEST_ROWS)))
-        pages = min(-(-left // page), _most_pages(self._sample))
+        pages = min(-(-left // page), self._pages)
         for number in range(1, pages + 1):
             skip = (self._total - page) * number // pages
             try:
