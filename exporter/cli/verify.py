@@ -52,9 +52,7 @@ def _verified(bot: Bot, polls: Sequence[Poll]) -> list[Finding]:
         return [Finding("bot_id", "differs", "id", f"{bot.fault[0]} ({bot.fault[1]})")]
     clock = SystemClock()
     statuses: list[int | None] = []
-    client = Client(
-        bot, TokenReader(bot.token, os.environ), clock, lambda _, status, __: statuses.append(status)
-    )
+    client = Client(bot, TokenReader(bot.token, os.environ), clock, lambda status, _: statuses.append(status))
     paced = PacedClient(client, bot, clock)
     requests = Requests(paced.count, paced.rows, most_requests(polls))
     try:

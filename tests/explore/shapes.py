@@ -108,7 +108,7 @@ def german(number: int) -> tuple[list[Document], list[Document]]:
 
 
 def shown_as_text(dates: Dates, document: Document) -> Document:
-    return dates.show(document)
+    return dict(dates.show(document))
 
 
 @dataclass
