@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from exporter.explore import conditions, dates, near
 from exporter.explore.findings import Check, Finding, Result
-from exporter.explore.operators import TRIED, Operators, presence
+from exporter.explore.operators import PRESENT, TRIED, Operators, presence
 from exporter.explore.privacy import may_show_value, shown_fields
 from exporter.explore.profile import Field
 from exporter.explore.requests import NoAnswer, Requests
@@ -69,7 +69,7 @@ class Assumptions:
         names = list(dict.fromkeys(name for raw in raws for name in conditions.fields(raw)))
         if self._collection == COLLECTIONS[0] or names:
             yield from self._sampled()
-        yield from self._query()
+        yield self._query()
         yield from self._operators(frozenset(chain.from_iterable(map(conditions.used_operators, raws))))
         for name in names:
             yield self._noted(name, self._field(name))
@@ -129,20 +129,24 @@ class Assumptions:
                     name, _result(check), f"{self._collection}: {check.name.partition(': ')[2]}", check.detail
                 )
 
-    def _query(self) -> Iterator[Finding]:
+    def _query(self) -> Finding:
         """Check that a predicate has an effect, and find out how to ask who has a field."""
-        probes: dict[str, Json] = {"$ne": None, "$nin": [None], "$exists": True}
-        for operator, operand in probes.items():
-            try:
-                found = self._requests.count(self._collection, {_NO_SUCH_FIELD: {operator: operand}})
-            except NoAnswer:
-                continue
-            if not found:
-                self._usable = frozenset({operator})
-                yield Finding("query", "ok", self._collection)
-                return
-        detail = "predicates that nothing matches count documents, or are refused: zeros cannot be explained"
-        yield Finding("query", "differs", self._collection, detail)
+        try:
+            found = self._requests.count(self._collection, {_NO_SUCH_FIELD: 1})
+        except NoAnswer as error:
+            return Finding("query", "unknown", self._collection, str(error))
+        if found:
+            detail = f"counts {found:,} documents where nothing matches: no predicate can be trusted"
+            return Finding("query", "differs", self._collection, detail)
+        self._usable = frozenset(filter(self._finds_nothing, PRESENT))
+        return Finding("query", "ok", self._collection)
+
+    def _finds_nothing(self, operator: str) -> bool:
+        """Return whether an operator that asks for presence counts nothing for a field that nobody has."""
+        try:
+            return not self._requests.count(self._collection, {_NO_SUCH_FIELD: {operator: PRESENT[operator]}})
+        except NoAnswer:
+            return False
 
     def _operators(self, used: frozenset[str]) -> Iterator[Finding]:
         tried = Operators(self._requests, self._collection, self._total, tuple(self._fields.values()))
@@ -157,7 +161,9 @@ class Assumptions:
         try:
             self._present[name] = presence(self._requests, self._collection, name, self._usable)
         except NoAnswer as error:
-            return Finding("field", "unknown", name, str(error))
+            if name not in self._fields:
+                return Finding("field", "unknown", name, str(error))
+            self._present[name] = self._fields[name].documents
         if self._present[name]:
             return Finding("field", "ok", name)
         detail = f"none of the {self._collection} has it"

@@ -14,6 +14,9 @@ from exporter.language.operators import DOCUMENTED, LOGICAL, ORDERING
 from exporter.model import Collection, Json
 
 TRIED: Final = (*DOCUMENTED, *LOGICAL, "$exists")
+PRESENT: Final[dict[str, Json]] = {"$ne": None, "$nin": [None], "$exists": True}
+"""Conditions that a field meets if it is there and not null; the last one, if it is there."""
+
 _FIELDS: Final = 3
 MOST_REQUESTS: Final = len(TRIED) + _FIELDS + 1
 
@@ -103,8 +106,7 @@ class Operators:
 
 def presence(requests: Requests, collection: Collection, name: str, usable: frozenset[str]) -> int:
     """Return how many documents have a field that is not null; raises NoAnswer if that cannot be asked."""
-    predicates: dict[str, Json] = {"$ne": None, "$nin": [None], "$exists": True}
-    for operator, operand in predicates.items():
+    for operator, operand in PRESENT.items():
         if operator in usable:
             return requests.count(collection, {name: {operator: operand}})
-    raise NoAnswer(f"the API takes none of {', '.join(predicates)}")
+    raise NoAnswer(f"the API takes none of {', '.join(PRESENT)}")

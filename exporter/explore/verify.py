@@ -14,7 +14,7 @@ from exporter.explore.findings import Finding
 from exporter.explore.requests import Requests
 from exporter.model import COLLECTIONS, Bot, Collection, Poll
 
-_FIXED_REQUESTS: Final = 42
+_FIXED_REQUESTS: Final = 40
 
 
 def most_requests(polls: Sequence[Poll]) -> int:

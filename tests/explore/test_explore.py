@@ -17,7 +17,7 @@ from exporter.explore.explore import most_requests
 from exporter.handler import Handler
 from exporter.language.datemath import resolve
 from exporter.plan import make_plan
-from tests.explore.conftest import Document, FakeApi
+from tests.explore.conftest import Document, FakeApi, FakeBot
 from tests.explore.shapes import SHAPES, Shape
 
 Typed = Callable[..., CompletedProcess[str]]
@@ -254,3 +254,28 @@ def test_a_bot_of_a_configuration_is_explored_with_its_settings(
         old.api.url,
         None,
     )
+
+
+def test_a_field_that_the_api_does_not_count_is_left_out(typed: Typed, serve: Serve, tmp_path: Path) -> None:
+    class Shallow(FakeBot):
+        def found(self, collection: str, text: str) -> list[Document]:
+            return [] if re.search(r'"\w+\.', text) else super().found(collection, text)
+
+    bot = SHAPES[3].api().bot
+    file = tmp_path / "config.yaml"
+    done = explored(typed, serve(FakeApi(Shallow(bot.conversations, bot.messages))), file)
+    assert "the API counts no document that has Data.channel.ProviderName" in done.stdout
+    assert "Data." not in re.sub("#.*", "", file.read_text("utf-8"))
+    assert "conversations_by_outcome" in file.read_text("utf-8")
+
+
+LISTS = {"limit", "skip", "sort", "page"}
+
+
+def test_what_is_written_is_verified(shape: Shape, typed: Typed, serve: Serve, tmp_path: Path) -> None:
+    api, file = shape.api(), tmp_path / "config.yaml"
+    explored(typed, serve(api), file)
+    api.throttles = 0
+    done = typed("verify", "--output", "json", "--config.file", file)
+    differs = [each for each in json.loads(done.stdout) if each["result"] == "differs"]
+    assert [each for each in differs if each["finding"] not in LISTS] == []

@@ -155,7 +155,7 @@ PLANTED = {
         lambda: good(refuses=frozenset({"$size"})),
         more="  - {name: sized, collection: conversations, query: {Errors: {$size: 1}}}\n",
     ),
-    "predicates ignored": Planted("query", "predicates that nothing matches", deaf),
+    "predicates ignored": Planted("query", "where nothing matches", deaf),
     "shape of counts unknown": Planted(
         "count_shape", '{"total": N}', lambda: FakeApi(good().bot, count_body=strange_counts)
     ),
