@@ -86,7 +86,7 @@ grafana: ## write the JSON Schemas of Grafana's dashboards anew, from its own ty
 picture: $(VENV)/.dev components ## draw the dashboard for the documentation (needs Node.js; takes six minutes)
 	npm --prefix tools/picture ci --no-fund --no-audit
 	npm --prefix tools/picture run check
-	$(BIN)/python -m tools.picture --rows 5 --output docs/dashboard.png
+	$(BIN)/python -m tools.picture --rows 6 --output docs/dashboard.png
 
 components: ## install what the tests need beside Python, if it is missing
 	@tests/components.sh

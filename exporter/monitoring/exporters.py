@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from exporter.monitoring.expressions import OURS, RANGE, TARGETS, foremost, of_process
-from exporter.monitoring.panels import UP_OR_DOWN, Column, Panel, Row, table, trend
+from exporter.monitoring.panels import UP_OR_DOWN, Column, Panel, Row, Tones, table, trend
 from exporter.monitoring.promql import one
 from exporter.monitoring.variables import APART, BOT, JOB
 from exporter.monitoring.words import legend
@@ -18,10 +18,13 @@ _RATE: Final = "[$__rate_interval]"
 
 def exporters() -> Row:
     """Return the row on the exporters: their requests to NativeChat, and how they run."""
-    return Row(_TITLE, _TITLE, (*_polls(), _exporters()), collapsed=True)
+    queries, *requests = _polls()
+    each, memory = _exporters()
+    lines = ((queries,), tuple(requests[:2]), (*requests[2:], memory), (each,))
+    return Row(_TITLE, _TITLE, lines, collapsed=True)
 
 
-def _polls() -> tuple[tuple[Panel, ...], ...]:
+def _polls() -> tuple[Panel, ...]:
     success = f"{OURS}query_last_success_timestamp_seconds{{{BOT}}}"
     failed, skipped = (
         one(f"increase({OURS}query_{what}_total{{{BOT}}}[{RANGE}])") for what in ("failures", "skipped")
@@ -58,6 +61,7 @@ def _polls() -> tuple[tuple[Panel, ...], ...]:
         "Requests that failed after their last attempt, per second.",
         (f"sum by (reason) ({reasons})", "{{reason}}"),
         unit="reqps",
+        tones=Tones(all_red=True),
     )
     statuses = trend(
         "Attempts by status",
@@ -71,7 +75,7 @@ def _polls() -> tuple[tuple[Panel, ...], ...]:
         *((f"histogram_quantile({part / 100:g}, {buckets})", f"{part} %") for part in (50, 99)),
         unit="s",
     )
-    return (queries, oldest), (failures, statuses, durations)
+    return queries, oldest, failures, statuses, durations
 
 
 def _exporters() -> tuple[Panel, Panel]:
@@ -82,17 +86,17 @@ def _exporters() -> tuple[Panel, Panel]:
     errors = f"round(increase({OURS}internal_errors_total{{{JOB}}}[{RANGE}]))"
     each = table(
         "Exporters",
-        "Every exporter in the time shown, with the CPU time it takes as a share of one core, the series of "
-        "queries it exposes, how late its latest run started, and its internal errors, each of which is in "
-        "its log and worth a report. Its name leads to its status page, where the address that Prometheus "
-        "scrapes can be reached from here too.",
+        "Every exporter in the time shown: whether its configuration was good when it was last loaded, the "
+        "series of queries it exposes, its CPU time as a share of one core, how late its latest run started, "
+        "and its internal errors, each of which is in its log and worth a report. Its name leads to its "
+        "status page, where the address that Prometheus scrapes can be reached from here too.",
         ("job", "instance", "version"),
         Column(TARGETS, "scraped", words=UP_OR_DOWN),
         Column(f"max by (job, instance, version) ({running})", "running for", unit="s"),
         *(
             Column(f"max by (job, instance) ({expr})", title, unit)
             for expr, title, unit in (
-                (f"{OURS}config_last_reload_successful{{{JOB}}}", "configuration good", ""),
+                (f"{OURS}config_last_reload_successful{{{JOB}}}", "configuration", "bool_yes_no"),
                 (f"{OURS}shard_ordinal{{{JOB}}}", "shard", ""),
                 (f"{OURS}series{{{JOB}}}", "series", ""),
                 (cpu, "CPU", "percentunit"),

@@ -10,11 +10,11 @@ from exporter.model import COLLECTIONS, Config, Query
 from exporter.monitoring import expressions
 from exporter.monitoring.expressions import HOUR, MOST_BOTS, OURS, RANGE, TARGETS
 from exporter.monitoring.overlap import counts_all
-from exporter.monitoring.panels import Column, Panel, Row, alerts, stat, table, timeline, trend
+from exporter.monitoring.panels import Column, Panel, Row, Tones, alerts, stat, table, timeline, trend
 from exporter.monitoring.promql import one
 from exporter.monitoring.variables import APART, BOT, bot_labels
 from exporter.monitoring.watched import limit
-from exporter.monitoring.words import described, legend, titled
+from exporter.monitoring.words import about_errors, about_success, described, legend, titled
 
 _UP: Final = one(f"nativechat_up{{{BOT}}}")
 _LEAST_UP: Final = one(f"avg_over_time(nativechat_up{{{BOT}}}[{RANGE}] @ end())")
@@ -81,7 +81,7 @@ def _parts(config: Config) -> Iterator[tuple[Query, Panel]]:
                     (expressions.share_of_all(query, whole, within if new else None), "all bots"),
                     unit="percentunit",
                     limit=limited,
-                    about=query.name,
+                    tones=Tones(all_red=about_errors(query.name, *query.variants)),
                 ),
             )
 
@@ -95,7 +95,10 @@ def _wholes(config: Config) -> dict[str, Query]:
 def trends(config: Config) -> Row:
     """Return the row on what is new and what there is: over time of all chosen bots together, and by bot."""
     plain = [query for query in config.queries if not query.label_names][:_MOST_QUERIES]
-    names = [query.name for query in plain]
+    tones = Tones(
+        red=tuple(titled(query) for query in plain if about_errors(query.name, *query.variants)),
+        green=tuple(titled(query) for query in plain if about_success(query.name)),
+    )
     total = [(expressions.added(expressions.shown(query)), titled(query)) for query in plain]
     bots = ("bot", *bot_labels(config), *APART)
     columns = [Column(expressions.now(query), titled(query)) for query in plain]
@@ -106,11 +109,11 @@ def trends(config: Config) -> Row:
             f"New {collection} per hour",
             "How many were new in the hour before each point; all chosen bots together.",
             *((expressions.added(expressions.new(query, HOUR)), titled(query)) for query in rising),
-            names=names,
+            tones=tones,
         )
         for collection in COLLECTIONS
         if (rising := [query for query in plain if query.collection == collection and not query.dated])
     ]
-    totals = trend("Totals", "All that match. A fall may be deleted history.", *total, names=names)
+    totals = trend("Totals", "All that match. A fall may be deleted history.", *total, tones=tones)
     of_bots = table("Bots", "What there is now.", bots, *columns, first=columns[0].title, linked="bot")
     return Row("Trends", "Trends", ((*new, totals), (of_bots,)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
@@ -16,10 +17,8 @@ Target: TypeAlias = tuple[str, str]
 
 COLUMNS: Final = 24
 UP_OR_DOWN: Final = (("1", "up", "green"), ("0", "down", "red"))
-_ERRORS: Final = ("error", "fail")
-_SUCCESSES: Final = ("success",)
 _HEIGHT: Final = 8
-_HEIGHT_OF_STATS: Final = 5
+_HEIGHTS: Final = {"stat": 5, "table": 7}
 _ROOM: Final = 1.25
 """The axis extends to this multiple of a limit: a line at the edge would not be seen."""
 
@@ -36,6 +35,15 @@ class Limit:
     value: float
     bad: Literal["above", "below"]
     colour: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tones:
+    """The names of lines that are red or green wherever they stand, or whether all are shades of red."""
+
+    red: tuple[str, ...] = ()
+    green: tuple[str, ...] = ()
+    all_red: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +91,15 @@ def trend(
     unit: str = "",
     limit: Limit | None = None,
     stacked: bool = False,
-    names: Sequence[str] = (),
-    about: str = "",
+    tones: Tones = Tones(),
 ) -> Panel:
     """Return values over time, with the last and the greatest of each line.
 
-    `stacked` is for lines whose sum means something. Of the `names` that lines may have, those of errors are
-    red and those of successes green, wherever they stand. All lines are shades of red if they are `about` a
-    query of errors.
+    `stacked` is for lines whose sum means something.
     """
     custom: Panel = {}
     fields: Panel = {"custom": custom, "unit": unit}
-    if _tells(about, *_ERRORS):
+    if tones.all_red:
         fields["color"] = {"fixedColor": "red", "mode": "shades"}
     if stacked:
         custom |= {"fillOpacity": 40, "stacking": {"group": "A", "mode": "normal"}}
@@ -104,18 +109,14 @@ def trend(
         low, high = ("transparent", limit.colour) if limit.bad == "above" else (limit.colour, "transparent")
         fields |= _thresholds(((None, low), (limit.value, high)))
     overrides = [
-        _coloured("byRegexp", f"/{'|'.join(words)}/i", colour)
-        for words, colour in ((_SUCCESSES, "green"), (_ERRORS, "red"))
-        if any(_tells(name, *words) for name in names)
+        _coloured("byRegexp", f"/^({'|'.join(map(re.escape, names))})$/", colour)
+        for names, colour in ((tones.red, "red"), (tones.green, "green"))
+        if names
     ]
     legend: Panel = {"calcs": ["lastNotNull", "max"], "displayMode": "list"}
     options: Panel = {"legend": legend | {"placement": "bottom", "showLegend": True}}
     made = _panel("timeseries", title, description, targets) | {"options": options}
     return _with(made, fields, overrides)
-
-
-def _tells(name: str, *words: str) -> bool:
-    return any(word in name.lower() for word in words)
 
 
 def timeline(title: str, description: str, target: Target) -> Panel:
@@ -174,7 +175,7 @@ def placed(rows: Sequence[Row], runbooks: Mapping[str, str]) -> list[Json]:
         below: list[Json] = []
         end = top + 1
         for line in row.lines:
-            height = _HEIGHT_OF_STATS if line[0]["type"] == "stat" else _HEIGHT
+            height = max(_HEIGHTS.get(str(panel["type"]), _HEIGHT) for panel in line)
             edges = [round(COLUMNS * number / len(line)) for number in range(len(line) + 1)]
             for panel, left, right in zip(line, edges, edges[1:], strict=False):
                 key = f"{row.key}/{panel['title']}"

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from exporter.language import durations
-from exporter.model import Config, Query
+from exporter.model import Config, Query, Variant
 from exporter.monitoring import expressions
 from exporter.monitoring.expressions import HOUR, MOST_BOTS, RANGE
 from exporter.monitoring.overlap import adds_up
-from exporter.monitoring.panels import Column, Panel, Row, table, trend
+from exporter.monitoring.panels import Column, Panel, Row, Tones, table, trend
 from exporter.monitoring.variables import APART, bot_labels
 from exporter.monitoring.watched import what_it_watches
-from exporter.monitoring.words import described, legend, titled
+from exporter.monitoring.words import about_errors, about_success, described, legend, titled
 
 _LINE: Final = 4
 """The most panels side by side."""
@@ -50,6 +50,11 @@ def _trends(query: Query, bots: tuple[str, ...]) -> list[Panel]:
     by, values = _lines(query, bots)
     most = _MOST_VALUES if values else MOST_BOTS
     stacks = adds_up(query)
+    tones = Tones(
+        red=tuple(value for value, variants in values.items() if about_errors(value, *variants)),
+        green=tuple(filter(about_success, values)),
+        all_red=about_errors(query.name, *query.variants),
+    )
     text = f"{'All chosen bots together. ' if values else ''}Of more than {most} lines, the greatest."
     if not stacks:
         text = f"{text} Lines may overlap: a document can count in more than one."
@@ -68,20 +73,21 @@ def _trends(query: Query, bots: tuple[str, ...]) -> list[Panel]:
                 described(query, f"{words} {text}"),
                 (lines, legend(by)),
                 stacked=stacks and bool(query.label_names),
-                names=values,
-                about=query.name,
+                tones=tones,
             )
         )
     return found
 
 
-def _lines(query: Query, bots: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
-    """Return the labels for whose values trends have lines, and these values; none for bots.
+def _lines(query: Query, bots: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, list[Variant]]]:
+    """Return the labels for whose values trends have lines, and what each line counts; nothing for bots.
 
     Values of the other labels are added up if they can be.
     """
     if not query.label_names or (len(query.label_names) > 2 and adds_up(query)):
-        return bots, []
+        return bots, {}
     by = query.label_names[:1] if adds_up(query) else query.label_names
-    values = (" ".join(dict(variant.labels)[label] for label in by) for variant in query.variants)
-    return by, [*dict.fromkeys(values)]
+    values: dict[str, list[Variant]] = {}
+    for variant in query.variants:
+        values.setdefault(" ".join(dict(variant.labels)[label] for label in by), []).append(variant)
+    return by, values

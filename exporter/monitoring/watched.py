@@ -9,8 +9,8 @@ from exporter.alert import Alert, Level, Rise, TooFew
 from exporter.language import durations
 from exporter.model import Query
 from exporter.monitoring import expressions
-from exporter.monitoring.panels import Limit, Panel, trend
-from exporter.monitoring.words import described, legend, titled
+from exporter.monitoring.panels import Limit, Panel, Tones, trend
+from exporter.monitoring.words import about_errors, described, legend, titled
 
 _COLOURS: Final = {"info": "blue", "critical": "red"}
 _OTHER_COLOUR: Final = "orange"
@@ -51,7 +51,7 @@ def what_it_watches(
         ),
         unit=unit,
         limit=bound,
-        about=query.name,
+        tones=Tones(all_red=about_errors(query.name, *query.variants)),
     )
 
 

@@ -327,8 +327,8 @@ def colour(one: Json, name: str) -> str | None:
     """Return the colour that a line of this name has in a trend, wherever it stands; None for any."""
     found: str | None = one["fieldConfig"]["defaults"].get("color", {}).get("fixedColor")
     for override in one["fieldConfig"]["overrides"]:
-        pattern = override["matcher"]["options"].removeprefix("/").removesuffix("/i")
-        if override["matcher"]["id"] == "byRegexp" and re.search(pattern, name, re.IGNORECASE):
+        pattern = override["matcher"]["options"].removeprefix("/").removesuffix("/")
+        if override["matcher"]["id"] == "byRegexp" and re.search(pattern, name):
             [change] = override["properties"]
             assert change["id"] == "color"
             found = change["value"]["fixedColor"]
@@ -344,6 +344,20 @@ def test_errors_are_red_and_successes_green_in_every_trend_of_the_shipped_dashbo
     about = [one for one in row(made, "Conversations with errors") if one["type"] == "timeseries"]
     about.append(panel(made, "At a glance", "Conversations with errors, share"))
     assert {colour(one, "support") for one in about} == {"red"}
+
+
+def test_values_whose_predicates_are_about_errors_are_red_whatever_they_are_called() -> None:
+    document = SHAPES["no alerts"].document()
+    outcomes = {"успех": {"Status": "success"}, "грешка (%)": {"Errors": {"$gt": 0}}}
+    document["queries"] = [
+        {"name": "x", "collection": "conversations", "labels": {"outcome": outcomes}},
+        {"name": "troubled", "collection": "conversations", "query": {"Errors": {"$gt": 0}}},
+    ]
+    made = drawn(document)
+    trend = panel(made, "X", "Trend")
+    assert (colour(trend, "грешка (%)"), colour(trend, "успех")) == ("red", None)
+    assert colour(panel(made, "Trends", "Totals"), "Troubled") == "red"
+    assert colour(panel(made, "Troubled", "Trend"), "support") == "red"
 
 
 def test_another_order_of_the_values_of_a_label_changes_no_colour() -> None:
