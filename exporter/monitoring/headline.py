@@ -20,6 +20,7 @@ _UP: Final = one(f"nativechat_up{{{BOT}}}")
 _LEAST_UP: Final = one(f"avg_over_time(nativechat_up{{{BOT}}}[{RANGE}] @ end())")
 _QUERY_UP: Final = one(f"{OURS}query_up{{{BOT}}}")
 _TITLE: Final = "At a glance"
+_HOUR: Final[float | None] = 3600.0
 _MOST_SHARES: Final = 2
 _MOST_QUERIES: Final = 20
 
@@ -64,26 +65,25 @@ def _parts(config: Config) -> Iterator[tuple[Query, Panel]]:
     for query in config.queries:
         if not query.alerts or query.label_names or counts_all(query):
             continue
-        whole, limited, within = _wholes(config).get(query.collection), None, 3600.0
+        whole, limited, within = _wholes(config).get(query.collection), None, _HOUR
         for alert in reversed(query.alerts):
             if isinstance(alert.when, Rise | Level) and alert.when.of:
                 whole, limited = queries[alert.when.of], limit(alert)
-                within = alert.when.within if isinstance(alert.when, Rise) else within
-        if whole:
-            new = not (query.dated or whole.dated)
-            yield (
-                query,
-                trend(
-                    f"{titled(query)}, share",
-                    described(
-                        query, f"Of {'new ' if new else ''}{titled(whole).lower()}, of all chosen bots."
-                    ),
-                    (expressions.share_of_all(query, whole, within if new else None), "all bots"),
-                    unit="percentunit",
-                    limit=limited,
-                    tones=Tones(all_red=about_errors(query.name, *query.variants)),
-                ),
-            )
+                within = alert.when.within if isinstance(alert.when, Rise) else None
+        if whole is None:
+            continue
+        if query.dated or whole.dated:
+            within = None
+        words = f"Of {'new ' if within else ''}{titled(whole).lower()}, of all chosen bots."
+        share = trend(
+            f"{titled(query)}, share",
+            described(query, words),
+            (expressions.share_of_all(query, whole, within), "all bots"),
+            unit="percentunit",
+            limit=limited,
+            tones=Tones(all_red=about_errors(query.name, *query.variants)),
+        )
+        yield query, share
 
 
 def _wholes(config: Config) -> dict[str, Query]:

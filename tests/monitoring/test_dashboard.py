@@ -237,6 +237,15 @@ def test_the_limit_of_new_ones_that_are_compared_with_others_is_that_of_their_sh
         assert "_new_total" in one["targets"][0]["expr"]
 
 
+def test_a_limit_on_a_share_of_values_is_drawn_over_that_share() -> None:
+    document = SHAPES["no alerts"].document()
+    alert = {"above": "5%", "of": "conversations"}
+    document["queries"][1] = {**document["queries"][1], "alert": alert}
+    share = panel(drawn(document), "At a glance", "With errors, share")
+    assert limits(share) == ("dashed+area", [("transparent", None), ("orange", 0.05)])
+    assert "_new_total" not in share["targets"][0]["expr"]
+
+
 def test_the_panel_that_an_alert_leads_to_links_to_its_runbook() -> None:
     document = SHAPES["one bot"].document()
 
