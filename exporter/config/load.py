@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import NamedTuple
 from exporter.config import bots, queries, source
 from exporter.config.kinds import Values
 from exporter.config.references import Lookup, Secrets
-from exporter.config.report import written
+from exporter.config.report import Report, written
 from exporter.config.schema import CONFIG
 from exporter.errors import ConfigError, Problem
 from exporter.model import Config
@@ -60,7 +61,7 @@ def _config(values: Values, lookup: Lookup) -> Config:
     made = bots.make(values.get("bots", ()), values.get("api", {}), lookup)
     zone, most = values.get("timezone", defaults.zone), values.get("max_series", defaults.max_series)
     shared = queries.Shared(made, values.get("defaults", {}), zone, most)
-    return Config(
+    config = Config(
         bots=made,
         queries=queries.make(values.get("queries", ()), shared, report),
         zone=zone,
@@ -68,3 +69,19 @@ def _config(values: Values, lookup: Lookup) -> Config:
         workers=values.get("workers", defaults.workers),
         shard_by=values.get("shard_by", defaults.shard_by),
     )
+    if config.shard_by == "bot":  # else the requests of a bot are on several exporters
+        _warn_of_demand(config, report)
+    return config
+
+
+def _warn_of_demand(config: Config, report: Report) -> None:
+    """Warn of each bot whose queries need more requests than its rate allows."""
+    due: defaultdict[str, float] = defaultdict(float)
+    for query in config.queries:
+        for name in query.bots:
+            due[name] += len(query.variants) / query.every
+    for index, bot in enumerate(config.bots):
+        if bot.api.rate is not None and due[bot.name] > bot.api.rate:
+            needed, allowed = (f"{each * 60:.0f}" for each in (due[bot.name], bot.api.rate))
+            what = f"{needed} requests a minute are due, and its rate allows {allowed}: runs will be skipped"
+            report.warning(("bots", index), what, "raise `every`, or the rate")

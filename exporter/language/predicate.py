@@ -81,8 +81,8 @@ def write(predicate: Predicate, now: datetime, zone: ZoneInfo, dates: DateFormat
 
 
 def exists_probe(field: str) -> str:
-    """Return the predicate text that counts documents in which a dotted field exists."""
-    return _compact({field: {"$exists": True}})
+    """Return the predicate text that counts documents in which a dotted field is there and not null."""
+    return _compact({field: {"$ne": None}})
 
 
 def since_epoch_probe(field: str, dates: DateFormat) -> str:

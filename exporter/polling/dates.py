@@ -8,11 +8,13 @@ element has the field at all, nothing is proven, and the next run tries again.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from exporter.errors import DatesUnverified, Rejected
 from exporter.language import predicate
 from exporter.model import DATE_FORMATS, Collection, DateFormat, DateSetting
+
+_NO_PROOF: Final = "this API takes no {field: {$ne: null}}: write the query without dates"
 
 Step = TypeVar("Step")
 
@@ -28,7 +30,14 @@ def prove(
     Raises DatesUnverified if none is proven, and the ApiError of a request that failed.
     """
     for field in fields:
-        if not (yield from ask(predicate.exists_probe(field))):
+        try:
+            found = yield from ask(predicate.exists_probe(field))
+        except Rejected as error:
+            if error.status not in {400, 422}:
+                raise
+            what = f"the proof of how {field} is written was rejected: {error}"
+            raise DatesUnverified(what, status=error.status, advice=_NO_PROOF) from None
+        if not found:
             what = f"none of the {collection} has the field {field} yet"
             raise DatesUnverified(
                 f"{what}: how its dates are written cannot be proven",

@@ -45,8 +45,9 @@ class BotQueue:
     """One bot's queue. Not locked: hold the poller's lock around every call but `attempt`.
 
     A bot gets one request at a time if it is throttled, if it does not answer or has not answered yet, or if
-    its token was refused. During the backoff after a refusal, the requests that it covers are not sent: they
-    fail with the error of the refusal. With a new token, they are sent.
+    its token was refused. It answers if anything was answered since the latest failed attempt began: one
+    request that hangs does not slow down the others. During the backoff after a refusal, the requests that it
+    covers are not sent: they fail with the error of the refusal. With a new token, they are sent.
 
     `before` is the bot's queue before a reload. If the bot's id and the API's URL are the same, the new queue
     uses its rate limiter, with any pause.
@@ -70,6 +71,7 @@ class BotQueue:
             self.limiter = before.limiter
             self.limiter.change_rate(bot.api.rate)
         self._budget = RetryBudget()
+        self._answered_at = float("-inf")
         self._latency = 0.0
         self._measure_at = float("-inf")
         self._alone: Request | None = None
@@ -162,7 +164,11 @@ class BotQueue:
             return True
         if self._alone is request:
             self._latency, self._measure_at = now - request.began, now + MEASURE_EVERY
-        self.answering = error is None or error.status is not None
+        if error is None or error.status is not None:
+            self._answered_at = now
+        else:
+            self._measure_at = now + MEASURE_EVERY  # to measure, one request must be alone: it may hang too
+        self.answering = self._answered_at >= request.began
         request.error, request.refused = error, False
         if error is None:
             self.refusals.answered(request)

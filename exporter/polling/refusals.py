@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -17,80 +16,82 @@ _Key: TypeAlias = tuple[str, int | None]
 
 @dataclass(slots=True, eq=False)
 class _Refusal:
-    """Consecutive refusals. The backoff ends at `until`; then the run `probe` asks, while the others fail."""
+    """Consecutive refusals, of the requests `keys`, and the end of the backoff after them."""
 
+    error: Unauthorized
     times: int = 0
     until: float = float("-inf")
-    error: Unauthorized | None = None
-    requests: set[_Key] = field(default_factory=set)
-    probe: Run | None = None
+    keys: set[_Key] = field(default_factory=set)
+
+    def count(self, now: float, times: int = 0) -> None:
+        """Count one more, or even `times`; those of requests that were in flight together count once."""
+        if now >= self.until:
+            self.times = max(self.times + 1, times)
+            self.until = now + refusal_backoff(self.times)
 
 
 class Refusals:
     """What is refused to one bot's token. Not locked.
 
-    A 401 counts for the whole bot. A 403 counts for those requests to its collection that got one, so it
-    never stops a request that the API may answer. Each refusal in a row makes the backoff longer; an answer
-    to what was refused ends it.
+    A 401 counts for the whole bot, until a request that got none is answered: then it counts for those that
+    got one. A 403 counts for the request that got it, and lengthens the backoff of others of its collection
+    that get one. Each refusal in a row makes the backoff longer; an answer ends it.
     """
 
     def __init__(self) -> None:
-        self._by_scope: dict[Collection | None, _Refusal] = {}
+        self._of_bot: _Refusal | None = None
+        self._of_collections: dict[Collection, _Refusal] = {}
+        self._of_requests: dict[_Key, _Refusal] = {}
 
     @property
     def of_bot(self) -> bool:
         """Whether the token itself was refused, and nothing was answered since."""
-        return None in self._by_scope
+        return self._of_bot is not None
 
     def find(self, request: Request, now: float) -> Unauthorized | None:
         """Return the error with which `request` fails without being sent, or None if it may be sent."""
-        for scope, refusal in self._covering(request):
-            if request.run is refusal.probe:
-                continue
-            if now < refusal.until or (refusal.probe is not None and not refusal.probe.over):
+        for refusal in (self._of_bot, self._of_requests.get(_key(request))):
+            if refusal and now < refusal.until:
                 return refusal.error
-            if scope is not None:
-                refusal.probe = request.run
         return None
 
     def until(self, run: Run) -> float:
         """Return when all requests of `run` may be sent again; minus infinity if they may now."""
-        query = run.poll.query
-        latest = float("-inf")
-        for scope, refusal in self._by_scope.items():
-            names = {name for name, _ in refusal.requests}
-            if scope is None or (scope == query.collection and query.name in names):
-                latest = max(latest, refusal.until)
-        return latest
+        name = run.poll.query.name
+        refusals = [each for key, each in self._of_requests.items() if key[0] == name]
+        ends = [each.until for each in (self._of_bot, *refusals) if each]
+        return max(ends, default=float("-inf"))
 
     def add(self, request: Request, error: Unauthorized, now: float) -> None:
         """Record that `request` was refused."""
-        collection = request.run.poll.query.collection
-        refusal = self._by_scope.setdefault(collection if error.status == 403 else None, _Refusal())
-        refusal.requests.add(_key(request))
+        key, collection, others = _key(request), request.run.poll.query.collection, 0
+        if error.status != 403 and key not in self._of_requests:
+            refusal = self._of_bot = self._of_bot or _Refusal(error)
+        else:
+            shared = self._of_collections.setdefault(collection, _Refusal(error))
+            shared.count(now)
+            refusal, others = self._of_requests.setdefault(key, _Refusal(error)), shared.times
+        refusal.count(now, others)
+        refusal.keys.add(key)
         refusal.error = error
         if error.status is not None:  # else the token cannot be read, and the error says why
             when = f"the token was refused at {request.run.time_of_day()} for GET {collection}/_count"
             refusal.error = Unauthorized(f"not asked: {when}", status=error.status, advice=error.advice)
-        if now >= refusal.until:  # refusals of requests that were in flight together count once
-            refusal.times += 1
-            refusal.until = now + refusal_backoff(refusal.times)
-            refusal.probe = None
 
     def answered(self, request: Request) -> None:
         """Record that `request` was answered."""
-        for scope, _ in list(self._covering(request)) if self._by_scope else ():
-            del self._by_scope[scope]
+        key = _key(request)
+        self._of_requests.pop(key, None)
+        self._of_collections.pop(request.run.poll.query.collection, None)
+        if self._of_bot:
+            refusal, self._of_bot = self._of_bot, None
+            for other in refusal.keys - {key}:
+                self._of_requests[other] = _Refusal(refusal.error, refusal.times, refusal.until)
 
     def forget_requests(self) -> None:
-        """Let requests be sent that got a 403: a reload may have mended them."""
-        self._by_scope = {scope: each for scope, each in self._by_scope.items() if scope is None}
-
-    def _covering(self, request: Request) -> Iterator[tuple[Collection | None, _Refusal]]:
-        for scope, refusal in self._by_scope.items():
-            collection = request.run.poll.query.collection
-            if scope is None or (scope == collection and _key(request) in refusal.requests):
-                yield scope, refusal
+        """Let requests be sent whose own refusal a reload may have mended."""
+        self._of_collections.clear()
+        self._of_requests.clear()
 
 
 def _key(request: Request) -> _Key:

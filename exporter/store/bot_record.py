@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Set as AbstractSet
 from typing import Final
 
-from exporter.errors import REASONS, ApiError
+from exporter.errors import REASONS, ApiError, TimedOut
 from exporter.language import durations
 from exporter.logs import fields
 from exporter.model import Bot
@@ -17,6 +18,12 @@ log = logging.getLogger(__name__)
 SILENT: Final = 5.0
 """Seconds without an answer, counted from a failed request, after which a bot is down even if some of its
 queries were not tried."""
+
+MOST_LINES: Final = 3
+"""How many outages of one bot, or of one query, are logged within LINES_WITHIN."""
+
+LINES_WITHIN: Final = 300.0
+"""Seconds for MOST_LINES. What flaps more often is still counted, and logged once it lasts this long."""
 
 _UP_STATUSES: Final = frozenset({400, 422})
 """Statuses with which a bot rejects one predicate: they do not mean that it is down."""
@@ -41,6 +48,8 @@ class BotRecord:
     - A query that did not fail at the bot's last answer gets an error that depends on the bot, such as a 401.
       Then the bot gets a line at once.
 
+    What flaps is logged MOST_LINES times in LINES_WITHIN seconds; an outage that lasts longer is then logged.
+
     A run that began before the end of a bot's outage may fail after it. If its error is one of this outage,
     it is not logged: the query's next run decides.
     """
@@ -54,12 +63,15 @@ class BotRecord:
         self._last_error: ApiError | None = None
         self._queries: AbstractSet[str] = frozenset()
         self._answered: set[str] = set()
+        self._answered_since = float("-inf")  # when the latest request began that was answered
         self._silent_since: float | None = None
         self._errors: dict[_Kind, ApiError] = {}  # the first of each kind since `_silent_since`
         self._logged: set[_Kind] = set()  # those of `_errors` that have a line
         self._logged_until = float("-inf")
         self._failing: dict[str, set[_Kind]] = {}  # by query: the errors that have a line of its own
         self._suspects: dict[str, tuple[ApiError, float]] = {}
+        self._lines: dict[str, deque[float]] = {}  # by query, "" for the bot: when its outages were logged
+        self._is_muted = False  # whether the line of the bot's present outage was left out
 
     def apply(self, bot: Bot, queries: AbstractSet[str]) -> None:
         """Take the bot and the names of its queries from a new plan; forget other queries.
@@ -74,6 +86,7 @@ class BotRecord:
         self._answered.clear()
         self._failing = {query: kinds for query, kinds in self._failing.items() if query in queries}
         self._suspects = {query: each for query, each in self._suspects.items() if query in queries}
+        self._lines = {query: each for query, each in self._lines.items() if query in {"", *queries}}
 
     def snapshot(self) -> BotSnapshot:
         """Return the bot's state now."""
@@ -100,13 +113,19 @@ class BotRecord:
         if error is not None:
             self._last_error, self._last_error_at = error, now
         if error is None or error.status in _UP_STATUSES:
+            self._answered_since = max(self._answered_since, began)
             if self._silent_since is not None and began >= self._silent_since:
                 self._end_silence(self._silent_since, now)
             return
+        if self._silent_since is None and isinstance(error, TimedOut) and began < self._answered_since:
+            return  # the bot has answered a later request meanwhile, so this query hangs alone
         if self._silent_since is None:
             self._silent_since = now
             self._errors.clear()
-        self._errors.setdefault(_kind(error), error)
+        kind = _kind(error)
+        self._errors.setdefault(kind, error)
+        if kind[0] in _OF_BOTS and error.status != _FORBIDDEN and query not in self._failing:
+            self._log_down(kind, self._silent_since, now)
 
     def run_ended(self, before: PollSnapshot, error: ApiError | None, began: float, now: float) -> None:
         """Log what a run shows that ended at steady time `now`; `before` is its poll before this end."""
@@ -124,9 +143,8 @@ class BotRecord:
             self._log_query(query, error, since, now)
             return
         self._suspects[query] = error, since
-        of_bot = error.reason in _OF_BOTS and error.status != _FORBIDDEN and since >= self._silent_since
         all_fail = self._failing.keys() >= self._queries
-        if self._logged or of_bot or all_fail or now - self._silent_since >= SILENT:
+        if self._logged or all_fail or now - self._silent_since >= SILENT:
             if self._logged or not self.up:
                 self._log_down(kind, self._silent_since, now)
             else:
@@ -138,12 +156,15 @@ class BotRecord:
             self._log("bot is up again", error, down_for=down_for, queries=len(self._queries))
             self._logged_until = now
             self._logged.clear()
+        if self._logged_until == now or self._is_muted:
             self._suspects.clear()
         self._log_suspects(now)
-        self._silent_since = None
+        self._silent_since, self._is_muted = None, False
 
     def _log_down(self, kind: _Kind, since: float, now: float) -> None:
-        if kind not in self._logged:
+        if kind not in self._logged and not self._may_log("", now):
+            self._is_muted = True
+        elif kind not in self._logged:
             message = "bot is down for another reason" if self._logged else "bot is down"
             self._logged.add(kind)
             down_for = _length(since, now) if now - since >= 1.0 else None
@@ -156,10 +177,19 @@ class BotRecord:
 
     def _log_query(self, query: str, error: ApiError, since: float, now: float) -> None:
         logged = self._failing[query]
+        if not self._may_log(query, now):
+            return
         message = "query fails for another reason" if logged else "query fails"
         logged.add(_kind(error))
         failing_for = _length(since, now) if now - since >= 1.0 else None
         self._warn(message, error, query=query, failing_for=failing_for)
+
+    def _may_log(self, query: str, now: float) -> bool:
+        lines = self._lines.setdefault(query, deque(maxlen=MOST_LINES))
+        if len(lines) == MOST_LINES and now - lines[0] < LINES_WITHIN:
+            return False
+        lines.append(now)
+        return True
 
     def _warn(self, message: str, error: ApiError, **more: object) -> None:
         self._log(message, error, level=logging.WARNING, **more, error=error, advice=error.advice)

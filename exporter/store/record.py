@@ -17,20 +17,22 @@ _NEVER: Final = -1
 class Record:
     """The counts of one poll, by their positions in `poll.series`, what is new, and its history.
 
-    `new` sums the rises of each series from one count to the next. The last count stays after it is stale, so
-    that a rise during an outage is added too.
+    `new` sums the rises of each series from one count to the next; time alone moves the counts of a query
+    with dates, so those add nothing. The last count stays after it is stale, so that a rise during an outage
+    is added too.
 
     `latest` is the poll's snapshot. Its history is always up to date. Its counts are those of the last call
     of `snapshot`: copying them at each change would make a poll of many series slow.
     """
 
-    __slots__ = ("_changed", "_counted_at", "_counts", "_fresh_until", "_last", "_new", "latest")
+    __slots__ = ("_adds", "_changed", "_counted_at", "_counts", "_fresh_until", "_last", "_new", "latest")
 
     def __init__(self, poll: Poll, now: float) -> None:
         self._counts: list[int | None] = [None] * len(poll.series)
         self._counted_at = array("d", bytes(8 * len(poll.series)))
         self._last = array("q", [_NEVER]) * len(poll.series)
         self._new = array("q", bytes(8 * len(poll.series)))
+        self._adds = not poll.query.dated
         self._fresh_until = float("-inf")
         self._changed = True
         self.latest = PollSnapshot(poll, known_since_at=now)
@@ -60,7 +62,7 @@ class Record:
 
     def keep(self, row: int, count: int, now: float) -> None:
         """Keep a count that the API answered at steady time `now`."""
-        if _NEVER < self._last[row] < count:
+        if _NEVER < self._last[row] < count and self._adds:
             self._new[row] += count - self._last[row]
         self._counts[row] = self._last[row] = count
         self._counted_at[row] = now

@@ -14,9 +14,9 @@ ROOT = Path(__file__).parents[2]
 Typed = Callable[..., CompletedProcess[str]]
 
 PLAN = """\
-BOT    REQUESTS                                                 AT MOST  API
-slow   4.0/m (more than its rate allows: runs will be skipped)  1/m      https://api.nativechat.com/v1
-quick  2.0/m                                                    10/s     https://api.nativechat.com/v1
+BOT    REQUESTS  AT MOST  API
+slow   4.0/m     30/m     https://api.nativechat.com/v1
+quick  2.0/m     10/s     https://api.nativechat.com/v1
 
 METRIC                  COLLECTION     EVERY        STALE AFTER  BOTS  SERIES
 nativechat_by_channel   conversations  1m           5m           2     4
@@ -36,7 +36,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path.write_text(
         """\
 bots:
-  - {name: slow, id: {env: SLOW}, token: {env: TOKEN}, api: {rate: 1/m}}
+  - {name: slow, id: {env: SLOW}, token: {env: TOKEN}, api: {rate: 30/m}}
   - {name: quick, id: {env: QUICK}, token: {env: TOKEN}}
 queries:
   - name: by_channel
@@ -134,7 +134,8 @@ def test_a_shard_without_queries_says_so(typed: Typed, config: Path) -> None:
 
 
 def test_sharded_by_query_the_plan_warns_that_the_rate_is_per_shard(typed: Typed, config: Path) -> None:
-    config.write_text(f"shard_by: query\n{config.read_text('utf-8')}", "utf-8")
+    text = config.read_text("utf-8").replace("rate: 30/m", "rate: 1/m")
+    config.write_text(f"shard_by: query\n{text}", "utf-8")
     plan = typed("check", "--config.file", config, "--shard.total=3").stdout
     assert "so NativeChat may see up to 3 times that rate\n" in plan
     assert "that rate" not in typed("check", "--config.file", config).stdout

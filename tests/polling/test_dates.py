@@ -78,7 +78,7 @@ def test_a_proof_asks_for_the_field_and_then_for_dates_since_1970() -> None:
     api = Api({"StartedAt": frozenset({"iso"})})
     assert api.prove("iso", "StartedAt") == ("iso", None)
     assert [json.loads(text) for text in api.asked] == [
-        {"StartedAt": {"$exists": True}},
+        {"StartedAt": {"$ne": None}},
         {"StartedAt": {"$gte": "1970-01-01T00:00:00.000Z"}},
     ]
 
@@ -116,7 +116,10 @@ def test_a_failure_of_the_api_during_the_proof_is_reported_as_it_is(probe: str) 
     assert api.prove("auto", "StartedAt") == (None, failure)
 
 
-def test_a_rejected_probe_for_the_field_is_reported_as_it_is() -> None:
+def test_a_rejected_probe_for_the_field_proves_nothing_and_says_that_it_was_the_proof() -> None:
     api, failure = Api({"StartedAt": frozenset({"iso"})}), Rejected("no", status=400)
     api.fail(exists_probe("StartedAt"), failure)
-    assert api.prove("iso", "StartedAt") == (None, failure)
+    proven, error = api.prove("iso", "StartedAt")
+    assert proven is None
+    assert isinstance(error, DatesUnverified)
+    assert str(error) == "the proof of how StartedAt is written was rejected: no"

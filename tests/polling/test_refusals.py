@@ -133,7 +133,7 @@ def test_a_forbidden_collection_leaves_the_other_collection_alone(kit: Kit, make
         assert world.recorder.reasons(("support", name)) == []
         assert len(world.recorder.counts["support", name]) == pytest.approx(runs, abs=2)
     asked = sum("messages" in call.asked for call in world.calls)
-    assert asked <= 28 + 10, "each query once, and after it the collection with backoff"
+    assert asked <= 150, "of 280 that were due; later each once in five minutes"
 
 
 def test_a_forbidden_predicate_leaves_the_other_queries_of_its_collection_alone(
@@ -179,16 +179,42 @@ def test_a_collection_that_is_allowed_again_is_asked_by_all_its_queries(
     assert all(len(world.recorder.counts["support", f"m_{n}"]) == 10 for n in range(5))
 
 
-def test_after_the_backoff_of_a_collection_one_run_asks_before_the_others(
+def test_in_the_long_run_each_request_to_a_forbidden_collection_is_sent_once_in_five_minutes(
     kit: Kit, make_world: MakeWorld
 ) -> None:
-    world = make_world(lambda call: (2.0, Unauthorized("no", status=403, advice="ask for more rights")))
+    world = make_world(forbid("messages"))
     queries = [kit.query(f"m_{n}", every=10.0, collection="messages") for n in range(20)]
     world.apply(kit.plan([kit.bot(rate=None)], queries))
-    world.run(300.0)
+    world.run(600.0)
     before = len(world.calls)
-    world.run(2000.0)
-    assert len(world.calls) - before <= 9
+    world.run(10 * LONGEST_BACKOFF)
+    assert len(world.calls) - before <= 20 * 10
+
+
+@pytest.mark.parametrize("is_answered", [True, False])
+def test_a_refusal_of_one_query_does_not_lengthen_that_of_another_which_is_allowed_again(
+    kit: Kit, make_world: MakeWorld, is_answered: bool
+) -> None:
+    world = make_world(forbid("secret", "mended"))
+    queries = [kit.query("s1", {"a": "secret"}, every=2.0), kit.query("s2", {"a": "mended"}, every=10.0)]
+    world.apply(kit.plan([kit.bot()], [*queries, *([kit.query("ok", every=5.0)] if is_answered else [])]))
+    world.run(6.0)
+    world.behave = forbid("secret")
+    world.run(30.0)
+    world.recorder.counts.clear()
+    world.run(100.0)
+    assert len(world.recorder.counts["support", "s2"]) == 10
+
+
+def test_a_401_of_one_collection_lets_the_other_one_go_on(kit: Kit, make_world: MakeWorld) -> None:
+    world = make_world(lambda call: refuse(call) if "messages" in call.asked else (0.01, 7))
+    queries = [kit.query("c", every=5.0), kit.query("m", every=2.0, collection="messages")]
+    world.apply(kit.plan([kit.bot()], queries))
+    world.run(60.0)
+    world.recorder.counts.clear()
+    world.run(600.0)
+    assert len(world.recorder.counts["support", "c"]) == pytest.approx(120, abs=4)
+    assert sum("messages" in call.asked for call in world.calls) <= 12
 
 
 def test_a_query_that_a_reload_mends_is_asked_at_once(kit: Kit, make_world: MakeWorld) -> None:

@@ -161,6 +161,20 @@ def test_a_rise_across_an_outage_is_new_though_the_old_count_is_stale(process: P
     assert process.new()["viber"] == 5
 
 
+def test_counts_of_a_predicate_with_dates_add_nothing(process: Process) -> None:
+    process.answer("viber", 100)
+    process.answer("viber", 110)
+    [query] = process.config.queries
+    dated = replace(predicate("viber"), dated=("StartedAt",))
+    with_dates = replace(query, variants=(replace(query.variants[0], predicate=dated), query.variants[1]))
+    process.reload(BOT, with_dates, anew=("viber",))
+    for count in (50, 5_110):
+        process.store.counted(process.plan.polls[0], 0, count)
+    process.reload(BOT, query, anew=("viber",))
+    process.answer("viber", 6_000)
+    assert process.new()["viber"] == 10
+
+
 def test_a_series_under_other_labels_begins_at_0(process: Process) -> None:
     process.answer("viber", 300)
     process.answer("viber", 305)

@@ -23,7 +23,7 @@ from exporter.errors import (
 )
 from exporter.model import Bot, Config, Plan, Query, TokenSource
 from exporter.plan import make_plan
-from exporter.store.bot_record import SILENT
+from exporter.store.bot_record import LINES_WITHIN, MOST_LINES, SILENT
 from exporter.store.store import Store
 from tests.clock import FakeClock
 
@@ -386,6 +386,51 @@ def test_a_query_that_alone_gets_such_an_error_is_taken_for_its_bot_only_once(bo
         bots.run("q1", None)
         bots.clock.now += 60.0
     assert bots.lines == [("bot is down", None), ("bot is up again", None), ("query fails", "q0")]
+
+
+def test_a_bot_whose_errors_vary_floods_no_log(bots: Bots) -> None:
+    for second in range(600):
+        bots.clock.now += 1.0
+        status = 500 + second % 48
+        bots.run(f"q{second % 8}", ServerError(f"answered {status}", status=status) if second % 3 else None)
+    begun = [line for line in bots.lines if line[0] != "bot is up again" and line[0] != "query works again"]
+    assert len(begun) <= 9 * MOST_LINES * 600.0 / LINES_WITHIN
+
+
+def test_a_query_that_flaps_is_logged_a_few_times_and_again_once_it_lasts(single: Bots) -> None:
+    for _ in range(20):
+        single.run("conversations", WRONG)
+        single.run("conversations", None)
+        single.clock.now += 2.0
+    began, ended = ("query fails", "conversations"), ("query works again", "conversations")
+    assert single.lines == [began, ended] * MOST_LINES
+    single.run("conversations", WRONG)
+    single.clock.now += LINES_WITHIN
+    single.run("conversations", WRONG)
+    single.run("conversations", None)
+    assert single.lines == [began, ended]
+
+
+def test_a_bot_that_flaps_leaves_no_line_to_its_queries(bots: Bots) -> None:
+    for _ in range(20):
+        bots.run_all(UNREACHABLE)
+        bots.run_all(None)
+    assert bots.lines[: 2 * MOST_LINES] == [("bot is down", None), ("bot is up again", None)] * MOST_LINES
+    assert not [line for line in bots.lines if line[1]]
+
+
+def test_a_bot_that_is_throttled_for_long_is_down_before_its_run_ends(bots: Bots) -> None:
+    bots.ask("q0", THROTTLED)
+    assert bots.lines == [("bot is down", None)]
+
+
+def test_a_query_that_hangs_while_later_requests_are_answered_fails_alone(bots: Bots) -> None:
+    for _ in range(3):
+        bots.clock.now += 10.0
+        bots.ask("q1", None, duration=1.0)
+        bots.ask("q0", LATE, duration=10.0)
+        bots.end("q0", LATE, duration=10.0)
+    assert bots.lines == [("query fails", "q0")]
 
 
 def test_each_reason_of_an_outage_is_logged_once(bots: Bots) -> None:
