@@ -53,6 +53,7 @@ ONLY_WHEN_ASKED_FOR = (
     "exporter.daemon.bot_client",
     "exporter.daemon.guard",
     "exporter.daemon.status",
+    "exporter.explore",
     "exporter.simulator",
     "exporter.web.access",
     "exporter.web.page",

@@ -78,7 +78,7 @@ class Assumptions:
         for name in dict.fromkeys(
             name for poll in self._polls for series in poll.series for name in series.predicate.dated
         ):
-            yield self._dates(name)
+            yield self._noted(name, self._dates(name))
         for poll in self._polls:
             for series in poll.series:
                 yield from self._series(poll, series)
@@ -228,6 +228,7 @@ class Assumptions:
         formats = [self._formats.get(name) for name in series.predicate.dated] or [DATE_FORMATS[0]]
         chosen = formats[0]
         if chosen is None or len(set(formats)) > 1:
+            yield Finding("predicate", "unknown", subject, "not asked: the format of its dates is not proven")
             return
         text = predicate.write(series.predicate, self._now, ZoneInfo(series.zone or "UTC"), chosen)
         try:

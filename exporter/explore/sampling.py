@@ -72,7 +72,8 @@ class Sampler:
                 problem = problem or f"limit={limit}: {error}"
                 continue
             wanted = min(limit or self._total, self._total)
-            if len(rows) < wanted:
+            # Some may have been deleted since they were counted.
+            if problem or len(rows) < 0.9 * wanted:
                 self.largest_page = len(rows)
             text = f"{len(rows)} rows" if len(rows) < wanted else f"{len(rows)} rows or more"
             self._note("largest page", "ok" if rows else "unknown", f"{text}; {problem}" if problem else text)
@@ -118,7 +119,7 @@ class Sampler:
             field = chosen[0]
             sort = json.dumps({field.name: -1}, ensure_ascii=False) if descends else field.name
             try:
-                rows = self._requests.rows(self._collection, sort=sort, limit=_SORTED_ROWS)
+                rows = self._requests.rows(self._collection, sort=sort, limit=min(_SORTED_ROWS, len(first)))
             except NoAnswer as error:
                 self._note(name, "refused", str(error))
                 continue

@@ -12,7 +12,10 @@ from typing import Any
 
 import pytest
 
+from exporter.config.load import load
+from exporter.explore.verify import most_requests
 from exporter.handler import Handler
+from exporter.plan import make_plan
 from exporter.simulator.dates import Dates
 from tests.explore.conftest import Document, FakeApi, FakeBot
 from tests.explore.shapes import documented
@@ -161,6 +164,9 @@ PLANTED = {
     ),
     "token refused": Planted("token", "401", lambda: FakeApi(good().bot, token="another")),
     "messages forbidden": Planted("collection", "403", lambda: FakeApi(good().bot, forbidden="messages")),
+    "larger pages refused": Planted(
+        "page", "10 rows, not 100", lambda: good(limit_refused_above=10, max_limit=10)
+    ),
     "pages of ten": Planted("page", "10 rows, not 100", lambda: good(max_limit=10)),
     "limit ignored": Planted("limit", "limit=1 gives", lambda: good(ignores=frozenset({"limit"}))),
     "skip ignored": Planted("skip", "ignored", lambda: good(ignores=frozenset({"skip"}))),
@@ -182,6 +188,13 @@ def test_a_planted_difference_is_found_and_no_other(verified: Verified, planted:
         for each in findings
         if each["finding"] == planted.finding and each["result"] == "differs"
     )
+
+
+def test_a_query_with_dates_that_are_not_proven_is_not_asked(verified: Verified) -> None:
+    _, findings = verified(good(refuses=frozenset({"$gte"})), more=DATED)
+    results = {(each["finding"], each["subject"]): each["result"] for each in findings}
+    assert results["dates", "StartedAt"] == "differs"
+    assert results["predicate", "last_hour"] == "unknown"
 
 
 def test_a_missing_token_differs(verified: Verified, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,6 +254,7 @@ def test_the_shipped_configuration_takes_at_most_sixty_requests(
     file.write_text(f"api: {{url: '{serve(served)}', rate: none}}\n{text}", "utf-8")
     typed("verify", "--config.file", file)
     assert 20 < served.received <= 60
+    assert most_requests(make_plan(load(file, ENVIRON).config).polls) <= 60
 
 
 def test_every_finding_is_documented() -> None:
