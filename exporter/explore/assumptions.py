@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 
 from exporter.explore import conditions, dates, near
 from exporter.explore.findings import Check, Finding, Result
-from exporter.explore.operators import PRESENT, TRIED, Operators, presence
+from exporter.explore.operators import TRIED, Operators
+from exporter.explore.presence import Presence
 from exporter.explore.privacy import may_show_value, shown_fields
-from exporter.explore.profile import Field
+from exporter.explore.profile import Field, Path, Scalar
 from exporter.explore.requests import NoAnswer, Requests
 from exporter.explore.sampling import Sampler
 from exporter.language import predicate
@@ -22,7 +23,6 @@ from exporter.model import COLLECTIONS, DATE_FORMATS, Bot, Collection, DateForma
 _SAMPLE: Final = 200
 _PAGES: Final = 8
 _PAGE: Final = 100
-_NO_SUCH_FIELD: Final = "no_such_field_of_nativechat_exporter"
 _LISTS: Final = {"limit": "limit", "skip": "skip", "sort by name": "sort", "sort by JSON": "sort"}
 
 
@@ -49,7 +49,7 @@ class Assumptions:
         self._counts: dict[str, int] = {}
         self._present: dict[str, int] = {}
         self._formats: dict[str, DateFormat] = {}
-        self._usable: frozenset[str] = frozenset()
+        self._presence = Presence(requests, self._collection)
         self._explained: set[str] = set()
 
     def findings(self) -> Iterator[Finding]:
@@ -69,7 +69,8 @@ class Assumptions:
         names = list(dict.fromkeys(name for raw in raws for name in conditions.fields(raw)))
         if self._collection == COLLECTIONS[0] or names:
             yield from self._sampled()
-        yield self._query()
+        query = self._presence.check()
+        yield Finding("query", _result(query), self._collection, query.detail)
         yield from self._operators(frozenset(chain.from_iterable(map(conditions.used_operators, raws))))
         for name in names:
             yield self._noted(name, self._field(name))
@@ -82,6 +83,9 @@ class Assumptions:
         for poll in self._polls:
             for series in poll.series:
                 yield from self._series(poll, series)
+
+    def _is_shown(self, path: Path, value: Scalar) -> bool:
+        return may_show_value(path, value, self._collection)
 
     def _noted(self, name: str, finding: Finding) -> Finding:
         """Return a finding, and remember that it explains queries with a field or operator."""
@@ -117,7 +121,9 @@ class Assumptions:
         sampler.run()
         fields = sampler.profile.fields()
         self._fields = {field.name: field for field in fields if field.can_be_asked}
-        self._shown = {field.name: field for field in shown_fields(fields) if field.can_be_asked}
+        self._shown = {
+            field.name: field for field in shown_fields(fields, self._collection) if field.can_be_asked
+        }
         rows = sampler.largest_page
         if rows is not None and rows < _PAGE:
             detail = f"a page has {rows} rows, not {_PAGE}: downloads take more requests"
@@ -128,25 +134,6 @@ class Assumptions:
                 yield Finding(
                     name, _result(check), f"{self._collection}: {check.name.partition(': ')[2]}", check.detail
                 )
-
-    def _query(self) -> Finding:
-        """Check that a predicate has an effect, and find out how to ask who has a field."""
-        try:
-            found = self._requests.count(self._collection, {_NO_SUCH_FIELD: 1})
-        except NoAnswer as error:
-            return Finding("query", "unknown", self._collection, str(error))
-        if found:
-            detail = f"counts {found:,} documents where nothing matches: no predicate can be trusted"
-            return Finding("query", "differs", self._collection, detail)
-        self._usable = frozenset(filter(self._finds_nothing, PRESENT))
-        return Finding("query", "ok", self._collection)
-
-    def _finds_nothing(self, operator: str) -> bool:
-        """Return whether an operator that asks for presence counts nothing for a field that nobody has."""
-        try:
-            return not self._requests.count(self._collection, {_NO_SUCH_FIELD: {operator: PRESENT[operator]}})
-        except NoAnswer:
-            return False
 
     def _operators(self, used: frozenset[str]) -> Iterator[Finding]:
         tried = Operators(self._requests, self._collection, self._total, tuple(self._fields.values()))
@@ -159,7 +146,7 @@ class Assumptions:
 
     def _field(self, name: str) -> Finding:
         try:
-            self._present[name] = presence(self._requests, self._collection, name, self._usable)
+            self._present[name] = self._presence.count(name)
         except NoAnswer as error:
             if name not in self._fields:
                 return Finding("field", "unknown", name, str(error))
@@ -178,7 +165,7 @@ class Assumptions:
             return
         shown = (
             json.dumps(each.value, ensure_ascii=False)
-            if may_show_value(field.path, each.value)
+            if self._is_shown(field.path, each.value)
             else "a value"
         )
         subject = f"{each.field}: {shown}"
@@ -223,7 +210,7 @@ class Assumptions:
     def _series(self, poll: Poll, series: Series) -> Iterator[Finding]:
         """Yield a finding for a series that is refused, or that counts nothing for no other reason."""
         labels = [pair for pair in series.labels if pair[0] in poll.query.label_names]
-        shown = (f"{name}={value if may_show_value((name,), value) else '…'}" for name, value in labels)
+        shown = (f"{name}={value if self._is_shown((name,), value) else '…'}" for name, value in labels)
         subject = " ".join([poll.query.name, *shown])
         formats = [self._formats.get(name) for name in series.predicate.dated] or [DATE_FORMATS[0]]
         chosen = formats[0]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from exporter.explore import dates, operators, sampling
+from exporter.explore import dates, operators, presence, sampling
 from exporter.explore.findings import Check, Collected, DateField, share
-from exporter.explore.operators import Operators, presence
+from exporter.explore.operators import Operators
+from exporter.explore.presence import Presence
 from exporter.explore.privacy import shown_fields
 from exporter.explore.proposals import MOST, SPARE, Proposal, Proposer, date_fields
 from exporter.explore.requests import NoAnswer, Requests
@@ -38,7 +39,9 @@ class Explored:
 
 def most_requests(sample: int) -> int:
     """Return the most requests that an exploration makes, without retries."""
-    per_collection = 1 + sampling.most_requests(sample) + _DATE_FIELDS * dates.MOST_REQUESTS
+    per_collection = (
+        1 + sampling.most_requests(sample) + _DATE_FIELDS * dates.MOST_REQUESTS + presence.MOST_REQUESTS
+    )
     return 1 + len(COLLECTIONS) * per_collection + operators.MOST_REQUESTS + MOST + SPARE
 
 
@@ -48,23 +51,16 @@ def explore(requests: Requests, shape: Callable[[], str], sample: int, alert: Js
     `shape` returns what the answer to a count looks like. `alert` is that of the query on errors, as in the
     shipped configuration. Raises ApiError if the bot cannot be explored at all.
     """
-    checks: list[Check] = []
-    collected: list[Collected] = []
-    found: list[DateField] = []
+    look = _Look(requests, sample)
     for collection in COLLECTIONS:
-        total = _total(requests, collection, checks)
-        if collection == COLLECTIONS[0]:
-            checks[:0] = [Check("token", "ok"), _shape(requests, shape, accepted=total is not None)]
-        each, proved = _collected(requests, collection, total, sample, checks)
-        collected.append(each)
-        found += proved
-    tried = _operators(requests, collected)
-    checks += tried
+        look.at(collection)
+    first = [Check("token", "ok"), _shape(requests, shape, accepted=look.collected[0].total is not None)]
+    tried = _operators(requests, look.collected)
     usable = frozenset(check.name for check in tried if check.verdict in ("ok", "unknown"))
-    chosen = next((each.dates for each in found if each.dates), None)
-    proposer = Proposer(collected, _of_one_format(found, chosen), usable, alert)
+    chosen = next((each.dates for each in look.date_fields if each.dates), None)
+    proposer = Proposer(look.askable, _of_one_format(look.date_fields, chosen), usable, alert)
     proposals = proposer.proposals()
-    present = [_present(requests, each, usable) for each in proposals]
+    present = [_present(look.presences[each.collection], each) for each in proposals]
     kept = [(each, number) for each, number in zip(proposals, present, strict=True) if number != 0][:MOST]
     missed = [
         f"{each.query['name']}: the API counts no document that has {each.field.name}"
@@ -73,15 +69,48 @@ def explore(requests: Requests, shape: Callable[[], str], sample: int, alert: Js
     ]
     has_dates = any("$date" in str(each.query.get("query")) for each, _ in kept)
     return Explored(
-        checks=tuple(checks),
-        collected=tuple(collected),
-        date_fields=tuple(found),
+        checks=(*first, *look.checks, *tried),
+        collected=tuple(look.collected),
+        date_fields=tuple(look.date_fields),
         proposals=tuple(each for each, _ in kept),
         present=tuple(number for _, number in kept),
         dates=chosen if has_dates else None,
-        left_out=(*proposer.left_out, *missed),
+        left_out=(*look.left_out, *proposer.left_out, *missed),
         requests=requests.sent,
     )
+
+
+@dataclass(slots=True)
+class _Look:
+    """Looks at one collection after the other; `askable` is without the fields that no predicate can ask."""
+
+    requests: Requests
+    sample: int
+    checks: list[Check] = field(default_factory=list)
+    collected: list[Collected] = field(default_factory=list)
+    askable: list[Collected] = field(default_factory=list)
+    date_fields: list[DateField] = field(default_factory=list)
+    presences: dict[Collection, Presence] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+
+    def at(self, collection: Collection) -> None:
+        """Count and sample a collection, and find out whether predicates have an effect on it."""
+        total = _total(self.requests, collection, self.checks)
+        presence = self.presences[collection] = Presence(self.requests, collection)
+        if not total:
+            self.collected.append(Collected(collection, total, 0, (), 0))
+            self.askable.append(self.collected[-1])
+            return
+        each, proved = _collected(self.requests, collection, total, self.sample, self.checks)
+        query = presence.check()
+        self.checks.append(replace(query, name=f"{collection}: query"))
+        self.collected.append(each)
+        if query.verdict == "differs":
+            self.left_out.append(f"{collection} with a predicate: the API {query.detail}")
+            self.askable.append(replace(each, fields=()))
+        else:
+            self.date_fields += proved
+            self.askable.append(each)
 
 
 def comment(explored: Explored, proposal: Proposal, present: int | None) -> str:
@@ -119,21 +148,19 @@ def _shape(requests: Requests, shape: Callable[[], str], *, accepted: bool) -> C
 
 
 def _collected(
-    requests: Requests, collection: Collection, total: int | None, sample: int, checks: list[Check]
+    requests: Requests, collection: Collection, total: int, sample: int, checks: list[Check]
 ) -> tuple[Collected, list[DateField]]:
     """Return what may be shown of a collection, and how its likeliest fields with dates are written."""
-    if not total:
-        return Collected(collection, total, 0, (), 0), []
     sampler = sampling.Sampler(requests, collection, total, sample)
     sampler.run()
     checks += sampler.checks
     fields = sampler.profile.fields()
-    shown = shown_fields(fields)
+    shown = shown_fields(fields, collection)
     collected = Collected(collection, total, sampler.profile.total, shown, len(fields) - len(shown))
-    instants = {field.path: field.instants for field in fields}
+    instants = {each.path: each.instants for each in fields}
     proved = [
-        dates.prove(requests, collection, field, instants[field.path])
-        for field in date_fields(collected)[:_DATE_FIELDS]
+        dates.prove(requests, collection, each, instants[each.path])
+        for each in date_fields(collected)[:_DATE_FIELDS]
     ]
     # A field whose format is proven comes before a likelier one without.
     return collected, sorted(proved, key=lambda date: date.dates is None)
@@ -143,7 +170,7 @@ def _operators(requests: Requests, collected: Sequence[Collected]) -> list[Check
     """Try operators on the first collection with documents: they are the same for both, as documented."""
     for each in collected:
         if each.total and each.fields:
-            fields = [field for field in each.fields if field.can_be_asked]
+            fields = [one for one in each.fields if one.can_be_asked]
             return Operators(requests, each.collection, each.total, fields).checks()
     return [Check(name, "unknown", "no document to try it with") for name in operators.TRIED]
 
@@ -156,11 +183,11 @@ def _of_one_format(found: Sequence[DateField], chosen: DateFormat | None) -> lis
     ]
 
 
-def _present(requests: Requests, proposal: Proposal, usable: frozenset[str]) -> int | None:
+def _present(presence: Presence, proposal: Proposal) -> int | None:
     """Return how many documents have the field of a proposal; None without a field, or without an answer."""
     if proposal.field is None:
         return None
     try:
-        return presence(requests, proposal.collection, proposal.field.name, usable)
+        return presence.count(proposal.field.name)
     except NoAnswer:
         return None

@@ -14,9 +14,6 @@ from exporter.language.operators import DOCUMENTED, LOGICAL, ORDERING
 from exporter.model import Collection, Json
 
 TRIED: Final = (*DOCUMENTED, *LOGICAL, "$exists")
-PRESENT: Final[dict[str, Json]] = {"$ne": None, "$nin": [None], "$exists": True}
-"""Conditions that a field meets if it is there and not null; the last one, if it is there."""
-
 _FIELDS: Final = 3
 MOST_REQUESTS: Final = len(TRIED) + _FIELDS + 1
 
@@ -102,11 +99,3 @@ class Operators:
             return self.requests.count(self.collection, predicate)
         except NoAnswer as error:
             return str(error)
-
-
-def presence(requests: Requests, collection: Collection, name: str, usable: frozenset[str]) -> int:
-    """Return how many documents have a field that is not null; raises NoAnswer if that cannot be asked."""
-    for operator, operand in PRESENT.items():
-        if operator in usable:
-            return requests.count(collection, {name: {operator: operand}})
-    raise NoAnswer(f"the API takes none of {', '.join(PRESENT)}")

@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Final
 
 from exporter.explore.profile import Field, Path, Scalar
+from exporter.model import Collection
 
 MIN_DOCUMENTS: Final = 5
 
@@ -89,18 +90,20 @@ def shown_paths(fields: Iterable[Field]) -> frozenset[Path]:
     )
 
 
-def shown_fields(fields: Sequence[Field]) -> tuple[Field, ...]:
+def shown_fields(fields: Sequence[Field], collection: Collection) -> tuple[Field, ...]:
     """Return the fields that may be shown, without the values that may not be, and without dates."""
     paths = shown_paths(fields)
     return tuple(
-        replace(field, values=shown_values(field), instants=()) for field in fields if field.path in paths
+        replace(field, values=shown_values(field, collection), instants=())
+        for field in fields
+        if field.path in paths
     )
 
 
-def shown_values(field: Field) -> tuple[tuple[Scalar, int], ...]:
+def shown_values(field: Field, collection: Collection) -> tuple[tuple[Scalar, int], ...]:
     """Return the values that may be shown of a field whose path may be, with their documents."""
     values = [value for value, _ in field.values]
-    if not all(may_show_value(field.path, value) for value in values):
+    if not all(may_show_value(field.path, value, collection) for value in values):
         return ()
     is_kind = not _KINDS.isdisjoint(words_of(field.path))
     numbered = [value for value in values if isinstance(value, str) and _NUMBERED.fullmatch(value)]
@@ -109,13 +112,19 @@ def shown_values(field: Field) -> tuple[tuple[Scalar, int], ...]:
     return tuple((value, number) for value, number in field.values if number >= MIN_DOCUMENTS)
 
 
-def may_show_value(path: Path, value: Scalar) -> bool:
-    """Return whether a value at a path is neither a person, a text, an id, a long number nor an address."""
+def may_show_value(path: Path, value: Scalar, collection: Collection) -> bool:
+    """Return whether a value at a path is neither a person, a text, an id, a long number nor an address.
+
+    In messages any word may be what somebody wrote, so only kinds of things are shown.
+    """
     words = words_of(path)
     if speaks_of_person(path):
         is_role = words[-1] in _SENDERS and not speaks_of_person(path[:-1])
         return is_role and str(value).lower() in _ROLES
-    return _is_harmless(value, is_kind=not _KINDS.isdisjoint(words))
+    is_kind = not _KINDS.isdisjoint(words)
+    if collection == "messages" and isinstance(value, str) and not is_kind:
+        return False
+    return _is_harmless(value, is_kind=is_kind)
 
 
 def speaks_of_person(path: Path) -> bool:

@@ -269,6 +269,18 @@ def test_a_field_that_the_api_does_not_count_is_left_out(typed: Typed, serve: Se
     assert "conversations_by_outcome" in file.read_text("utf-8")
 
 
+def test_an_api_that_ignores_predicates_gets_totals_only(typed: Typed, serve: Serve, tmp_path: Path) -> None:
+    class Deaf(FakeBot):
+        def found(self, collection: str, text: str) -> list[Document]:
+            return super().found(collection, "")
+
+    bot = SHAPES[3].api().bot
+    file = tmp_path / "config.yaml"
+    done = explored(typed, serve(FakeApi(Deaf(bot.conversations, bot.messages))), file)
+    assert "no predicate can be trusted" in done.stdout
+    assert [query.name for query in load(file, ENVIRON).config.queries] == ["conversations", "messages"]
+
+
 LISTS = {"limit", "skip", "sort", "page"}
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from exporter.explore.operators import MOST_REQUESTS, TRIED, Operators, presence
+from exporter.explore.operators import MOST_REQUESTS, TRIED, Operators
 from exporter.explore.profile import Profile
-from exporter.explore.requests import NoAnswer, Requests
+from exporter.explore.requests import Requests
 from tests.explore.conftest import Document, FakeBot
 
 DOCUMENTS: list[Document] = [
@@ -51,16 +51,3 @@ def test_an_operator_that_counts_all_or_nothing_is_told(operator: str, wrong: in
 
 def test_a_bot_without_a_field_to_try_leaves_all_unknown() -> None:
     assert set(tried(FakeBot([{"_id": str(number)} for number in range(50)])).values()) == {"unknown"}
-
-
-@pytest.mark.parametrize("refused", [[], ["$ne"], ["$ne", "$nin"]])
-def test_presence_is_counted_with_whatever_the_api_takes(refused: list[str]) -> None:
-    bot = FakeBot([{"a": 1}, {"a": 2}, {}], refuses=frozenset(refused))
-    requests = Requests(bot.count, bot.rows, 1)
-    assert presence(requests, "conversations", "a", frozenset(TRIED) - set(refused)) == 2
-
-
-def test_presence_that_cannot_be_counted_is_no_answer() -> None:
-    requests = Requests(FakeBot().count, FakeBot().rows, 1)
-    with pytest.raises(NoAnswer, match="none of"):
-        presence(requests, "conversations", "a", frozenset({"$eq"}))

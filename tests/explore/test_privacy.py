@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from exporter.explore.privacy import shown_paths, shown_values, speaks_of_person, words_of
 from exporter.explore.profile import Field, Profile
+from exporter.model import Collection
 
 
 def fields(documents: Sequence[dict[str, Any]]) -> tuple[Field, ...]:
@@ -20,17 +21,17 @@ def fields(documents: Sequence[dict[str, Any]]) -> tuple[Field, ...]:
     return made.fields()
 
 
-def values(path: str, *found: Any, times: int = 5) -> list[Any]:
-    """Return the values that are shown of a field that has each of these so many times."""
+def values(path: str, *found: Any, collection: Collection = "conversations") -> list[Any]:
+    """Return the values that are shown of a field that has each of these five times."""
     *outer, last = path.split(".")
     documents = []
     for value in found:
         document: dict[str, Any] = {last: value}
         for key in reversed(outer):
             document = {key: document}
-        documents += [document] * times
+        documents += [document] * 5
     field = next(field for field in fields(documents) if field.name == path)
-    return [value for value, _ in shown_values(field)]
+    return [value for value, _ in shown_values(field, collection)]
 
 
 @pytest.mark.parametrize(
@@ -95,10 +96,17 @@ def test_values_that_may_be_personal_are_not_shown(path: str, found: list[Any]) 
     assert values(path, *found) == []
 
 
+def test_of_messages_only_kinds_and_numbers_are_shown() -> None:
+    assert values("reply", "yes", "no", collection="messages") == []
+    assert sorted(values("type", "ask", "tell", collection="messages")) == ["ask", "tell"]
+    assert sorted(values("rating", 1, 2, collection="messages")) == [1, 2]
+    assert sorted(values("sender", "user", "bot", collection="messages")) == ["bot", "user"]
+
+
 def test_a_value_is_shown_only_if_five_documents_have_it() -> None:
     documents = [*({"a": "x"},) * 5, *({"a": "y"},) * 4]
     [field] = fields(documents)
-    assert shown_values(field) == (("x", 5),)
+    assert shown_values(field, "conversations") == (("x", 5),)
 
 
 def test_a_path_is_shown_only_if_five_documents_have_it() -> None:
