@@ -40,7 +40,7 @@ _PERSONAL: Final = _words_in("""
     session device url uri link href photo picture image avatar file comment comments note notes
     body content description question answer reply query utterance input transcript caption quote
     signature skype telegram whatsapp message id ids oid uuid guid key hash ref reference serial
-    number conversation vorname nachname kunde telefon adresse nom prenom prénom nombre apellido
+    number conversation vorname nachname plz ort kunde telefon adresse nom prenom prénom nombre apellido
     nome cognome имя фамилия телефон адрес имейл почта име
 """)
 """Words in paths of fields that may hold a person, a text, an id, a number or an address."""

@@ -110,6 +110,7 @@ class Sampler:
     def _try_sort(self, first: Sequence[Row]) -> None:
         """Try both documented forms; the rows are the newest ones, if there is a field with dates."""
         fields = [field for field in self.profile.fields() if _can_be_sorted(field, first)]
+        fields.sort(key=lambda field: not field.name.isascii())  # others may be refused for their letters
         by_name = [field for field in fields if not _rises(_values(first, field.path))]
         newest = [field for field in fields if field.type in DATES] or by_name
         for name, chosen, descends in (("sort by name", by_name, False), ("sort by JSON", newest, True)):

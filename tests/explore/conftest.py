@@ -65,7 +65,10 @@ class FakeBot:
         given = {name: None if name in self.ignores else value for name, value in given.items()}
         rows = self.found(collection, query)
         if given["sort"]:
-            rows = list(ordered(rows, read_sort(sort)))
+            try:
+                rows = list(ordered(rows, read_sort(sort)))
+            except BadRequest as error:
+                raise Rejected(f"GET {collection} answered 400", status=400) from error
         start = skip if given["skip"] else 0
         size = min(limit if limit and given["limit"] else 100, self.max_limit)
         return [

@@ -92,6 +92,7 @@ def german(number: int) -> tuple[list[Document], list[Document]]:
             "state": random.choice(["Offen", "Zu"]),
             "kunde": {"vorname": random.choice(NAMES), "ort": random.choice(["Sofia", "Wien"])},
             "plz": random.choice([1010, 1020]),
+            "stufe": random.choice([1, 2]),
         }
         for moment in moments(number)
     ]
@@ -183,7 +184,7 @@ SHAPES = [
             "messages",
             "conversations_by_outcome",
             "messages_by_sender",
-            "conversations_by_plz",
+            "conversations_by_stufe",
         ],
         {"Offen", "Zu", "user", "bot"},
         "",

@@ -129,7 +129,7 @@ def leaves(value: Any) -> Iterator[str]:
             yield from leaves(each)
     elif isinstance(value, str):
         yield value
-    elif isinstance(value, int) and value > 9_999:
+    elif isinstance(value, int) and value > 999:
         yield str(value)
     elif isinstance(value, datetime):
         yield value.isoformat()[:19]
