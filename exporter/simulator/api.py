@@ -14,10 +14,10 @@ from urllib.parse import parse_qsl
 from exporter.handler import Handler, Request, Response
 from exporter.model import Collection, Json
 from exporter.simulator.bots import SimulatedBot
-from exporter.simulator.control import Control, Refused
-from exporter.simulator.dates import BadRequest
+from exporter.simulator.control import Control
 from exporter.simulator.misbehaviour import Misbehaving
 from exporter.simulator.parameters import Parameters, read_parameters
+from exporter.simulator.refusal import Refused
 from exporter.simulator.settings import CountShape
 from exporter.simulator.simulation import Simulation
 
@@ -45,15 +45,13 @@ class _Api:
     async def __call__(self, request: Request) -> Response:
         try:
             return _json(200, await self._answer(request))
-        except BadRequest as error:
-            return _json(400, {"error": str(error)})
         except Refused as refused:
-            return _json(refused.status, {"error": refused.reason}, refused.headers)
+            return _json(refused.status, {"error": str(refused)}, refused.headers)
 
     async def _answer(self, request: Request) -> Json:
         if found := _PATH.fullmatch(request.path):
             if request.method != "GET":
-                raise Refused(405, "history can only be read")
+                raise Refused("history can only be read", 405)
             bot_id, collection, count = found.groups()
             answer = self._count if count else self._rows
             return answer(*await self._admit(request, bot_id, cast("Collection", collection)))
@@ -83,14 +81,14 @@ class _Api:
         try:
             bot = self._simulation.bot_with_id(bot_id)
         except KeyError:
-            raise Refused(404, "no bot has this id") from None
+            raise Refused("no bot has this id", 404) from None
         _authenticate(request, bot)
         wait = self._simulation.admit(bot.name)
         if self._settings.throttle and self._random.random() < self._settings.throttle:
             wait = max(wait, 1)
         await asyncio.sleep(self._settings.latency + self._random.uniform(0.0, self._settings.jitter))
         if wait:
-            raise Refused(429, "too many requests", (("Retry-After", self._retry_after(wait)),))
+            raise Refused("too many requests", 429, (("Retry-After", self._retry_after(wait)),))
         items = parse_qsl(request.query, keep_blank_values=True)
         return bot, collection, read_parameters(items, self._settings)
 
@@ -103,7 +101,7 @@ class _Api:
 def _authenticate(request: Request, bot: SimulatedBot) -> None:
     sent = request.headers.get("Authorization", "").encode("latin-1")
     if not hmac.compare_digest(sent, f"Bot-Server-Access-Token {bot.token.reveal()}".encode()):
-        raise Refused(401, "the Authorization header does not have this bot's token")
+        raise Refused("the Authorization header does not have this bot's token", 401)
 
 
 def _shaped(number: int, shape: CountShape) -> Json:

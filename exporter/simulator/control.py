@@ -12,16 +12,15 @@ Without `bot`, each applies to all bots.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from typing import Final
 from urllib.parse import parse_qs
 
 from exporter.handler import Request
 from exporter.model import Json
-from exporter.simulator.dates import BadRequest
 from exporter.simulator.faults import Fault
+from exporter.simulator.refusal import Refused, json_object
 from exporter.simulator.simulation import Simulation
 
 _KINDS: Final[dict[str, tuple[type, ...]]] = {
@@ -31,15 +30,6 @@ _KINDS: Final[dict[str, tuple[type, ...]]] = {
     "seconds": (int, float),
     "times": (int,),
 }
-
-
-@dataclass(frozen=True)
-class Refused(Exception):
-    """The request is refused, with this status, reason and headers."""
-
-    status: int
-    reason: str
-    headers: tuple[tuple[str, str], ...] = ()
 
 
 class Control:
@@ -55,12 +45,12 @@ class Control:
         }
 
     def answer(self, request: Request) -> Json:
-        """Return what a request asks for, or raise Refused or BadRequest."""
+        """Return what a request asks for, or raise Refused."""
         methods = self._routes.get(request.path)
         if methods is None:
-            raise Refused(404, "unknown path")
+            raise Refused("unknown path", 404)
         if request.method not in methods:
-            raise Refused(405, f"{request.method} is not allowed here (use {', '.join(methods)})")
+            raise Refused(f"{request.method} is not allowed here (use {', '.join(methods)})", 405)
         return methods[request.method](request)
 
     def _state(self, _: Request) -> Json:
@@ -98,7 +88,7 @@ class Control:
         order = _order(request, "bot", "number", "fields")
         number, values = _whole(order, "number"), order.get("fields", {})
         if not isinstance(values, dict):
-            raise BadRequest("fields must be an object of values by dotted path")
+            raise Refused("fields must be an object of values by dotted path")
         for bot in self._named(order.get("bot")):
             self._simulation.burst(bot, number, values)
         return self._state(request)
@@ -107,7 +97,7 @@ class Control:
         """Delete the conversations that `query` matches, or the `oldest` N."""
         order = _order(request, "bot", "query", "oldest")
         if ("query" in order) == ("oldest" in order):
-            raise BadRequest("give either query or oldest")
+            raise Refused("give either query or oldest")
         bots = self._named(order.get("bot"))
         if "query" in order:
             gone: dict[str, Json] = {bot: self._simulation.forget(bot, order["query"]) for bot in bots}
@@ -121,39 +111,34 @@ class Control:
         if name is None:
             return names
         if name not in names:
-            raise Refused(404, f"no bot is called {name!r} (there are {', '.join(names)})")
+            raise Refused(f"no bot is called {name!r} (there are {', '.join(names)})", 404)
         return [str(name)]
 
 
 def _order(request: Request, *known: str) -> dict[str, Json]:
-    try:
-        order: Json = json.loads(request.body)
-    except (ValueError, RecursionError) as error:
-        raise BadRequest("the body is not valid JSON") from error
-    if not isinstance(order, dict):
-        raise BadRequest("the body must be a JSON object")
+    order = json_object(request.body, "the body")
     unknown = sorted(order.keys() - set(known))
     if unknown:
-        raise BadRequest(f"unknown key {unknown[0]!r} (known are {', '.join(known)})")
+        raise Refused(f"unknown key {unknown[0]!r} (known are {', '.join(known)})")
     return order
 
 
 def _whole(order: dict[str, Json], name: str) -> int:
     number = order.get(name)
     if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-        raise BadRequest(f"{name} must be a whole number from 1")
+        raise Refused(f"{name} must be a whole number from 1")
     return number
 
 
 def _fault(order: dict[str, Json]) -> Fault:
     if "kind" not in order:
-        raise BadRequest("kind is missing")
+        raise Refused("kind is missing")
     for name, value in order.items():
         if isinstance(value, bool) or not isinstance(value, _KINDS[name]):
-            raise BadRequest(f"{name} must be {'text' if str in _KINDS[name] else 'a number'}")
+            raise Refused(f"{name} must be {'text' if str in _KINDS[name] else 'a number'}")
     if "retry_after" in order:
         order["retry_after"] = str(order["retry_after"])
     try:
         return Fault(**order)  # type: ignore[arg-type]
     except ValueError as error:
-        raise BadRequest(str(error)) from error
+        raise Refused(str(error)) from error

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from exporter.model import DateFormat, Json
+from exporter.simulator.refusal import Refused
 from exporter.simulator.settings import ShownDates, UndecodedDates
 
 DATE_FIELDS: Final = ("StartedAt", "SentAt", "CreatedAt", "Ended")
@@ -15,10 +16,6 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 UNMATCHABLE: Final = object()
 """A value that no stored value equals, and that is neither less nor greater than any."""
-
-
-class BadRequest(ValueError):
-    """The request is answered with a 400; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +38,16 @@ class Dates:
         """Return the value of `{"$date": literal}` in a predicate.
 
         Extended JSON has three forms: ISO text with a zone, milliseconds, and milliseconds as
-        `{"$numberLong": "…"}`. Raises BadRequest for another form, or if the settings refuse `{$date: …}`.
+        `{"$numberLong": "…"}`. Raises Refused for another form, or if the settings refuse `{$date: …}`.
         """
         if self.stored_as != "extended-json":
             if self.undecoded == "refuse":
-                raise BadRequest("unknown operator $date")
+                raise Refused("unknown operator $date")
             return UNMATCHABLE
         try:
             return _moment(literal)
         except (ValueError, TypeError, OverflowError) as error:
-            raise BadRequest("$date takes ISO 8601 text with a time zone, or milliseconds") from error
+            raise Refused("$date takes ISO 8601 text with a time zone, or milliseconds") from error
 
     def show(self, value: object, name: str = "") -> Any:
         """Return a value, or a whole document, as responses show it: its dates as text or as stored."""

@@ -14,7 +14,8 @@ from functools import partial
 from typing import Any, Final, TypeAlias
 
 from exporter.model import Json
-from exporter.simulator.dates import BadRequest, Dates
+from exporter.simulator.dates import Dates
+from exporter.simulator.refusal import Refused
 from exporter.simulator.values import MISSING, OTHER, Document, order_key, values_at
 
 Matcher: TypeAlias = Callable[[Document], bool]
@@ -35,7 +36,7 @@ _REGEX_FLAGS: Final = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "x
 
 
 def matcher(predicate: Json, dates: Dates, refused: Collection[str] = ()) -> Matcher:
-    """Return a function that tests one document; BadRequest for a wrong predicate or a refused operator."""
+    """Return a function that tests one document; Refused for a wrong predicate or a refused operator."""
     _bound_depth(predicate, MAX_DEPTH)
     return _Compiler(dates, refused).predicate(predicate)
 
@@ -61,14 +62,14 @@ class _Compiler:
     def predicate(self, predicate: Json) -> Matcher:
         """Return the function of a predicate; all of its parts must hold."""
         if not isinstance(predicate, dict):
-            raise BadRequest("a predicate must be a JSON object")
+            raise Refused("a predicate must be a JSON object")
         return _every([self._part(key, condition) for key, condition in predicate.items()])
 
     def _part(self, key: str, condition: Json) -> Matcher:
         if key in self._logical:
             branches = _array(key, condition)
             if not branches:
-                raise BadRequest(f"{key} must be a nonempty array")
+                raise Refused(f"{key} must be a nonempty array")
             join = {"$and": _every, "$or": _either, "$nor": _none}[key]
             return join([self.predicate(branch) for branch in branches])
         if key.startswith("$"):
@@ -109,7 +110,7 @@ class _Compiler:
 
     def _not_operand(self, path: str, operand: Json) -> Matcher:
         if not isinstance(operand, dict) or not _has_operators(operand):
-            raise BadRequest("$not takes an object of operators")
+            raise Refused("$not takes an object of operators")
         return self._condition(path, operand)
 
     def _value(self, literal: Json) -> object:
@@ -149,20 +150,20 @@ def _exists(path: str) -> Matcher:
 
 def _regex(pattern: Json, options: Json) -> Test:
     if not isinstance(pattern, str) or not isinstance(options, str) or set(options) - _REGEX_FLAGS.keys():
-        raise BadRequest("$regex takes text, $options some of i, m, s, x")
+        raise Refused("$regex takes text, $options some of i, m, s, x")
     flags = re.NOFLAG
     for option in options:
         flags |= _REGEX_FLAGS[option]
     try:
         expression = re.compile(pattern, flags)
     except (re.error, OverflowError, RecursionError) as error:
-        raise BadRequest("$regex is not a valid regular expression") from error
+        raise Refused("$regex is not a valid regular expression") from error
     return lambda value: isinstance(value, str) and expression.search(value) is not None
 
 
 def _bound_depth(value: Json, left: int) -> None:
     if not left:
-        raise BadRequest(f"the predicate is nested more than {MAX_DEPTH} deep")
+        raise Refused(f"the predicate is nested more than {MAX_DEPTH} deep")
     for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         _bound_depth(part, left - 1)
 
@@ -171,11 +172,11 @@ def _has_operators(condition: dict[str, Json]) -> bool:
     return any(name.startswith("$") for name in condition) and condition.keys() != {"$date"}
 
 
-def _unknown(name: str) -> BadRequest:
-    return BadRequest(f"{name} is not allowed" if name in _FORBIDDEN else f"unknown operator {name}")
+def _unknown(name: str) -> Refused:
+    return Refused(f"{name} is not allowed" if name in _FORBIDDEN else f"unknown operator {name}")
 
 
 def _array(name: str, operand: Json) -> list[Json]:
     if not isinstance(operand, list):
-        raise BadRequest(f"{name} needs an array")
+        raise Refused(f"{name} needs an array")
     return operand

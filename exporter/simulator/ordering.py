@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Final, TypeAlias
 
-from exporter.simulator.dates import BadRequest
+from exporter.simulator.refusal import Refused, json_object
 from exporter.simulator.values import MISSING, Document, OrderKey, order_key, values_at
 
 SortKeys: TypeAlias = "tuple[tuple[str, bool], ...]"
@@ -20,18 +19,15 @@ _FIELD: Final = re.compile(r"-?[A-Za-z_]\w*(\.\w+)*")
 def read_sort(text: str) -> SortKeys:
     """Return the keys of a `sort` parameter: `Field`, `-Field`, or a JSON object of 1 and -1.
 
-    The leading minus is assumed. BadRequest for any other text.
+    The leading minus is assumed. Refused for any other text.
     """
     if not text.startswith("{"):
         if not _FIELD.fullmatch(text):
-            raise BadRequest("sort takes a field name, -field, or a JSON object of 1 and -1")
+            raise Refused("sort takes a field name, -field, or a JSON object of 1 and -1")
         return ((text.removeprefix("-"), text.startswith("-")),)
-    try:
-        directions = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise BadRequest("sort is not valid JSON") from error
+    directions = json_object(text, "sort")
     if not directions or not all(type(step) is int and step in (1, -1) for step in directions.values()):
-        raise BadRequest("sort takes an object of field names with 1 or -1")
+        raise Refused("sort takes an object of field names with 1 or -1")
     return tuple((path, step == -1) for path, step in directions.items())
 
 

@@ -14,10 +14,10 @@ from exporter.model import COLLECTIONS, Collection, Json
 from exporter.simulator.allowance import Allowance
 from exporter.simulator.bots import SimulatedBot
 from exporter.simulator.dataset import Dataset
-from exporter.simulator.dates import BadRequest
 from exporter.simulator.faults import Faults
 from exporter.simulator.matching import Matcher, matcher
 from exporter.simulator.ordering import SortKeys
+from exporter.simulator.refusal import Refused
 from exporter.simulator.settings import Settings
 from exporter.simulator.values import Document
 
@@ -69,7 +69,7 @@ class Simulation:
             return service.allowance.spend(self._clock.steady())
 
     def count(self, bot: str, collection: Collection, query: Json | None = None) -> int:
-        """Return how many rows match now; BadRequest for a wrong predicate."""
+        """Return how many rows match now; Refused for a wrong predicate."""
         with self._grown(bot) as data:
             return data.count(collection, self._matcher(query, data))
 
@@ -83,7 +83,7 @@ class Simulation:
         skip: int = 0,
         limit: int = 100,
     ) -> list[Document]:
-        """Return the rows of one page as responses show them; BadRequest for a wrong predicate."""
+        """Return the rows of one page as responses show them; Refused for a wrong predicate."""
         with self._grown(bot) as data:
             rows = data.page(collection, self._matcher(query, data), sort, skip, limit)
             return [data.dates.show(row) for row in rows]
@@ -91,9 +91,9 @@ class Simulation:
     def burst(self, bot: str, number: int, fields: Mapping[str, object] | None = None) -> None:
         """Add `number` conversations that end now, with these values at these dotted paths."""
         if not 1 <= number <= MOST_IN_A_BURST:
-            raise BadRequest(f"a burst has from 1 to {MOST_IN_A_BURST} conversations")
+            raise Refused(f"a burst has from 1 to {MOST_IN_A_BURST} conversations")
         if self.settings.id_field in (fields or {}):
-            raise BadRequest("a burst cannot choose ids")
+            raise Refused("a burst cannot choose ids")
         with self._grown(bot) as data:
             data.burst(number, self._now(), fields or {})
 

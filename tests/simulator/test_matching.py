@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from montydb.engine.queries import QueryFilter
 
 from exporter.model import Json
-from exporter.simulator.dates import BadRequest, Dates
+from exporter.simulator.dates import Dates
 from exporter.simulator.matching import matcher
+from exporter.simulator.refusal import Refused
 
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -140,7 +141,7 @@ REFUSED: list[tuple[Json, str]] = [
 
 @pytest.mark.parametrize(("predicate", "message"), REFUSED, ids=[str(case[0]) for case in REFUSED])
 def test_a_wrong_predicate_is_refused_before_any_document(predicate: Json, message: str) -> None:
-    with pytest.raises(BadRequest) as refusal:
+    with pytest.raises(Refused) as refusal:
         matcher(predicate, Dates("extended-json"))
 
     assert str(refusal.value) == message
@@ -158,7 +159,7 @@ def test_a_predicate_may_be_no_deeper_than_a_document() -> None:
     for _ in range(60):
         deep = {"$and": [{"f": 2}, deep]} if isinstance(deep, dict) else {"f": deep}
 
-    with pytest.raises(BadRequest, match="nested more than 100 deep"):
+    with pytest.raises(Refused, match="nested more than 100 deep"):
         matcher(deep, Dates())
 
 
@@ -175,7 +176,7 @@ def test_an_undecoded_date_is_refused_or_matches_nothing(stored_as: Any) -> None
     predicate: Json = {"f": {"$gte": {"$date": "1970-01-01T00:00:00Z"}}}
     document: dict[str, object] = {"f": Dates(stored_as).store(NEW_YEAR)}
 
-    with pytest.raises(BadRequest, match="unknown operator \\$date"):
+    with pytest.raises(Refused, match="unknown operator \\$date"):
         matcher(predicate, Dates(stored_as, "refuse"))
     assert not matcher(predicate, Dates(stored_as, "nothing"))(document)
     assert not matcher({"f": {"$date": 0}}, Dates(stored_as, "nothing"))(document)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.simulator.dates import BadRequest
 from exporter.simulator.ordering import ordered, read_sort
+from exporter.simulator.refusal import Refused
 from exporter.simulator.values import order_key
 
 IN_MONGODB_ORDER: list[Any] = [
@@ -59,7 +59,7 @@ def test_sort_is_a_field_or_an_object(text: str, keys: object) -> None:
     ["", "-", "--a", "a b", "$a", "a,b", "a.", "[]", "{", "{}", '{"a":2}', '{"a":true}', '{"a":"1"}'],
 )  # fmt: skip
 def test_any_other_sort_is_refused(text: str) -> None:
-    with pytest.raises(BadRequest, match=r"^sort "):
+    with pytest.raises(Refused, match=r"^sort "):
         read_sort(text)
 
 
