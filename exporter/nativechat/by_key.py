@@ -7,7 +7,7 @@ added. A download by key asks for the rows after the last one, whatever has happ
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -135,14 +135,11 @@ class ByKey:
         Raises ApiError after the last attempt. Raises BadAnswer if the API ignores `sort`, if a row lacks
         the key or has one of another type, and if more rows than a page have the same key.
         """
-        is_first, wanted = self.position.last is None, limit
+        wanted = limit
         while wanted is None or wanted > 0:
-            rows = self._next_rows()
+            rows = self._first_rows() if self.position.last is None else self._next_rows()
             if not rows:
                 return
-            if is_first:
-                self._check_first(rows)
-                is_first = False
             for row in rows[:wanted]:
                 self.position = self.position.after(self._key, row)
                 yield row
@@ -150,8 +147,6 @@ class ByKey:
 
     def _next_rows(self) -> list[Row]:
         key, position = self._key, self.position
-        if position.last is None:
-            return self._ask({})
         if key.is_unique:
             return self._ask(key.bound("gt", position.last))
         page = self._ask(key.bound("gte", position.last))
@@ -163,23 +158,33 @@ class ByKey:
             raise BadAnswer(what, advice="name a field that differs from row to row with --sort, such as _id")
         return self._ask(key.bound("gt", position.last))
 
-    def _check_first(self, rows: Sequence[Row]) -> None:
-        """Raise BadAnswer unless the first page is the first by the key, and the key selects every row."""
+    def _first_rows(self) -> list[Row]:
+        """Return the first page; raises BadAnswer unless it is the first, and the key selects every row."""
         key = self._key
-        values = [value_at(row, key.field) for row in rows]
-        if None in values:
-            raise BadAnswer(f"some {self._collection} have no {key.field}", advice=_OTHER_KEY)
-        ordered: Json = [key.bound("gte", values[0]), key.bound("lt", values[0])]
+        for _ in range(2):  # rows may be added between the page and the count
+            rows = self._ask({})
+            values = [value_at(row, key.field) for row in rows]
+            if not rows:
+                return rows
+            if None in values:
+                raise BadAnswer(f"some {self._collection} have no {key.field}", advice=_OTHER_KEY)
+            self._check_selects(values[0])
+            if self._count(key.bound("lt", values[-1])) <= sum(value != values[-1] for value in values):
+                return rows
+        what = f"rows are not in the order of {key.field}: the API seems to ignore `sort`"
+        raise BadAnswer(what, advice="download without --to")
+
+    def _check_selects(self, value: Json) -> None:
+        """Raise BadAnswer if there are rows that are neither from a key's value on nor before it."""
+        key = self._key
+        ordered: Json = [key.bound("gte", value), key.bound("lt", value)]
         try:
             strays = self._count({"$nor": ordered})
         except Rejected:  # not every API may know $nor
-            strays = 0 if self._count({"$or": ordered}) else len(rows)
+            strays = 0 if self._count({"$or": ordered}) else 1
         if strays:
             what = f"{strays:,} {self._collection} cannot be selected by their {key.field}"
             raise BadAnswer(f"{what}: they lack it, or it is stored otherwise than shown", advice=_OTHER_KEY)
-        if self._count(key.bound("lt", values[-1])) > sum(value != values[-1] for value in values):
-            what = f"rows are not in the order of {key.field}: the API seems to ignore `sort`"
-            raise BadAnswer(what, advice="download without --to")
 
     def _ask(self, bound: Json) -> list[Row]:
         query = self._text(bound)
