@@ -131,7 +131,7 @@ class _Download:
         if self._format.head:
             put_line(self._format.head)
         expected = partial(self._expected, query, wanted.skip)
-        with closing(_with_progress_bar(rows, expected)) as shown:
+        with closing(_with_progress_bar(rows, expected, prints=True)) as shown:
             for done, row in enumerate(shown, 1):
                 put_line(self._format.line(row))
                 yield done
@@ -148,7 +148,7 @@ class _Download:
         limit = self._wanted.limit
         rows = by_key.rows(None if limit is None else max(0, limit - progress.rows))
         expected = partial(self._expected, progress.query, progress.rows)
-        with closing(_with_progress_bar(rows, expected)) as shown:
+        with closing(_with_progress_bar(rows, expected, prints=False)) as shown:
             yield from file.fill(
                 progress, shown, lambda: by_key.position, self._format.line, self._format.head
             )
@@ -213,15 +213,18 @@ def _why(error: ApiError | KeyboardInterrupt) -> str:
 
 
 def _with_progress_bar(
-    rows: Iterator[dict[str, Json]], expected: Callable[[], int | None]
+    rows: Iterator[dict[str, Json]], expected: Callable[[], int | None], *, prints: bool
 ) -> Generator[dict[str, Json], None, None]:
-    """Yield the rows; if standard error is a terminal, show a progress bar there."""
+    """Yield the rows; if standard error is a terminal, show a progress bar there.
+
+    `prints` is whether the rows are printed, perhaps on the same terminal.
+    """
     if not sys.stderr.isatty():
         yield from rows
         return
     with click.progressbar(rows, length=expected(), file=sys.stderr, show_pos=True) as bar:
         for row in bar:
-            if sys.stdout.isatty():
+            if prints and sys.stdout.isatty():
                 click.echo("\r\x1b[K", nl=False, err=True)  # the row replaces the bar
             yield row
 

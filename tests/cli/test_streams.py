@@ -154,6 +154,18 @@ def test_rows_on_the_same_terminal_have_their_own_lines(started: Started, paged:
     assert "100/100" in lines[-2]
 
 
+def test_a_download_to_a_file_draws_its_bar_over_itself(
+    started: Started, nativechat: Callable[..., tuple[Simulation, Path]], tmp_path: Path
+) -> None:
+    simulation, config = nativechat()
+    number = simulation.count("support", "messages")
+    shown = shown_on_a_terminal(started, "messages", "--config.file", config, "--to", tmp_path / "rows")
+    assert f"] {number}/{number}" in " ".join(shown.split())
+    assert "{" not in shown
+    assert "\x1b[K" not in shown
+    assert shown.endswith(f"rows has {number:,} messages\r\n")
+
+
 def test_without_a_terminal_there_is_no_progress_bar(started: Started, paged: Paged) -> None:
     _, _, config = paged(1)
     _, told = started("messages", "--config.file", config).communicate(timeout=PATIENCE)
