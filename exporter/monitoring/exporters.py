@@ -96,7 +96,7 @@ def _exporters() -> tuple[Panel, Panel]:
         *(
             Column(f"max by (job, instance) ({expr})", title, unit)
             for expr, title, unit in (
-                (f"{OURS}config_last_reload_successful{{{JOB}}}", "configuration", "bool_yes_no"),
+                (f"{OURS}config_last_reload_successful{{{JOB}}}", "good configuration", "bool_yes_no"),
                 (f"{OURS}shard_ordinal{{{JOB}}}", "shard", ""),
                 (f"{OURS}series{{{JOB}}}", "series", ""),
                 (cpu, "CPU", "percentunit"),
