@@ -12,9 +12,10 @@ from urllib.parse import parse_qsl
 from exporter.errors import ApiError, Rejected
 from exporter.handler import Request, Response
 from exporter.model import DateFormat
-from exporter.simulator.dates import BadRequest, Dates
+from exporter.simulator.dates import Dates
 from exporter.simulator.matching import matcher
 from exporter.simulator.ordering import ordered, read_sort
+from exporter.simulator.refusal import Refused
 from tests.cli.conftest import logging_as_before, plain_environment, serve, typed
 
 __all__ = ["FakeApi", "FakeBot", "logging_as_before", "plain_environment", "serve", "typed"]
@@ -67,7 +68,7 @@ class FakeBot:
         if given["sort"]:
             try:
                 rows = list(ordered(rows, read_sort(sort)))
-            except BadRequest as error:
+            except Refused as error:
                 raise Rejected(f"GET {collection} answered 400", status=400) from error
         start = skip if given["skip"] else 0
         size = min(limit if limit and given["limit"] else 100, self.max_limit)
@@ -84,7 +85,7 @@ class FakeBot:
             raise Rejected(f"GET {collection}/_count answered 400 for {wrong[0]}", status=400)
         try:
             matches = matcher(json.loads(text), Dates(self.dates))
-        except BadRequest as error:
+        except Refused as error:
             raise Rejected(f"GET {collection}/_count answered 400", status=400) from error
         return [document for document in documents if matches(document)]
 
