@@ -23,6 +23,7 @@ ROOMS = (
     "web",
     "monitoring",
     "simulator",
+    "backfill",
 )
 FLOORS = (
     ("errors", "clock", "files", "proxies", "logs", "alert"),
