@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "count": "count",
     "conversations": "history",
     "messages": "history",
+    "backfill": "backfill",
     "simulate": "simulate",
     "demo": "run",
     "dashboard": "monitoring",
