@@ -51,7 +51,10 @@ class Api:
 def filled(api: Api, histories: list[list[list[int]]], grid: Grid, file: BytesIO) -> str:
     past = Backfill(api.families(histories), grid, Journal(file, {}))
     assert sum(past.ask()) == sum(map(len, histories)) * grid.steps
-    return "".join(past.text())
+    asked = api.requests
+    text = "".join(past.text())
+    assert api.requests == asked
+    return text
 
 
 @given(histories, grids)
