@@ -1,8 +1,10 @@
 # The image of nativechat-exporter: Python, the pinned packages, this one, and nothing more.
 
-ARG BASE=python:3.13-slim
+# By digest, and Dependabot moves it. `--build-context base=docker-image://…` (docker) or `--from …`
+# (podman) takes another.
+FROM python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b AS base
 
-FROM ${BASE} AS build
+FROM base AS build
 WORKDIR /build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 RUN python3 -m venv --without-pip tools && python3 -m venv --without-pip /opt/nativechat-exporter
@@ -20,7 +22,7 @@ RUN tools/bin/python -m hatchling build -t wheel -d dist && \
     rm -r /opt/nativechat-exporter/lib/python3*/site-packages/exporter/simulator && \
     python3 -m compileall -q --invalidation-mode unchecked-hash /opt/nativechat-exporter/lib
 
-FROM ${BASE}
+FROM base
 # Whoever has a shell here installs nothing.
 RUN rm -rf /usr/local/bin/pip* /usr/local/lib/python3*/ensurepip /usr/local/lib/python3*/site-packages/pip* \
     /usr/bin/pip* /usr/lib/python3*/ensurepip /usr/lib/python3/dist-packages/pip*

@@ -76,7 +76,7 @@ TAG ?=
 release-check: check ## everything a release needs: version, changelog, archives, a clean installation
 	$(BIN)/python -m tools.release $(if $(TAG),--tag=$(TAG))
 
-generate: $(VENV)/.dev ## write every file anew that the program makes: schema, dashboard, alert rules
+generate: $(VENV)/.dev ## write every file anew that is made: schema, dashboard, alerts, and what deploy/ has of them
 	$(BIN)/python -m tools.generate
 
 grafana: ## write the JSON Schemas of Grafana's dashboards anew, from its own types (needs Node.js)
@@ -86,7 +86,7 @@ grafana: ## write the JSON Schemas of Grafana's dashboards anew, from its own ty
 picture: $(VENV)/.dev components ## draw the dashboard for the documentation (needs Node.js; takes six minutes)
 	npm --prefix tools/picture ci --no-fund --no-audit
 	npm --prefix tools/picture run check
-	$(BIN)/python -m tools.picture --rows 5 --output docs/dashboard.png
+	$(BIN)/python -m tools.picture --rows 6 --output docs/dashboard.png
 
 components: ## install what the tests need beside Python, if it is missing
 	@tests/components.sh
@@ -102,10 +102,10 @@ constraints: ## pin the newest versions of everything, with hashes
 	build/pip-tools/bin/python -m pip install --quiet pip-tools
 	$(COMPILE) -o constraints/runtime.txt
 	$(COMPILE) -o constraints/build.txt --only-build-deps --build-deps-for wheel
-	$(COMPILE) -o constraints/demo.txt -c constraints/build.txt -c constraints/runtime.txt --build-deps-for editable --extra simulate
+	$(COMPILE) -o constraints/demo.txt -c constraints/build.txt -c constraints/runtime.txt --build-deps-for editable
 	$(COMPILE) -o constraints/dev.txt -c constraints/demo.txt --build-deps-for editable --extra dev
-	sed -n '/^dependencies/,/^]/p; /^simulate/p' pyproject.toml | grep -oE '[a-z0-9-]+>=[0-9.]+' | sed 's/>=/==/' > build/lowest.in
-	$(COMPILE) -o constraints/lowest.txt -c build/lowest.in --build-deps-for editable --extra simulate --extra test
+	sed -n '/^dependencies/,/^]/p' pyproject.toml | grep -oE '[a-z0-9-]+>=[0-9.]+' | sed 's/>=/==/' > build/lowest.in
+	$(COMPILE) -o constraints/lowest.txt -c build/lowest.in --build-deps-for editable --extra test
 	$(COMPILE) -o constraints/chart.txt -c constraints/dev.txt --build-deps-for editable --extra chart
 
 # .demo, .dev, .chart and .lowest are stamps: made anew when their constraints or pyproject.toml change.

@@ -23,6 +23,7 @@ ROOMS = (
     "web",
     "monitoring",
     "simulator",
+    "explore",
     "backfill",
 )
 FLOORS = (
@@ -37,7 +38,6 @@ FLOORS = (
 FLOOR = {unit: number for number, units in enumerate(FLOORS) for unit in units} | {"__init__": -1}
 
 DOORS = {
-    "mongomock": ("simulator/",),
     "prometheus_client": ("exposition/",),
     "requests": ("nativechat/client.py", "nativechat/transport.py"),
     "schedule": ("polling/timetable.py",),
@@ -60,7 +60,6 @@ ONLY_WHEN_ASKED_FOR = (
     "exporter.web.tls",
     "jinja2",
     "jsonschema",
-    "mongomock",
     "requests",
     "tornado.httpserver",
     "tornado.web",

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Builds and checks the image where no registry of images can be reached: on a base that is made of
-# Debian's packages and goes by the name of the base in the Dockerfile. For root, on Debian.
+# Debian's packages and takes the place of the base in the Dockerfile. For root, on Debian.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 work=build/image
-base=docker.io/library/$(sed -n 's/^ARG BASE=//p' Dockerfile)
+base=localhost/nativechat-exporter-base
 suite=trixie # what python:3.13-slim stands on, too
 
 packages=(buildah podman runc conmon catatonit containernetworking-plugins debootstrap)
@@ -50,5 +50,5 @@ if [ -n "$certificates" ]; then
     secrets+=(--secret "id=ca,src=$certificates")
 fi
 
-exec make image-check ENGINE=podman BUILD_FLAGS="${secrets[*]}" \
+BASE="$base" exec make image-check ENGINE=podman BUILD_FLAGS="--from $base ${secrets[*]}" \
     BUILD='buildah bud --isolation chroot --network host --pull-never --format docker'

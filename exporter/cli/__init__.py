@@ -10,7 +10,7 @@ from typing import Final
 import click
 
 from exporter import __version__
-from exporter.cli.absent import missing_module, replacement
+from exporter.cli.absent import is_absent, replacement
 from exporter.cli.output import abandon_output, encode_output, reason
 from exporter.daemon import signals
 from exporter.errors import ConfigError, ExporterError, WrongUsage
@@ -20,6 +20,8 @@ COMMANDS: Final = {
     "run": "run",
     "check": "check",
     "count": "count",
+    "explore": "explore",
+    "verify": "verify",
     "conversations": "history",
     "messages": "history",
     "backfill": "backfill",
@@ -40,8 +42,8 @@ class _Commands(click.Group):
         if cmd_name not in COMMANDS:
             advice = did_you_mean(cmd_name, COMMANDS) or f"there are {', '.join(COMMANDS)}"
             raise click.UsageError(f"no command is called {cmd_name!r} ({advice})", ctx)
-        if missing := missing_module(cmd_name):
-            return replacement(cmd_name, missing)
+        if is_absent(cmd_name):
+            return replacement(cmd_name)
         module = import_module(f"exporter.cli.{COMMANDS[cmd_name]}")
         command: click.Command = getattr(module, cmd_name)
         return command

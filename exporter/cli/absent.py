@@ -1,57 +1,35 @@
-"""Replaces a command whose modules are not installed, and says how to install them."""
+"""Replaces the commands that simulate where the simulator is not installed, as in the image."""
 
 from __future__ import annotations
 
-import shlex
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Final
 
 import click
 
 _SIMULATOR: Final = "exporter.simulator"
-_PACKAGE: Final = "mongomock"
-"""The package of the extra `simulate`, which is also its module."""
 
 
 class Absent(click.ClickException):
-    """A simulation needs a module that is not installed."""
+    """A simulation needs the simulator, which is not installed."""
 
     exit_code = 2
 
-    def __init__(self, module: str) -> None:
+    def __init__(self) -> None:
         advice = "the image has no simulator; install the package instead"
-        if module != _SIMULATOR:
-            prefix = Path(sys.prefix)
-            is_pipx = (prefix / "pipx_metadata.json").is_file()
-            install = ["pipx", "inject", prefix.name] if is_pipx else [sys.executable, "-m", "pip", "install"]
-            advice = f"this installs all that it needs: {shlex.join([*install, _PACKAGE])}"
-        super().__init__(f"a simulation needs {module}, which is not installed here ({advice})")
+        super().__init__(f"a simulation needs {_SIMULATOR}, which is not installed here ({advice})")
 
 
-def missing_module(command: str) -> str | None:
-    """Return the first missing module that a command needs, or None."""
-    needs = (_SIMULATOR, _PACKAGE) if command in {"simulate", "demo"} else ()
-    return next((module for module in needs if find_spec(module) is None), None)
+def is_absent(command: str) -> bool:
+    """Return whether a command needs the simulator where there is none."""
+    return command in {"simulate", "demo"} and find_spec(_SIMULATOR) is None
 
 
-@contextmanager
-def importing_simulator() -> Iterator[None]:
-    """Raise Absent if an import in the block finds no module, such as one that mongomock needs."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise Absent(str(error.name)) from error
-
-
-def replacement(name: str, module: str) -> click.Command:
+def replacement(name: str) -> click.Command:
     """Return a command that takes any arguments and raises Absent."""
 
     def fail() -> None:
-        raise Absent(module)
+        raise Absent
 
     return click.Command(
         name,

@@ -24,9 +24,8 @@ from exporter.language import predicate
 from exporter.language.suggest import did_you_mean
 from exporter.model import Bot, Collection, DateFormat, Labels, Plan, Poll, Query, Series
 from exporter.nativechat.client import Client
-from exporter.nativechat.retries import Retries
+from exporter.nativechat.paced import PacedClient
 from exporter.polling.dates import prove_at_once
-from exporter.rate_limiter import RateLimiter
 
 _PROBES: Final = 4
 """Requests that prove the date format of a field, at most."""
@@ -120,23 +119,22 @@ def _without_past(query: Query, date_fields: Mapping[Collection, str]) -> str:
 
 
 class Bots:
-    """Asks bots for counts, each at its own rate; `asked` is the name of the latest one."""
+    """Asks bots for counts, each at its own pace; `asked` is the name of the latest one."""
 
     def __init__(self, bots: Sequence[Bot], clock: Clock) -> None:
         """Raise ExporterError if a bot's id is missing."""
         self.asked = ""
-        self._clients: dict[str, tuple[Client, Retries]] = {}
+        self._clients: dict[str, PacedClient] = {}
         for bot in bots:
             if bot.fault:
                 raise ExporterError(f"{bot.fault[0]} ({bot.fault[1]})")
-            retries = Retries(RateLimiter(bot.api.rate), bot.api.retries, bot.api.timeout, clock)
-            self._clients[bot.name] = Client(bot, TokenReader(bot.token, os.environ), clock), retries
+            client = Client(bot, TokenReader(bot.token, os.environ), clock)
+            self._clients[bot.name] = PacedClient(client, bot, clock)
 
     def count(self, bot: Bot, collection: Collection, text: str) -> int:
         """Return how many documents match a predicate text; raises ApiError after the last attempt."""
         self.asked = bot.name
-        client, retries = self._clients[bot.name]
-        return retries.request(partial(client.count, collection, text))
+        return self._clients[bot.name].count(collection, text)
 
 
 def families(choice: Choice, bots: Bots) -> list[Family]:

@@ -1,8 +1,8 @@
-"""`conversations` and `messages`: download history as JSON lines."""
+"""`conversations` and `messages`: download history as JSON lines or CSV."""
 
 from __future__ import annotations
 
-import json
+import hashlib
 import os
 import sys
 from collections.abc import Callable, Generator, Iterator
@@ -10,95 +10,206 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import click
 
+from exporter.cli.bots import bot_named
 from exporter.cli.flags import config_file, logging_flags
+from exporter.cli.history_file import DownloadFile, Progress
+from exporter.cli.history_flags import Wanted, history_flags
+from exporter.cli.history_format import RowFormat
+from exporter.cli.history_query import Dates
 from exporter.cli.output import abandon_output, put_line, reason
 from exporter.clock import Clock, SystemClock
 from exporter.config.load import load
 from exporter.config.secrets import TokenReader
-from exporter.errors import ApiError, BadAnswer, ExporterError
-from exporter.language.suggest import did_you_mean
-from exporter.model import Bot, Collection, Config, Json
-from exporter.nativechat.answers import parse
+from exporter.errors import ApiError, ExporterError, WrongUsage
+from exporter.model import Bot, Collection, Json
+from exporter.nativechat.by_key import ID_FIELDS, ByKey
 from exporter.nativechat.client import Client
 from exporter.nativechat.history import download
+from exporter.nativechat.retries import Retries
 from exporter.rate_limiter import RateLimiter
 
 _HELP: Final = """\
 Downloads page by page until --limit, or until there are no more rows. Without --sort the order is the
-API's own, which is not documented. If it stops early, it says after how many rows."""
+API's own, which is not documented, and rows may repeat or be missing if others are deleted meanwhile.
+
+With --to the order is that of one field, `_id` or --sort. Each row comes once, even if the download is
+interrupted, and others are deleted or added meanwhile. If it stops early, it says how to continue."""
 
 
 def _command(collection: Collection) -> click.Command:
     """Return the command that downloads one collection."""
+    date_field = "StartedAt" if collection == "conversations" else ""
 
-    @click.command(collection, help=f"Download {collection} as JSON lines.\n\n{_HELP}")
+    @click.command(collection, help=f"Download {collection} as JSON lines or CSV.\n\n{_HELP}")
     @config_file
     @click.option("--bot", "bot_name", help="The bot's name; may be omitted if there is only one.")
-    @click.option("--query", default="", callback=_predicate, help="A MongoDB predicate, as JSON.")
-    @click.option("--sort", default="", callback=_order, help='A field, -field, or JSON: {"StartedAt": -1}.')
-    @click.option("--limit", type=click.IntRange(min=0), help="Stop after N rows.")
-    @click.option(
-        "--skip", type=click.IntRange(min=0), default=0, show_default=True, help="Skip the first N rows."
-    )
+    @history_flags(date_field)
     @logging_flags
-    def command(*, config_file: Path, bot_name: str | None, **options: Any) -> int:
-        bot = _bot(load(config_file, os.environ, secrets="of one bot").config, bot_name)
+    def command(*, config_file: Path, bot_name: str | None, **flags: Any) -> int:
+        wanted = Wanted(**flags)
+        config = load(config_file, os.environ, secrets="of one bot").config
+        bot = bot_named(config, bot_name)
         if bot.fault:
             raise ExporterError(f"{bot.fault[0]} ({bot.fault[1]})")
-        return _print(collection, bot, SystemClock(), **options)
+        download = _Download(collection, bot, config.zone, wanted, SystemClock())
+        return download.to_file(wanted.to) if wanted.to else download.to_output()
 
     return command
 
 
-def _print(
-    collection: Collection, bot: Bot, clock: Clock, *, query: str, sort: str, limit: int | None, skip: int
-) -> int:
-    """Print each row as it arrives; if that stops early, print after how many rows, and return 1."""
-    client = Client(bot, TokenReader(bot.token, os.environ), clock)
-    rows = download(
-        client,
-        collection,
-        query=query,
-        sort=sort,
-        limit=limit,
-        skip=skip,
-        limiter=RateLimiter(bot.api.rate),
-        retries=bot.api.retries,
-        timeout=bot.api.timeout,
-        clock=clock,
-    )
-    count = partial(client.count, collection, query, bot.api.timeout)
-    done = 0
-    try:
-        with closing(_with_progress_bar(rows, partial(_expected, count, limit, skip))) as shown:
-            for row in shown:
-                put_line(json.dumps(row, ensure_ascii=False))
-                done += 1
-    except ApiError as error:
-        why = error.described
-    except KeyboardInterrupt:
-        why = "interrupted"
-    except BrokenPipeError:
-        # The reader, such as head, has closed the pipe; nobody knows how many rows it has read.
-        abandon_output()
-        return 1
-    except OSError as error:
-        abandon_output()
-        why = f"cannot print: {reason(error)}"
-    else:
+class _Download:
+    """One download, which knows how to ask for rows and where to put them."""
+
+    def __init__(
+        self, collection: Collection, bot: Bot, zone: ZoneInfo, wanted: Wanted, clock: Clock
+    ) -> None:
+        self._collection = collection
+        self._bot = bot
+        self._wanted = wanted
+        self._client = Client(bot, TokenReader(bot.token, os.environ), clock)
+        self._retries = Retries(RateLimiter(bot.api.rate), bot.api.retries, bot.api.timeout, clock)
+        self._dates = Dates(bot.api.dates, clock.wall(), zone, collection, self._count)
+        if wanted.since and wanted.until and not self._dates.is_before(wanted.since, wanted.until):
+            raise click.UsageError("--since is not before --until")
+        self._format = RowFormat(wanted.output, wanted.fields)
+
+    def to_output(self) -> int:
+        """Print each row as it arrives; if that stops early, say after how many rows, and return 1."""
+        done = 0
+        try:
+            with closing(self._printed()) as printed:
+                for rows in printed:
+                    done = rows
+        except BrokenPipeError:
+            # The reader, such as head, has closed the pipe; nobody knows how many rows it has read.
+            abandon_output()
+            return 1
+        except OSError as error:
+            abandon_output()
+            return self._stopped(done, f"cannot print: {reason(error)}", self._rest(done))
+        except (ApiError, KeyboardInterrupt) as error:
+            return self._stopped(done, _why(error), self._rest(done))
         return 0
-    click.echo(f"stopped after {done:,} {collection}: {why}{_rest(done, limit, skip)}", err=True)
-    return 1
+
+    def to_file(self, path: Path) -> int:
+        """Write the rows to a file, from where an interrupted download ended; return 1 if it stops early."""
+        file, done = DownloadFile(path), 0
+        try:
+            flags = self._flags()
+            progress = file.interrupted(flags, resume=self._wanted.resume)
+            if progress is None and path.exists():
+                click.echo(f"{path} is complete", err=True)
+                return 0
+            progress = progress or self._begun(flags)
+            done = progress.rows
+            with closing(self._filled(file, progress)) as filled:
+                for rows in filled:
+                    done = rows
+        except OSError as error:
+            return self._stopped(done, f"cannot write {path}: {reason(error)}", file.how_to_go_on)
+        except (ApiError, KeyboardInterrupt) as error:
+            return self._stopped(done, _why(error), file.how_to_go_on)
+        click.echo(f"{path} has {done:,} {self._collection}", err=True)
+        return 0
+
+    def _printed(self) -> Generator[int, None, None]:
+        wanted = self._wanted
+        query = self._dates.write(wanted.predicate)
+        rows = download(
+            self._client,
+            self._collection,
+            self._retries,
+            query=query,
+            sort=wanted.sort,
+            limit=wanted.limit,
+            skip=wanted.skip,
+        )
+        if self._format.head:
+            put_line(self._format.head)
+        expected = partial(self._expected, query, wanted.skip)
+        with closing(_with_progress_bar(rows, expected)) as shown:
+            for done, row in enumerate(shown, 1):
+                put_line(self._format.line(row))
+                yield done
+
+    def _filled(self, file: DownloadFile, progress: Progress) -> Generator[int, None, None]:
+        by_key = ByKey(
+            self._client,
+            self._collection,
+            self._retries,
+            progress.key,
+            progress.position,
+            query=progress.query,
+        )
+        limit = self._wanted.limit
+        rows = by_key.rows(None if limit is None else max(0, limit - progress.rows))
+        expected = partial(self._expected, progress.query, progress.rows)
+        with closing(_with_progress_bar(rows, expected)) as shown:
+            yield from file.fill(
+                progress, shown, lambda: by_key.position, self._format.line, self._format.head
+            )
+
+    def _begun(self, flags: dict[str, Json]) -> Progress:
+        """Return the progress of a download that begins now: its dates are resolved and proven."""
+        wanted = self._wanted
+        query = self._dates.write(wanted.predicate)
+        name, descends = wanted.key
+        if not name:
+            ask = partial(self._client.rows, self._collection, query=query, limit=1)
+            row = next(iter(self._retries.request(ask)), {"_id": None})
+            name = next((name for name in ID_FIELDS if name in row), "")
+            if not name:
+                what = f"{self._collection} have no {' or '.join(ID_FIELDS)}"
+                raise WrongUsage(f"{what} (name a field that each row has with --sort)")
+        dates = self._dates.proven(name) if name == wanted.date_field else None
+        return Progress(flags, query, name, descends, dates)
+
+    def _flags(self) -> dict[str, Json]:
+        """Return what a download may not differ in from the one that it continues."""
+        wanted, bot = self._wanted, self._bot
+        return {
+            "collection": self._collection,
+            "bot": hashlib.sha256(f"{bot.api.url} {bot.id}".encode()).hexdigest()[:12],
+            "--query": wanted.query,
+            "--since": wanted.since,
+            "--until": wanted.until,
+            "--date-field": wanted.date_field,
+            "--sort": wanted.sort,
+            "--fields": list(wanted.fields),
+            "--output": wanted.output,
+        }
+
+    def _count(self, predicate_text: str) -> int:
+        return self._retries.request(partial(self._client.count, self._collection, predicate_text))
+
+    def _expected(self, query: str, done: int) -> int | None:
+        """Return the number of rows that are left, for the progress bar; None if it is unknown."""
+        limit = self._wanted.limit
+        try:
+            rest = max(0, self._client.count(self._collection, query, self._bot.api.timeout) - done)
+        except ApiError:
+            return limit
+        return rest if limit is None else min(limit, rest)
+
+    def _rest(self, done: int) -> str:
+        """Return the flags that continue a download without a file; an empty text if nothing was printed."""
+        if not done:
+            return ""
+        limit = self._wanted.limit
+        left = f" --limit {limit - done}" if limit is not None else ""
+        return f"; go on with --skip {self._wanted.skip + done}{left}"
+
+    def _stopped(self, done: int, why: str, how_to_go_on: str) -> int:
+        click.echo(f"stopped after {done:,} {self._collection}: {why}{how_to_go_on}", err=True)
+        return 1
 
 
-def _rest(done: int, limit: int | None, skip: int) -> str:
-    """Return the flags that continue the download, or an empty text if no row was printed."""
-    if not done:
-        return ""
-    return f"; go on with --skip {skip + done}" + (f" --limit {limit - done}" if limit is not None else "")
+def _why(error: ApiError | KeyboardInterrupt) -> str:
+    return error.described if isinstance(error, ApiError) else "interrupted"
 
 
 def _with_progress_bar(
@@ -113,64 +224,6 @@ def _with_progress_bar(
             if sys.stdout.isatty():
                 click.echo("\r\x1b[K", nl=False, err=True)  # the row replaces the bar
             yield row
-
-
-def _expected(count: Callable[[], int], limit: int | None, skip: int) -> int | None:
-    """Return the expected number of rows for the progress bar, None if it is unknown."""
-    try:
-        rest = max(0, count() - skip)
-    except ApiError:
-        return limit
-    return rest if limit is None else min(limit, rest)
-
-
-def _bot(config: Config, name: str | None) -> Bot:
-    names = [bot.name for bot in config.bots]
-    if name is None and len(names) == 1:
-        return config.bots[0]
-    if name not in names:
-        what = f"no bot is called {name!r}" if name else "there are several bots"
-        advice = did_you_mean(name or "", names) or f"--bot takes one of {', '.join(names)}"
-        raise click.UsageError(f"{what} ({advice})")
-    return next(bot for bot in config.bots if bot.name == name)
-
-
-def _predicate(_ctx: click.Context, _param: click.Parameter, text: str) -> str:
-    return _json_object(text, 'as {"Status": "success"}') if text else ""
-
-
-def _order(_ctx: click.Context, _param: click.Parameter, text: str) -> str:
-    if not text.lstrip().startswith("{"):
-        return _sendable(text)
-    order = _json_object(text, 'as {"StartedAt": -1}')
-    if any(
-        direction not in (1, -1) or isinstance(direction, bool) for direction in json.loads(order).values()
-    ):
-        raise click.BadParameter('each field is sorted by 1 or -1, as {"StartedAt": -1}')
-    return order
-
-
-def _json_object(text: str, example: str) -> str:
-    try:
-        json.loads(text)  # its message says where the error is
-        value = parse(_sendable(text).encode())
-    except ValueError as error:
-        raise click.BadParameter(f"not JSON: {error} ({example})") from error
-    except RecursionError as error:
-        raise click.BadParameter(f"JSON nested too deeply ({example})") from error
-    except BadAnswer as error:
-        raise click.BadParameter(f"{error} ({example})") from error
-    if not isinstance(value, dict):
-        raise click.BadParameter(f"not a JSON object ({example})")
-    return _sendable(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
-
-
-def _sendable(text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise click.BadParameter("not valid Unicode, such as half of an emoji") from error
-    return text
 
 
 conversations = _command("conversations")

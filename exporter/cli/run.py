@@ -128,9 +128,10 @@ def _announce(url: str) -> None:
 
 
 def _variables(config_file: Path, bot_id: str) -> dict[str, str]:
-    """Return the variables that a configuration names; `bot_id` replaces a missing value."""
+    """Return the variables for ids and tokens in a configuration; `bot_id` replaces a missing value."""
     nodes = tree.walk(source.compose(source.content(config_file), str(config_file))[0])
-    return {str(node): os.environ.get(str(node)) or bot_id for path, node in nodes if path[-1:] == ("env",)}
+    named = (str(node) for path, node in nodes if path[-1:] == ("env",) and path[-2:] != ("name", "env"))
+    return {name: os.environ.get(name) or bot_id for name in named}
 
 
 def demo_config(config: Config, url: str, bot_id: str) -> Config:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, Final, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
 import click
+from click.core import ParameterSource
 
-from exporter.cli.absent import importing_simulator
 from exporter.cli.flags import flag, logging_flags
 from exporter.clock import Clock, SystemClock
 from exporter.daemon import signals
@@ -35,20 +35,20 @@ SCOPE: Final = "simulate."
 
 @contextmanager
 def simulated(
-    address: str, clock: Clock, *, bots: int = 1, **settings: Any
+    address: str, clock: Clock, *, bots: int = 1, shape: str = "documented", **settings: Any
 ) -> Iterator[tuple[str, list[_Bot]]]:
     """Serve a simulated NativeChat during the block; yields the API's URL and the bots.
 
-    `settings` are those of the simulator; raises UsageError if one is wrong.
+    `settings` are those that differ from the shape's; raises UsageError if one is wrong.
     """
-    with importing_simulator():
-        from exporter.simulator.api import app
-        from exporter.simulator.bots import simulated_bots
-        from exporter.simulator.settings import SettingError, Settings
-        from exporter.simulator.simulation import Simulation
+    from exporter.simulator.api import app
+    from exporter.simulator.bots import simulated_bots
+    from exporter.simulator.settings import SettingError
+    from exporter.simulator.shapes import SHAPES
+    from exporter.simulator.simulation import Simulation
 
     try:
-        chosen = Settings(**settings)
+        chosen = replace(SHAPES[shape], **settings)
     except SettingError as error:
         raise click.UsageError(str(error)) from error
     simulation = Simulation(chosen, simulated_bots(bots, chosen.seed), clock)
@@ -62,13 +62,14 @@ def simulated(
 
 
 def settings_flags(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add a flag for every setting of the simulator, as the setting declares it."""
+    """Add `--shape`, and a flag for every setting of the simulator, as the setting declares it."""
     from exporter.simulator.settings import Settings
+    from exporter.simulator.shapes import SHAPES
 
-    hints = get_type_hints(Settings)
+    hints = get_type_hints(Settings, include_extras=True)
     for setting in reversed(fields(Settings)):
-        hint = hints[setting.name]
-        kind: Any = int if hint is int else float
+        hint, text = get_args(hints[setting.name])
+        kind: Any = hint if hint in (int, str) else float
         if get_origin(hint) is Literal:
             kind = click.Choice(get_args(hint))
         elif type(None) in get_args(hint):
@@ -79,10 +80,18 @@ def settings_flags(command: Callable[..., Any]) -> Callable[..., Any]:
             scope=SCOPE,
             type=kind,
             default=setting.default,
-            help=f"{setting.metadata['help'][0].upper()}{setting.metadata['help'][1:]}.",
+            help=f"{text[0].upper()}{text[1:]}.",
         )
         command = add(command)
-    return command
+    add_shape = flag(
+        "shape",
+        "shape",
+        scope=SCOPE,
+        type=click.Choice(list(SHAPES)),
+        default="documented",
+        help="The shape of the API and its data: it sets many of the flags below, which take precedence.",
+    )
+    return add_shape(command)
 
 
 @click.command()
@@ -92,14 +101,16 @@ def settings_flags(command: Callable[..., Any]) -> Callable[..., Any]:
 @flag("bots", "bots", scope=SCOPE, type=click.IntRange(1, 10_000), default=2, help="The number of bots.")
 @settings_flags
 @logging_flags
-def simulate(address: str, bots: int, **settings: Any) -> int:
+def simulate(address: str, bots: int, shape: str, **settings: Any) -> int:
     """Serve a simulated NativeChat.
 
     It makes up bots from a seed, and their conversations grow with time. Flags change what the API's
     documentation leaves open. PUT /-/faults sets a fault, POST /-/burst adds data, POST /-/forget deletes it.
     """
     signals.block()
-    with simulated(address, SystemClock(), bots=bots, **settings) as (url, running):
+    source = click.get_current_context().get_parameter_source
+    chosen = {name: value for name, value in settings.items() if source(name) is not ParameterSource.DEFAULT}
+    with simulated(address, SystemClock(), bots=bots, shape=shape, **chosen) as (url, running):
         click.echo(f"api.url  {url}")
         for name, bot_id, token in running:
             click.echo(f"{name}  id {bot_id}  token {token.reveal()}")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Set
 from functools import partial
 from itertools import chain
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from exporter.config.bots import EMPTY_LABEL, LABEL_NAMES, check_label_name
 from exporter.config.kinds import Kind, Schema, Values, mismatch, table
@@ -20,7 +20,14 @@ from exporter.model import Collection, Json, Variant
 Value: TypeAlias = str | int | float | bool
 _INSIDE: Final = re.compile(rf"\{{\s*({labels.NAME.pattern})\s*\}}")
 
-Label: TypeAlias = list[Value] | dict[str, Json]
+
+class Other(NamedTuple):
+    """The last item of a list: one more value, for documents whose field has none of the others."""
+
+    name: str
+
+
+Label: TypeAlias = list[Value | Other] | dict[str, Json]
 """A list of values for a placeholder, or a mapping from values to predicates."""
 
 
@@ -50,10 +57,11 @@ def _read_label(data: Json, path: Path, report: Report) -> Label:
     return {}
 
 
-def _read_list(data: list[Json], path: Path, report: Report) -> list[Value]:
-    values: dict[str, Value] = {}
-    for index, value in enumerate(data):
+def _read_list(data: list[Json], path: Path, report: Report) -> list[Value | Other]:
+    values: dict[str, Value | Other] = {}
+    for index, item in enumerate(data):
         here = (*path, index)
+        value = _read_other(item, here, report, is_last=index == len(data) - 1)
         if value is None or isinstance(value, list | dict):
             mismatch(value, here, "text, a number, true or false", report)
         elif value == "":
@@ -65,18 +73,46 @@ def _read_list(data: list[Json], path: Path, report: Report) -> list[Value]:
     return list(values.values())
 
 
-def _text(value: Value) -> str:
+def _read_other(item: Json, path: Path, report: Report, *, is_last: bool) -> Json | Other:
+    """Return an Other for {other: NAME}, and any other item as it is."""
+    match item:
+        case {"other": name, **more} if not more:
+            if not isinstance(name, str) or not name:
+                report.error((*path, "other"), "not a name", "write one such as {other: other}")
+            elif not is_last or path[-1] == 0:
+                advice = "list the values that it leaves first, and {other: NAME} once, as the last item"
+                report.error(path, "{other: …} is not after the other values", advice)
+            return Other(str(name))
+    return item
+
+
+def _text(value: Value | Other) -> str:
     """Return a label's value as text, as series have it."""
+    if isinstance(value, Other):
+        return value.name
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def _operand(value: Value | Other, values: Label) -> Json:
+    """Return what stands for a placeholder: a value, or for `other` a condition that excludes all values."""
+    if not isinstance(value, Other):
+        return value
+    return {"$nin": [*(each for each in values if not isinstance(each, Other)), None]}
 
 
 PREDICATE: Final = Kind("a predicate such as {Status: success}", _read_predicate, {"type": "object"})
 
+_OTHER: Final[Schema] = {
+    "type": "object",
+    "properties": {"other": {"type": "string", "minLength": 1}},
+    "required": ["other"],
+    "additionalProperties": False,
+}
 _LISTED: Final[Schema] = {
     "type": "array",
     "minItems": 1,
     "uniqueItems": True,
-    "items": {"type": ["string", "number", "boolean"]},
+    "items": {"anyOf": [{"type": ["string", "number", "boolean"]}, _OTHER]},
 }
 _MAPPED: Final[Schema] = {"type": "object", "minProperties": 1, "additionalProperties": PREDICATE.schema}
 _LABEL: Final = Kind(
@@ -93,8 +129,8 @@ def variants(query: Values) -> tuple[Variant, ...]:
         raw: Json = query.get("query")
         for name, value in combination:
             if isinstance(values := keys[name], dict):
-                raw = predicate.both(raw, values[str(value)])
-        filled = predicate.fill(raw, dict(combination))
+                raw = predicate.both(raw, values[_text(value)])
+        filled = predicate.fill(raw, {name: _operand(value, keys[name]) for name, value in combination})
         texts = sorted((name, _text(value)) for name, value in combination)
         made.append(Variant(tuple(texts), predicate.compile(filled)))
     return tuple(made)
@@ -104,6 +140,9 @@ def inspect(query: Values, path: Path, report: Report) -> None:
     """Report what is wrong with a query's predicates, and placeholders and labels that do not match."""
     keys: dict[str, Label] = query.get("labels", {})
     readable = "labels" in query or report.clean((*path, "labels"))
+    for name, values in keys.items():
+        if isinstance(values, list) and any(isinstance(value, Other) for value in values):
+            _check_other(name, query, path, report)
     for where, raw in _predicates(query, path):
         if readable:
             _check_placeholders(raw, where, keys.keys(), report)
@@ -130,7 +169,12 @@ def _inspect_predicate(raw: Json, path: Path, query: Values, report: Report) -> 
     """Report the problems of a predicate, with each value of each label that it refers to."""
     mentioned = predicate.placeholders(raw)
     keys: dict[str, Label] = query.get("labels", {})
-    values = {name: list(some) for name, some in keys.items() if some and name in mentioned}
+    operands = {
+        name: [_operand(each, some) for each in some if not isinstance(each, Other) or report.clean(path)]
+        for name, some in keys.items()
+        if name in mentioned
+    }
+    values = {name: some for name, some in operands.items() if some}
     filled = (
         predicate.fill(raw, {name: some[number % len(some)] for name, some in values.items()})
         for number in range(max(map(len, values.values()), default=0))
@@ -159,6 +203,21 @@ def _check_placeholders(raw: Json, path: Path, names: Set[str], report: Report) 
                     where = "inside a longer text" if text is node else "in the name of a field"
                     advice = "a placeholder is a whole value; give each label value a predicate of its own"
                     report.warning((*path, *place), f'"{{{name}}}" {where} is not replaced', advice)
+
+
+def _check_other(name: str, query: Values, path: Path, report: Report) -> None:
+    """Report a label with `other` unless its placeholder is the whole value of one field."""
+    places = [
+        (*where, *place)
+        for where, raw in _predicates(query, path)
+        for place in predicate.placeholders(raw).get(name, ())
+    ]
+    for place in places:
+        step = place[-1]
+        is_field = isinstance(step, str) and not step.startswith("$") and "$nor" not in place
+        if len(places) > 1 or not is_field:
+            what = f'with {{other: …}}, "{{{name}}}" must be the whole value of one field'
+            report.error(place, what, f'write it once, as in {{Status: "{{{name}}}"}}')
 
 
 def _is_used(name: str, query: Values) -> bool:

@@ -30,7 +30,7 @@ __all__ = [
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def fill(raw: Json, values: Mapping[str, str | int | float | bool]) -> Json:
+def fill(raw: Json, values: Mapping[str, Json]) -> Json:
     """Return the predicate with each value that is exactly `{name}` replaced; types are kept.
 
     Keys and unknown names stay as they are, and a replacement is not replaced again.

@@ -10,6 +10,7 @@ import yaml
 from exporter.model import Json
 
 _NEVER_FOLDED: Final = 1_000_000
+_BLOCK_LEVELS: Final = 2
 _OTHER_BREAKS: Final = re.compile("[\r\x85\u2028\u2029]")
 """Line breaks that YAML would read back as a newline."""
 
@@ -32,11 +33,28 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _text)
 
 
-def write(document: Json, comment: str) -> str:
-    """Return a document as YAML with its keys in order, after a comment of one line."""
+class _ShortDumper(_Dumper):
+    """Writes each mapping and list below two levels on one line."""
+
+    _levels = 0
+
+    def represent_data(self, data: Any) -> yaml.Node:
+        self._levels += 1
+        node: yaml.Node = super().represent_data(data)
+        if isinstance(node, yaml.CollectionNode):
+            node.flow_style = self._levels > _BLOCK_LEVELS
+        self._levels -= 1
+        return node
+
+
+def write(document: Json, comment: str, *, short: bool = False) -> str:
+    """Return a document as YAML with its keys in order, after a comment of one line.
+
+    With `short`, mappings and lists from the third level on are written on one line: `query: {Errors: 0}`.
+    """
     body: str = yaml.dump(
         document,
-        Dumper=_Dumper,
+        Dumper=_ShortDumper if short else _Dumper,
         sort_keys=False,
         allow_unicode=True,
         width=_NEVER_FOLDED,

@@ -1,137 +1,112 @@
-"""Makes the row on the exporters: whether they run, in which version, with which configuration."""
+"""Makes the row on the exporters: their requests to NativeChat, and how they run."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
-from exporter.monitoring.dashboard_model import (
-    BAD_FROM_ONE,
-    GOOD_FROM_ONE,
-    Column,
-    Line,
-    Row,
-    Stat,
-    Table,
-    Target,
-    Trend,
-)
-from exporter.monitoring.expressions import JOB, TARGETS, of_process
-from exporter.monitoring.rule import Rule
+from exporter.monitoring.expressions import OURS, RANGE, TARGETS, foremost, of_process
+from exporter.monitoring.panels import UP_OR_DOWN, Column, Panel, Row, Tones, table, trend
+from exporter.monitoring.promql import one
+from exporter.monitoring.variables import APART, BOT, JOB
+from exporter.monitoring.words import legend
 
-_OURS: Final = "nativechat_exporter_"
-_MEMORY: Final = of_process(f"process_resident_memory_bytes{{{JOB}}}")
-_CPU: Final = of_process(f"rate(process_cpu_seconds_total{{{JOB}}}[$__rate_interval])")
-_STARTED: Final = of_process(f"process_start_time_seconds{{{JOB}}}")
-_STATUS_PAGE: Final = "http://${__value.raw}/"
-_UP_OR_DOWN: Final = (("1", "up", "green"), ("0", "down", "red"))
+_TITLE: Final = "The exporter itself"
+_BY_BOT: Final = ("bot", *APART)
+_FINE_OR_FAILING: Final = (("1", "fine", "green"), ("0", "failing", "red"))
+_RATE: Final = "[$__rate_interval]"
 
 
-def exporters(rules: Mapping[str, Rule]) -> Row:
-    """Return the row on the exporters; `rules` are the alerts on them, by name."""
-    return Row(
-        "exporters",
-        "The exporter itself",
-        (
-            Line(_configuration(rules), height=5),
-            Line((_exporters(rules), _memory(), _cpu(), _series())),
-        ),
+def exporters() -> Row:
+    """Return the row on the exporters: their requests to NativeChat, and how they run."""
+    queries, *requests = _polls()
+    each, memory = _exporters()
+    lines = ((queries,), tuple(requests[:2]), (*requests[2:], memory), (each,))
+    return Row(_TITLE, _TITLE, lines, collapsed=True)
+
+
+def _polls() -> tuple[Panel, ...]:
+    success = f"{OURS}query_last_success_timestamp_seconds{{{BOT}}}"
+    failed, skipped = (
+        one(f"increase({OURS}query_{what}_total{{{BOT}}}[{RANGE}])") for what in ("failures", "skipped")
     )
-
-
-def _exporters(rules: Mapping[str, Rule]) -> Table:
-    return Table(
-        title="Exporters",
-        description="Every exporter in the time shown. Its name leads to its status page, where the address "
-        "that Prometheus scrapes can be reached from here too.",
-        targets=(
-            Target(TARGETS),
-            Target(f"max by (job, instance, version) ({_OURS}build_info{{{JOB}}})"),
-            Target(f"max by (job, instance) ({_OURS}shard_ordinal{{{JOB}}})"),
-            Target(f"max by (job, instance) (time() - ({_STARTED}))"),
-        ),
-        weight=2,
-        runbook=rules["NativeChatExporterDown"].runbook_url,
-        columns=(
-            Column("job", "job"),
-            Column("instance", "instance", link=_STATUS_PAGE, narrowest=150),
-            Column(0, "scraped", words=_UP_OR_DOWN),
-            Column("version", "version"),
-            Column(2, "shard", unit="none"),
-            Column(3, "running for", unit="s"),
-        ),
+    attempts = one(f"rate({OURS}api_requests_total{{{BOT}}}{_RATE})")
+    reasons = one(f"rate({OURS}bot_failures_total{{{BOT}}}{_RATE})")
+    buckets = f"sum by (le) (rate({OURS}api_request_duration_seconds_bucket{{{BOT}}}{_RATE}))"
+    interval = f"last_over_time({OURS}query_interval_seconds{{{JOB}}}[5m])"
+    late = f"(time() - (last_over_time({success}[5m]) > 0)) / ignoring (bot) group_left () {interval}"
+    latest = f"max by ({', '.join(_BY_BOT)}) (min without (instance, pod) ({late}))"
+    queries = table(
+        "Queries of each bot",
+        "How the last run ended, how long ago one succeeded, how long the last took; and in the time shown, "
+        "how many requests failed and how many runs were skipped, because the one before was in flight. "
+        "Without an age, none has succeeded yet.",
+        (*_BY_BOT, "query"),
+        Column(one(f"{OURS}query_up{{{BOT}}}"), "last run", words=_FINE_OR_FAILING),
+        Column(f"time() - ({one(success)} > 0)", "age"),
+        Column(one(f"{OURS}query_duration_seconds{{{BOT}}}"), "took"),
+        Column(f"round({failed})", "failed", unit="locale"),
+        Column(f"round({skipped})", "skipped", unit="locale"),
+        unit="s",
+        first="age",
+        linked="bot",
     )
-
-
-def _memory() -> Trend:
-    return Trend(
-        title="Memory",
-        description="Resident memory of the largest exporter.",
-        targets=(Target(f"max({_MEMORY})", "largest"),),
-        unit="bytes",
+    oldest = trend(
+        "Oldest value, in intervals",
+        "How long ago each bot's slowest query succeeded, counted in its own intervals. One is usual; at "
+        "five, unless stale_after says otherwise, values are dropped. Of more than eight bots, the greatest.",
+        (foremost(latest), legend(_BY_BOT)),
     )
-
-
-def _cpu() -> Trend:
-    return Trend(
-        title="CPU",
-        description="CPU time of the busiest exporter, as a share of one core.",
-        targets=(Target(f"max({_CPU})", "busiest"),),
-        unit="percentunit",
+    failures = trend(
+        "Failed requests by reason",
+        "Requests that failed after their last attempt, per second.",
+        (f"sum by (reason) ({reasons})", "{{reason}}"),
+        unit="reqps",
+        tones=Tones(all_red=True),
     )
-
-
-def _series() -> Trend:
-    return Trend(
-        title="Series",
-        description="Series of queries that all exporters expose; one that two of them expose counts twice.",
-        targets=(Target(f"sum({_OURS}series{{{JOB}}})", "exposed"),),
-        unit="short",
+    statuses = trend(
+        "Attempts by status",
+        "Attempts of requests by HTTP status, per second; none where there was no answer.",
+        (f"sum by (code) ({attempts})", "{{code}}"),
+        unit="reqps",
     )
-
-
-def _configuration(rules: Mapping[str, Rule]) -> tuple[Stat, ...]:
-    shards = f'count(count_values("shard", {_OURS}shard_ordinal{{{JOB}}}))'
-    good = f"{_OURS}config_last_reload_successful{{{JOB}}}"
-    return (
-        Stat(
-            title="Shards",
-            description="Shards that are there, and those that are missing.",
-            targets=(
-                Target(shards, "there"),
-                Target(f"max({_OURS}shard_total{{{JOB}}}) - {shards}", "missing", steps=BAD_FROM_ONE),
-            ),
-            runbook=rules["NativeChatShardMissing"].runbook_url,
-        ),
-        Stat(
-            title="Last load of the configuration",
-            description="Exporters whose configuration was good when it was last loaded, and those "
-            "that refused it and go on with the one before.",
-            targets=(
-                Target(f"sum({good})", "good", steps=GOOD_FROM_ONE),
-                Target(f"sum(1 - {good})", "refused", steps=BAD_FROM_ONE),
-            ),
-            runbook=rules["NativeChatReloadFailed"].runbook_url,
-        ),
-        Stat(
-            title="Configuration in use since",
-            description="How long ago an exporter last took up a configuration.",
-            targets=(
-                Target(
-                    f"time() - max({_OURS}config_last_reload_success_timestamp_seconds{{{JOB}}})", unit="s"
-                ),
-            ),
-        ),
-        Stat(
-            title="Internal errors",
-            description="Defects of the exporter in the time shown; each is in its log, and worth a report.",
-            targets=(Target(f"sum(increase({_OURS}internal_errors_total{{{JOB}}}[$__range]))"),),
-            steps=BAD_FROM_ONE,
-        ),
-        Stat(
-            title="Versions",
-            description="The versions that run.",
-            targets=(Target(f"count by (version) ({_OURS}build_info{{{JOB}}})", "{{version}}"),),
-            names_only=True,
-        ),
+    durations = trend(
+        "Duration of attempts",
+        "How long NativeChat takes to answer: half of all, and 99 %, take no longer.",
+        *((f"histogram_quantile({part / 100:g}, {buckets})", f"{part} %") for part in (50, 99)),
+        unit="s",
     )
+    return queries, oldest, failures, statuses, durations
+
+
+def _exporters() -> tuple[Panel, Panel]:
+    build = f"on (job, instance) group_left (version) {OURS}build_info{{{JOB}}}"
+    running = f"(time() - process_start_time_seconds{{{JOB}}}) * {build}"
+    cpu = of_process(f"rate(process_cpu_seconds_total{{{JOB}}}{_RATE})")
+    memory = of_process(f"process_resident_memory_bytes{{{JOB}}}")
+    errors = f"round(increase({OURS}internal_errors_total{{{JOB}}}[{RANGE}]))"
+    each = table(
+        "Exporters",
+        "Every exporter in the time shown: whether its configuration was good when it was last loaded, the "
+        "series of queries it exposes, its CPU time as a share of one core, how late its latest run started, "
+        "and its internal errors, each of which is in its log and worth a report. Its name leads to its "
+        "status page, where the address that Prometheus scrapes can be reached from here too.",
+        ("job", "instance", "version"),
+        Column(TARGETS, "scraped", words=UP_OR_DOWN),
+        Column(f"max by (job, instance, version) ({running})", "running for", unit="s"),
+        *(
+            Column(f"max by (job, instance) ({expr})", title, unit)
+            for expr, title, unit in (
+                (f"{OURS}config_last_reload_successful{{{JOB}}}", "configuration", "bool_yes_no"),
+                (f"{OURS}shard_ordinal{{{JOB}}}", "shard", ""),
+                (f"{OURS}series{{{JOB}}}", "series", ""),
+                (cpu, "CPU", "percentunit"),
+                (f"{OURS}schedule_lag_seconds{{{JOB}}}", "lag", "s"),
+                (errors, "internal errors", ""),
+            )
+        ),
+        linked="instance",
+    )
+    largest = trend(
+        "Memory", "Resident memory of the largest exporter.", (f"max({memory})", "largest"), unit="bytes"
+    )
+    return each, largest

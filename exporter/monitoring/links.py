@@ -5,8 +5,30 @@ from __future__ import annotations
 import zlib
 from typing import Final
 
+from exporter.model import Json
+
 DASHBOARD_UID: Final = "nativechat-exporter"
 """The identifier of the dashboard in Grafana, and the end of its URL."""
+
+_KEPT: Final = "&".join(f"${{{name}:queryparam}}" for name in ("datasource", "cluster", "namespace", "job"))
+FILTERED: Final = f"/d/{DASHBOARD_UID}?${{__url_time_range}}&{_KEPT}&var-bot=${{__value.raw}}"
+"""The dashboard of the bot that a table's cell names; it keeps the time and the variables."""
+
+
+def link(title: str, url: str) -> Json:
+    """Return a link of a dashboard, or of one of its panels, to a page outside of Grafana."""
+    return {
+        "asDropdown": False,
+        "icon": "external link",
+        "includeVars": False,
+        "keepTime": False,
+        "tags": [],
+        "targetBlank": True,
+        "title": title,
+        "tooltip": "",
+        "type": "link",
+        "url": url,
+    }
 
 
 def section(page: str, heading: str) -> str:
@@ -15,7 +37,7 @@ def section(page: str, heading: str) -> str:
 
 
 def panel_id(panel: str) -> int:
-    """Return the number of a panel, from its row's key and its title, such as `headline/Bots`.
+    """Return the number of a panel, from its row's key and its title, such as `At a glance/Down`.
 
     It depends on nothing else: another panel does not renumber it, and an alert links to it.
     """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from itertools import combinations
 
-from exporter.language import tree
 from exporter.model import Json, Query, Variant
 
 
@@ -19,16 +18,6 @@ def adds_up(query: Query) -> bool:
     return all(
         any(field in second and second[field] != wanted for field, wanted in first.items())
         for first, second in combinations(required, 2)
-    )
-
-
-def moves(query: Query) -> bool:
-    """Return whether a query counts a moving span of time: such a count rises and falls by itself."""
-    return any(
-        isinstance(node, str) and node.startswith("now") and path[-1] == "$date"
-        for variant in query.variants
-        if variant.predicate.dated
-        for path, node in tree.walk(json.loads(variant.predicate.text))
     )
 
 

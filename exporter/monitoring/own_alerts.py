@@ -61,7 +61,7 @@ _OWN: Final = (
         "The exporter answered {{ $value | humanizePercentage }} of the scrapes of the last five minutes. "
         "Until it is back, its bots are not monitored, unless another exporter asks for them. Check whether "
         "the process runs, the end of its log, and whether Prometheus reaches its port.",
-        "exporters/Exporters",
+        "The exporter itself/Exporters",
         severity="critical",
     ),
     _Own(
@@ -71,7 +71,7 @@ _OWN: Final = (
         "Prometheus scrapes no nativechat-exporter",
         "For THRESHOLD there was no exporter to scrape, so no alert on any bot can fire. Check whether it is "
         "deployed, and whether Prometheus's scrape configuration or service discovery finds it.",
-        "exporters/Exporters",
+        "The exporter itself/Exporters",
         severity="critical",
         because=(("NativeChatExporterDown", "on ()"),),
     ),
@@ -84,7 +84,7 @@ _OWN: Final = (
         "answer, or answered with an error, or was not asked, because an id or a token is missing. Values "
         "are dropped when they are stale, and then alerts on them do not fire. The exporter's status page "
         "and its log show the error and what to do about it.",
-        "headline/Bots",
+        "At a glance/Down",
         severity="critical",
         lasting="1m",
     ),
@@ -97,7 +97,7 @@ _OWN: Final = (
         "fails, or its first run has not ended. Its values are dropped when they are stale, and then alerts "
         "on them do not fire. The exporter's status page and its log show the error and what to do about "
         "it.",
-        "polls/Queries of each bot",
+        "The exporter itself/Queries of each bot",
         because=(("NativeChatBotDown", "ignoring (query)"),),
     ),
     _Own(
@@ -111,7 +111,7 @@ _OWN: Final = (
         "No run of the query {{ $labels.query }} of the bot {{ $labels.bot }} has ended for more than "
         "THRESHOLD of its intervals. Look at its row on the exporter's status page, at skipped runs, and at "
         "the bot's rate. If no query runs any more, restart the exporter, and please report it.",
-        "polls/Oldest value, in intervals",
+        "The exporter itself/Oldest value, in intervals",
         lasting="1m",
         because=(("NativeChatScheduleLag", "ignoring (bot, query)"),),
     ),
@@ -127,7 +127,7 @@ _OWN: Final = (
         "More than THRESHOLD of the runs of the query {{ $labels.query }} of the bot {{ $labels.bot }} were "
         "due while the previous one had not ended, so values are older than `every` says. The bot's rate "
         "allows too little, answers are slow, or the query has too many series.",
-        "polls/Runs skipped within 1h",
+        "The exporter itself/Queries of each bot",
         lasting="15m",
         because=(("NativeChatBotDown", "ignoring (query)"), ("NativeChatValueStale", "")),
     ),
@@ -139,7 +139,7 @@ _OWN: Final = (
         "{{ $labels.job }}: runs start {{ $value | humanizeDuration }} late",
         "The exporter cannot start its runs in time, so all values are older than `every` says. Give it more "
         "CPU or `workers`, fewer series, or divide the bots among shards.",
-        "polls/Schedule lag",
+        "The exporter itself/Exporters",
         lasting="5m",
     ),
     _Own(
@@ -150,7 +150,7 @@ _OWN: Final = (
         "The configuration has been wrong for THRESHOLD at least. An exporter that had a good one before "
         "still uses it, and a restart would fail. The log, the status page and `nativechat-exporter check` "
         "show every problem with its line.",
-        "exporters/Last load of the configuration",
+        "The exporter itself/Exporters",
     ),
     _Own(
         "NativeChatInternalError",
@@ -158,7 +158,7 @@ _OWN: Final = (
         "max without (instance, pod) (increase(nativechat_exporter_internal_errors_total[1h])) >= THRESHOLD",
         "{{ $labels.job }}: {{ $value | humanize }} internal errors of the exporter within 1h",
         "The exporter goes on, but this is a defect. Its log has a traceback: please report it.",
-        "exporters/Internal errors",
+        "The exporter itself/Exporters",
         lasting="0s",
     ),
     _Own(
@@ -169,7 +169,7 @@ _OWN: Final = (
         "Exporters of the job {{ $labels.job }} have different bots under the name {{ $labels.bot }}. "
         "Alerts take them as one: they see the greater count, and no outage while one of them is up. Give "
         "each bot a name of its own.",
-        "headline/Bots",
+        "At a glance/Down",
     ),
     _Own(
         "NativeChatBotAskedTwice",
@@ -180,7 +180,7 @@ _OWN: Final = (
         "{{ $labels.bot }}: {{ $value }} exporters ask for the same bot",
         "Each of them makes every request, and together they exceed the bot's `rate`. Run one exporter for "
         "the bot, such as a Deployment of its own instead of a sidecar in each replica.",
-        "headline/Bots",
+        "At a glance/Down",
         severity="info",
     ),
     _Own(
@@ -194,7 +194,7 @@ _OWN: Final = (
         "{{ $labels.job }}: {{ $value }} of the exporter's shards are missing",
         "The bots of a missing shard are not polled. Check which ordinal is missing in "
         "nativechat_exporter_shard_ordinal, and why that exporter does not run or is not scraped.",
-        "exporters/Shards",
+        "The exporter itself/Exporters",
         severity="critical",
         because=(("NativeChatExporterDown", f"on {_SHARDS}"),),
     ),
@@ -207,7 +207,7 @@ _OWN: Final = (
         "{{ $labels.job }}: {{ $value }} exporters are shard {{ $labels.ordinal }}",
         "They poll the same bots, which doubles the requests, and most likely another shard is missing. "
         "Give each exporter a different --shard.ordinal.",
-        "exporters/Shards",
+        "The exporter itself/Exporters",
     ),
     _Own(
         "NativeChatShardsDisagree",
@@ -216,7 +216,7 @@ _OWN: Final = (
         "{{ $labels.job }}: exporters disagree on how many shards there are",
         "Some bots may be polled twice, others not at all. Give every exporter of the job the same "
         "--shard.total, and check whether a rollout is stuck.",
-        "exporters/Shards",
+        "The exporter itself/Exporters",
     ),
 )
 

@@ -1,142 +1,93 @@
-"""Makes the row of a query, by its number of labels, whether it adds up, and its alert."""
+"""Makes the row of a query: a table of its labels, what is new, the trend, and what its alerts watch."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from typing import Final
 
 from exporter.language import durations
-from exporter.model import Query
+from exporter.model import Config, Query, Variant
 from exporter.monitoring import expressions
-from exporter.monitoring.dashboard_model import (
-    AnyPanel,
-    Column,
-    Line,
-    Matrix,
-    Row,
-    Stat,
-    Table,
-    Target,
-    Trend,
-)
-from exporter.monitoring.overlap import adds_up, moves
-from exporter.monitoring.watched import limit, limits_the_trend, terms, what_it_watches
-from exporter.monitoring.words import described, legend, titled
+from exporter.monitoring.expressions import HOUR, MOST_BOTS, RANGE
+from exporter.monitoring.overlap import adds_up
+from exporter.monitoring.panels import Column, Panel, Row, Tones, table, trend
+from exporter.monitoring.variables import APART, bot_labels
+from exporter.monitoring.watched import what_it_watches
+from exporter.monitoring.words import about_errors, about_success, described, legend, titled
+
+_LINE: Final = 4
+"""The most panels side by side."""
+
+_MOST_VALUES: Final = 20
+"""The most values of labels that each get a line in a trend."""
 
 
-def query_row(query: Query, queries: Mapping[str, Query], runbook: str) -> Row:
-    """Return the row of a query; `queries` are all queries by name, `runbook` is its alert's page."""
-    labelled = bool(query.label_names)
-    panels: list[AnyPanel] = (
-        [_latest(query), _by_label(query)] if labelled else [_number(query), _by_bot(query)]
-    )
-    if not moves(query):
-        panels.append(_new(query))
-    watched = {
-        panel.title: panel
-        for alert in query.alerts
-        if not limits_the_trend(query, alert)
-        for panel in (what_it_watches(query, alert, queries),)
-    }
-    panels = [replace(panel, runbook=runbook) for panel in (*panels, *watched.values())]
-    # Four panels of which one is a table take two lines: a table needs the width.
-    cut = 2 if labelled and len(panels) == 4 else len(panels)
-    lines = (tuple(panels[:cut]), tuple(panels[cut:]))
-    return Row(query.name, titled(query), tuple(Line(line) for line in lines if line))
+def query_row(query: Query, config: Config) -> Row:
+    """Return the row of a query."""
+    bots = ("bot", *bot_labels(config), *APART)
+    queries = {each.name: each for each in config.queries}
+    watched = (what_it_watches(query, alert, queries, bots) for alert in query.alerts)
+    # Alerts that watch the same have one panel.
+    now = (_table(query, bots),) if query.label_names else ()
+    panels = {panel["title"]: panel for panel in (*now, *_trends(query, bots), *watched)}
+    made = tuple(panels.values())
+    lines = (made[first : first + _LINE] for first in range(0, len(made), _LINE))
+    return Row(query.name, titled(query), tuple(lines))
 
 
-def _number(query: Query) -> Stat:
-    return Stat(
-        title="Now",
-        description=described(query, f"Asked every {durations.write(query.every)}."),
-        targets=(Target(expressions.now(query), "{{bot}}"),),
-        weight=2,
-        absent="no fresh value",
+def _table(query: Query, bots: tuple[str, ...]) -> Panel:
+    now, new = Column(expressions.now(query), "now"), Column(f"round({expressions.new(query, RANGE)})", "new")
+    every = f"Asked every {durations.write(query.every)}."
+    return table(
+        "Now",
+        described(query, every if query.dated else f"{every} New in the time shown."),
+        (*bots, *query.label_names),
+        *((now,) if query.dated else (now, new)),
+        first="now",
     )
 
 
-def _by_bot(query: Query) -> Trend:
-    alert = next((alert for alert in query.alerts if limits_the_trend(query, alert)), None)
-    return Trend(
-        title="Trend",
-        description=described(query, terms(alert) if alert else "A fall may be history that was deleted."),
-        targets=(Target(expressions.shown(query), "{{bot}}"),),
-        unit="short",
-        weight=3,
-        finest=query.every,
-        limit=limit(alert) if alert else None,
+def _trends(query: Query, bots: tuple[str, ...]) -> list[Panel]:
+    by, values = _lines(query, bots)
+    most = _MOST_VALUES if values else MOST_BOTS
+    stacks = adds_up(query)
+    tones = Tones(
+        red=tuple(value for value, variants in values.items() if about_errors(value, *variants)),
+        green=tuple(filter(about_success, values)),
+        all_red=about_errors(query.name, *query.variants),
     )
-
-
-def _by_label(query: Query) -> Trend:
-    labels = _lines(query)
-    return Trend(
-        title=f"Trend by {_listed(labels)}",
-        description=described(query, _together(query)),
-        targets=(Target(expressions.added(query, expressions.shown(query), labels), legend(labels)),),
-        unit="short",
-        weight=3,
-        finest=query.every,
-        stacked=adds_up(query),
-    )
-
-
-def _lines(query: Query) -> tuple[str, ...]:
-    """Return the labels for whose values a trend has lines; the others are added up if they can be."""
-    if not query.label_names:
-        return ("bot",)
-    if not adds_up(query):
-        return query.label_names
-    return query.label_names[:1] if len(query.label_names) < 3 else ("bot",)
-
-
-def _together(query: Query) -> str:
-    if not adds_up(query):
-        return "All chosen bots together. Lines may overlap: a document can count in more than one."
-    whose = "values of the labels" if _lines(query) == ("bot",) else "chosen bots"
-    return f"All {whose} together."
-
-
-def _latest(query: Query) -> Table | Matrix:
-    if len(query.label_names) == 2:
-        down, across = query.label_names
-        return Matrix(
-            title=f"Now, {down} by {across}",
-            description=described(query, "All chosen bots together."),
-            targets=(Target(expressions.added(query, expressions.now(query), query.label_names)),),
-            weight=2,
-            down=down,
-            across=across,
+    text = f"{'All chosen bots together. ' if values else ''}Of more than {most} lines, the greatest."
+    if not stacks:
+        text = f"{text} Lines may overlap: a document can count in more than one."
+    measured = [("Trend", "A fall may be history that was deleted.", expressions.shown(query))]
+    if not query.dated:
+        new = expressions.new(query, HOUR)
+        measured.insert(0, ("New per hour", "How many were new in the hour before each point.", new))
+    found = []
+    for title, words, expression in measured:
+        lines = expressions.added(expression, by)
+        if len(values) > _MOST_VALUES or not values:
+            lines = expressions.foremost(lines, most=most)
+        found.append(
+            trend(
+                title,
+                described(query, f"{words} {text}"),
+                (lines, legend(by)),
+                stacked=stacks and bool(query.label_names),
+                tones=tones,
+            )
         )
-    labels = tuple(Column(label, label) for label in expressions.keys(query))
-    targets, columns = [Target(expressions.now(query))], [*labels, Column(0, "now")]
-    if adds_up(query):
-        targets.append(Target(expressions.share_among(query)))
-        columns.append(Column(1, "share", unit="percentunit"))
-    more = " The share is that of the values listed, for the same bot." if adds_up(query) else ""
-    return Table(
-        title="Now",
-        description=described(query, f"Asked every {durations.write(query.every)}.{more}"),
-        targets=tuple(targets),
-        weight=2,
-        columns=tuple(columns),
-    )
+    return found
 
 
-def _new(query: Query) -> Trend:
-    labels = _lines(query)
-    new = expressions.new(query, "$__interval")
-    return Trend(
-        title="New per interval",
-        description=described(query, "By how much it rose from run to run; falls are ignored."),
-        targets=(Target(expressions.added(query, new, labels), legend(labels)),),
-        unit="short",
-        weight=3,
-        finest=query.every,
-        bars=True,
-        stacked=not query.label_names or adds_up(query),
-    )
+def _lines(query: Query, bots: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, list[Variant]]]:
+    """Return the labels for whose values trends have lines, and what each line counts; nothing for bots.
 
-
-def _listed(labels: tuple[str, ...]) -> str:
-    return " and ".join((", ".join(labels[:-1]), labels[-1])) if len(labels) > 1 else labels[0]
+    Values of the other labels are added up if they can be.
+    """
+    if not query.label_names or (len(query.label_names) > 2 and adds_up(query)):
+        return bots, {}
+    by = query.label_names[:1] if adds_up(query) else query.label_names
+    values: dict[str, list[Variant]] = {}
+    for variant in query.variants:
+        values.setdefault(" ".join(dict(variant.labels)[label] for label in by), []).append(variant)
+    return by, values

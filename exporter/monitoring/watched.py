@@ -9,45 +9,49 @@ from exporter.alert import Alert, Level, Rise, TooFew
 from exporter.language import durations
 from exporter.model import Query
 from exporter.monitoring import expressions
-from exporter.monitoring.dashboard_model import Limit, Target, Trend
-from exporter.monitoring.words import described, legend, titled
+from exporter.monitoring.panels import Limit, Panel, Tones, trend
+from exporter.monitoring.words import about_errors, described, legend, titled
 
 _COLOURS: Final = {"info": "blue", "critical": "red"}
 _OTHER_COLOUR: Final = "orange"
 
 
-def limits_the_trend(query: Query, alert: Alert) -> bool:
-    """Return whether the alert is on the same values that the query's trend shows."""
-    when = alert.when
-    return isinstance(when, Level) and when.of is None and not query.label_names
-
-
 def watched_panel(query: Query, alert: Alert, queries: Mapping[str, Query]) -> str:
     """Return the title of the panel that shows what an alert watches."""
-    return "Trend" if limits_the_trend(query, alert) else what_it_watches(query, alert, queries).title
+    return str(what_it_watches(query, alert, queries)["title"])
 
 
-def what_it_watches(query: Query, alert: Alert, queries: Mapping[str, Query]) -> Trend:
-    """Return the trend of what an alert watches, for each series; `queries` are all queries by name."""
+def what_it_watches(
+    query: Query, alert: Alert, queries: Mapping[str, Query], by: tuple[str, ...] = ("bot",)
+) -> Panel:
+    """Return the trend of what an alert watches, for the foremost series; `queries` are all by name.
+
+    `by` are the labels that tell bots apart.
+    """
     when = alert.when
     unit = "short"
-    if not isinstance(when, Level):
-        title = f"New within {durations.write(when.within)}"
-        expression = expressions.risen(query, when.within)
-    elif when.of is None:
-        title, expression = "Values and their limit", expressions.watched(query)
-    else:
-        whole = queries[when.of]
-        title, expression = f"Share of {titled(whole).lower()}", expressions.share(query, whole)
-        unit = "percentunit"
-    return Trend(
-        title=title,
-        description=described(query, terms(alert)),
-        targets=(Target(expression, legend(expressions.keys(query))),),
+    match when:
+        case Rise(of=str(of)) | Level(of=str(of)):
+            what = titled(queries[of]).lower()
+            within = when.within if isinstance(when, Rise) else None
+            title = f"Share of {'new ' if within else ''}{what}"
+            expression, unit = expressions.share(query, queries[of], within), "percentunit"
+        case Rise() | TooFew():
+            within_text = durations.write(when.within)
+            title, expression = f"New within {within_text}", expressions.new(query, within_text)
+        case _:
+            title, expression = "Values and their limit", expressions.watched(query)
+    bound = limit(alert)
+    return trend(
+        title,
+        described(query, terms(alert)),
+        (
+            expressions.foremost(expression, "topk" if bound.bad == "above" else "bottomk"),
+            legend((*by, *query.label_names)),
+        ),
         unit=unit,
-        weight=3,
-        finest=query.every,
-        limit=limit(alert),
+        limit=bound,
+        tones=Tones(all_red=about_errors(query.name, *query.variants)),
     )
 
 
@@ -71,8 +75,8 @@ def limit(alert: Alert) -> Limit:
     """Return the limit of an alert."""
     colour = _COLOURS.get(alert.severity, _OTHER_COLOUR)
     match alert.when:
-        case Rise(by):
-            return Limit(by, "above", colour)
+        case Rise(by, _, above, of):
+            return Limit(above if of else by, "above", colour)
         case TooFew(than):
             return Limit(than, "below", colour)
         case Level(side, value):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from math import isfinite
 from typing import Final, NoReturn
 
@@ -13,6 +14,8 @@ LARGEST_COUNT: Final = 2**53
 """The largest count that is accepted: a sample is a float, which is exact up to this number."""
 
 _COUNT_KEYS: Final = frozenset({"count", "Count", "Result"})
+_KEY: Final = re.compile(r"[A-Za-z_$]{1,30}")
+_MOST_KEYS: Final = 6
 _LIST_KEYS: Final = frozenset({"Result", "Count"})
 
 
@@ -38,6 +41,14 @@ def read_count(body: bytes) -> int:
     return _whole(answer)
 
 
+def read_shape(body: bytes) -> str:
+    """Return what a `_count` answer looks like, such as `{"count": N}`, whether it is accepted or not.
+
+    Nothing of the body is in it but names of keys. Raises BadAnswer as `parse` does.
+    """
+    return _outline(parse(body), depth=3)
+
+
 def read_rows(body: bytes) -> list[dict[str, Json]]:
     """Return the conversations or messages of a list answer, unchanged.
 
@@ -53,6 +64,23 @@ def read_rows(body: bytes) -> list[dict[str, Json]]:
     if len(rows) < len(answer):
         raise BadAnswer("a list whose rows are not all objects")
     return rows
+
+
+def _outline(value: Json, depth: int) -> str:
+    if isinstance(value, dict | list) and not depth:
+        return "…"
+    if isinstance(value, dict):
+        members = list(value.items())[:_MOST_KEYS]
+        inner = (
+            f'"{name if _KEY.fullmatch(name) else "…"}": {_outline(each, depth - 1)}'
+            for name, each in members
+        )
+        return f"{{{', '.join(inner)}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(_outline(each, depth - 1) for each in value[:1])}]"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return "N"
+    return "text" if isinstance(value, str) else str(value).lower().replace("none", "null")
 
 
 def _whole(value: Json) -> int:

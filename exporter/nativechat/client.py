@@ -17,7 +17,7 @@ from exporter.clock import Clock
 from exporter.errors import ApiError, BadAnswer, ExporterError, Unauthorized, Unreachable
 from exporter.model import Bot, Collection, Json, Secret
 from exporter.nativechat.attempt import Attempt, Route, TooMuch
-from exporter.nativechat.endpoints import COUNT, ROWS, Endpoint
+from exporter.nativechat.endpoints import COUNT, ROWS, SHAPE, Endpoint
 from exporter.nativechat.failures import (
     bad_answer,
     by_cause,
@@ -86,6 +86,10 @@ class Client:
         The empty text matches everything. Raises ApiError.
         """
         return self._ask(COUNT, COUNT.url(self._bot, collection, query=predicate_text), collection, budget)
+
+    def count_shape(self, collection: Collection, budget: float) -> str:
+        """Return what the answer to a count looks like, as `answers.read_shape` does; raises ApiError."""
+        return self._ask(SHAPE, SHAPE.url(self._bot, collection), collection, budget)
 
     def rows(
         self,

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 from exporter.errors import BadAnswer
 from exporter.model import Bot, Collection, Json
 from exporter.nativechat.advice import BROKEN_HTTP
-from exporter.nativechat.answers import read_count, read_rows
+from exporter.nativechat.answers import read_count, read_rows, read_shape
 
 Answer = TypeVar("Answer")
 
@@ -67,4 +67,5 @@ class Endpoint(Generic[Answer]):
 
 
 COUNT: Final[Endpoint[int]] = Endpoint("/_count", "identity", 64 * 1024, read_count)
+SHAPE: Final[Endpoint[str]] = Endpoint("/_count", "identity", 64 * 1024, read_shape)
 ROWS: Final[Endpoint[list[dict[str, Json]]]] = Endpoint("", "gzip", 64 * 1024 * 1024, read_rows)

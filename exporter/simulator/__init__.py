@@ -2,13 +2,13 @@
 
 Tests with the simulator check the exporter against our assumptions, not against NativeChat.
 
-    settings ─┐
-    bots ─────┼─▶ simulation ─▶ api ─▶ misbehaviour ─▶ HTTP
-    clock ────┘    ├ dataset     └ parameters   ▲
-                   │  ├ believable              │
-                   │  └ matching, ordering      │
-                   └ faults ────────────────────┘
-                       ▲ control: /-/…
+    shapes ─▶ settings ─┐
+                bots ───┼─▶ simulation ─▶ api ─▶ misbehaviour ─▶ HTTP
+                clock ──┘    ├ dataset     └ parameters   ▲
+                             │  ├ believable ─▶ documents │
+                             │  └ matching, ordering      │
+                             └ faults ────────────────────┘
+                                 ▲ control: /-/…
 
 The simulator does what the vendor's Administration API page documents: paths, header, parameters,
 predicates. A detail that the page leaves open is a field of `Settings`, or is marked as assumed.

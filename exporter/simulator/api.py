@@ -86,6 +86,8 @@ class _Api:
             raise Refused(404, "no bot has this id") from None
         _authenticate(request, bot)
         wait = self._simulation.admit(bot.name)
+        if self._settings.throttle and self._random.random() < self._settings.throttle:
+            wait = max(wait, 1)
         await asyncio.sleep(self._settings.latency + self._random.uniform(0.0, self._settings.jitter))
         if wait:
             raise Refused(429, "too many requests", (("Retry-After", self._retry_after(wait)),))

@@ -13,7 +13,9 @@ from random import Random
 from typing import Final
 
 from exporter.simulator.dates import Dates
-from exporter.simulator.walk import Document
+from exporter.simulator.documents import reformed
+from exporter.simulator.settings import Settings
+from exporter.simulator.values import Document
 
 _FIRST_NAMES: Final = (
     "Ada", "Boris", "Chloé", "Dimitar", "Elena", "Farid", "Grace", "Hristo", "Ines", "Joana", "Kalin", "Lin",
@@ -54,8 +56,13 @@ class _Person:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """The row of a finished conversation, and those of its messages in the order they were sent."""
+    """The row of a finished conversation, and those of its messages in the order they were sent.
 
+    A conversation that the user abandoned is not complete.
+    """
+
+    ended: datetime
+    complete: bool
     row: Document
     messages: tuple[Document, ...]
 
@@ -63,8 +70,9 @@ class Conversation:
 class Company:
     """One bot's users, and how often each channel and failure occurs; both differ from bot to bot."""
 
-    def __init__(self, seed: str, dates: Dates) -> None:
+    def __init__(self, seed: str, dates: Dates, settings: Settings) -> None:
         random = _random(seed)
+        self._form, self._id_field = settings.documents, settings.id_field
         self._dates = dates
         self._people = tuple(_person(random) for _ in range(_REGULARS))
         self._channel_weights = (random.uniform(4, 6), random.uniform(1, 2), random.uniform(2, 4), 0.2)
@@ -94,7 +102,8 @@ class Company:
             }
             for number in range(2 * pairs)
         )
-        return Conversation(row, messages)
+        complete = row.get("Status") != "abandoned"
+        return Conversation(ended, complete, *reformed(row, messages, self._form, self._id_field, random))
 
     def _outcome(self, random: Random) -> Document:
         """Return Status and Errors; a few conversations lack one of them."""

@@ -15,7 +15,7 @@ from exporter.simulator.dates import Dates
 from exporter.simulator.matching import Matcher
 from exporter.simulator.ordering import SortKeys, ordered
 from exporter.simulator.settings import Settings
-from exporter.simulator.walk import Document
+from exporter.simulator.values import Document
 
 _DEFAULTS: Final = Settings()
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
@@ -28,24 +28,32 @@ class Dataset:
     """
 
     def __init__(self, bot_id: str, start: datetime, settings: Settings = _DEFAULTS) -> None:
-        self.dates = Dates(settings.dates, settings.undecoded_dates)
+        self.dates = Dates(settings.dates, settings.undecoded_dates, settings.shown_dates)
         self._seed = f"{settings.seed}:{bot_id}"
         self._random = self._random_for("growth")
-        self._company = Company(self._seed, self.dates)
+        self._company = Company(self._seed, self.dates, settings)
         self._start = start
         self._history_rate = settings.history / (settings.history_days * 86_400)
         self._growth = settings.growth
         self._cap = settings.max_conversations
+        self._id = settings.id_field
+        self._delivery = settings.delivery
+        self._undelivered: deque[tuple[datetime, object]] = deque()
         self._next = start - timedelta(days=settings.history_days)
         self._bursts = 0
         self._rows: dict[Collection, deque[Document]] = {"conversations": deque(), "messages": deque()}
         self._advance()
 
     def grow(self, until: datetime) -> None:
-        """Add every conversation that ended by `until`; an earlier moment changes nothing."""
+        """Add every conversation that ended by `until`, and delete what is delivered by then."""
         while self._next <= until:
             self._keep(self._company.converse(self._random, self._next))
             self._advance()
+        delivered = set()
+        while self._undelivered and self._undelivered[0][0] <= until:
+            delivered.add(self._undelivered.popleft()[1])
+        if delivered:
+            self._delete(delivered)
 
     def rows(self, collection: Collection) -> Sequence[Document]:
         """Return all rows as stored, oldest first, without copying them."""
@@ -75,12 +83,8 @@ class Dataset:
 
     def forget(self, matches: Matcher) -> int:
         """Delete the matching conversations with their messages; return how many were deleted."""
-        conversations, messages = self._rows["conversations"], self._rows["messages"]
-        gone = {row["_id"] for row in conversations if matches(row)}
-        self._rows = {
-            "conversations": deque(row for row in conversations if row["_id"] not in gone),
-            "messages": deque(row for row in messages if row["Conversation"] not in gone),
-        }
+        gone = {row[self._id] for row in self._rows["conversations"] if matches(row)}
+        self._delete(gone)
         return len(gone)
 
     def forget_oldest(self, number: int) -> int:
@@ -88,7 +92,7 @@ class Dataset:
         conversations, messages = self._rows["conversations"], self._rows["messages"]
         number = min(number, len(conversations))
         for _ in range(number):
-            gone = conversations.popleft()["_id"]
+            gone = conversations.popleft()[self._id]
             while messages and messages[0]["Conversation"] == gone:
                 messages.popleft()
         return number
@@ -96,7 +100,15 @@ class Dataset:
     def _random_for(self, purpose: str) -> Random:
         return Random(f"{self._seed}:{purpose}")  # noqa: S311 - must be reproducible, and protects nothing
 
+    def _delete(self, gone: set[object]) -> None:
+        names: dict[Collection, str] = {"conversations": self._id, "messages": "Conversation"}
+        for collection, name in names.items():
+            self._rows[collection] = deque(row for row in self._rows[collection] if row[name] not in gone)
+
     def _keep(self, conversation: Conversation) -> None:
+        if self._delivery is not None and conversation.complete:
+            due = conversation.ended + timedelta(seconds=self._delivery)
+            self._undelivered.append((due, conversation.row[self._id]))
         self._rows["conversations"].append(conversation.row)
         self._rows["messages"].extend(conversation.messages)
         self.forget_oldest(len(self._rows["conversations"]) - self._cap)

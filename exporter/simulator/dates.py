@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from exporter.model import DateFormat, Json
-from exporter.simulator.settings import UndecodedDates
-from exporter.simulator.walk import Document
+from exporter.simulator.settings import ShownDates, UndecodedDates
 
-DATE_FIELDS: Final = ("StartedAt", "SentAt")
+DATE_FIELDS: Final = ("StartedAt", "SentAt", "CreatedAt", "Ended")
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -25,10 +23,11 @@ class BadRequest(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Dates:
-    """How one bot's dates are stored, and what `{$date: …}` does where they are not BSON dates."""
+    """How one bot's dates are stored and shown, and what `{$date: …}` does if they are not BSON dates."""
 
     stored_as: DateFormat = "iso"
     undecoded: UndecodedDates = "refuse"
+    shown: ShownDates = "text"
 
     def store(self, moment: datetime) -> object:
         """Return the stored value of a moment: text, a datetime, or milliseconds."""
@@ -53,16 +52,17 @@ class Dates:
         except (ValueError, TypeError, OverflowError) as error:
             raise BadRequest("$date takes ISO 8601 text with a time zone, or milliseconds") from error
 
-    def show(self, document: Mapping[str, object]) -> Document:
-        """Return the document as responses show it, with every date as ISO text (assumed)."""
-        shown = dict(document)
-        for name in DATE_FIELDS:
-            value = shown.get(name)
-            if isinstance(value, datetime):
-                shown[name] = _iso(value)
-            elif isinstance(value, int) and self.stored_as == "epoch-ms":
-                shown[name] = _iso(_instant(value))
-        return shown
+    def show(self, value: object, name: str = "") -> Any:
+        """Return a value, or a whole document, as responses show it: its dates as text or as stored."""
+        if isinstance(value, dict):
+            return {key: self.show(inner, key) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self.show(inner) for inner in value]
+        if isinstance(value, datetime):
+            return _iso(value) if self.shown == "text" else {"$date": _iso(value)}
+        if name in DATE_FIELDS and isinstance(value, int) and self.shown == "text":
+            return _iso(_instant(value))
+        return value
 
 
 def _moment(literal: Json) -> datetime:

@@ -1,128 +1,116 @@
-"""Evaluates MongoDB predicates as MongoDB does, with mongomock.
+"""Evaluates MongoDB predicates as MongoDB does: https://www.mongodb.com/docs/manual/reference/operator/query/
 
-mongomock follows dotted paths, arrays and logic. This module replaces its wrong behaviour:
-
-- It reports an unknown operator only for some documents, and a misplaced value never. Here the whole
-  predicate is checked before the first document.
-- It compares as Python does, where True is 1. Here it compares with an `Operand`, which has its own `==`.
-- A negative operator changes the meaning of others on the same field. Here each is a clause of its own,
-  and `$ne`, `$nin`, `$not` and `{$exists: false}` are `$nor` of the positive one, as in MongoDB.
-- `{"a.b": null}` misses a document whose `a` is a scalar. Here such parents are matched as well.
+A predicate is compiled to a function of a document, so that every mistake in it is reported before the
+first document, as a server does. A negative operator is the complement of the positive one. The operators
+are those that the API documents ("logical and comparison"), and two that it may have: $exists and $regex.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import operator
+import re
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from exporter.model import Json
 from exporter.simulator.dates import BadRequest, Dates
-from exporter.simulator.operators import COMPARISONS, Test, ordered, regex, remainder, same, size
-from exporter.simulator.walk import Clause, Document, Operand, applies
+from exporter.simulator.values import MISSING, OTHER, Document, order_key, values_at
 
 Matcher: TypeAlias = Callable[[Document], bool]
+Test: TypeAlias = Callable[[object], bool]
 
 MAX_DEPTH: Final = 100
 """MongoDB's own limit for nested documents."""
 
-_EVERYTHING: Final[Clause] = {}
-_NOTHING: Final[Clause] = {"$nor": [{}]}
-_REFUSED: Final = ("$where", "$expr", "$function")
+_COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
+    "$gt": operator.gt,
+    "$gte": operator.ge,
+    "$lt": operator.lt,
+    "$lte": operator.le,
+}
+_LOGICAL: Final = ("$and", "$or", "$nor")
+_FORBIDDEN: Final = ("$where", "$expr", "$function")
+_REGEX_FLAGS: Final = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "x": re.VERBOSE}
 
 
-def matcher(predicate: Json, dates: Dates) -> Matcher:
-    """Return a function that tests one document; BadRequest for a wrong predicate."""
+def matcher(predicate: Json, dates: Dates, refused: Collection[str] = ()) -> Matcher:
+    """Return a function that tests one document; BadRequest for a wrong predicate or a refused operator."""
     _bound_depth(predicate, MAX_DEPTH)
-    clause = _Reader(dates).predicate(predicate)
-    return partial(applies, clause)
+    return _Compiler(dates, refused).predicate(predicate)
 
 
-class _Reader:
-    """Turns predicates into clauses that mongomock evaluates as MongoDB would."""
+class _Compiler:
+    """Turns predicates into functions."""
 
-    def __init__(self, dates: Dates) -> None:
+    def __init__(self, dates: Dates, refused: Collection[str]) -> None:
         self._dates = dates
-        self._operators: dict[str, Callable[[str, Json], Clause]] = {
+        operators: dict[str, Callable[[str, Json], Matcher]] = {
             "$eq": lambda path, operand: self._equal(path, [operand]),
-            "$ne": lambda path, operand: _not(self._equal(path, [operand])),
+            "$ne": lambda path, operand: _none([self._equal(path, [operand])]),
             "$in": lambda path, operand: self._equal(path, _array("$in", operand)),
-            "$nin": lambda path, operand: _not(self._equal(path, _array("$nin", operand))),
-            "$not": lambda path, operand: _not(self._not_operand(path, operand)),
-            "$exists": lambda path, operand: _exists(path) if operand else _not(_exists(path)),
-            "$all": lambda path, operand: self._all(path, _array("$all", operand)),
-            "$size": lambda path, operand: _is(path, size(operand)),
-            "$mod": lambda path, operand: _is(path, remainder(operand)),
-            "$elemMatch": lambda path, operand: _is(path, self._element(operand)),
-            **{name: partial(self._compare, name) for name in COMPARISONS},
+            "$nin": lambda path, operand: _none([self._equal(path, _array("$nin", operand))]),
+            "$not": lambda path, operand: _none([self._not_operand(path, operand)]),
+            "$exists": lambda path, operand: _exists(path) if operand else _none([_exists(path)]),
+            **{name: partial(self._compare, name) for name in _COMPARISONS},
         }
+        self._operators = {name: make for name, make in operators.items() if name not in refused}
+        self._logical = [name for name in _LOGICAL if name not in refused]
+        self._regex = ("$regex",) if "$regex" not in refused else ()
 
-    def predicate(self, predicate: Json) -> Clause:
-        """Return the clause of a predicate; all of its parts must hold."""
+    def predicate(self, predicate: Json) -> Matcher:
+        """Return the function of a predicate; all of its parts must hold."""
         if not isinstance(predicate, dict):
             raise BadRequest("a predicate must be a JSON object")
-        parts: list[Clause] = []
-        for key, condition in predicate.items():
-            if key in ("$and", "$or", "$nor"):
-                branches = _array(key, condition)
-                if not branches:
-                    raise BadRequest(f"{key} must be a nonempty array")
-                parts.append({key: [self.predicate(branch) for branch in branches]})
-            elif key.startswith("$"):
-                raise _unknown(key)
-            else:
-                parts.extend(self._conditions(key, condition))
-        return _both(parts)
+        return _every([self._part(key, condition) for key, condition in predicate.items()])
 
-    def _conditions(self, path: str, condition: Json) -> list[Clause]:
+    def _part(self, key: str, condition: Json) -> Matcher:
+        if key in self._logical:
+            branches = _array(key, condition)
+            if not branches:
+                raise BadRequest(f"{key} must be a nonempty array")
+            join = {"$and": _every, "$or": _either, "$nor": _none}[key]
+            return join([self.predicate(branch) for branch in branches])
+        if key.startswith("$"):
+            raise _unknown(key)
+        return self._condition(key, condition)
+
+    def _condition(self, path: str, condition: Json) -> Matcher:
         if not isinstance(condition, dict) or not _has_operators(condition):
-            return [self._equal(path, [condition])]
-        parts: list[Clause] = []
+            return self._equal(path, [condition])
+        parts: list[Matcher] = []
         for name, operand in condition.items():
-            if name == "$regex":
-                parts.append(_is(path, regex(operand, condition.get("$options", ""))))
-            elif name == "$options" and "$regex" in condition:
-                continue
+            if name in self._regex:
+                parts.append(_some(path, _regex(operand, condition.get("$options", ""))))
             elif name in self._operators:
                 parts.append(self._operators[name](path, operand))
-            else:
+            elif name != "$options" or "$regex" not in condition:
                 raise _unknown(name)
-        return parts
+        return _every(parts)
 
-    def _equal(self, path: str, literals: Sequence[Json]) -> Clause:
-        """Return the clause that a value, or one of its elements, equals one of these."""
-        values = [self._value(literal) for literal in literals]
-        tests = [same(value) for value in values]
-        clause = _is(path, tests[0] if len(tests) == 1 else lambda value: any(test(value) for test in tests))
-        return {"$or": [clause, *map(_plain, _parents(path))]} if None in values else clause
+    def _equal(self, path: str, literals: Sequence[Json]) -> Matcher:
+        """Return whether a value, or one of its elements, equals one of these; a missing one equals null."""
+        keys = [order_key(self._value(literal)) for literal in literals]
+        if None in literals:
+            keys.append(order_key(MISSING))
+        return _some(path, lambda value: order_key(value) in keys)
 
-    def _compare(self, name: str, path: str, operand: Json) -> Clause:
-        value = self._value(operand)
-        if value is None:
-            return self._equal(path, [None]) if name in ("$gte", "$lte") else _NOTHING
-        return _is(path, ordered(name, value))
+    def _compare(self, name: str, path: str, operand: Json) -> Matcher:
+        """Return whether a value of the operand's type compares so with it."""
+        if operand is None:
+            return self._equal(path, [None] if name in ("$gte", "$lte") else [])
+        key, compare = order_key(self._value(operand)), _COMPARISONS[name]
 
-    def _all(self, path: str, literals: Sequence[Json]) -> Clause:
-        return _both([self._equal(path, [literal]) for literal in literals]) if literals else _NOTHING
+        def test(value: object) -> bool:
+            other = order_key(value)
+            return other[0] == key[0] != OTHER and compare(other, key)
 
-    def _not_operand(self, path: str, operand: Json) -> Clause:
+        return _some(path, test)
+
+    def _not_operand(self, path: str, operand: Json) -> Matcher:
         if not isinstance(operand, dict) or not _has_operators(operand):
             raise BadRequest("$not takes an object of operators")
-        return _both(self._conditions(path, operand))
-
-    def _element(self, operand: Json) -> Test:
-        if not isinstance(operand, dict):
-            raise BadRequest("$elemMatch takes an object")
-        if _has_operators(operand) and not operand.keys() & {"$and", "$or", "$nor"}:
-            clause = _both(self._conditions("element", operand))
-            return lambda value: (
-                isinstance(value, list) and any(applies(clause, {"element": item}) for item in value)
-            )
-        clause = self.predicate(operand)
-        return lambda value: (
-            isinstance(value, list)
-            and any(isinstance(item, dict) and applies(clause, item) for item in value)
-        )
+        return self._condition(path, operand)
 
     def _value(self, literal: Json) -> object:
         """Return the value of a literal in a predicate: the literal itself, or a date."""
@@ -138,6 +126,40 @@ class _Reader:
         return {name: self._value(item) for name, item in literal.items()}
 
 
+def _every(parts: Sequence[Matcher]) -> Matcher:
+    return parts[0] if len(parts) == 1 else lambda document: all(part(document) for part in parts)
+
+
+def _either(parts: Sequence[Matcher]) -> Matcher:
+    return lambda document: any(part(document) for part in parts)
+
+
+def _none(parts: Sequence[Matcher]) -> Matcher:
+    return lambda document: not any(part(document) for part in parts)
+
+
+def _some(path: str, test: Test) -> Matcher:
+    """Return whether a value at the path, or one of its elements, passes a test."""
+    return lambda document: any(map(test, values_at(path, document, spread=True)))
+
+
+def _exists(path: str) -> Matcher:
+    return _some(path, lambda value: value is not MISSING)
+
+
+def _regex(pattern: Json, options: Json) -> Test:
+    if not isinstance(pattern, str) or not isinstance(options, str) or set(options) - _REGEX_FLAGS.keys():
+        raise BadRequest("$regex takes text, $options some of i, m, s, x")
+    flags = re.NOFLAG
+    for option in options:
+        flags |= _REGEX_FLAGS[option]
+    try:
+        expression = re.compile(pattern, flags)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise BadRequest("$regex is not a valid regular expression") from error
+    return lambda value: isinstance(value, str) and expression.search(value) is not None
+
+
 def _bound_depth(value: Json, left: int) -> None:
     if not left:
         raise BadRequest(f"the predicate is nested more than {MAX_DEPTH} deep")
@@ -150,38 +172,10 @@ def _has_operators(condition: dict[str, Json]) -> bool:
 
 
 def _unknown(name: str) -> BadRequest:
-    return BadRequest(f"{name} is not allowed" if name in _REFUSED else f"unknown operator {name}")
+    return BadRequest(f"{name} is not allowed" if name in _FORBIDDEN else f"unknown operator {name}")
 
 
 def _array(name: str, operand: Json) -> list[Json]:
     if not isinstance(operand, list):
         raise BadRequest(f"{name} needs an array")
     return operand
-
-
-def _both(clauses: list[Clause]) -> Clause:
-    if len(clauses) == 1:
-        return clauses[0]
-    return {"$and": clauses} if clauses else _EVERYTHING
-
-
-def _not(clause: Clause) -> Clause:
-    return {"$nor": [clause]}
-
-
-def _is(path: str, test: Test) -> Clause:
-    return {path: Operand(test)}
-
-
-def _exists(path: str) -> Clause:
-    return {path: {"$exists": True}}
-
-
-def _parents(path: str) -> list[str]:
-    steps = path.split(".")
-    return [".".join(steps[:length]) for length in range(1, len(steps))]
-
-
-def _plain(path: str) -> Clause:
-    """Return the clause that there is a value which is neither an object nor an array."""
-    return _both([_exists(path), _not(_is(path, lambda value: isinstance(value, dict | list)))])

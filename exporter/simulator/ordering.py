@@ -1,50 +1,20 @@
-"""MongoDB's order of values of different types and of one type, and of documents by several keys."""
+"""Reads the parameter `sort`, and sorts documents as MongoDB does."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from functools import partial
-from types import NoneType
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from exporter.simulator.dates import BadRequest
-from exporter.simulator.walk import MISSING, Document, values_at
+from exporter.simulator.values import MISSING, Document, OrderKey, order_key, values_at
 
-OrderKey: TypeAlias = "tuple[int, Any]"
 SortKeys: TypeAlias = "tuple[tuple[str, bool], ...]"
 """Dotted paths, most significant first, each with whether it is descending."""
 
 _FIELD: Final = re.compile(r"-?[A-Za-z_]\w*(\.\w+)*")
-
-_NULL, _NUMBER, _TEXT, _OBJECT, _ARRAY, _BOOLEAN, _DATE, _OTHER = range(8)
-_BRACKETS: Final[dict[type, int]] = {
-    NoneType: _NULL,
-    int: _NUMBER,
-    float: _NUMBER,
-    str: _TEXT,
-    dict: _OBJECT,
-    list: _ARRAY,
-    bool: _BOOLEAN,
-    datetime: _DATE,
-}
-
-
-def order_key(value: object) -> OrderKey:
-    """Return a key that sorts as MongoDB sorts values; its first part is the rank of the value's type.
-
-    Two keys are equal if and only if the values are equal in MongoDB: a boolean is not a number, and
-    objects with another order of fields are different.
-    """
-    bracket = _BRACKETS.get(type(value), _OTHER)
-    if bracket == _OBJECT and isinstance(value, dict):
-        parts = ((name, order_key(part)) for name, part in value.items())
-        return bracket, tuple((key[0], name, key) for name, key in parts)
-    if bracket == _ARRAY and isinstance(value, list):
-        return bracket, tuple(map(order_key, value))
-    return bracket, 0 if value is None else id(value) if bracket == _OTHER else value
 
 
 def read_sort(text: str) -> SortKeys:
@@ -79,4 +49,4 @@ def _sort_key(path: str, descends: bool, document: Document) -> OrderKey:
     for value in values_at(path, document):
         if value is not MISSING:
             keys.extend(map(order_key, value) if isinstance(value, list) else [order_key(value)])
-    return (max if descends else min)(keys, default=(_NULL, 0))
+    return (max if descends else min)(keys, default=order_key(None))

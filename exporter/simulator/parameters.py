@@ -11,9 +11,8 @@ from typing import Final, NoReturn
 from exporter.model import Json
 from exporter.simulator.dates import BadRequest
 from exporter.simulator.ordering import SortKeys, read_sort
-from exporter.simulator.settings import Settings
+from exporter.simulator.settings import PARAMETERS, Settings
 
-_NAMES: Final = ("query", "sort", "limit", "skip")
 _WHOLE: Final = re.compile(r"[0-9]{1,12}")
 
 
@@ -31,17 +30,21 @@ def read_parameters(items: Sequence[tuple[str, str]], settings: Settings) -> Par
     """Return the parameters of a URL; BadRequest for a wrong one.
 
     Assumed: an unknown or repeated parameter is refused, since a misspelt `query` would count everything.
-    `limit` is at least 1; above `max_limit` it means `max_limit`.
+    `limit` is at least 1; above `max_limit` it means `max_limit`, or is refused.
     """
     values = dict(items)
-    unknown = sorted(values.keys() - set(_NAMES))
+    known = [name for name in PARAMETERS if name not in settings.refused]
+    unknown = sorted(values.keys() - set(known))
     if unknown:
-        raise BadRequest(f"unknown parameter {unknown[0]!r} (known are {', '.join(_NAMES)})")
+        raise BadRequest(f"unknown parameter {unknown[0]!r} (known are {', '.join(known)})")
     if len(values) < len(items):
         raise BadRequest("a parameter is repeated")
-    limit = _whole("limit", values.get("limit"), settings.default_limit)
+    values = {name: text for name, text in values.items() if name not in settings.ignored}
+    limit = _whole("limit", values.get("limit"), min(settings.default_limit, settings.max_limit))
     if limit < 1:
         raise BadRequest("limit must be at least 1")
+    if limit > settings.max_limit and settings.over_limit == "refuse":
+        raise BadRequest(f"limit must be at most {settings.max_limit}")
     return Parameters(
         query=_query(values["query"]) if "query" in values else {},
         sort=read_sort(values["sort"]) if "sort" in values else (),

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import Final, Literal
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal
 
 from exporter.errors import ExporterError
 from exporter.model import DateFormat
 
-CountShape = Literal["count", "bare", "Result", "Count"]
-COUNT_SHAPES: Final[tuple[CountShape, ...]] = ("count", "bare", "Result", "Count")
-
+CountShape = Literal["count", "bare", "Result", "Count", "total"]
+Documents = Literal["documented", "flat", "untidy"]
+IdField = Literal["_id", "Id"]
+ShownDates = Literal["text", "as-stored"]
 UndecodedDates = Literal["refuse", "nothing"]
-UNDECODED_DATES: Final[tuple[UndecodedDates, ...]] = ("refuse", "nothing")
-
+OverLimit = Literal["clamp", "refuse"]
 RetryAfterForm = Literal["seconds", "http-date"]
-RETRY_AFTER_FORMS: Final[tuple[RetryAfterForm, ...]] = ("seconds", "http-date")
+
+PARAMETERS: Final = ("query", "sort", "limit", "skip")
 
 
 class SettingError(ExporterError):
@@ -25,67 +26,82 @@ class SettingError(ExporterError):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How the simulated NativeChat behaves; `metadata["help"]` of each field says what it sets.
+    """How the simulated NativeChat behaves; the annotation of each field says what it sets.
 
     Raises SettingError for a wrong value. Every default is an assumption: nothing public shows what the
     real API does.
     """
 
-    seed: int = field(
-        default=1,
-        metadata={"help": "the seed of the data; the same seed and the same times give the same data"},
+    seed: Annotated[int, "the seed of the data; the same seed and the same times give the same data"] = 1
+    documents: Annotated[
+        Documents,
+        "the fields: those documented, flat ones with other names, or untidy ones of mixed types",
+    ] = "documented"
+    id_field: Annotated[IdField, "the field that identifies a document"] = "_id"
+    count_shape: Annotated[
+        CountShape, 'the body of _count: {"count": N}, N alone, {"Result": N}, {"Count": N} or {"total": N}'
+    ] = "count"
+    dates: Annotated[
+        DateFormat,
+        "how dates are stored: iso as text, extended-json as BSON dates, epoch-ms as numbers;"
+        " only {$date: …} matches a BSON date",
+    ] = "iso"
+    shown_dates: Annotated[ShownDates, "how dates are shown in documents: as ISO text, or as stored"] = "text"
+    undecoded_dates: Annotated[
+        UndecodedDates, "the effect of {$date: …} if dates are not BSON dates: a 400, or no match"
+    ] = "refuse"
+    default_limit: Annotated[int, "rows in a page when `limit` is absent"] = 100
+    max_limit: Annotated[int, "the most rows in a page, even if `limit` is higher"] = 100
+    over_limit: Annotated[OverLimit, "the effect of a higher `limit`: that many rows, or a 400"] = "clamp"
+    refuse: Annotated[
+        str, "parameters and operators that get a 400, separated by commas, such as sort,$ne"
+    ] = ""
+    ignore: Annotated[str, "parameters without any effect, separated by commas, such as sort,skip"] = ""
+    throttle: Annotated[float, "the share of requests that get a 429, whatever the rate; below 1"] = 0.0
+    rate: Annotated[
+        float | None, "the most requests per second and bot without a 429; none means no limit"
+    ] = None
+    retry_after: Annotated[RetryAfterForm, "the format of Retry-After in a 429"] = "seconds"
+    latency: Annotated[float, "seconds that every response takes"] = 0.0
+    jitter: Annotated[float, "the most seconds that are added to the latency, uniformly random"] = 0.0
+    history: Annotated[int, "the approximate number of conversations of a bot at the start"] = 400
+    history_days: Annotated[float, "the days over which these conversations are spread"] = 5.0
+    growth: Annotated[float, "new conversations per second and bot, on average; 0 stops it"] = 0.5
+    max_conversations: Annotated[int, "the most conversations of a bot; above it, the oldest are deleted"] = (
+        10_000
     )
-    count_shape: CountShape = field(
-        default="count",
-        metadata={"help": 'the body of _count: {"count": N}, N alone, {"Result": N} or {"Count": N}'},
-    )
-    dates: DateFormat = field(
-        default="iso",
-        metadata={
-            "help": "how dates are stored: iso as text, extended-json as BSON dates, epoch-ms as numbers;"
-            " only {$date: …} matches a BSON date",
-        },
-    )
-    undecoded_dates: UndecodedDates = field(
-        default="refuse",
-        metadata={"help": "the effect of {$date: …} if dates are not BSON dates: a 400, or no match"},
-    )
-    default_limit: int = field(default=100, metadata={"help": "rows in a page when `limit` is absent"})
-    max_limit: int = field(
-        default=100, metadata={"help": "the most rows in a page, even if `limit` is higher"}
-    )
-    rate: float | None = field(
-        default=None,
-        metadata={"help": "the most requests per second and bot without a 429; none means no limit"},
-    )
-    retry_after: RetryAfterForm = field(
-        default="seconds", metadata={"help": "the format of Retry-After in a 429"}
-    )
-    latency: float = field(default=0.0, metadata={"help": "seconds that every response takes"})
-    jitter: float = field(
-        default=0.0, metadata={"help": "the most seconds that are added to the latency, uniformly random"}
-    )
-    history: int = field(
-        default=400, metadata={"help": "the approximate number of conversations of a bot at the start"}
-    )
-    history_days: float = field(
-        default=5.0, metadata={"help": "the days over which these conversations are spread"}
-    )
-    growth: float = field(
-        default=0.5, metadata={"help": "new conversations per second and bot, on average; 0 stops it"}
-    )
-    max_conversations: int = field(
-        default=10_000, metadata={"help": "the most conversations of a bot; above it, the oldest are deleted"}
-    )
+    delivery: Annotated[
+        float | None,
+        "seconds until completed conversations are deleted, as external history storage does; none keeps all",
+    ] = None
+
+    @property
+    def refused(self) -> frozenset[str]:
+        """The names of parameters and operators in `refuse`."""
+        return _names(self.refuse)
+
+    @property
+    def ignored(self) -> frozenset[str]:
+        """The names of parameters in `ignore`."""
+        return _names(self.ignore)
 
     def __post_init__(self) -> None:
+        for name in self.refused | self.ignored:
+            if name not in PARAMETERS and (name in self.ignored or name[0] != "$"):
+                raise SettingError(f"{name} is no parameter (known are {', '.join(PARAMETERS)})")
+        if not 0 <= self.throttle < 1:
+            raise SettingError("throttle must be a number from 0 and below 1")
         for name in ("default_limit", "max_limit", "max_conversations"):
             if getattr(self, name) < 1:
                 raise SettingError(f"{name} must be at least 1")
         for name in ("latency", "jitter", "history", "growth"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise SettingError(f"{name} must be a number from 0")
-        for name in ("rate", "history_days"):
+        for name in ("rate", "history_days", "delivery"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise SettingError(f"{name} must be a number above 0")
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(name for part in text.split(",") if (name := part.strip()))

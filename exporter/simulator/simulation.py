@@ -19,7 +19,7 @@ from exporter.simulator.faults import Faults
 from exporter.simulator.matching import Matcher, matcher
 from exporter.simulator.ordering import SortKeys
 from exporter.simulator.settings import Settings
-from exporter.simulator.walk import Document
+from exporter.simulator.values import Document
 
 _BOT_PATH: Final = re.compile(r"/v1/bots/([^/]+)/")
 
@@ -71,7 +71,7 @@ class Simulation:
     def count(self, bot: str, collection: Collection, query: Json | None = None) -> int:
         """Return how many rows match now; BadRequest for a wrong predicate."""
         with self._grown(bot) as data:
-            return data.count(collection, _matcher(query, data))
+            return data.count(collection, self._matcher(query, data))
 
     def page(
         self,
@@ -83,16 +83,16 @@ class Simulation:
         skip: int = 0,
         limit: int = 100,
     ) -> list[Document]:
-        """Return the rows of one page with dates as text; BadRequest for a wrong predicate."""
+        """Return the rows of one page as responses show them; BadRequest for a wrong predicate."""
         with self._grown(bot) as data:
-            rows = data.page(collection, _matcher(query, data), sort, skip, limit)
+            rows = data.page(collection, self._matcher(query, data), sort, skip, limit)
             return [data.dates.show(row) for row in rows]
 
     def burst(self, bot: str, number: int, fields: Mapping[str, object] | None = None) -> None:
         """Add `number` conversations that end now, with these values at these dotted paths."""
         if not 1 <= number <= MOST_IN_A_BURST:
             raise BadRequest(f"a burst has from 1 to {MOST_IN_A_BURST} conversations")
-        if "_id" in (fields or {}):
+        if self.settings.id_field in (fields or {}):
             raise BadRequest("a burst cannot choose ids")
         with self._grown(bot) as data:
             data.burst(number, self._now(), fields or {})
@@ -131,6 +131,5 @@ class Simulation:
             service.data.grow(self._now())
             yield service.data
 
-
-def _matcher(query: Json | None, data: Dataset) -> Matcher | None:
-    return matcher(query, data.dates) if query is not None and query != {} else None
+    def _matcher(self, query: Json | None, data: Dataset) -> Matcher | None:
+        return matcher(query, data.dates, self.settings.refused) if query not in (None, {}) else None

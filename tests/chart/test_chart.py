@@ -2,55 +2,152 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import helm_python
+import jsonschema
 import pytest
 import yaml
 
+from exporter import __version__
 from tests.deploy.conftest import Manifests, kustomized
 from tests.deploy.schemas import problems
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 CHART = DEPLOY / "helm/nativechat-exporter"
+ROOT = DEPLOY.parent
+Render: TypeAlias = Callable[[dict[str, Any]], Manifests]
 
-VALUES: list[dict[str, Any]] = [
-    {},
-    {"shards": 5},
-    {"annotations": True},
-    {"podMonitor": {"enabled": True, "labels": {"release": "prometheus"}, "interval": "1m"}},
-    {"networkPolicy": False},
-    {"image": {"repository": "registry.example.com/exporter", "tag": "1.2.3", "pullPolicy": "Always"}},
-    {"imagePullSecrets": [{"name": "registry"}], "secret": "other"},
-    {
+PROXY = [{"ipBlock": {"cidr": "10.0.0.7/32"}}]
+MONITORING = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
+PASSWORD = {"key": "password", "name": "web"}
+VALUES: dict[str, dict[str, Any]] = {
+    "nothing": {},
+    "shards": {"shards": 5},
+    "annotations": {"scrapeAnnotations": True, "podAnnotations": {"team": "chat"}},
+    "operator": {
+        "podMonitor": {"enabled": True, "labels": {"release": "prometheus"}, "interval": "1m"},
+        "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}},
+    },
+    "grafana": {
+        "podMonitor": {"enabled": True},
+        "grafana": {
+            "namespace": "monitoring",
+            "dashboard": {"enabled": True, "annotations": {"grafana_folder": "NativeChat"}},
+            "alerts": {"enabled": True},
+        },
+    },
+    "OpenShift": {
+        "podSecurityContext": None,
+        "securityContext": None,
+        "serviceAccount": {"create": False, "name": "chat"},
+        "networkPolicy": {"dns": {"ports": [5353]}},
+    },
+    "proxy": {
+        "extraEnv": [{"name": "HTTPS_PROXY", "value": "http://10.0.0.7:3128"}],
+        "networkPolicy": {"from": MONITORING, "api": {"ports": [3128], "to": PROXY}},
+    },
+    "private authority": {
+        "extraVolumes": [{"name": "authority", "configMap": {"name": "authority"}}],
+        "extraVolumeMounts": [{"name": "authority", "mountPath": "/etc/authority", "readOnly": True}],
+        "extraEnv": [{"name": "NATIVECHAT_EXPORTER_LOG_LEVEL", "value": "debug"}],
+    },
+    "web TLS": {
+        "web": {"secret": "web", "scheme": "HTTPS"},
+        "scrapeAnnotations": True,
+        "podMonitor": {
+            "enabled": True,
+            "tlsConfig": {"ca": {"secret": {"name": "web", "key": "ca.crt"}}, "serverName": "exporter"},
+            "basicAuth": {"username": {"key": "username", "name": "web"}, "password": PASSWORD},
+            "relabelings": [{"targetLabel": "team", "replacement": "chat"}],
+        },
+    },
+    "everything off": {
+        "service": {"enabled": False},
+        "serviceAccount": {"create": False},
+        "networkPolicy": {"enabled": False},
+        "configMap": "mine",
+    },
+    "a registry": {
+        "image": {
+            "registry": "registry.example.com",
+            "repository": "team/exporter",
+            "digest": f"sha256:{'0' * 64}",
+            "pullPolicy": "Always",
+        },
+        "imagePullSecrets": ["registry", {"name": "other"}],
+        "secret": "other",
+    },
+    "placed": {
         "nodeSelector": {"disk": "ssd"},
         "tolerations": [{"key": "spot", "operator": "Exists"}],
         "affinity": {"podAntiAffinity": {}},
+        "topologySpreadConstraints": [
+            {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}
+        ],
+        "priorityClassName": "low",
+        "podLabels": {"team": "chat"},
         "resources": {"limits": {"memory": "192Mi"}},
+        "fullnameOverride": "chat",
+        "service": {"annotations": {"team": "chat"}},
+        "serviceAccount": {"annotations": {"team": "chat"}},
         "shards": 20,
     },
-]
+    "a parent's values": {"global": {"imageRegistry": "registry.example.com", "other": {"chart": 1}}},
+}
+
+
+def manifests(chart: helm_python.Chart, values: dict[str, Any]) -> Manifests:
+    files = chart.render(values, name="nativechat-exporter", namespace="nativechat")
+    return Manifests([each for text in files.values() for each in yaml.safe_load_all(text) if each])
 
 
 @pytest.fixture
-def render() -> Iterator[Callable[..., Manifests]]:
+def render() -> Iterator[Render]:
     """Render the chart with values."""
     with helm_python.Chart.load(CHART) as chart:
-
-        def rendered(values: dict[str, Any]) -> Manifests:
-            files = chart.render(values, name="nativechat-exporter", namespace="nativechat")
-            return Manifests([each for text in files.values() for each in yaml.safe_load_all(text) if each])
-
-        yield rendered
+        yield lambda values: manifests(chart, values)
 
 
-@pytest.mark.parametrize("values", VALUES, ids=str)
+@pytest.fixture
+def as_dependency(tmp_path: Path) -> Iterator[Render]:
+    """Render a chart that depends on ours twice, and has templates of its own with common names."""
+    parent = tmp_path / "parent"
+    shutil.copytree(CHART, parent / "charts/nativechat-exporter")
+    ours = {"name": "nativechat-exporter", "version": "0.1.0"}
+    aliases = [{**ours, "alias": name, "condition": f"{name}.enabled"} for name in ("support", "sales")]
+    about = {"apiVersion": "v2", "name": "parent", "version": "1.0.0", "dependencies": aliases}
+    (parent / "Chart.yaml").write_text(yaml.safe_dump(about), "utf-8")
+    (parent / "templates").mkdir()
+    names = ("name", "fullname", "labels", "selected", "image")
+    common = "".join(f'{{{{ define "{name}" }}}}of the parent{{{{ end }}}}' for name in names)
+    (parent / "templates/_helpers.tpl").write_text(common, "utf-8")
+    with helm_python.Chart.load(parent) as chart:
+        yield lambda values: manifests(chart, values)
+
+
+@pytest.mark.parametrize("values", VALUES.values(), ids=VALUES)
 def test_whatever_is_set_it_is_valid_for_three_versions_of_kubernetes(
-    values: dict[str, Any], render: Callable[..., Manifests]
+    values: dict[str, Any], render: Render
 ) -> None:
     assert [problem for manifest in render(values).all for problem in problems(manifest)] == []
+
+
+@pytest.mark.parametrize("values", VALUES.values(), ids=VALUES)
+def test_as_a_dependency_it_is_the_same_under_another_name(
+    values: dict[str, Any], render: Render, as_dependency: Render
+) -> None:
+    built = as_dependency({"support": values, "sales": {"enabled": False}})
+    assert [problem for manifest in built.all for problem in problems(manifest)] == []
+    assert sorted(each["kind"] for each in built.all) == sorted(each["kind"] for each in render(values).all)
+    assert "of the parent" not in json.dumps(built.all)
+    security = {"podSecurityContext": built.pod, "securityContext": built.exporter}
+    for key, where in security.items():
+        assert ("securityContext" in where) == (values.get(key, True) is not None), key
 
 
 def test_helm_has_nothing_to_say_but_that_an_icon_is_missing() -> None:
@@ -66,9 +163,7 @@ def test_it_can_be_packed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("values", "directory"), [({}, "base"), ({"shards": 5}, "examples/sharded")])
-def test_its_pod_is_that_of_kustomize(
-    values: dict[str, Any], directory: str, render: Callable[..., Manifests]
-) -> None:
+def test_its_pod_is_that_of_kustomize(values: dict[str, Any], directory: str, render: Render) -> None:
     def same(built: Manifests) -> dict[str, Any]:
         differs = {"image", "imagePullPolicy", "env", "resources"}
         exporter = {key: value for key, value in built.exporter.items() if key not in differs}
@@ -88,28 +183,162 @@ def test_its_pod_is_that_of_kustomize(
 def _without_instance(part: Any) -> Any:
     """Leave out what tells one release of the chart from another."""
     if isinstance(part, dict):
-        return {k: _without_instance(v) for k, v in part.items() if k != "app.kubernetes.io/instance"}
+        names = ("app.kubernetes.io/instance", "app.kubernetes.io/name")
+        return {key: _without_instance(value) for key, value in part.items() if key not in names}
     return part
 
 
-def test_a_configuration_of_one_s_own_is_taken_to_the_letter(render: Callable[..., Manifests]) -> None:
+def test_a_configuration_of_one_s_own_is_taken_to_the_letter(render: Render) -> None:
     text = "# With a comment, and $gt.\nqueries:\n  - {name: a, query: {Errors: {$gt: 0}}}\n"
     assert render({"config": text}).one("ConfigMap")["data"] == {"config.yaml": text}
 
 
-def test_selectors_mean_the_pods_of_their_own_release(render: Callable[..., Manifests]) -> None:
-    built = render({"podMonitor": {"enabled": True}})
-    labels = built.workload["spec"]["template"]["metadata"]["labels"]
-    selected = built.workload["spec"]["selector"]["matchLabels"]
-    assert selected.items() <= labels.items()
-    assert selected["app.kubernetes.io/instance"] == "nativechat-exporter"
-    assert built.one("Service")["spec"]["selector"] == selected
-    assert built.one("PodMonitor")["spec"]["selector"]["matchLabels"] == selected
+def test_selectors_mean_the_pods_of_their_own_release_and_chart(as_dependency: Render) -> None:
+    values = {"podMonitor": {"enabled": True}}
+    built = as_dependency({"support": values, "sales": values})
+    workloads = built.of("Deployment")
+    selected = [workload["spec"]["selector"]["matchLabels"] for workload in workloads]
+    for labels, workload in zip(selected, workloads, strict=True):
+        assert labels.items() <= workload["spec"]["template"]["metadata"]["labels"].items()
+        assert labels["app.kubernetes.io/instance"] == "nativechat-exporter"
+    assert selected[0] != selected[1]
+    assert [each["spec"]["selector"] for each in built.of("Service")] == selected
+    assert [each["spec"]["selector"]["matchLabels"] for each in built.of("PodMonitor")] == selected
+    assert [each["spec"]["podSelector"]["matchLabels"] for each in built.of("NetworkPolicy")] == selected
+    names = [(each["kind"], each["metadata"]["name"]) for each in built.all]
+    assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize("wrong", [{"shard": 3}, {"shards": 0}, {"config": {}}, {"podMonitor": {"on": True}}])
-def test_a_value_that_is_wrong_or_unknown_is_refused(
-    wrong: dict[str, Any], render: Callable[..., Manifests]
+def test_a_dependency_that_is_off_renders_nothing(as_dependency: Render, render: Render) -> None:
+    assert as_dependency({"support": {"enabled": False}, "sales": {"enabled": False}}).all == []
+    assert render({"enabled": False}).all == []
+
+
+def test_its_monitor_is_that_of_kustomize(render: Render) -> None:
+    def endpoints(built: Manifests) -> Any:
+        return built.one("PodMonitor")["spec"]["podMetricsEndpoints"]
+
+    assert endpoints(render({"podMonitor": {"enabled": True}})) == endpoints(
+        kustomized(DEPLOY / "examples/prometheus-operator")
+    )
+
+
+def test_dashboard_and_alerts_are_what_the_program_prints(render: Render) -> None:
+    built = render({**VALUES["operator"], **VALUES["grafana"], "prometheusRule": {"enabled": True}})
+    printed = {
+        "grafana_dashboard": "grafana/dashboards/nativechat.json",
+        "grafana_alert": "grafana/provisioning/alerting/nativechat.yaml",
+    }
+    for label, file in printed.items():
+        [made] = [each for each in built.of("ConfigMap") if each["metadata"]["labels"].get(label) == "1"]
+        assert list(made["data"].values()) == [(ROOT / file).read_text("utf-8")]
+        assert made["metadata"]["namespace"] == "monitoring"
+    rules = yaml.safe_load((ROOT / "prometheus/rules.yml").read_text("utf-8"))
+    assert built.one("PrometheusRule")["spec"] == rules
+
+
+@pytest.mark.parametrize("own", [{"config": "queries: []"}, {"configMap": "mine"}])
+@pytest.mark.parametrize(
+    "what", [("grafana", "dashboard"), ("grafana", "alerts"), ("prometheusRule",)], ids=lambda what: what[-1]
+)
+def test_a_configuration_of_one_s_own_has_a_dashboard_and_alerts_of_its_own(
+    own: dict[str, Any], what: tuple[str, ...], render: Render
 ) -> None:
+    def nested(value: dict[str, Any]) -> dict[str, Any]:
+        for key in reversed(what):
+            value = {key: value}
+        return {**own, **value}
+
+    with pytest.raises(helm_python.HelmRenderError, match="you set your own"):
+        render(nested({"enabled": True}))
+    mine = "spec: {groups: [{name: mine}]}"
+    assert "mine" in json.dumps(render(nested({"enabled": True, "content": mine})).all)
+
+
+def test_https_is_used_by_whoever_asks_it(render: Render) -> None:
+    built = render(VALUES["web TLS"])
+    for probe in ("livenessProbe", "readinessProbe"):
+        assert built.exporter[probe]["httpGet"]["scheme"] == "HTTPS"
+    [endpoint] = built.one("PodMonitor")["spec"]["podMetricsEndpoints"]
+    assert (endpoint["scheme"], endpoint["tlsConfig"]["serverName"]) == ("https", "exporter")
+    [file] = [v["value"] for v in built.exporter["env"] if v["name"] == "NATIVECHAT_EXPORTER_WEB_CONFIG_FILE"]
+    [mount] = [m for m in built.exporter["volumeMounts"] if m["name"] == "nativechat-exporter-web"]
+    assert file == f"{mount['mountPath']}/web.yaml"
+
+
+def test_labels_and_annotations_of_one_s_own_replace_ours_but_not_those_that_select(render: Render) -> None:
+    built = render(
+        {
+            "scrapeAnnotations": True,
+            "podAnnotations": {"prometheus.io/path": "/other"},
+            "podLabels": {"nativechat-exporter": "mine", "team": "chat"},
+            "podMonitor": {"enabled": True, "labels": {"app.kubernetes.io/instance": "mine"}},
+        }
+    )
+    metadata = built.workload["spec"]["template"]["metadata"]
+    assert metadata["annotations"]["prometheus.io/path"] == "/other"
+    assert metadata["annotations"]["prometheus.io/port"] == "10054"
+    assert metadata["labels"]["team"] == "chat"
+    assert metadata["labels"]["nativechat-exporter"] == "standalone"
+    assert built.one("PodMonitor")["metadata"]["labels"]["app.kubernetes.io/instance"] == "mine"
+
+
+def test_a_network_policy_allows_what_is_set_and_nothing_else(render: Render) -> None:
+    spec = render(VALUES["proxy"]).one("NetworkPolicy")["spec"]
+    assert spec["ingress"] == [{"ports": [{"port": "nativechat"}], "from": MONITORING}]
+    assert spec["egress"][1:] == [{"ports": [{"port": 3128}], "to": PROXY}]
+    [dns] = render(VALUES["OpenShift"]).one("NetworkPolicy")["spec"]["egress"][:1]
+    assert {port["port"] for port in dns["ports"]} == {5353}
+
+
+@pytest.mark.parametrize(
+    ("values", "image"),
+    [
+        ({}, f"nativechat-exporter:{__version__}"),
+        (VALUES["a registry"], f"registry.example.com/team/exporter@sha256:{'0' * 64}"),
+        (VALUES["a parent's values"], f"registry.example.com/nativechat-exporter:{__version__}"),
+        ({"image": {"tag": "1.2.3"}}, "nativechat-exporter:1.2.3"),
+    ],
+)
+def test_the_image_is_put_together_of_its_parts(values: dict[str, Any], image: str, render: Render) -> None:
+    assert render(values).exporter["image"] == image
+
+
+def test_secrets_for_the_registry_are_those_of_the_chart_and_of_its_parent(render: Render) -> None:
+    built = render({"global": {"imagePullSecrets": ["parent"]}, "imagePullSecrets": [{"name": "ours"}]})
+    assert built.pod["imagePullSecrets"] == [{"name": "parent"}, {"name": "ours"}]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"shard": 3},
+        {"shards": 0},
+        {"config": {}},
+        {"podMonitor": {"on": True}},
+        {"networkPolicy": {"api": {"ports": ["https"]}}},
+        {"web": {"scheme": "https"}},
+        {"image": {"digest": "latest"}},
+        {"podLabels": {"team": 1}},
+    ],
+    ids=str,
+)
+def test_a_value_that_is_wrong_or_unknown_is_refused(wrong: dict[str, Any], render: Render) -> None:
     with pytest.raises(helm_python.HelmValuesError):
         render(wrong)
+
+
+def test_every_value_has_a_default_that_its_schema_allows_and_a_description() -> None:
+    schema = json.loads((CHART / "values.schema.json").read_text("utf-8"))
+
+    def leaves(part: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        for value in part["properties"].values():
+            if "default" in value:
+                yield value
+            else:
+                yield from leaves(value)
+
+    for leaf in leaves(schema):
+        assert leaf["description"].endswith((".", "`")), leaf
+        jsonschema.validate(leaf["default"], {**leaf, "definitions": schema["definitions"]})
+    jsonschema.validate(yaml.safe_load((CHART / "values.yaml").read_text("utf-8")), schema)

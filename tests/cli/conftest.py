@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from subprocess import PIPE, CompletedProcess, Popen
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import parse_qs
 
 import pytest
@@ -117,12 +117,21 @@ def serve() -> Iterator[Callable[[Handler], str]]:
 def nativechat(
     serve: Callable[[Handler], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., tuple[Simulation, Path]]:
-    """Serve a simulation with fixed data; yields it, and a configuration for it."""
+    """Serve a simulation with fixed data; yields it, and a configuration for it.
 
-    def made(bots: int = 1, **switches: int) -> tuple[Simulation, Path]:
-        settings = Settings(growth=0, history=240, **switches)  # type: ignore[arg-type]  # all are numbers
+    `wire` is `api.dates`. `around` returns the handler to serve in place of the simulation's own.
+    """
+
+    def made(
+        bots: int = 1,
+        wire: str = "iso",
+        around: Callable[[Handler, Simulation], Handler] = lambda handler, _: handler,
+        **switches: Any,
+    ) -> tuple[Simulation, Path]:
+        settings = Settings(**{"growth": 0, "history": 240, **switches})
         simulation = Simulation(settings, simulated_bots(bots), SystemClock())
-        lines = ["api: {url: " + serve(app(simulation)) + ", rate: none, retries: 0, timeout: 5s}", "bots:"]
+        url = serve(around(app(simulation), simulation))
+        lines = [f"api: {{url: {url}, rate: none, retries: 0, timeout: 5s, dates: {wire}}}", "bots:"]
         for bot in simulation.bots:
             variable = f"TOKEN_{bot.name.upper()}"
             monkeypatch.setenv(variable, bot.token.reveal())

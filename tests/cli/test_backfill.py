@@ -56,8 +56,7 @@ def with_api(config: Path, old: str, new: str) -> Path:
 def test_every_step_has_the_count_of_the_documents_before_it(
     typed: Typed, nativechat: Made, dates: str
 ) -> None:
-    simulation, config = nativechat(dates=dates)
-    with_api(config, "api: {", "api: {dates: auto, ")
+    simulation, config = nativechat(dates=dates, wire="auto")
     flags = ["--since", "4d", "--step", "6h", "--date-field", "messages=SentAt", "--label", "job=n"]
     done = typed("backfill", "--config.file", config, *flags)
     assert done.returncode == 0, done.stderr

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -175,3 +177,101 @@ def test_what_is_missing_of_one_bot_stops_no_download_of_another(
     assert done.stderr == (
         "nativechat-exporter: environment variable SALES_ID is not set (set it before the exporter runs)\n"
     )
+
+
+EXTENDED = {"dates": "extended-json", "shown_dates": "as-stored"}
+
+
+@pytest.mark.parametrize("stored", ["iso", "extended-json", "epoch-ms"])
+def test_since_and_until_select_by_date_in_whatever_form_dates_are_stored(
+    typed: Typed, nativechat: Made, stored: str
+) -> None:
+    simulation, config = nativechat(wire="auto", dates=stored)
+    dates = sorted(row["StartedAt"] for row in everything(simulation, "conversations"))
+    since, until = dates[40], dates[90]
+    found = rows(typed("conversations", "--config.file", config, "--since", since, "--until", until))
+    assert sorted(row["StartedAt"] for row in found) == dates[40:90]
+
+
+def test_date_math_works_in_since_and_in_the_query(typed: Typed, nativechat: Made) -> None:
+    simulation, config = nativechat(wire="extended-json", dates="extended-json")
+    by_since = rows(typed("conversations", "--config.file", config, "--since", "now-2d"))
+    query = '{"StartedAt": {"$gte": {"$date": "now-2d"}}, "Status": "success"}'
+    by_query = rows(typed("conversations", "--config.file", config, "--query", query))
+    assert 0 < len(by_since) < len(everything(simulation, "conversations"))
+    assert by_query == [row for row in by_since if row.get("Status") == "success"]
+
+
+def test_messages_take_a_date_field(typed: Typed, nativechat: Made) -> None:
+    simulation, config = nativechat()
+    dates = sorted(row["SentAt"] for row in everything(simulation, "messages"))
+    flags = ("--date-field", "SentAt", "--until", dates[30])
+    found = rows(typed("messages", "--config.file", config, *flags))
+    assert sorted(row["SentAt"] for row in found) == [date for date in dates if date < dates[30]]
+
+
+def test_a_date_format_that_is_not_proven_downloads_nothing(typed: Typed, nativechat: Made) -> None:
+    _, config = nativechat(dates="extended-json")
+    done = typed("conversations", "--config.file", config, "--since", "now-2d")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("stopped after 0 conversations: dates_unverified: ")
+
+
+def test_dates_are_printed_as_the_api_shows_them(typed: Typed, nativechat: Made) -> None:
+    simulation, config = nativechat(**EXTENDED)
+    found = rows(typed("conversations", "--config.file", config))
+    assert found == everything(simulation, "conversations")
+    assert found[0]["StartedAt"].keys() == {"$date"}
+
+
+def test_fields_choose_what_is_printed(typed: Typed, nativechat: Made) -> None:
+    simulation, config = nativechat()
+    flags = ("--fields", "_id, Data.user.FirstName,Nothing")
+    found = rows(typed("conversations", "--config.file", config, *flags))
+    assert found == [
+        {"_id": row["_id"]}
+        | ({"Data.user.FirstName": row["Data"]["user"]["FirstName"]} if "user" in row["Data"] else {})
+        for row in everything(simulation, "conversations")
+    ]
+
+
+def test_csv_has_a_column_for_each_field(typed: Typed, nativechat: Made) -> None:
+    simulation, config = nativechat(documents="untidy", **EXTENDED)
+    paths = ["_id", "Канал", "StartedAt", "Errors", "Tags", "Steps.Done", "Rating"]
+    flags = ("--output", "csv", "--fields", ",".join(paths))
+    done = typed("conversations", "--config.file", config, *flags)
+    head, *found = csv.reader(io.StringIO(done.stdout))
+    known = everything(simulation, "conversations")
+    assert (done.returncode, head) == (0, paths)
+    for cells, row in zip(found, known, strict=True):
+        started = json.dumps(row["StartedAt"]) if "StartedAt" in row else ""
+        assert cells[:3] == [row["_id"], row["Канал"], started]
+        assert cells[4:6] == [
+            json.dumps(row["Tags"], ensure_ascii=False),
+            json.dumps([step["Done"] for step in row["Steps"]]),
+        ]
+        assert cells[6] == ("" if row["Rating"] is None else str(row["Rating"]))
+
+
+@pytest.mark.parametrize(
+    ("command", "flags", "complaint"),
+    [
+        ("messages", ["--since", "now-1d"], "--since and --until need --date-field"),
+        ("conversations", ["--since", "yesterday"], '"yesterday" is not a date'),
+        ("conversations", ["--query", '{"StartedAt": {"$date": "now-1x"}}'], '"now-1x" is not a date'),
+        ("conversations", ["--output", "csv"], "--output csv needs --fields"),
+        ("conversations", ["--resume"], "--resume needs --to"),
+        ("conversations", ["--to", "rows", "--skip", "3"], "--skip does not go with --to"),
+        ("conversations", ["--to", "rows", "--sort", '{"a": 1, "b": 1}'], "--sort by one field"),
+        ("conversations", ["--date-field", "$date"], "a field's name has no $ in front"),
+        ("conversations", ["--since", "now", "--until", "now-1d"], "--since is not before --until"),
+    ],
+)
+def test_flags_that_do_not_fit_are_wrong_usage(
+    typed: Typed, nativechat: Made, command: str, flags: list[str], complaint: str
+) -> None:
+    simulation, config = nativechat()
+    done = typed(command, "--config.file", config, *flags)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert complaint in done.stderr
+    assert simulation.requests("support") == 0

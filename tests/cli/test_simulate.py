@@ -59,9 +59,17 @@ def test_the_output_is_the_url_and_the_bots_that_the_simulator_serves(started: S
 def test_every_setting_of_the_simulator_is_a_flag_that_works(started: Started) -> None:
     values = {
         "seed": 2,
+        "documents": "documented",
+        "id_field": "Id",
         "count_shape": "bare",
         "dates": "epoch-ms",
+        "shown_dates": "as-stored",
         "undecoded_dates": "nothing",
+        "over_limit": "clamp",
+        "refuse": "$exists",
+        "ignore": "skip",
+        "throttle": 0,
+        "delivery": "none",
         "default_limit": 5,
         "max_limit": 6,
         "rate": "none",
@@ -81,6 +89,7 @@ def test_every_setting_of_the_simulator_is_a_flag_that_works(started: Started) -
     bot_id, token = who.split()[2], who.split()[4]
     rows = json.loads(get(at.netloc, f"{at.path}/bots/{bot_id}/conversations?limit=100", token)[1])
     assert len(rows) == 6
+    assert all(type(row["StartedAt"]) is int and row["Id"] for row in rows)
     assert get(at.netloc, f"{at.path}/bots/{bot_id}/conversations/_count", token)[1] == "8"
     since_1970 = quote('{"StartedAt": {"$gte": 0}}')
     assert get(at.netloc, f"{at.path}/bots/{bot_id}/conversations/_count?query={since_1970}", token)[1] == "8"
@@ -95,7 +104,8 @@ def test_every_setting_of_the_simulator_is_a_flag_that_works(started: Started) -
         ("--rate=0", "rate must be a number above 0"),
         ("--rate=fast", "'fast' is not"),
         ("--default-limit=0", "default_limit must be at least 1"),
-        ("--count-shape=xml", "'xml' is not one of 'count', 'bare', 'Result', 'Count'"),
+        ("--count-shape=xml", "'xml' is not one of 'count', 'bare', 'Result', 'Count', 'total'"),
+        ("--shape=round", "'round' is not one of 'documented', 'flat'"),
         ("--bots=0", "--bots"),
         ("--web.listen-address=127.0.0.1:none", "is not an address to listen on"),
     ],
@@ -104,6 +114,18 @@ def test_an_invalid_setting_is_wrong_usage(typed: Typed, flag: str, complaint: s
     done = typed("simulate", "--web.listen-address=127.0.0.1:0", flag)
     assert (done.returncode, done.stdout) == (2, "")
     assert complaint in done.stderr
+
+
+def test_a_shape_sets_what_no_flag_sets(started: Started) -> None:
+    process = started("simulate", "--web.listen-address=127.0.0.1:0", "--shape=delivered", "--max-limit=4")
+    where, who, _ = results(process, 3)
+    at = urlsplit(where.split()[1])
+    bot_id, token = who.split()[2], who.split()[4]
+    rows = f"{at.path}/bots/{bot_id}/conversations?skip=2&limit="
+    assert get(at.netloc, f"{rows}5", token)[0] == 400
+    assert all("CreatedAt" in row for row in json.loads(get(at.netloc, f"{rows}4", token)[1]))
+    process.send_signal(signal.SIGINT)
+    assert process.wait(PATIENCE) == 0
 
 
 def test_a_demo_makes_every_bot_the_simulated_one_and_shortens_intervals() -> None:

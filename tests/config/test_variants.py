@@ -101,3 +101,57 @@ def test_a_predicate_is_inspected_with_each_label_value(query_problems: Problems
 )
 def test_one_error_does_not_cause_others(query_problems: Problems, lines: list[str]) -> None:
     assert len(query_problems(*lines)) == 1
+
+
+def test_other_counts_the_documents_with_none_of_the_listed_values(query: Load) -> None:
+    config = query("labels: {errors: [0, x, {other: rest}]}", 'query: {Errors: "{errors}", Status: success}')
+    assert variants(config) == [
+        ({"errors": "0"}, '{"Errors":0,"Status":"success"}'),
+        ({"errors": "x"}, '{"Errors":"x","Status":"success"}'),
+        ({"errors": "rest"}, '{"Errors":{"$nin":[0,"x",null]},"Status":"success"}'),
+    ]
+
+
+@pytest.mark.parametrize("predicate", ['{A: "{a}"}', '{$and: [{A: "{a}"}, {B: 1}]}'])
+def test_other_is_allowed_where_its_placeholder_is_the_value_of_a_field(
+    query_problems: Problems, predicate: str
+) -> None:
+    assert query_problems("labels: {a: [1, {other: rest}]}", f"query: {predicate}") == []
+
+
+@pytest.mark.parametrize(
+    "predicate",
+    [
+        '{A: {$ne: "{a}"}}',
+        '{A: {$in: ["{a}"]}}',
+        '{$nor: [{A: "{a}"}]}',
+        '{A: "{a}", B: "{a}"}',
+        '{$or: [{A: "{a}"}, {B: "{a}"}]}',
+    ],
+)
+def test_other_is_refused_where_its_placeholder_is_not_the_value_of_one_field(
+    query_problems: Problems, predicate: str
+) -> None:
+    problems = query_problems("labels: {a: [1, {other: rest}]}", f"query: {predicate}")
+    assert problems
+    assert any('"{a}" must be the whole value of one field' in problem for problem in problems)
+
+
+def test_other_beside_a_mapped_label_that_uses_the_same_placeholder_is_refused(
+    query_problems: Problems,
+) -> None:
+    lines = ("labels: {a: [1, {other: rest}], b: {x: {X: '{a}'}}}", 'query: {A: "{a}"}')
+    assert len(query_problems(*lines)) == 2
+
+
+def test_other_inside_a_value_that_is_compared_as_a_whole_is_refused(query_problems: Problems) -> None:
+    problems = query_problems("labels: {a: [1, {other: rest}]}", 'query: {A: {b: "{a}"}}')
+    assert any("$nin is inside a value" in problem for problem in problems)
+
+
+def test_other_that_is_refused_hides_no_other_fault(query_problems: Problems) -> None:
+    lines = ["labels: {a: [{other: rest}], b: [x]}", 'query: {A: "{a}", B: {$size: "{b}"}}']
+    assert [problem.split(": ")[1] for problem in query_problems(*lines)] == [
+        "queries[0].labels.a[0]",
+        "queries[0].query.B.$size",
+    ]

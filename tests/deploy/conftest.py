@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
@@ -68,22 +69,28 @@ def build() -> Callable[[str], Manifests]:
     return lambda directory: deepcopy(built(DEPLOY / directory))
 
 
-@pytest.fixture
-def compose(tmp_path: Path) -> Callable[..., Manifests]:
+@pytest.fixture(scope="session")
+def compose(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Manifests]:
     """Put components of deploy/ onto one of its directories, or a resource, as an overlay of one's own."""
 
-    def build(onto: str | Manifest, *components: str) -> Manifests:
+    @cache
+    def built(onto: str, components: tuple[str, ...]) -> Manifests:
         # Kustomize takes no absolute paths, and nothing from above the folder it was called for.
-        shutil.copytree(DEPLOY, tmp_path / "deploy")
-        overlay = tmp_path / "deploy/overlay"
+        folder = tmp_path_factory.mktemp("kustomize")
+        shutil.copytree(DEPLOY, folder / "deploy", ignore=shutil.ignore_patterns("helm"))
+        overlay = folder / "deploy/overlay"
         overlay.mkdir()
-        if not isinstance(onto, str):
-            (overlay / "resource.yaml").write_text(yaml.safe_dump(onto), "utf-8")
+        is_resource = onto.startswith("{")
+        if is_resource:
+            (overlay / "resource.yaml").write_text(onto, "utf-8")
         kustomization = {
-            "resources": [f"../{onto}" if isinstance(onto, str) else "resource.yaml"],
+            "resources": ["resource.yaml" if is_resource else f"../{onto}"],
             "components": [f"../components/{component}" for component in components],
         }
         (overlay / "kustomization.yaml").write_text(yaml.safe_dump(kustomization), "utf-8")
         return kustomized(overlay)
+
+    def build(onto: str | Manifest, *components: str) -> Manifests:
+        return deepcopy(built(onto if isinstance(onto, str) else json.dumps(onto), components))
 
     return build

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, Final, TypeAlias
 
 import jsonschema
@@ -50,6 +52,15 @@ _RULE: Final = _mapping(
     labels=_TEXTS,
     annotations=_TEXTS,
 )
+_SECRET_KEY: Final = _mapping("name", "key", name=_TEXT, key=_TEXT)
+_RELABELING: Final = _mapping(
+    sourceLabels=_list({"type": "string", "pattern": "^[a-zA-Z_][a-zA-Z0-9_]*$"}),
+    separator=_TEXT,
+    targetLabel=_TEXT,
+    regex=_TEXT,
+    replacement={"type": "string"},
+    action={"enum": ["replace", "keep", "drop", "labeldrop", "labelkeep"]},
+)
 OPERATOR: Final = {
     "PodMonitor": _resource(
         "PodMonitor",
@@ -58,7 +69,17 @@ OPERATOR: Final = {
             "podMetricsEndpoints",
             selector=_mapping(matchLabels=_TEXTS, matchExpressions=_list(_SELECTED)),
             podMetricsEndpoints=_list(
-                _mapping("port", port=_TEXT, interval=_DURATION, scrapeTimeout=_DURATION, path=_TEXT)
+                _mapping(
+                    "port",
+                    port=_TEXT,
+                    interval=_DURATION,
+                    scrapeTimeout=_DURATION,
+                    path=_TEXT,
+                    scheme={"enum": ["http", "https"]},
+                    tlsConfig={"type": "object"},
+                    basicAuth=_mapping(username=_SECRET_KEY, password=_SECRET_KEY),
+                    relabelings=_list(_RELABELING),
+                )
             ),
         ),
     ),
@@ -74,6 +95,15 @@ OPERATOR: Final = {
 
 def problems(manifest: Manifest) -> Iterator[str]:
     """Give what any of the versions has against a resource; an unknown key is wrong, too."""
+    yield from _problems(json.dumps(manifest))
+
+
+@cache
+def _problems(text: str) -> tuple[str, ...]:
+    return tuple(_found(json.loads(text)))
+
+
+def _found(manifest: Manifest) -> Iterator[str]:
     if schema := OPERATOR.get(manifest["kind"]):
         yield from (error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(manifest))
         return

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from copy import deepcopy
-from itertools import combinations, product
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,14 +26,19 @@ BUILT = sorted(
     if "components" not in path.relative_to(DEPLOY).parts
 )
 SHOP = yaml.safe_load((DEPLOY / "examples/sidecar/shop.yaml").read_text("utf-8"))
+[NAMED] = yaml.safe_load((DEPLOY / "components/image/kustomization.yaml").read_text("utf-8"))["images"]
+IMAGE = f"{NAMED['newName']}:{NAMED['newTag']}"
 WAYS: list[tuple[str | Manifest, tuple[str, ...]]] = [
     ("base", ()),
     ("base", ("sharded",)),
     (SHOP, ("sidecar/classic",)),
     (SHOP, ("sidecar/native",)),
 ]
-FOUND_BY = [
-    some for number in range(3) for some in combinations(("annotations", "prometheus-operator"), number)
+BESIDE = [
+    (),
+    ("annotations",),
+    ("prometheus-operator",),
+    ("annotations", "pod-monitor"),
 ]
 
 
@@ -49,16 +54,18 @@ def test_a_directory_is_valid_for_three_versions_of_kubernetes(
     assert [problem for manifest in built.all for problem in problems(manifest)] == []
 
 
-@pytest.mark.parametrize(("way", "found_by"), list(product(WAYS, FOUND_BY)))
+@pytest.mark.parametrize(("way", "beside"), list(product(WAYS, BESIDE)))
 def test_every_combination_is_valid_for_three_versions_of_kubernetes(
-    way: tuple[str | Manifest, tuple[str, ...]], found_by: tuple[str, ...], compose: Callable[..., Manifests]
+    way: tuple[str | Manifest, tuple[str, ...]], beside: tuple[str, ...], compose: Callable[..., Manifests]
 ) -> None:
     onto, components = way
-    built = compose(onto, *components, *found_by)
+    built = compose(onto, *components, *beside, "image")
     assert [problem for manifest in built.all for problem in problems(manifest)] == []
-    assert ("prometheus-operator" in found_by) == bool(built.of("PodMonitor"))
+    assert bool({"prometheus-operator", "pod-monitor"} & set(beside)) == bool(built.of("PodMonitor"))
+    assert built.exporter["image"] == IMAGE
     annotations = built.workload["spec"]["template"]["metadata"].get("annotations", {})
-    assert ("annotations" in found_by) == (annotations.get("prometheus.io/scrape") == "true")
+    is_annotated = "annotations" in beside and onto == "base"
+    assert is_annotated == (annotations.get("prometheus.io/scrape") == "true")
 
 
 def test_what_is_wrong_is_found(build: Callable[[str], Manifests]) -> None:

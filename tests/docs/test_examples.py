@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import urllib.request
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 import yaml
@@ -81,19 +81,6 @@ def test_a_container_runs_a_command_with_variables_that_exist(container: Example
     [described] = yaml.safe_load(container.text)
     assert set(described["args"]) <= set(COMMANDS)
     assert {variable["name"] for variable in described.get("env", ())} <= {flag.variable for flag in flags}
-
-
-def test_a_kustomization_is_one_of_deploy_s_examples_or_part_of_it(
-    kustomization: Example, root: Path
-) -> None:
-    def is_part(shown: Any, whole: Any) -> bool:
-        if isinstance(shown, dict):
-            return all(is_part(value, whole.get(key, [])) for key, value in shown.items())
-        return all(item in whole for item in shown) if isinstance(shown, list) else bool(shown == whole)
-
-    files = (root / "deploy/examples").glob("*/kustomization.yaml")
-    shown = yaml.safe_load(kustomization.text)
-    assert any(is_part(shown, yaml.safe_load(file.read_text("utf-8"))) for file in files)
 
 
 def test_prometheus_accepts_a_configuration(prometheus_configuration: Example, tmp_path: Path) -> None:

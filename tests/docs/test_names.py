@@ -191,16 +191,16 @@ def test_every_symptom_says_what_it_means_and_what_to_do(manual: Manual) -> None
 @pytest.mark.parametrize(
     ("file", "page", "heading", "told"),
     [
-        ("deploy/base/deployment.yaml", "scaling.md", "Which limit comes first", "up to 10 |"),
+        ("deploy/base/deployment.yaml", "scaling.md", "Which limit comes first", "up to 100 |"),
         (
             "deploy/helm/nativechat-exporter/values.yaml",
             "scaling.md",
             "Which limit comes first",
-            "up to 10 |",
+            "up to 100 |",
         ),
-        ("compose.yaml", "scaling.md", "Which limit comes first", "up to 10 |"),
+        ("compose.yaml", "scaling.md", "Which limit comes first", "up to 100 |"),
         ("deploy/examples/sharded/shards.yaml", "scaling.md", "Which limit comes first", "2,000 |"),
-        ("deploy/base/deployment.yaml", "kubernetes.md", "What to change", "The default, "),
+        ("deploy/base/deployment.yaml", "kubernetes.md", "What to change", "The default limit, "),
         ("systemd/nativechat-exporter.service", "install.md", "Under systemd", "with at most "),
     ],
 )

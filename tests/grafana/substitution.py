@@ -13,7 +13,7 @@ from urllib.request import Request, urlopen
 _REFERENCE: Final = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _SPECIAL: Final = re.compile(r"""([\\^$*+?.()|[\]{}'"])""")
 _LABEL_VALUES: Final = re.compile(r"label_values\((.+), (\w+)\)")
-TIMES: Final = {"__interval": "2s", "__rate_interval": "10s", "__range": "60s"}
+TIMES: Final = {"__rate_interval": "10s", "__range": "60s"}
 """What Grafana would make of a minute's data scraped each second."""
 
 
@@ -65,7 +65,7 @@ def chosen(
 
 def parts(variable: Mapping[str, Any]) -> tuple[str, str]:
     """Return the selector and the label of a variable's label_values(…)."""
-    found = _LABEL_VALUES.fullmatch(variable["query"]["query"])
+    found = _LABEL_VALUES.fullmatch(variable["query"])
     assert found, variable
     return found[1], found[2]
 
@@ -83,6 +83,13 @@ def substituted(expr: str, values: Mapping[str, str]) -> str:
 
 def expressions(dashboard: dict[str, Any]) -> Iterator[Asked]:
     """Yield every expression of every panel."""
-    for panel in dashboard["panels"]:
+    for panel in panels(dashboard):
         for target in panel.get("targets", ()):
-            yield Asked(f"{panel['id']} {panel['title']}", target["expr"], target["instant"])
+            yield Asked(f"{panel['id']} {panel['title']}", target["expr"], target.get("instant", False))
+
+
+def panels(dashboard: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield every panel, those of collapsed rows too."""
+    for panel in dashboard["panels"]:
+        yield panel
+        yield from panel.get("panels", ())

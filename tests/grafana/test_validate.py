@@ -82,7 +82,9 @@ def test_every_schema_says_which_release_of_grafana_it_is_of() -> None:
             lambda d: panel(d, "table")["transformations"][0]["options"].update(rename={}),
             "panels[9].transformations[0]",
         ),
-        (lambda d: d["panels"][-1]["panels"][0].update(nmae="x"), "panels[15].panels[0]: "),
+        (lambda d: panel(d, "alertlist")["options"].update(alert="x"), "panels[15].options: "),
+        (lambda d: d["panels"][-1]["panels"][0].update(nmae="x"), "panels[16].panels[0]: "),
+        (lambda d: d["annotations"]["list"][0].update(query="x"), "annotations.list[0]: "),
     ],
 )
 def test_a_key_that_grafana_does_not_know_is_a_problem_at_its_place(

@@ -43,7 +43,7 @@ def _panels(dashboard: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _by_version(dashboard: dict[str, Any], version: Schema) -> Iterator[str]:
     whole = version["dashboard"]
-    yield from told("", {**dashboard, "panels": []}, whole)
+    yield from told("", {**dashboard, "panels": [], "annotations": {"list": []}}, whole)
     for place, panel in _panels(dashboard):
         kind = panel.get("type")
         # Its panels are looked at one by one: of a choice, only the panel's type says which is meant.
@@ -51,7 +51,7 @@ def _by_version(dashboard: dict[str, Any], version: Schema) -> Iterator[str]:
         yield from told(place, shallow, _part(whole, "RowPanel" if kind == "row" else "Panel"))
         if kind in version["panels"]:
             yield from _settings(place, panel, version["panels"][kind], whole)
-        elif kind != "row":
+        elif kind not in {"row", "alertlist"}:
             yield f"{place}.type: {kind!r} has no schema: name it in tools/grafana/schemas.mjs"
 
 
@@ -72,7 +72,11 @@ def _settings(place: str, panel: dict[str, Any], kind: Schema, whole: Schema) ->
 def _described(dashboard: dict[str, Any]) -> Iterator[str]:
     """Compare what Grafana's types leave open, and tools/grafana/described.ts describes."""
     schemas = schema("described")
+    for number, annotation in enumerate(dashboard.get("annotations", {}).get("list", [])):
+        yield from told(f"annotations.list[{number}]", annotation, schemas["annotation"])
     for place, panel in _panels(dashboard):
+        if panel.get("type") == "alertlist":
+            yield from told(f"{place}.options", panel.get("options", {}), schemas["alertList"])
         for number, target in enumerate(panel.get("targets", [])):
             yield from told(f"{place}.targets[{number}]", target, schemas["target"])
         for number, step in enumerate(panel.get("transformations", [])):

@@ -24,8 +24,8 @@ HUNDRED_SERIES = (
 queries:
   - name: conversations_by_turns
     collection: conversations
-    labels: {tens: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], ones: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]}
-    query: {Messages.user: {$gt: "{ones}", $lt: "{tens}"}}
+    labels: {turns: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], errors: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]}
+    query: {Messages.user: "{turns}", Errors: "{errors}"}
 """
 )
 MOST_OVER_BASE = 40_000_000
@@ -98,7 +98,7 @@ def test_it_has_no_pip_no_compiler_no_tests_and_no_simulator(inside: Inside) -> 
     script = """
 import json, shutil
 from importlib.util import find_spec
-modules = ["pip", "ensurepip", "setuptools", "hatchling", "pytest", "tests", "mongomock"]
+modules = ["pip", "ensurepip", "setuptools", "hatchling", "pytest", "tests"]
 modules += ["exporter.simulator"]
 programs = ["pip", "pip3", "cc", "gcc", "g++", "make", "git", "curl"]
 print(json.dumps([name for name in modules if find_spec(name)] + list(filter(shutil.which, programs))))

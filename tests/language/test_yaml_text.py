@@ -16,9 +16,9 @@ DOCUMENTS = st.recursive(
 )
 
 
-@given(DOCUMENTS)
-def test_a_written_document_is_read_back(document: Json) -> None:
-    assert yaml.safe_load(write(document, "Made here.")) == document
+@given(DOCUMENTS, st.booleans())
+def test_a_written_document_is_read_back(document: Json, short: bool) -> None:
+    assert yaml.safe_load(write(document, "Made here.", short=short)) == document
 
 
 def test_lines_are_not_folded_lists_are_indented_and_keys_keep_their_order() -> None:
@@ -40,3 +40,10 @@ def test_lines_are_not_folded_lists_are_indented_and_keys_keep_their_order() -> 
 def test_equal_values_are_not_written_as_aliases() -> None:
     labels: Json = {"severity": "warning"}
     assert "&" not in write([labels, labels], "Made here.")
+
+
+def test_a_short_document_has_one_line_for_each_key_of_its_items() -> None:
+    document: Json = [{"name": "a", "labels": {"b": [1, {"other": "x"}]}, "query": {"B": {"$gt": 0}}}]
+    assert write(document, "Made here.", short=True) == (
+        "# Made here.\n- name: a\n  labels: {b: [1, {other: x}]}\n  query: {B: {$gt: 0}}\n"
+    )

@@ -24,6 +24,7 @@ from exporter.monitoring.dashboard import dashboard
 from exporter.monitoring.grafana_rules import provisioning_file
 from exporter.monitoring.own_alerts import OWN_NAMES
 from exporter.monitoring.prometheus_rules import custom_resource, rule_file, text
+from tests.grafana import substitution
 from tests.grafana.alerting import problems
 
 CHOICES = Choices(runbook="https://runbook.example/alerting")
@@ -79,7 +80,7 @@ def test_one_rule_alone_reports_that_grafana_cannot_query_prometheus(config: Con
 
 def test_every_rule_of_grafana_leads_to_a_panel_of_the_dashboard(config: Config) -> None:
     made = json.loads(dashboard(config, ""))
-    panels = {str(panel["id"]) for panel in made["panels"] if panel["type"] != "row"}
+    panels = {str(panel["id"]) for panel in substitution.panels(made) if panel["type"] != "row"}
     for rule in in_grafana(config):
         assert rule["annotations"]["__dashboardUid__"] == made["uid"]
         assert rule["annotations"]["__panelId__"] in panels, rule["title"]

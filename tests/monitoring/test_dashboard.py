@@ -15,12 +15,12 @@ import yaml
 from exporter.config.load import parse
 from exporter.monitoring.dashboard import dashboard
 from tests.grafana.configurations import SHAPES
-from tests.grafana.substitution import parts
+from tests.grafana.substitution import panels, parts
 from tests.grafana.validate import COLUMNS, problems
 
 ROOT = Path(__file__).parents[2]
 RUNBOOK = "https://example.com/runbook"
-BUILT_IN = {"__interval", "__rate_interval", "__range", "__value"}
+BUILT_IN = {"__rate_interval", "__range", "__value", "__url_time_range"}
 
 Json = dict[str, Any]
 
@@ -50,7 +50,7 @@ def row(made: Json, title: str) -> list[Json]:
     """Return the panels below a heading."""
     below: list[Json] = []
     found = False
-    for panel in made["panels"]:
+    for panel in panels(made):
         if panel["type"] == "row":
             found = panel["title"] == title
         elif found:
@@ -78,12 +78,14 @@ def test_grafana_knows_every_key_and_no_panel_overlaps_another(made: Json) -> No
 
 
 def test_panels_fill_every_line(made: Json) -> None:
-    filled = {(one["gridPos"]["y"], one["gridPos"]["h"]): 0 for one in made["panels"]}
-    for one in made["panels"]:
-        filled[one["gridPos"]["y"], one["gridPos"]["h"]] += one["gridPos"]["w"]
-    assert set(filled.values()) == {COLUMNS}
-    lines = sorted(filled)
-    assert [top for top, _ in lines] == [0, *(top + height for top, height in lines[:-1])]
+    [collapsed] = [one for one in made["panels"] if one.get("collapsed")]
+    for shown in (made["panels"], [collapsed, *collapsed["panels"]]):
+        filled = {(one["gridPos"]["y"], one["gridPos"]["h"]): 0 for one in shown}
+        for one in shown:
+            filled[one["gridPos"]["y"], one["gridPos"]["h"]] += one["gridPos"]["w"]
+        assert set(filled.values()) == {COLUMNS}
+        lines = sorted(filled)
+        assert [top for top, _ in lines[1:]] == [top + height for top, height in lines[:-1]]
 
 
 def test_it_is_the_same_each_time_with_sorted_keys(document: Json) -> None:
@@ -96,7 +98,7 @@ def test_it_works_by_provisioning_and_by_import(made: Json) -> None:
     assert made["uid"] == "nativechat-exporter"
     assert "__inputs" not in made
     assert not any("${DS_" in one for one in texts(made))
-    sources = {json.dumps(one["datasource"], sort_keys=True) for one in made["panels"] if "targets" in one}
+    sources = {json.dumps(one["datasource"], sort_keys=True) for one in panels(made) if "targets" in one}
     assert sources == {'{"type": "prometheus", "uid": "${datasource}"}'}
 
 
@@ -130,40 +132,49 @@ def test_every_label_of_a_query_has_a_variable_that_chooses_its_series(made: Jso
 def test_labels_of_bots_limit_the_bots_to_choose_from() -> None:
     made = drawn(SHAPES["ten bots"].document())
     variables = {variable["name"]: variable for variable in made["templating"]["list"]}
-    assert list(variables) == ["datasource", "job", "datasource_label", "team", "bot", "channel"]
-    assert parts(variables["team"]) == ('nativechat_conversations{job=~"$job"}', "team")
-    narrowed = 'job=~"$job",datasource=~"$datasource_label",team=~"$team"'
-    metrics = "nativechat_up|nativechat_conversations"
-    assert parts(variables["bot"]) == (f'{{__name__=~"{metrics}",{narrowed}}}', "bot")
+    added = ["datasource", "cluster", "namespace", "job"]
+    assert list(variables) == [*added, "datasource_label", "team", "bot", "channel"]
+    where = 'cluster=~"$cluster",namespace=~"$namespace",job=~"$job"'
+    metrics = "nativechat_conversations|nativechat_by_channel"
+    assert parts(variables["team"]) == (f'{{__name__=~"{metrics}",{where}}}', "team")
+    narrowed = f'{where},datasource=~"$datasource_label",team=~"$team"'
+    assert parts(variables["bot"]) == (f'{{__name__=~"nativechat_up|{metrics}",{narrowed}}}', "bot")
     # The pattern for All would match every bot.
     assert "allValue" not in variables["bot"]
 
 
-def test_a_label_that_no_single_query_has_for_all_its_bots_is_read_from_several() -> None:
-    document = SHAPES["ten bots"].document()
-    names = [bot["name"] for bot in document["bots"]]
-    document["queries"] = [
-        {"name": "some", "collection": "messages", "bots": names[:4]},
-        {"name": "others", "collection": "messages", "bots": names[4:]},
-    ]
-    [team] = [one for one in drawn(document)["templating"]["list"] if one["name"] == "team"]
-    assert parts(team) == ('{__name__=~"nativechat_some|nativechat_others",job=~"$job"}', "team")
+def test_clusters_and_namespaces_can_be_chosen_and_all_of_them_need_no_such_label(made: Json) -> None:
+    variables = {variable["name"]: variable for variable in made["templating"]["list"]}
+    for label in ("cluster", "namespace"):
+        assert parts(variables[label])[1] == label
+        assert (variables[label]["allValue"], variables[label]["includeAll"]) == (".*", True)
+    for one in panels(made):
+        for target in one.get("targets", ()):
+            assert 'cluster=~"$cluster",namespace=~"$namespace",job=~"$job"' in target["expr"], one["title"]
 
 
 def test_another_help_changes_only_the_panels_that_show_it() -> None:
     document = SHAPES["no alerts"].document()
-    before = {one["id"]: one for one in drawn(document)["panels"]}
+    before = {one["id"]: one for one in panels(drawn(document))}
     document["queries"][1] = {**document["queries"][1], "help": "Another."}
-    changed = [one for one in drawn(document)["panels"] if before[one["id"]] != one]
+    changed = [one for one in panels(drawn(document)) if before[one["id"]] != one]
     assert changed == row(drawn(document), "With errors")
 
 
 def test_another_query_renumbers_no_panel() -> None:
     document = SHAPES["no alerts"].document()
-    before = {one["id"]: (one["title"], one["type"]) for one in drawn(document)["panels"]}
+    before = {one["id"]: (one["title"], one["type"]) for one in panels(drawn(document))}
     document["queries"].insert(0, {"name": "first", "collection": "messages"})
-    after = {one["id"]: (one["title"], one["type"]) for one in drawn(document)["panels"]}
+    after = {one["id"]: (one["title"], one["type"]) for one in panels(drawn(document))}
     assert before.items() <= after.items()
+
+
+@pytest.mark.parametrize("name", ["trends", "exporters", "at_a_glance"])
+def test_no_query_takes_the_number_of_another_panel(name: str) -> None:
+    document = SHAPES["no alerts"].document()
+    document["queries"].append({"name": name, "collection": "messages"})
+    ids = [one["id"] for one in panels(drawn(document))]
+    assert len(ids) == len(set(ids))
 
 
 def limits(one: Json) -> tuple[str, list[tuple[str, float | None]]]:
@@ -182,7 +193,13 @@ def limits(one: Json) -> tuple[str, list[tuple[str, float | None]]]:
             [("transparent", None), ("orange", 1)],
             "1 or more are new",
         ),
-        ("ten bots", "Conversations", "Trend", [("red", None), ("transparent", 1)], "is below 1 for 5m"),
+        (
+            "ten bots",
+            "Conversations",
+            "Values and their limit",
+            [("red", None), ("transparent", 1)],
+            "is below 1 for 5m",
+        ),
         (
             "ten bots",
             "By channel",
@@ -207,56 +224,66 @@ def test_the_limit_of_an_alert_is_drawn_and_described(
     assert words in one["description"]
 
 
-def test_panels_of_a_query_with_an_alert_link_to_its_runbook() -> None:
+def test_the_limit_of_new_ones_that_are_compared_with_others_is_that_of_their_share() -> None:
+    document = SHAPES["no alerts"].document()
+    alert = {"rises_by": 3, "within": "15m", "above": "5%", "of": "conversations", "severity": "critical"}
+    document["queries"][1] = {**document["queries"][1], "alert": alert}
+    made = drawn(document)
+    for one in (
+        panel(made, "With errors", "Share of new conversations"),
+        panel(made, "At a glance", "With errors, share"),
+    ):
+        assert limits(one) == ("dashed+area", [("transparent", None), ("red", 0.05)])
+        assert "_new_total" in one["targets"][0]["expr"]
+
+
+def test_a_limit_on_a_share_of_values_is_drawn_over_that_share() -> None:
+    document = SHAPES["no alerts"].document()
+    alert = {"above": "5%", "of": "conversations"}
+    document["queries"][1] = {**document["queries"][1], "alert": alert}
+    share = panel(drawn(document), "At a glance", "With errors, share")
+    assert limits(share) == ("dashed+area", [("transparent", None), ("orange", 0.05)])
+    assert "_new_total" not in share["targets"][0]["expr"]
+
+
+def test_the_panel_that_an_alert_leads_to_links_to_its_runbook() -> None:
     document = SHAPES["one bot"].document()
-    links = [one["links"][0]["url"] for one in row(drawn(document), "With errors")]
-    assert all(url.startswith(f"{RUNBOOK}#") for url in links)
+
+    def linked() -> list[str]:
+        below = row(drawn(document), "With errors")
+        return [link["url"] for one in below for link in one.get("links", ())]
+
+    assert linked() == [f"{RUNBOOK}#something-new-matches"]
     document["queries"][1] = copy.deepcopy(document["queries"][1])
     document["queries"][1]["alert"]["runbook_url"] = "https://example.com/own"
-    links = [one["links"][0]["url"] for one in row(drawn(document), "With errors")]
-    assert set(links) == {"https://example.com/own"}
-    assert not any(one["links"] for one in row(drawn(document), "Conversations"))
+    assert linked() == ["https://example.com/own"]
+    assert not any("links" in one for one in row(drawn(document), "Conversations"))
 
 
-@pytest.mark.parametrize(
-    ("heading", "title", "section"),
-    [
-        ("At a glance", "Bots", "nativechatbotdown"),
-        ("Asking NativeChat", "Queries of each bot", "nativechatqueryfailing"),
-        ("The exporter itself", "Shards", "nativechatshardmissing"),
-    ],
-)
-def test_panels_of_what_the_exporter_s_own_alerts_watch_link_to_their_runbooks(
-    made: Json, heading: str, title: str, section: str
-) -> None:
-    [link] = panel(made, heading, title)["links"]
-    assert link["url"] == f"{RUNBOOK}#{section}"
+def test_panels_of_what_the_exporter_s_own_alerts_watch_link_to_their_runbooks(made: Json) -> None:
+    for heading, title, section in (
+        ("At a glance", "Down", "nativechatbotdown"),
+        ("The exporter itself", "Queries of each bot", "nativechatqueryfailing"),
+        ("The exporter itself", "Exporters", "nativechatexporterdown"),
+    ):
+        [link] = panel(made, heading, title)["links"]
+        assert link["url"] == f"{RUNBOOK}#{section}"
 
 
 @pytest.mark.parametrize(
     ("shape", "heading", "titles", "stacked"),
     [
-        ("no alerts", "Conversations", ["Now", "Trend", "New per interval"], False),
-        ("no alerts", "Last hour", ["Now", "Trend"], False),
-        (
-            "ten bots",
-            "By channel",
-            ["Now", "Trend by channel", "New per interval", "Share of conversations"],
-            True,
-        ),
+        ("no alerts", "Conversations", ["New per hour", "Trend"], False),
+        ("no alerts", "Last hour", ["Trend"], False),
+        ("ten bots", "By channel", ["Now", "New per hour", "Trend", "Share of conversations"], True),
         (
             "two labels",
             "By channel and status",
-            ["Now, channel by status", "Trend by channel", "New per interval", "Values and their limit"],
+            ["Now", "New per hour", "Trend", "Values and their limit"],
             True,
         ),
-        (
-            "two labels",
-            "By outcome and length",
-            ["Now, outcome by length", "Trend by outcome and length", "New per interval"],
-            False,
-        ),
-        ("three labels", "By three", ["Now", "Trend by bot", "New per interval", "New within 10s"], True),
+        ("two labels", "By outcome and length", ["Now", "New per hour", "Trend"], False),
+        ("three labels", "By three", ["Now", "New per hour", "Trend", "New within 10s"], True),
     ],
 )
 def test_a_row_is_chosen_by_the_query_s_shape(
@@ -264,43 +291,157 @@ def test_a_row_is_chosen_by_the_query_s_shape(
 ) -> None:
     below = row(drawn(SHAPES[shape].document()), heading)
     assert [one["title"] for one in below] == titles
-    stacking = below[1]["fieldConfig"]["defaults"]["custom"]["stacking"]["mode"]
-    assert stacking == ("normal" if stacked else "none")
-
-
-def test_the_share_of_a_series_is_shown_only_if_all_of_them_add_up() -> None:
-    columns = drawn(SHAPES["ten bots"].document())
-    assert len(panel(columns, "By channel", "Now")["targets"]) == 2
-    document = SHAPES["no alerts"].document()
-    outcomes = {"success": {"Status": "success"}, "error": {"Errors": {"$gt": 0}}}
-    document["queries"] = [{"name": "x", "collection": "conversations", "labels": {"outcome": outcomes}}]
-    assert len(panel(drawn(document), "X", "Now")["targets"]) == 1
+    trend = next(one for one in below if one["title"] == "Trend")
+    assert ("stacking" in trend["fieldConfig"]["defaults"].get("custom", {})) == stacked
 
 
 @pytest.mark.parametrize(
-    ("shape", "more"),
+    ("shape", "new", "shares"),
     [
-        ("one bot", ["Conversations", "With errors, share"]),
-        ("ten bots", ["Conversations"]),
-        ("two labels", []),
-        ("only messages", ["Messages"]),
-        ("no alerts", ["Conversations"]),
+        ("one bot", ["Conversations", "With errors"], ["With errors, share"]),
+        ("ten bots", ["Conversations"], []),
+        ("two labels", [], []),
+        ("only messages", ["Messages"], []),
+        ("no alerts", ["Conversations"], []),
     ],
 )
-def test_the_headline_has_totals_and_the_shares_of_queries_with_an_alert(shape: str, more: list[str]) -> None:
-    titles = [one["title"] for one in row(drawn(SHAPES[shape].document()), "At a glance")]
-    assert titles == ["Bots", "Queries", "Exporters", "Oldest value", *more]
+def test_the_first_row_says_what_is_new_what_is_down_and_the_shares_of_queries_with_an_alert(
+    shape: str, new: list[str], shares: list[str]
+) -> None:
+    below = row(drawn(SHAPES[shape].document()), "At a glance")
+    titles = [one["title"] for one in below]
+    assert titles == [*(["New"] if new else []), "Down", "Up", "Alerts", *shares, "Bots up and down"]
+    legends = {one["title"]: [target["legendFormat"] for target in one.get("targets", ())] for one in below}
+    assert legends.get("New", []) == new
+    assert legends["Down"] == legends["Up"] == ["bots", "queries", "exporters"]
 
 
-def test_a_share_with_a_limit_is_coloured_by_it() -> None:
+def test_rows_come_from_what_is_urgent_to_what_is_seldom_asked(made: Json, document: Json) -> None:
+    rows = [one for one in made["panels"] if one["type"] == "row"]
+    queries = [query["name"].replace("_", " ").capitalize() for query in document["queries"]]
+    trends = ["Trends"] if any("labels" not in query for query in document["queries"]) else []
+    assert [one["title"] for one in rows] == ["At a glance", *trends, *queries, "The exporter itself"]
+    assert [one["title"] for one in rows if one["collapsed"]] == ["The exporter itself"]
+
+
+def trends(made: Json) -> list[Json]:
+    return [one for one in panels(made) if one["type"] == "timeseries"]
+
+
+def test_legends_have_the_last_and_the_greatest_value(made: Json) -> None:
+    assert {tuple(one["options"]["legend"]["calcs"]) for one in trends(made)} == {("lastNotNull", "max")}
+
+
+def colour(one: Json, name: str) -> str | None:
+    """Return the colour that a line of this name has in a trend, wherever it stands; None for any."""
+    found: str | None = one["fieldConfig"]["defaults"].get("color", {}).get("fixedColor")
+    for override in one["fieldConfig"]["overrides"]:
+        pattern = override["matcher"]["options"].removeprefix("/").removesuffix("/")
+        if override["matcher"]["id"] == "byRegexp" and re.search(pattern, name):
+            [change] = override["properties"]
+            assert change["id"] == "color"
+            found = change["value"]["fixedColor"]
+    return found
+
+
+def test_errors_are_red_and_successes_green_in_every_trend_of_the_shipped_dashboard() -> None:
+    made = json.loads((ROOT / "grafana/dashboards/nativechat.json").read_text("utf-8"))
+    outcomes = [one for one in row(made, "Conversations by outcome") if one["type"] == "timeseries"]
+    assert [(colour(one, "error"), colour(one, "success")) for one in outcomes] == [("red", "green")] * 2
+    named = [one for one in trends(made) for target in one["targets"] if "errors" in target["legendFormat"]]
+    assert [colour(one, "Conversations with errors") for one in named] == ["red", "red"]
+    about = [one for one in row(made, "Conversations with errors") if one["type"] == "timeseries"]
+    about.append(panel(made, "At a glance", "Conversations with errors, share"))
+    assert {colour(one, "support") for one in about} == {"red"}
+
+
+def test_values_whose_predicates_are_about_errors_are_red_whatever_they_are_called() -> None:
     document = SHAPES["no alerts"].document()
-    document["queries"][1] = {
-        **document["queries"][1],
-        "alert": {"above": "5%", "of": "conversations", "severity": "critical"},
-    }
-    share = panel(drawn(document), "At a glance", "With errors, share")
-    steps = share["fieldConfig"]["defaults"]["thresholds"]["steps"]
-    assert steps == [{"color": "green", "value": None}, {"color": "red", "value": 0.05}]
+    outcomes = {"успех": {"Status": "success"}, "грешка (%)": {"Errors": {"$gt": 0}}}
+    document["queries"] = [
+        {"name": "x", "collection": "conversations", "labels": {"outcome": outcomes}},
+        {"name": "troubled", "collection": "conversations", "query": {"Errors": {"$gt": 0}}},
+    ]
+    made = drawn(document)
+    trend = panel(made, "X", "Trend")
+    assert (colour(trend, "грешка (%)"), colour(trend, "успех")) == ("red", None)
+    assert colour(panel(made, "Trends", "Totals"), "Troubled") == "red"
+    assert colour(panel(made, "Troubled", "Trend"), "support") == "red"
+
+
+def test_another_order_of_the_values_of_a_label_changes_no_colour() -> None:
+    document = SHAPES["no alerts"].document()
+    for values in (["success", "error"], ["error", "other", "success"]):
+        document["queries"] = [
+            {
+                "name": "x",
+                "collection": "conversations",
+                "labels": {"outcome": values},
+                "query": {"Status": "{outcome}"},
+            }
+        ]
+        trend = panel(drawn(document), "X", "Trend")
+        assert (colour(trend, "error"), colour(trend, "success"), colour(trend, "other")) == (
+            "red",
+            "green",
+            None,
+        )
+
+
+def test_restarts_reloads_and_alerts_are_annotated(made: Json) -> None:
+    assert [one["name"] for one in made["annotations"]["list"]] == ["Restarts", "Reloads", "Alerts"]
+
+
+def test_bots_never_make_a_wall_of_lines(made: Json) -> None:
+    for one in trends(made):
+        for target in one["targets"]:
+            if "{{bot}}" in target["legendFormat"]:
+                assert re.search(r"and (top|bottom)k\(8, ", target["expr"]), one["title"]
+
+
+@pytest.mark.parametrize(("values", "cut"), [(20, False), (21, True)])
+def test_more_than_twenty_values_of_a_label_are_cut_to_the_greatest(values: int, cut: bool) -> None:
+    document = SHAPES["no alerts"].document()
+    document["queries"] = [
+        {
+            "name": "x",
+            "collection": "conversations",
+            "labels": {"channel": [f"c{number}" for number in range(values)]},
+            "query": {"Data.channel.ProviderName": "{channel}"},
+        }
+    ]
+    exprs = [target["expr"] for one in row(drawn(document), "X")[1:] for target in one["targets"]]
+    assert ["topk(20, " in expr for expr in exprs] == [cut, cut]
+
+
+def test_a_bot_s_name_leads_to_its_dashboard_at_the_same_time_with_the_same_variables(made: Json) -> None:
+    changes = [
+        change["value"][0]["url"]
+        for one in panels(made)
+        for override in one.get("fieldConfig", {}).get("overrides", ())
+        for change in override["properties"]
+        if change["id"] == "links" and override["matcher"]["options"] == "bot"
+    ]
+    assert changes
+    for url in changes:
+        assert url.startswith(f"/d/{made['uid']}?${{__url_time_range}}&")
+        assert url.endswith("&var-bot=${__value.raw}")
+        assert all(f"${{{name}:queryparam}}" in url for name in ("datasource", "cluster", "namespace", "job"))
+
+
+def test_labels_in_other_alphabets_are_shown_as_they_are() -> None:
+    document = SHAPES["no alerts"].document()
+    document["queries"] = [
+        {
+            "name": "by_outcome",
+            "help": "По исход.",
+            "collection": "conversations",
+            "labels": {"outcome": ["успех", "грешка"]},
+            "query": {"Status": "{outcome}"},
+        }
+    ]
+    assert problems(drawn(document)) == []
+    assert '"По исход. ' in text(document)
 
 
 def test_it_links_to_the_status_page_if_that_is_known() -> None:

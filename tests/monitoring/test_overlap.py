@@ -1,4 +1,4 @@
-"""Laws of which queries add up, which move with time, and which count everything."""
+"""Laws of which queries add up, and which count everything."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from exporter.config.load import parse
 from exporter.model import Query
-from exporter.monitoring.overlap import adds_up, counts_all, moves
+from exporter.monitoring.overlap import adds_up, counts_all
 
 BOT = {"name": "b", "id": "0123456789abcdef01234567", "token": {"env": "TOKEN"}}
 CHANNEL = {"channel": ["facebook", "viber"]}
@@ -47,17 +47,6 @@ def test_series_that_require_different_values_of_one_field_add_up(keys: dict[str
 )
 def test_series_that_may_count_the_same_document_do_not_add_up(keys: dict[str, Any]) -> None:
     assert not adds_up(query(**keys))
-
-
-@pytest.mark.parametrize(
-    ("date", "moving"), [("now-1h", True), ("now/d", True), ("2026-11-22T00:00:00Z", False)]
-)
-def test_only_a_date_relative_to_now_moves(date: str, moving: bool) -> None:
-    assert moves(query(query={"StartedAt": {"$gte": {"$date": date}}})) == moving
-
-
-def test_a_query_without_dates_does_not_move() -> None:
-    assert not moves(query(query={"Status": "now"}))
 
 
 def test_only_one_series_without_a_predicate_counts_all() -> None:

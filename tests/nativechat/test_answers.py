@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.errors import BadAnswer
-from exporter.nativechat.answers import LARGEST_COUNT, read_count, read_rows
+from exporter.nativechat.answers import LARGEST_COUNT, read_count, read_rows, read_shape
 
 DEEP = b"[" * 100_000
 
@@ -174,3 +174,32 @@ def test_a_bad_answer_quotes_nothing_of_the_body(body: bytes) -> None:
     with pytest.raises(BadAnswer) as caught:
         read_count(b'{"message":"' + body)
     assert repr(body)[2:-1] not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "shape"),
+    [
+        (b'{"count":7}', '{"count": N}'),
+        (b"7.5", "N"),
+        (
+            b'{"data":{"total":7,"ok":true,"by":"Ada","next":null}}',
+            '{"data": {"total": N, "ok": true, "by": text, "next": null}}',
+        ),
+        (b'[{"n":1},{"n":2}]', '[{"n": N}]'),
+        (b"[]", "[]"),
+        (b'{"a":{"b":{"c":{"d":1}}}}', '{"a": {"b": {"c": \u2026}}}'),
+        (b'{"ada@example.org":1}', '{"\u2026": N}'),
+        (b'{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1}', '{"a": N, "b": N, "c": N, "d": N, "e": N, "f": N}'),
+    ],
+)
+def test_the_shape_of_an_answer_has_names_of_keys_and_nothing_else(body: bytes, shape: str) -> None:
+    assert read_shape(body) == shape
+
+
+@given(JSON)
+def test_every_json_has_a_shape(value: object) -> None:
+    text = json.dumps(value)
+    try:
+        assert len(read_shape(text.encode())) < 60_000
+    except BadAnswer:
+        assert "NaN" in text or "Infinity" in text

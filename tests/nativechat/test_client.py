@@ -219,3 +219,9 @@ def test_each_attempt_is_reported_once_with_its_status_and_seconds(serve: Serve,
     assert [status for status, _ in told] == [200, 200, 200, 404, None]
     assert all(0.0 < seconds < AMPLE for _, seconds in told)
     assert told[-1][1] >= SHORT
+
+
+def test_the_shape_of_a_count_is_asked_as_a_count_is(serve: Serve, ask: Ask) -> None:
+    server = serve(lambda wire: wire.answer(b'{"total":7}'))
+    assert ask(server.url).client.count_shape("messages", AMPLE) == '{"total": N}'
+    assert server.request_lines() == [f"GET {BOTS}/messages/_count HTTP/1.1"]

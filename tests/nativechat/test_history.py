@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from exporter.errors import ApiError, BadAnswer, Rejected, ServerError, Throttled, TimedOut, Unreachable
 from exporter.model import Collection, Json
 from exporter.nativechat.history import download
+from exporter.nativechat.retries import Retries
 from exporter.rate_limiter import RETRY_AFTER_CAP, RateLimiter
 from tests.clock import FakeClock
 
@@ -60,11 +61,7 @@ class FakePages:
         return download(
             self,
             "messages",
-            limiter=RateLimiter(rate),
-            retries=retries,
-            timeout=10.0,
-            clock=self.clock,
-            jitter=lambda: 0.0,
+            Retries(RateLimiter(rate), retries, 10.0, self.clock, jitter=lambda: 0.0),
             **options,
         )
 
@@ -204,13 +201,10 @@ def test_a_download_through_the_real_client_asks_as_documented(
     rows = download(
         ask(server.url).client,
         "conversations",
+        Retries(RateLimiter(None), 0, 20.0, clock),
         query='{"Errors":0}',
         sort="-StartedAt",
         skip=1,
-        limiter=RateLimiter(None),
-        retries=0,
-        timeout=20.0,
-        clock=clock,
         page=2,
     )
     assert [row["_id"] for row in rows] == [1, 2, 3, 4]

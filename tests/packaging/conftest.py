@@ -13,14 +13,11 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 from subprocess import PIPE, CompletedProcess, Popen
 from typing import Final
 
 import pytest
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from exporter.cli.simulate import simulated
 from exporter.clock import SystemClock
@@ -29,20 +26,6 @@ ROOT: Final = Path(__file__).parents[2]
 PATIENCE: Final = 60.0
 SHIPPED: Final = 8
 """Series of counts that the shipped configuration makes."""
-
-
-def needed(extra: str, package: str = "nativechat-exporter") -> set[str]:
-    """Return what a package with an extra needs here, with what that needs itself."""
-    needs = map(Requirement, requires(package) or ())
-    names = {need.name for need in needs if not need.marker or need.marker.evaluate({"extra": extra})}
-    return set(map(canonicalize_name, names)).union(*(needed("", name) for name in names))
-
-
-def modules_of_the_simulator() -> list[str]:
-    """Return the modules that are installed here because of the extra `simulate`."""
-    brought = needed("simulate") - needed("")
-    found = packages_distributions().items()
-    return sorted(module for module, names in found if brought & set(map(canonicalize_name, names)))
 
 
 def listening(process: Popen[str]) -> str:
@@ -104,12 +87,6 @@ class Installed:
         return Path(told.stdout.strip())
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that takes what is lacking once for each module that the simulator brings."""
-    if "lacking" in metafunc.fixturenames:
-        metafunc.parametrize("lacking", modules_of_the_simulator())
-
-
 @pytest.fixture
 def served() -> Callable[[Popen[str]], dict[str, float]]:
     """Return the counts that a daemon serves, once they are all there."""
@@ -143,12 +120,6 @@ def environ(*paths: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def with_simulator(unpacked: Path, tmp_path: Path) -> Installed:
-    """An installation with the extra `simulate`."""
-    return Installed(sys.executable, environ(unpacked), tmp_path)
-
-
-@pytest.fixture
 def without_simulator(unpacked: Path, tmp_path: Path) -> Installed:
     """An installation from which the simulator was removed, as from the image."""
     site = tmp_path / "site"
@@ -157,26 +128,11 @@ def without_simulator(unpacked: Path, tmp_path: Path) -> Installed:
 
 
 @pytest.fixture
-def without(unpacked: Path, tmp_path: Path) -> Callable[..., Installed]:
-    """Make an installation in which these modules are missing."""
-
-    def make(*modules: str) -> Installed:
-        custom = tmp_path / "custom"
-        custom.mkdir()
-        # sys.modules says of each what the import system says of a module that was never installed.
-        hidden = f"import sys\nsys.modules.update(dict.fromkeys({modules!r}))\n"
-        (custom / "sitecustomize.py").write_text(hidden, "utf-8")
-        return Installed(sys.executable, environ(unpacked, custom), tmp_path)
-
-    return make
-
-
-@pytest.fixture
-def plain(without: Callable[..., Installed], tmp_path: Path) -> Installed:
-    """An installation without extras: that of $WHEEL_PYTHON where it is set, as `make release-check` does."""
+def plain(unpacked: Path, tmp_path: Path) -> Installed:
+    """An installation: that of $WHEEL_PYTHON where it is set, as `make release-check` does."""
     if clean := os.environ.get("WHEEL_PYTHON"):
         return Installed(clean, environ(), tmp_path)
-    return without(*modules_of_the_simulator())
+    return Installed(sys.executable, environ(unpacked), tmp_path)
 
 
 @pytest.fixture

@@ -39,10 +39,19 @@ def test_a_planted_key_breaks_the_specification(tmp_path: Path) -> None:
     assert "cap_dorp" in judged(planted).stdout
 
 
-def test_images_from_elsewhere_are_pinned(compose: dict[str, Any]) -> None:
+def test_images_from_elsewhere_are_pinned_by_tag_and_digest(compose: dict[str, Any]) -> None:
     images = {service["image"] for service in compose["services"].values() if "build" not in service}
     assert len(images) == 2
-    assert all(re.fullmatch(r"[a-z]+/[a-z]+:v?\d+\.\d+\.\d+", image) for image in images)
+    pinned = re.compile(r"[a-z]+/[a-z]+:v?\d+\.\d+\.\d+@sha256:[0-9a-f]{64}")
+    assert all(map(pinned.fullmatch, images))
+
+
+def test_the_exporter_gets_every_variable_of_the_file_whatever_its_configuration_reads(
+    compose: dict[str, Any],
+) -> None:
+    exporter = compose["services"]["exporter"]
+    assert exporter["env_file"] == ".env"
+    assert "environment" not in exporter
 
 
 def test_what_it_mounts_from_here_is_here(compose: dict[str, Any]) -> None:
@@ -62,7 +71,7 @@ def test_the_exporter_runs_as_the_image_was_held_to_its_promises(compose: dict[s
     exporter = compose["services"]["exporter"]
     assert exporter["read_only"] is True
     assert exporter["cap_drop"] == ["ALL"]
-    assert exporter["mem_limit"] == "64m"
+    assert exporter["mem_limit"] == "96m"
 
 
 def test_prometheus_accepts_its_configuration(compose: dict[str, Any], tmp_path: Path) -> None:

@@ -147,9 +147,8 @@ def test_without_its_extras_a_file_is_refused_by_a_pip_before_23_3(bundled: Pip,
     assert is_refused == (Version(ensurepip.version()) < Version("23.3")), done.stderr
 
 
-def test_what_runs_and_simulates_is_pinned_at_its_lowest_version() -> None:
+def test_what_runs_is_pinned_at_its_lowest_version() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    direct = [*project["dependencies"], *project["optional-dependencies"]["simulate"]]
-    lowest = {name: Version(bound) for name, bound in (need.split(">=") for need in direct)}
+    lowest = {name: Version(bound) for name, bound in (need.split(">=") for need in project["dependencies"])}
     pins = PIN.finditer((ROOT / "constraints/lowest.txt").read_text("utf-8"))
     assert lowest.items() <= {pin["name"]: Version(pin["version"]) for pin in pins}.items()

@@ -15,9 +15,10 @@ def instructions(name: str) -> list[str]:
     return re.findall(rf"^{name} (.*)$", DOCKERFILE, re.MULTILINE)
 
 
-def test_its_base_is_an_argument() -> None:
-    assert instructions("ARG")[0] == "BASE=python:3.13-slim"
-    assert instructions("FROM") == ["${BASE} AS build", "${BASE}"]
+def test_its_base_has_a_tag_and_a_digest_and_is_named_once_where_dependabot_reads_it() -> None:
+    base, *stages = instructions("FROM")
+    assert re.fullmatch(r"python:3\.\d+-slim@sha256:[0-9a-f]{64} AS base", base)
+    assert stages == ["base AS build", "base"]
 
 
 def test_it_names_no_architecture() -> None:

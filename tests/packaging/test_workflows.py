@@ -50,9 +50,31 @@ def test_a_workflow_may_only_read_unless_a_job_says_why(file: Path) -> None:
 
 
 @each_workflow
+def test_a_right_to_write_says_what_it_is_for(file: Path) -> None:
+    rights = re.findall(r"^\s+[\w-]+: write(.*)$", file.read_text("utf-8"), re.MULTILINE)
+    assert [right for right in rights if not re.fullmatch(r" +# .+", right)] == []
+
+
+def test_a_rebuild_finds_the_name_of_the_base_in_the_dockerfile() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text("utf-8")
+    for name in ("publish-image", "rebuild"):
+        text = (FOLDER / f"{name}.yml").read_text("utf-8")
+        [pattern] = re.findall(r"sed -nE 's\|(.*?)\|", text)
+        [base] = re.findall(pattern, dockerfile, re.MULTILINE)
+        assert re.fullmatch(r"python:[\w.-]+", base)
+
+
+@each_workflow
+def test_no_expression_of_github_becomes_part_of_a_script(file: Path) -> None:
+    for job in yaml.safe_load(file.read_text("utf-8"))["jobs"].values():
+        for step in job.get("steps", ()):
+            assert "${{" not in re.sub(r"\$\{\{ matrix\.\w+ \}\}", "", step.get("run", "")), step
+
+
+@each_workflow
 def test_a_workflow_calls_verbs_that_exist(file: Path) -> None:
     verbs = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
-    called = re.findall(r"^\s*- run: make ([a-z-]+)", file.read_text("utf-8"), re.MULTILINE)
+    called = re.findall(r"^\s+(?:- run: )?make ([a-z-]+)", file.read_text("utf-8"), re.MULTILINE)
     assert set(called) <= set(verbs)
 
 

@@ -134,6 +134,21 @@ def test_the_oldest_conversations_can_be_deleted() -> None:
     assert everything(dataset) == ([], [])
 
 
+def test_completed_conversations_vanish_after_delivery_and_abandoned_ones_stay() -> None:
+    whole, later = grown(), START + timedelta(seconds=600)
+    whole.grow(later)
+    delivered = grown(later, delivery=86_400.0)
+
+    recent, messages = everything(delivered)
+    old = [row for row in recent if row["StartedAt"] < "2026-02-28"]
+    assert old == [row for row in everything(whole)[0][: len(old) * 10] if row in old]
+    assert old
+    assert {row["Status"] for row in old} == {"abandoned"}
+    assert {row["Status"] for row in recent if "Status" in row} == {"abandoned", "error", "success"}
+    assert {row["Conversation"] for row in messages} == {row["_id"] for row in recent}
+    assert everything(delivered) == everything(grown(later, delivery=86_400.0))
+
+
 def test_bots_are_the_same_for_the_same_seed_and_tokens_are_not_printed() -> None:
     bots = simulated_bots(7)
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from montydb.engine.queries import QueryFilter
 
 from exporter.model import Json
 from exporter.simulator.dates import BadRequest, Dates
@@ -84,6 +85,7 @@ CASES: list[tuple[Json, str]] = [
     ({"f.a.c": "x"}, "deep"),
     ({"f.a.c": None, "f.b": {"$gt": 0}}, "object swapped objects"),
     ({"f.0": 1}, "array"),
+    ({"f.0": {"$exists": True}, "f.1": {"$exists": True}}, "array mixed objects"),
     ({"f.1.b": 2}, "objects"),
     ({"f": {"$not": {"$gt": 0}}}, all_but("number fraction one array")),
     ({"f": {"$not": {"$not": {"$gt": 5}}}}, "array"),
@@ -93,15 +95,8 @@ CASES: list[tuple[Json, str]] = [
     ({"$and": [{"f": {"$gt": 0}}, {"f": {"$lt": 5}}]}, "one array"),
     ({"$nor": [{"f": {"$exists": True}}]}, "missing"),
     ({"$or": [{"$and": [{"f": 1}, {"f": 7}]}, {"f.a.c": "x"}]}, "array deep"),
-    ({"f": {"$all": [1, 7]}}, "array"),
-    ({"f": {"$all": []}}, ""),
-    ({"f": {"$size": 2}}, "array objects"),
-    ({"f": {"$size": 0}}, "empty"),
-    ({"f": {"$mod": [4, 1]}}, "number fraction one array"),
     ({"f": {"$regex": "^5$"}}, "text mixed"),
     ({"f.a.c": {"$regex": "X", "$options": "i"}}, "deep"),
-    ({"f": {"$elemMatch": {"$gt": 2, "$lt": 8}}}, "array"),
-    ({"f": {"$elemMatch": {"a": 5}}}, "objects"),
 ]  # fmt: skip
 
 
@@ -118,6 +113,7 @@ REFUSED: list[tuple[Json, str]] = [
     ({"f": {"$function": {}}}, "$function is not allowed"),
     ({"f": {"$gt": {"$function": {}}}}, "$function is not allowed"),
     ({"f": {"$grater": 1}}, "unknown operator $grater"),
+    ({"f": {"$elemMatch": {"a": 5}}}, "unknown operator $elemMatch"),
     ({"f": {"$gt": 1, "plain": 2}}, "unknown operator plain"),
     ({"$xor": []}, "unknown operator $xor"),
     ({"f": {"$options": "i"}}, "unknown operator $options"),
@@ -129,15 +125,10 @@ REFUSED: list[tuple[Json, str]] = [
     ([], "a predicate must be a JSON object"),
     ({"f": {"$in": 1}}, "$in needs an array"),
     ({"f": {"$nin": "a"}}, "$nin needs an array"),
-    ({"f": {"$all": {}}}, "$all needs an array"),
     ({"f": {"$not": 1}}, "$not takes an object of operators"),
     ({"f": {"$not": {"a": 1}}}, "$not takes an object of operators"),
-    ({"f": {"$size": True}}, "$size takes a whole number from 0"),
-    ({"f": {"$mod": [0, 1]}}, "$mod takes an array of a divisor other than 0 and a remainder"),
-    ({"f": {"$mod": [True, 1]}}, "$mod takes an array of a divisor other than 0 and a remainder"),
     ({"f": {"$regex": "("}}, "$regex is not a valid regular expression"),
     ({"f": {"$regex": "a", "$options": "z"}}, "$regex takes text, $options some of i, m, s, x"),
-    ({"f": {"$elemMatch": 1}}, "$elemMatch takes an object"),
     ({"f": {"$date": "yesterday"}}, "$date takes ISO 8601 text with a time zone, or milliseconds"),
     ({"f": {"$date": "2026-01-01T00:00:00"}}, "$date takes ISO 8601 text with a time zone, or milliseconds"),
     ({"f": {"$date": True}}, "$date takes ISO 8601 text with a time zone, or milliseconds"),
@@ -153,6 +144,13 @@ def test_a_wrong_predicate_is_refused_before_any_document(predicate: Json, messa
         matcher(predicate, Dates("extended-json"))
 
     assert str(refusal.value) == message
+
+
+def test_an_array_that_a_number_in_a_path_names_is_a_whole() -> None:
+    nested: dict[str, object] = {"f": [[2, 3]]}
+
+    assert holds({"f.0": [2, 3]}, nested)
+    assert not holds({"f.0": 2}, nested)
 
 
 def test_a_predicate_may_be_no_deeper_than_a_document() -> None:
@@ -231,3 +229,32 @@ def test_nor_is_not_or(document: dict[str, Any], path: str, operand: Any) -> Non
     branches = [{path: operand}, {"h": {"$exists": True}}]
 
     assert holds({"$nor": branches}, document) != holds({"$or": branches}, document)
+
+
+comparisons = st.sampled_from(["$eq", "$ne", "$gt", "$gte", "$lt", "$lte"])
+conditions = st.one_of(
+    operands,
+    st.lists(scalars, max_size=3),
+    st.tuples(comparisons, operands)
+    .filter(lambda it: it[1] is not None or it[0] in ("$eq", "$ne"))
+    .map(lambda it: {it[0]: it[1]}),
+    st.tuples(st.sampled_from(["$in", "$nin"]), st.lists(operands, max_size=3)).map(
+        lambda it: {it[0]: it[1]}
+    ),
+)
+clauses = st.dictionaries(paths, conditions, min_size=1, max_size=2)
+predicates = st.recursive(
+    clauses,
+    lambda inner: st.tuples(
+        st.sampled_from(["$and", "$or", "$nor"]), st.lists(inner, min_size=1, max_size=2)
+    ).map(lambda it: {it[0]: it[1]}),
+    max_leaves=3,
+)
+
+
+@given(documents, predicates)
+def test_the_documented_operators_match_what_an_independent_implementation_matches(
+    document: dict[str, Any], predicate: Any
+) -> None:
+    # MontyDB is not asked for {$gte: null}, in which it misses missing fields.
+    assert holds(predicate, document) == QueryFilter(predicate)(document)

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.simulator.dates import BadRequest
-from exporter.simulator.ordering import order_key, ordered, read_sort
+from exporter.simulator.ordering import ordered, read_sort
+from exporter.simulator.values import order_key
 
 IN_MONGODB_ORDER: list[Any] = [
     None,

@@ -27,6 +27,37 @@ export interface Target {
 /** The `query` of a variable: text for all types but `query`, where it is `PromVariableQuery` of `@grafana/prometheus`. */
 export type VariableQuery = string | { qryType: 0 | 1 | 2 | 3 | 4 | 5; query: string; refId: string };
 
+/** An annotation over Prometheus: `AnnotationQuery` of `@grafana/schema`, with the fields of `PromAnnotation` of `@grafana/prometheus`. */
+export interface Annotation {
+  datasource: PrometheusRef;
+  enable: boolean;
+  expr: string;
+  hide?: boolean;
+  iconColor: string;
+  name: string;
+  step?: string;
+  tagKeys?: string;
+  textFormat?: string;
+  titleFormat?: string;
+  useValueForTime?: boolean;
+}
+
+/** The options of a list of alerts: `UnifiedAlertListOptions` of Grafana's panel `alertlist`. */
+export interface AlertList {
+  alertInstanceLabelFilter?: string;
+  alertName?: string;
+  dashboardAlerts?: boolean;
+  datasource?: string;
+  groupBy?: string[];
+  groupMode?: 'default' | 'custom';
+  maxItems?: number;
+  showInactiveAlerts?: boolean;
+  showInstances?: boolean;
+  sortOrder?: 1 | 2 | 3 | 4 | 5;
+  stateFilter?: { error?: boolean; firing?: boolean; noData?: boolean; normal?: boolean; pending?: boolean; recovering?: boolean };
+  viewMode?: 'list' | 'stat';
+}
+
 /** A link on a field's values: `DataLink` of `@grafana/data`. */
 export interface DataLink {
   targetBlank?: boolean;

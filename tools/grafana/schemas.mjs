@@ -47,6 +47,8 @@ function schemas(major) {
 function described() {
   const schema = (type) => strict(join(HERE, 'described.ts'), type, project('described', {}));
   return {
+    alertList: schema('AlertList'),
+    annotation: schema('Annotation'),
     dataLink: schema('DataLink'),
     target: schema('Target'),
     transformation: schema('Transformation'),

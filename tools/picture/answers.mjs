@@ -40,6 +40,7 @@ async function answered(panel, variables, prometheus, range, scrape) {
     description: variables.into(panel.description ?? '', scoped),
     text: variables.into(panel.options?.content ?? '', scoped),
     answers: (await Promise.all(targets.map(asked))).flat(),
+    alerts: panel.type === 'alertlist' ? (await ask(prometheus, 'alerts', {})).alerts : [],
   };
 }
 

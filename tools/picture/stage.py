@@ -34,10 +34,7 @@ class Stage:
 
     def dashboard(self) -> Path:
         """Write the dashboard of the exporter's configuration, and return its file."""
-        home, command = self.config.parent, [sys.executable, "-m", "exporter", "dashboard"]
-        file = home / "dashboard.json"
-        file.write_bytes(subprocess.run(command, cwd=home, check=True, stdout=subprocess.PIPE).stdout)
-        return file
+        return printed(self.config.parent, "dashboard")
 
     def tell(self, method: str, path: str, **body: object) -> None:
         """Tell the simulator how to misbehave, or how its data grows and shrinks."""
@@ -46,6 +43,13 @@ class Stage:
         )
         with urlopen(request, timeout=10):
             pass
+
+
+def printed(home: Path, command: str) -> Path:
+    """Write what a command prints for the configuration in `home`, and return its file."""
+    words, file = [sys.executable, "-m", "exporter", command], home / command
+    file.write_bytes(subprocess.run(words, cwd=home, check=True, stdout=subprocess.PIPE).stdout)
+    return file
 
 
 @contextmanager
@@ -80,10 +84,15 @@ def quickened(config: dict[str, Any], url: str, bots: list[tuple[str, str]]) -> 
 
 @contextmanager
 def scraping(home: Path, address: str) -> Iterator[str]:
-    """Run a Prometheus that scrapes one address; gives its URL."""
+    """Run a Prometheus that scrapes one address, with the alert rules of `home`; gives its URL."""
+    rules = printed(home, "rules").rename(home / "rules.yml")
     job = {"job_name": "nativechat", "static_configs": [{"targets": [address]}]}
     interval = f"{SCRAPE_SECONDS}s"
-    settings = {"global": {"scrape_interval": interval, "scrape_timeout": interval}, "scrape_configs": [job]}
+    settings = {
+        "global": {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": interval},
+        "rule_files": [str(rules)],
+        "scrape_configs": [job],
+    }
     (home / "prometheus.yml").write_text(json.dumps(settings), "utf-8")
     # Held, so that nobody else is given the port; whoever also says SO_REUSEADDR may listen on it.
     with socket.socket() as held:

@@ -15,10 +15,10 @@ from tools.pod.manifests import APPLICATION, CONFIGURATION, POD, SECRET, manifes
 from tools.pod.podman import Pod, playing, swap
 
 CONFIG: Final = """\
-api: {url: "http://127.0.0.1:8080/v1", retries: 0}
+api: {url: "http://127.0.0.1:8080/v1", retries: 0, timeout: 2s}
 bots:
   - name: main
-    id: {env: NATIVECHAT_BOT_ID}
+    id: {file: /run/secrets/nativechat/NATIVECHAT_BOT_ID}
     token: {file: /run/secrets/nativechat/NATIVECHAT_TOKEN}
 defaults: {every: 1s, stale_after: 1m}
 queries:
@@ -44,11 +44,19 @@ class Exporter:
     def __init__(self, pod: Pod) -> None:
         self.pod = pod
         self.url = f"http://{pod.address}:10054"
+        self.application = f"http://{pod.address}:8080/ready"
 
     def status(self, path: str) -> int:
         """Return the HTTP status of a path, 0 where nobody answers."""
+        return self._status(self.url + path)
+
+    def spares(self) -> bool:
+        """Return whether the exporter lives, and the application beside it runs and is ready."""
+        return self.status("/-/healthy") == 200 and self._status(self.application) == 200
+
+    def _status(self, url: str) -> int:
         try:
-            with urlopen(self.url + path, timeout=5) as answer:
+            with urlopen(url, timeout=5) as answer:
                 return int(answer.status)
         except HTTPError as error:
             return error.code
@@ -83,13 +91,12 @@ def until(what: str, holds: Callable[[], Any], pod: Pod) -> None:
 def check(pod: Pod) -> None:
     """Do to the Pod what Kubernetes would, and see what it makes of it."""
     exporter = Exporter(pod)
-    until("/-/healthy answers the liveness probe", lambda: exporter.status("/-/healthy") == 200, pod)
-    until("/-/ready answers the readiness probe", lambda: exporter.status("/-/ready") == 200, pod)
-    until("the containers share a network: the count is there", lambda: exporter.value(COUNT) == 42, pod)
+    check_start(exporter)
     before = exporter.process["Pid"]
     check_rights(exporter)
     check_config_map(exporter)
     check_token(exporter)
+    check_hanging(exporter)
     until("all of this in one process", lambda: exporter.process["Pid"] == before, pod)
     print(f"      memory: {int(exporter.process['VmRSS'].split()[0]) / 1024:.0f} MiB", flush=True)
     began = time.monotonic()
@@ -99,12 +106,32 @@ def check(pod: Pod) -> None:
     until(f"SIGTERM ended it with {code} after {took:.1f} s", lambda: took < 5 and code == 0, pod)
 
 
+def check_start(exporter: Exporter) -> None:
+    """Start without configuration and Secret, and give it a bad one, a good one, and the Secret."""
+    pod = exporter.pod
+    until("without a ConfigMap it runs, and the application is ready", exporter.spares, pod)
+    until("it says that it is not ready", lambda: exporter.status("/-/ready") == 503, pod)
+    until("/metrics says that nothing is loaded", lambda: exporter.value(LOADED) == 0, pod)
+    before = exporter.process["Pid"]
+    swap(CONFIGURATION, {"config.yaml": BAD})
+    time.sleep(7)  # it looks every five seconds
+    until("with a broken ConfigMap it runs, and the application is ready", exporter.spares, pod)
+    until("/metrics says that it is refused", lambda: exporter.value(LOADED) == 0, pod)
+    swap(CONFIGURATION, {"config.yaml": CONFIG})
+    until("with a good one, the missing Secret is told", lambda: exporter.value(QUERY_UP) == 0, pod)
+    until("and the application is ready", exporter.spares, pod)
+    swap(SECRET, OLD)
+    until("with the Secret, the count is there", lambda: exporter.value(COUNT) == 42, pod)
+    until("/-/ready answers the readiness probe", lambda: exporter.status("/-/ready") == 200, pod)
+    until("it needed no restart", lambda: exporter.process["Pid"] == before, pod)
+
+
 def check_rights(exporter: Exporter) -> None:
     """See that the manifest's limits are those of the process."""
     pod, process = exporter.pod, exporter.process
     limits = pod.inspect("nativechat-exporter")["HostConfig"]
     until("the root file system is read-only", lambda: limits["ReadonlyRootfs"], pod)
-    until("it has 64 MiB", lambda: limits["Memory"] == 64 << 20, pod)
+    until("it has 96 MiB", lambda: limits["Memory"] == 96 << 20, pod)
     until("it is user 65532", lambda: process["Uid"].split() == ["65532"] * 4, pod)
     until("it has no capability", lambda: int(process["CapEff"], 16) == int(process["CapBnd"], 16) == 0, pod)
     until("it can gain none", lambda: process["NoNewPrivs"] == "1", pod)
@@ -125,11 +152,21 @@ def check_config_map(exporter: Exporter) -> None:
 def check_token(exporter: Exporter) -> None:
     """Rotate the token: first where it is accepted, then where it is read."""
     pod = exporter.pod
-    swap(APPLICATION, {"token": NEW["NATIVECHAT_TOKEN"]})
+    swap(APPLICATION, {"token": NEW["NATIVECHAT_TOKEN"], "mood": "well"})
     until("a token that is no longer good is told", lambda: exporter.value(QUERY_UP) == 0, pod)
     until("and is no reason for a restart", lambda: exporter.status("/-/healthy") == 200, pod)
     swap(SECRET, NEW)
     until("a new token is taken up", lambda: exporter.value(QUERY_UP) == 1, pod)
+
+
+def check_hanging(exporter: Exporter) -> None:
+    """Let the API accept requests, and answer none."""
+    pod = exporter.pod
+    swap(APPLICATION, {"token": NEW["NATIVECHAT_TOKEN"], "mood": "hangs"})
+    until("an API that hangs is told", lambda: exporter.value(QUERY_UP) == 0, pod)
+    until("and the application is ready", exporter.spares, pod)
+    swap(APPLICATION, {"token": NEW["NATIVECHAT_TOKEN"], "mood": "well"})
+    until("when it answers, so do we", lambda: exporter.value(QUERY_UP) == 1, pod)
 
 
 def main() -> None:
@@ -137,7 +174,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--image", default="nativechat-exporter", help="the image of the exporter")
     arguments = parser.parse_args()
-    with playing(POD, manifests(arguments.image, CONFIG, OLD)) as pod:
+    with playing(POD, manifests(arguments.image, OLD["NATIVECHAT_TOKEN"])) as pod:
         check(pod)
 
 

@@ -18,8 +18,11 @@ APPLICATION: Final = f"{POD}-application"
 _NATIVECHAT: Final = Path(__file__).with_name("nativechat.py")
 
 
-def manifests(image: str, configuration: str, secret: Mapping[str, str]) -> str:
+def manifests(image: str, token: str) -> str:
     """Return the sidecar's Pod, with `image` for both containers, as YAML for `podman play kube`.
+
+    Neither its configuration nor its Secret has a file that matters: `swap` gives them some. Podman would
+    fill a folder without any file from the image. The application accepts `token`.
 
     Podman 4.3 plays no Secret and asks probes with a curl that the image has not: a ConfigMap stands for
     the Secret, and whoever runs this asks the probes, from outside as Kubernetes does.
@@ -29,22 +32,21 @@ def manifests(image: str, configuration: str, secret: Mapping[str, str]) -> str:
     exporter, application = containers["nativechat-exporter"], containers["shop"]
     exporter["image"] = image
     del exporter["livenessProbe"]
-    exporter["envFrom"] = [{"configMapRef": {"name": SECRET}}]
     application.update(
         image=image,
         command=["python", "/app/nativechat.py"],
         volumeMounts=[{"name": "application", "mountPath": "/app"}],
     )
     pod["volumes"] = [
-        {"name": "nativechat-exporter", "configMap": {"name": CONFIGURATION}},
-        {"name": "nativechat", "configMap": {"name": SECRET}},
+        {"name": "nativechat-exporter-config", "configMap": {"name": CONFIGURATION}},
+        {"name": "nativechat-exporter-secret", "configMap": {"name": SECRET}},
         {"name": "application", "configMap": {"name": APPLICATION}},
     ]
-    program = {_NATIVECHAT.name: _NATIVECHAT.read_text("utf-8"), "token": secret["NATIVECHAT_TOKEN"]}
+    program = {_NATIVECHAT.name: _NATIVECHAT.read_text("utf-8"), "token": token, "mood": "well"}
     return yaml.safe_dump_all(
         [
-            _config_map(CONFIGURATION, {"config.yaml": configuration}),
-            _config_map(SECRET, secret),
+            _config_map(CONFIGURATION, {"empty": ""}),
+            _config_map(SECRET, {"empty": ""}),
             _config_map(APPLICATION, program),
             {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": POD}, "spec": pod},
         ]

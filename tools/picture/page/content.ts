@@ -17,12 +17,20 @@ export interface Answer {
   result: Sample[];
 }
 
+/** An alert of Prometheus that fires or is pending. */
+export interface Alert {
+  activeAt: string;
+  labels: Record<string, string>;
+  state: 'firing' | 'pending';
+}
+
 export interface Answered {
   id: number;
   title: string;
   description: string;
   text: string;
   answers: Answer[];
+  alerts: Alert[];
 }
 
 export interface Content {

@@ -23,8 +23,9 @@ const LINE = 30;
 const GAP = 8;
 const MARGIN = 16;
 const SETTLING = 1500;
+const WITHOUT_DATA = ['text', 'alertlist'];
 const CAPTION =
-  "Drawn with Grafana's own component packages (@grafana/ui) from the dashboard's JSON and a live Prometheus over simulated conversations; not a screenshot of Grafana.";
+  "Drawn with Grafana's own component packages (@grafana/ui) from the dashboard's JSON and a live Prometheus over simulated conversations; not a screenshot of Grafana. The lists of alerts and of states are imitations.";
 
 window.__grafana_public_path__ = '/public/';
 window.complaints = [];
@@ -51,7 +52,7 @@ async function readied({ dashboard, panels }: Content): Promise<Ready[]> {
         complain(`a ${panel.type} cannot be drawn here: @grafana/ui has no component for it`);
       }
       const frames = await prepared(framesOf(told.answers), panel, theme, complain);
-      if (panel.type !== 'text' && !frames.some(({ length }) => length > 0)) {
+      if (!WITHOUT_DATA.includes(panel.type) && !frames.some(({ length }) => length > 0)) {
         complain(`there is no data for ${told.answers.map(({ query }) => query).join(' and ') || 'no query'}`);
       }
       return { panel, answered: told, frames };

@@ -1,6 +1,8 @@
 /** Grafana's components for the kinds of panel that our dashboards have, called as Grafana's panels call them. */
 import {
+  FieldType,
   getDisplayValueAlignmentFactors,
+  getFieldDisplayName,
   getFieldDisplayValues,
   renderTextPanelMarkdown,
   VizOrientation,
@@ -9,7 +11,7 @@ import {
   type TimeRange,
 } from '@grafana/data';
 import type { Panel } from '@grafana/schema';
-import { BarGauge, BigValue, TimeSeries, useTheme2, VizRepeater } from '@grafana/ui';
+import { Badge, BarGauge, BigValue, TimeSeries, useTheme2, VizRepeater } from '@grafana/ui';
 import { TableNG } from '@grafana/ui/unstable';
 import type { ReactNode } from 'react';
 import type { Answered } from './content';
@@ -28,8 +30,10 @@ type Options = Record<string, any>;
 
 /** The components, by the type of panel; a type that is not here cannot be drawn. */
 export const PANELS: Record<string, (drawn: Drawn) => ReactNode> = {
+  alertlist: (drawn) => <Alerts {...drawn} />,
   bargauge: (drawn) => <Bars {...drawn} />,
   stat: (drawn) => <Stat {...drawn} />,
+  'state-timeline': (drawn) => <States {...drawn} />,
   table: (drawn) => <Table {...drawn} />,
   text: (drawn) => <Markdown {...drawn} />,
   timeseries: (drawn) => <Trend {...drawn} />,
@@ -146,6 +150,52 @@ function Table(drawn: Drawn) {
       timeRange={timeRange}
       width={width}
     />
+  );
+}
+
+/** An imitation: Grafana's own list is no component of @grafana/ui. */
+function Alerts({ answered: { alerts }, height }: Drawn) {
+  const theme = useTheme2();
+  return (
+    <div style={{ height, overflow: 'hidden' }}>
+      {alerts.length === 0 && <span style={{ color: theme.colors.text.secondary }}>No alerts matching filters</span>}
+      {alerts.map(({ activeAt, labels: { alertname, severity, ...others }, state }) => (
+        <div key={alertname + JSON.stringify(others)} style={{ borderBottom: `1px solid ${theme.colors.border.weak}`, padding: theme.spacing(0.5) }}>
+          <Badge color={state === 'firing' ? 'red' : 'orange'} text={state} /> {alertname}
+          <div style={{ color: theme.colors.text.secondary, fontSize: theme.typography.bodySmall.fontSize }}>
+            {[severity, others.bot, others.query].filter(Boolean).join(' · ')} for {Math.round((Date.now() - Date.parse(activeAt)) / 1000)}s
+          </div>
+        </div>
+      ))}
+    </div>
+  );
+}
+
+/** An imitation: Grafana's own timeline is no component of @grafana/ui. */
+function States({ frames, timeRange, width, height }: Drawn) {
+  const theme = useTheme2();
+  const [from, to] = [timeRange.from.valueOf(), timeRange.to.valueOf()];
+  const label = Math.round(width / 5);
+  const line = Math.min(40, height / Math.max(1, frames.length));
+  return (
+    <div style={{ fontSize: theme.typography.bodySmall.fontSize }}>
+      {frames.map((frame, index) => {
+        const times = frame.fields.find(({ type }) => type === FieldType.time)!;
+        const states = frame.fields.find(({ type }) => type === FieldType.number)!;
+        return (
+          <div key={index} style={{ display: 'flex', height: line, padding: '1px 0' }}>
+            <span style={{ overflow: 'hidden', width: label }}>{getFieldDisplayName(states, frame, frames)}</span>
+            <div style={{ flexGrow: 1, position: 'relative' }}>
+              {times.values.map((time: number, point: number) => {
+                const end = Math.min(times.values[point + 1] ?? to, time + 2 * (times.config.interval ?? 0));
+                const place = { left: `${(100 * (time - from)) / (to - from)}%`, width: `${(100 * (end - time)) / (to - from)}%` };
+                return <div key={time} style={{ ...place, background: states.display!(states.values[point]).color, bottom: 0, position: 'absolute', top: 0 }} />;
+              })}
+            </div>
+          </div>
+        );
+      })}
+    </div>
   );
 }
 

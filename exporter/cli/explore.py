@@ -1,0 +1,190 @@
+"""`explore`: finds out what a bot has, and writes a configuration that rests on it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from exporter.cli.bots import bot_named
+from exporter.cli.flags import config_file_or_shipped, logging_flags, shipped
+from exporter.cli.output import columns, reason
+from exporter.clock import SystemClock
+from exporter.config import source
+from exporter.config.load import load
+from exporter.config.secrets import SecretError, TokenReader
+from exporter.config.words import parse_url
+from exporter.errors import ApiError
+from exporter.explore.explore import Explored, most_requests
+from exporter.explore.explore import explore as explore_bot
+from exporter.explore.report import as_json, tables
+from exporter.explore.requests import Requests
+from exporter.explore.writing import configuration
+from exporter.language import durations, rates
+from exporter.model import Api, Bot, Json, TokenSource
+from exporter.nativechat.client import Client
+from exporter.nativechat.paced import PacedClient
+
+_ID_VARIABLE: Final = "NATIVECHAT_BOT_ID"
+_TOKEN_VARIABLE: Final = "NATIVECHAT_TOKEN"  # noqa: S105 - the name of a variable
+
+
+def _check_id(_ctx: click.Context, _param: click.Parameter, text: str | None) -> str | None:
+    if text is not None and not re.fullmatch(r"[A-Za-z0-9_-]{1,200}", text):
+        raise click.BadParameter("not a bot's id: it has letters, digits, - and _ only")
+    return text
+
+
+def _check_url(_ctx: click.Context, _param: click.Parameter, text: str) -> str:
+    try:
+        return parse_url(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+@click.command()
+@config_file_or_shipped
+@click.option("--bot", "bot_name", help="Explore this bot of the configuration.")
+@click.option(
+    "--bot-id",
+    envvar=_ID_VARIABLE,
+    show_envvar=True,
+    callback=_check_id,
+    help="The bot's id, from its Settings on NativeChat.",
+)
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path),
+    help=f"The file with the bot's token; without it, the variable {_TOKEN_VARIABLE} holds the token.",
+)
+@click.option(
+    "--api-url", default=Api().url, show_default=True, callback=_check_url, help="The API's base URL."
+)
+@click.option(
+    "--sample",
+    type=click.IntRange(10, 5_000),
+    default=500,
+    show_default=True,
+    help="The number of conversations, and of messages, to look at.",
+)
+@click.option("--write", type=click.Path(path_type=Path), help="Write a configuration to this file.")
+@click.option("--force", is_flag=True, help="Overwrite the file of --write.")
+@click.option(
+    "--output",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="The output format.",
+)
+@logging_flags
+def explore(*, sample: int, write: Path | None, force: bool, output: str, **target: Any) -> int:
+    """Look at one bot, and write a configuration for it.
+
+    Tries what the API does, which fields and values there are, and how dates are stored. Shows no value that
+    may be a person, a text or an id, and keeps no document.
+    """
+    if write and write.exists() and not force:
+        raise click.UsageError(f"{write} exists (name another file, or overwrite it with --force)")
+    bot, section = _target(**target)
+    try:
+        explored = _explored(bot, sample)
+    except ApiError as error:
+        click.echo(f"nativechat-exporter: {error.described}", err=True)
+        return 1
+    click.echo(_text(explored) if output == "table" else _json(explored))
+    if not explored.proposals:
+        click.echo("no query can be proposed: the API did not count", err=True)
+        return 1
+    if write:
+        try:
+            with write.open("w" if force else "x", encoding="utf-8") as file:
+                file.write(configuration(explored, section))
+        except OSError as error:
+            click.echo(f"nativechat-exporter: cannot write {write}: {reason(error)}", err=True)
+            return 1
+        click.echo(f"wrote {len(explored.proposals)} queries to {write}", err=True)
+    return 0
+
+
+def _target(
+    config_file: Path, bot_name: str | None, bot_id: str | None, token_file: Path | None, api_url: str
+) -> tuple[Bot, dict[str, Json]]:
+    """Return the bot to explore, and its section in a configuration."""
+    if bot_name is not None:
+        bot = bot_named(load(config_file, os.environ).config, bot_name)
+        written_id: Json = bot.id
+    elif bot_id is None:
+        advice = (
+            f"set {_ID_VARIABLE} and {_TOKEN_VARIABLE}, write --bot-id, or --bot for one of a configuration"
+        )
+        raise click.UsageError(f"no bot is named ({advice})")
+    else:
+        token = TokenSource(file=token_file.absolute()) if token_file else TokenSource(env=_TOKEN_VARIABLE)
+        bot = Bot("main", bot_id, token, api=Api(url=api_url))
+        written_id = {"env": _ID_VARIABLE} if os.environ.get(_ID_VARIABLE) == bot_id else bot_id
+    written_token: Json = {"env": bot.token.env} if bot.token.env else {"file": str(bot.token.file)}
+    section: dict[str, Json] = {"name": bot.name, "id": written_id, "token": written_token}
+    api = _written_api(bot.api)
+    return bot, {**section, "api": api} if api else section
+
+
+def _written_api(api: Api) -> dict[str, Json]:
+    """Return the settings of an API that differ from the defaults, as a configuration has them."""
+    settings, defaults = _settings(api), _settings(Api())
+    return {key: value for key, value in settings.items() if value != defaults[key]}
+
+
+def _settings(api: Api) -> dict[str, Json]:
+    return {
+        "url": api.url,
+        "timeout": durations.write(api.timeout),
+        "concurrency": api.concurrency,
+        "rate": rates.write(api.rate),
+        "retries": api.retries,
+        "ca_file": str(api.ca_file) if api.ca_file else None,
+    }
+
+
+def _explored(bot: Bot, sample: int) -> Explored:
+    clock = SystemClock()
+    token = TokenReader(bot.token, os.environ)
+    try:
+        token()
+    except SecretError as error:
+        raise click.UsageError(f"{error} ({error.advice})") from error
+    client = Client(bot, token, clock)
+    paced = PacedClient(client, bot, clock)
+    most = most_requests(sample)
+    rate = bot.api.rate
+    pace = f", which take {durations.write(round(most / rate))} at {rates.write(rate)}" if rate else ""
+    click.echo(f"exploring {bot.name} with at most {most} requests{pace}", err=True)
+    try:
+        requests = Requests(paced.count, paced.rows, most)
+        return explore_bot(requests, partial(paced.count_shape, "conversations"), sample, _shipped_alert())
+    finally:
+        client.close()
+
+
+def _shipped_alert() -> Json:
+    """Return the alert of the shipped configuration's query on errors."""
+    data: Any = source.compose(source.content(shipped()), str(shipped()))[0]
+    queries = {query["name"]: query for query in data["queries"]}
+    alert: Json = queries["conversations_with_errors"]["alert"]
+    return alert
+
+
+def _json(explored: Explored) -> str:
+    return json.dumps(as_json(explored), ensure_ascii=False, indent=2)
+
+
+def _text(explored: Explored) -> str:
+    parts = [
+        "\n".join(filter(None, (f"{each.title}\n", columns(each.head, each.rows), each.note)))
+        for each in tables(explored)
+    ]
+    return "\n\n".join(parts)

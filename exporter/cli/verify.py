@@ -1,0 +1,87 @@
+"""`verify`: checks, bot by bot, everything about NativeChat that a configuration relies on."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from exporter.cli.flags import config_file, logging_flags
+from exporter.cli.output import columns
+from exporter.clock import SystemClock
+from exporter.config.load import load
+from exporter.config.secrets import TokenReader
+from exporter.explore.findings import Finding
+from exporter.explore.requests import Requests
+from exporter.explore.verify import most_requests, rate
+from exporter.explore.verify import verify as verify_bot
+from exporter.model import Bot, Poll
+from exporter.nativechat.client import Client
+from exporter.nativechat.paced import PacedClient
+from exporter.plan import make_plan
+
+
+@click.command()
+@config_file
+@click.option(
+    "--output",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="The output format.",
+)
+@logging_flags
+def verify(*, config_file: Path, output: str) -> int:
+    """Check all that a configuration relies on.
+
+    Asks the API whether each bot has the fields, values and dates of the queries, and does what they need.
+    Exits with 1 if something differs; a bot that cannot be reached is unknown, not wrong.
+    """
+    plan = make_plan(load(config_file, os.environ, secrets="optional").config)
+    found = {bot.name: _verified(bot, [poll for poll in plan.polls if poll.bot is bot]) for bot in plan.bots}
+    click.echo(_table(found) if output == "table" else _json(found))
+    return 1 if any(each.result == "differs" for findings in found.values() for each in findings) else 0
+
+
+def _verified(bot: Bot, polls: Sequence[Poll]) -> list[Finding]:
+    if bot.fault:
+        return [Finding("bot_id", "differs", "id", f"{bot.fault[0]} ({bot.fault[1]})")]
+    clock = SystemClock()
+    statuses: list[int | None] = []
+    client = Client(bot, TokenReader(bot.token, os.environ), clock, lambda status, _: statuses.append(status))
+    paced = PacedClient(client, bot, clock)
+    requests = Requests(paced.count, paced.rows, most_requests(polls))
+    try:
+        now = datetime.fromtimestamp(clock.wall(), UTC)
+        findings = verify_bot(requests, paced.count_shape, bot, polls, now)
+    finally:
+        client.close()
+    return [*findings, rate(statuses.count(429), len(statuses))]
+
+
+def _table(found: dict[str, list[Finding]]) -> str:
+    rows = [
+        (bot, each.result, each.name, each.subject, each.detail)
+        for bot, findings in found.items()
+        for each in findings
+    ]
+    return columns(("BOT", "RESULT", "FINDING", "SUBJECT", "DETAIL"), rows)
+
+
+def _json(found: dict[str, list[Finding]]) -> str:
+    objects = [
+        {
+            "bot": bot,
+            "finding": each.name,
+            "result": each.result,
+            "subject": each.subject,
+            "detail": each.detail,
+        }
+        for bot, findings in found.items()
+        for each in findings
+    ]
+    return json.dumps(objects, ensure_ascii=False, indent=2)

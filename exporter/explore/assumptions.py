@@ -1,0 +1,254 @@
+"""Checks what the queries of one bot on one collection rely on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from itertools import chain
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from exporter.explore import conditions, dates, near
+from exporter.explore.findings import Check, Finding, Result
+from exporter.explore.operators import PRESENT, TRIED, Operators, presence
+from exporter.explore.privacy import may_show_value, shown_fields
+from exporter.explore.profile import Field
+from exporter.explore.requests import NoAnswer, Requests
+from exporter.explore.sampling import Sampler
+from exporter.language import predicate
+from exporter.model import COLLECTIONS, DATE_FORMATS, Bot, Collection, DateFormat, Json, Poll, Series
+
+_SAMPLE: Final = 200
+_PAGES: Final = 8
+_PAGE: Final = 100
+_NO_SUCH_FIELD: Final = "no_such_field_of_nativechat_exporter"
+_LISTS: Final = {"limit": "limit", "skip": "skip", "sort by name": "sort", "sort by JSON": "sort"}
+
+
+class Assumptions:
+    """Verifies the queries of one bot on one collection."""
+
+    def __init__(
+        self,
+        requests: Requests,
+        shape: Callable[[Collection], str],
+        bot: Bot,
+        polls: Sequence[Poll],
+        now: datetime,
+    ) -> None:
+        self._requests = requests
+        self._shape = shape
+        self._bot = bot
+        self._collection: Collection = polls[0].query.collection
+        self._polls = polls
+        self._now = now
+        self._total = 0
+        self._fields: dict[str, Field] = {}
+        self._shown: dict[str, Field] = {}
+        self._counts: dict[str, int] = {}
+        self._present: dict[str, int] = {}
+        self._formats: dict[str, DateFormat] = {}
+        self._usable: frozenset[str] = frozenset()
+        self._explained: set[str] = set()
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield all findings; what the API refuses is a finding, too."""
+        try:
+            self._total = self._count("")
+        except NoAnswer as error:
+            yield self._uncountable(error)
+            return
+        yield Finding("count_shape", "ok", self._collection)
+        if not self._total:
+            yield Finding(
+                "documents", "unknown", self._collection, "there are none yet: nothing to compare with"
+            )
+            return
+        raws = [raw_predicate(series) for poll in self._polls for series in poll.series]
+        names = list(dict.fromkeys(name for raw in raws for name in conditions.fields(raw)))
+        if self._collection == COLLECTIONS[0] or names:
+            yield from self._sampled()
+        yield self._query()
+        yield from self._operators(frozenset(chain.from_iterable(map(conditions.used_operators, raws))))
+        for name in names:
+            yield self._noted(name, self._field(name))
+        for each in dict.fromkeys(each for raw in raws for each in conditions.comparisons(raw)):
+            yield from (self._noted(each.field, finding) for finding in self._comparison(each))
+        for name in dict.fromkeys(
+            name for poll in self._polls for series in poll.series for name in series.predicate.dated
+        ):
+            yield self._dates(name)
+        for poll in self._polls:
+            for series in poll.series:
+                yield from self._series(poll, series)
+
+    def _noted(self, name: str, finding: Finding) -> Finding:
+        """Return a finding, and remember that it explains queries with a field or operator."""
+        if finding.result != "ok":
+            self._explained.add(name)
+        return finding
+
+    def _count(self, text: str) -> int:
+        if text not in self._counts:
+            self._counts[text] = self._requests.count_text(self._collection, text)
+        return self._counts[text]
+
+    def _uncountable(self, error: NoAnswer) -> Finding:
+        cause = error.error
+        if cause is not None and cause.reason == "bad_answer":
+            try:
+                text = self._requests.other(lambda: self._shape(self._collection))
+            except NoAnswer as other:
+                text = str(other)
+            detail = f"the answer is {text}: please report this shape; is api.url right?"
+            return Finding("count_shape", "differs", self._collection, detail)
+        if cause is not None and cause.status == 404:
+            return Finding(
+                "bot_id", "differs", "id", f"{cause}: compare the id with the bot's Settings, and api.url"
+            )
+        if cause is not None and cause.status == 403:
+            return Finding("collection", "differs", self._collection, f"{cause}: the token may not read it")
+        is_refused = cause is not None and cause.reason == "rejected"
+        return Finding("collection", "differs" if is_refused else "unknown", self._collection, str(error))
+
+    def _sampled(self) -> Iterator[Finding]:
+        sampler = Sampler(self._requests, self._collection, self._total, _SAMPLE, most_pages=_PAGES)
+        sampler.run()
+        fields = sampler.profile.fields()
+        self._fields = {field.name: field for field in fields if field.can_be_asked}
+        self._shown = {field.name: field for field in shown_fields(fields) if field.can_be_asked}
+        rows = sampler.largest_page
+        if rows is not None and rows < _PAGE:
+            detail = f"a page has {rows} rows, not {_PAGE}: downloads take more requests"
+            yield Finding("page", "differs", self._collection, detail)
+        for check in sampler.checks:
+            name = _LISTS.get(check.name.partition(": ")[2])
+            if name is not None:
+                yield Finding(
+                    name, _result(check), f"{self._collection}: {check.name.partition(': ')[2]}", check.detail
+                )
+
+    def _query(self) -> Finding:
+        """Check that a predicate has an effect, and find out how to ask who has a field."""
+        try:
+            found = self._requests.count(self._collection, {_NO_SUCH_FIELD: 1})
+        except NoAnswer as error:
+            return Finding("query", "unknown", self._collection, str(error))
+        if found:
+            detail = f"counts {found:,} documents where nothing matches: no predicate can be trusted"
+            return Finding("query", "differs", self._collection, detail)
+        self._usable = frozenset(filter(self._finds_nothing, PRESENT))
+        return Finding("query", "ok", self._collection)
+
+    def _finds_nothing(self, operator: str) -> bool:
+        """Return whether an operator that asks for presence counts nothing for a field that nobody has."""
+        try:
+            return not self._requests.count(self._collection, {_NO_SUCH_FIELD: {operator: PRESENT[operator]}})
+        except NoAnswer:
+            return False
+
+    def _operators(self, used: frozenset[str]) -> Iterator[Finding]:
+        tried = Operators(self._requests, self._collection, self._total, tuple(self._fields.values()))
+        for check in tried.checks(used):
+            advice = "; write the query without it" if _result(check) == "differs" else ""
+            finding = Finding("operator", _result(check), check.name, f"{check.detail}{advice}")
+            yield self._noted(check.name, finding) if advice else finding
+        for name in sorted(used - set(TRIED)):
+            yield Finding("operator", "unknown", name, "the API does not document it")
+
+    def _field(self, name: str) -> Finding:
+        try:
+            self._present[name] = presence(self._requests, self._collection, name, self._usable)
+        except NoAnswer as error:
+            if name not in self._fields:
+                return Finding("field", "unknown", name, str(error))
+            self._present[name] = self._fields[name].documents
+        if self._present[name]:
+            return Finding("field", "ok", name)
+        detail = f"none of the {self._collection} has it"
+        if guess := near.field(name, self._shown):
+            return Finding("field", "differs", name, f"{detail}; did you mean {guess}?")
+        return Finding("field", "unknown", name, f"{detail}: nothing happened yet, or it is misspelt")
+
+    def _comparison(self, each: conditions.Comparison) -> Iterator[Finding]:
+        """Yield why a comparison cannot match, if so: another type, or a value that never occurs."""
+        field = self._fields.get(each.field)
+        if field is None or not self._present.get(each.field):
+            return
+        shown = (
+            json.dumps(each.value, ensure_ascii=False)
+            if may_show_value(field.path, each.value)
+            else "a value"
+        )
+        subject = f"{each.field}: {shown}"
+        if advice := near.type_advice(each.value, field):
+            yield Finding("type", "differs", subject, advice)
+        elif each.operator == "$eq":
+            try:
+                count = self._count(
+                    json.dumps({each.field: each.value}, ensure_ascii=False, separators=(",", ":"))
+                )
+            except NoAnswer as error:
+                yield Finding("value", "unknown", subject, str(error))
+                return
+            if count:
+                yield Finding("value", "ok", subject)
+                return
+            known = (
+                [str(value) for value, _ in self._shown[each.field].values]
+                if each.field in self._shown
+                else []
+            )
+            if guess := near.value(str(each.value), known):
+                yield Finding("value", "differs", subject, f"it never occurs; did you mean {guess}?")
+            else:
+                others = f"; those that do: {', '.join(known)}" if known else ""
+                yield Finding("value", "unknown", subject, f"it never occurs{others}")
+
+    def _dates(self, name: str) -> Finding:
+        field = self._fields.get(name)
+        if field is None or not self._present.get(name):
+            return Finding("dates", "unknown", name, "no document with it was seen")
+        proved = dates.prove(self._requests, self._collection, field, field.instants)
+        setting = self._bot.api.dates
+        if proved.dates is None:
+            return Finding("dates", "differs", name, f"no format is proven: {proved.detail}")
+        self._formats[name] = proved.dates
+        if setting in ("auto", proved.dates):
+            return Finding("dates", "ok", name, f"{proved.dates}: {proved.detail}")
+        detail = f"they are {proved.dates}, not {setting}: write api: {{dates: {proved.dates}}}"
+        return Finding("dates", "differs", name, detail)
+
+    def _series(self, poll: Poll, series: Series) -> Iterator[Finding]:
+        """Yield a finding for a series that is refused, or that counts nothing for no other reason."""
+        labels = [pair for pair in series.labels if pair[0] in poll.query.label_names]
+        shown = (f"{name}={value if may_show_value((name,), value) else '…'}" for name, value in labels)
+        subject = " ".join([poll.query.name, *shown])
+        formats = [self._formats.get(name) for name in series.predicate.dated] or [DATE_FORMATS[0]]
+        chosen = formats[0]
+        if chosen is None or len(set(formats)) > 1:
+            return
+        text = predicate.write(series.predicate, self._now, ZoneInfo(series.zone or "UTC"), chosen)
+        try:
+            count = self._count(text)
+        except NoAnswer as error:
+            is_refused = error.error is not None and error.error.reason == "rejected"
+            if because := self._explained & conditions.used_operators(raw_predicate(series)):
+                yield Finding("predicate", "unknown", subject, f"refused because of {', '.join(because)}")
+            else:
+                yield Finding("predicate", "differs" if is_refused else "unknown", subject, str(error))
+            return
+        names = [name for name in conditions.fields(raw_predicate(series)) if name in self._explained]
+        detail = f"counts 0 because of {', '.join(names)}" if names else "nothing just now"
+        yield Finding("predicate", "ok", subject, "" if count else detail)
+
+
+def raw_predicate(series: Series) -> Json:
+    """Return the predicate of a series as plain data."""
+    raw: Json = json.loads(series.predicate.text or "{}")
+    return raw
+
+
+def _result(check: Check) -> Result:
+    return "differs" if check.verdict == "refused" else check.verdict

@@ -1,0 +1,166 @@
+"""Explores one bot: counts, samples, tries, and proposes queries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from exporter.explore import dates, operators, sampling
+from exporter.explore.findings import Check, Collected, DateField, share
+from exporter.explore.operators import Operators, presence
+from exporter.explore.privacy import shown_fields
+from exporter.explore.proposals import MOST, SPARE, Proposal, Proposer, date_fields
+from exporter.explore.requests import NoAnswer, Requests
+from exporter.model import COLLECTIONS, Collection, DateFormat, Json
+
+_DATE_FIELDS: Final = 2
+"""Most fields of a collection whose format of dates is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explored:
+    """All that was found out about one bot; holds nothing of a document that may not be shown.
+
+    `present` says, for each proposal, how many documents have its field, None if that cannot be asked.
+    `dates` is the format of dates in the proposed queries, None if there is none.
+    """
+
+    checks: tuple[Check, ...]
+    collected: tuple[Collected, ...]
+    date_fields: tuple[DateField, ...]
+    proposals: tuple[Proposal, ...]
+    present: tuple[int | None, ...]
+    dates: DateFormat | None
+    left_out: tuple[str, ...]
+    requests: int
+
+
+def most_requests(sample: int) -> int:
+    """Return the most requests that an exploration makes, without retries."""
+    per_collection = 1 + sampling.most_requests(sample) + _DATE_FIELDS * dates.MOST_REQUESTS
+    return 1 + len(COLLECTIONS) * per_collection + operators.MOST_REQUESTS + MOST + SPARE
+
+
+def explore(requests: Requests, shape: Callable[[], str], sample: int, alert: Json = None) -> Explored:
+    """Explore a bot with about `sample` documents of each collection.
+
+    `shape` returns what the answer to a count looks like. `alert` is that of the query on errors, as in the
+    shipped configuration. Raises ApiError if the bot cannot be explored at all.
+    """
+    checks: list[Check] = []
+    collected: list[Collected] = []
+    found: list[DateField] = []
+    for collection in COLLECTIONS:
+        total = _total(requests, collection, checks)
+        if collection == COLLECTIONS[0]:
+            checks[:0] = [Check("token", "ok"), _shape(requests, shape, accepted=total is not None)]
+        each, proved = _collected(requests, collection, total, sample, checks)
+        collected.append(each)
+        found += proved
+    tried = _operators(requests, collected)
+    checks += tried
+    usable = frozenset(check.name for check in tried if check.verdict in ("ok", "unknown"))
+    chosen = next((each.dates for each in found if each.dates), None)
+    proposer = Proposer(collected, _of_one_format(found, chosen), usable, alert)
+    proposals = proposer.proposals()
+    present = [_present(requests, each, usable) for each in proposals]
+    kept = [(each, number) for each, number in zip(proposals, present, strict=True) if number != 0][:MOST]
+    missed = [
+        f"{each.query['name']}: the API counts no document that has {each.field.name}"
+        for each, number in zip(proposals, present, strict=True)
+        if number == 0 and each.field
+    ]
+    has_dates = any("$date" in str(each.query.get("query")) for each, _ in kept)
+    return Explored(
+        checks=tuple(checks),
+        collected=tuple(collected),
+        date_fields=tuple(found),
+        proposals=tuple(each for each, _ in kept),
+        present=tuple(number for _, number in kept),
+        dates=chosen if has_dates else None,
+        left_out=(*proposer.left_out, *missed),
+        requests=requests.sent,
+    )
+
+
+def comment(explored: Explored, proposal: Proposal, present: int | None) -> str:
+    """Return a sentence or more on what a proposed query rests on."""
+    if proposal.field is None:
+        return proposal.basis
+    total = next(each.total or 0 for each in explored.collected if each.collection == proposal.collection)
+    sampled = next(each.sampled for each in explored.collected if each.collection == proposal.collection)
+    name = proposal.field.name
+    if present is None:
+        seen = share(proposal.field.documents, sampled)
+        has = f"{seen} of {sampled:,} sampled {proposal.collection} have {name}; the API does not count them."
+    else:
+        shown = share(min(present, total), total)
+        has = f"{present:,} of {total:,} {proposal.collection} ({shown}) have {name}."
+    return f"{has} {proposal.basis}".strip()
+
+
+def _total(requests: Requests, collection: Collection, checks: list[Check]) -> int | None:
+    try:
+        total = requests.count(collection)
+    except NoAnswer as error:
+        checks.append(Check(f"{collection}: count", "refused", str(error)))
+        return None
+    checks.append(Check(f"{collection}: count", "ok", f"{total:,}"))
+    return total
+
+
+def _shape(requests: Requests, shape: Callable[[], str], *, accepted: bool) -> Check:
+    try:
+        text = requests.other(shape)
+    except NoAnswer as error:
+        return Check("shape of a count", "unknown", str(error))
+    return Check("shape of a count", "ok" if accepted else "differs", text)
+
+
+def _collected(
+    requests: Requests, collection: Collection, total: int | None, sample: int, checks: list[Check]
+) -> tuple[Collected, list[DateField]]:
+    """Return what may be shown of a collection, and how its likeliest fields with dates are written."""
+    if not total:
+        return Collected(collection, total, 0, (), 0), []
+    sampler = sampling.Sampler(requests, collection, total, sample)
+    sampler.run()
+    checks += sampler.checks
+    fields = sampler.profile.fields()
+    shown = shown_fields(fields)
+    collected = Collected(collection, total, sampler.profile.total, shown, len(fields) - len(shown))
+    instants = {field.path: field.instants for field in fields}
+    proved = [
+        dates.prove(requests, collection, field, instants[field.path])
+        for field in date_fields(collected)[:_DATE_FIELDS]
+    ]
+    # A field whose format is proven comes before a likelier one without.
+    return collected, sorted(proved, key=lambda date: date.dates is None)
+
+
+def _operators(requests: Requests, collected: Sequence[Collected]) -> list[Check]:
+    """Try operators on the first collection with documents: they are the same for both, as documented."""
+    for each in collected:
+        if each.total and each.fields:
+            fields = [field for field in each.fields if field.can_be_asked]
+            return Operators(requests, each.collection, each.total, fields).checks()
+    return [Check(name, "unknown", "no document to try it with") for name in operators.TRIED]
+
+
+def _of_one_format(found: Sequence[DateField], chosen: DateFormat | None) -> list[DateField]:
+    """Return the fields as one bot can use them: its requests have dates in one format."""
+    why = f"its dates are not in the format {chosen}, and a bot has one format"
+    return [
+        replace(each, dates=None, detail=why) if each.dates not in (None, chosen) else each for each in found
+    ]
+
+
+def _present(requests: Requests, proposal: Proposal, usable: frozenset[str]) -> int | None:
+    """Return how many documents have the field of a proposal; None without a field, or without an answer."""
+    if proposal.field is None:
+        return None
+    try:
+        return presence(requests, proposal.collection, proposal.field.name, usable)
+    except NoAnswer:
+        return None

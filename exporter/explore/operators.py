@@ -1,0 +1,112 @@
+"""Finds out which operators the API knows, by counts that must fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Collection as Some
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from exporter.explore.findings import Check
+from exporter.explore.profile import Field
+from exporter.explore.requests import NoAnswer, Requests
+from exporter.language.operators import DOCUMENTED, LOGICAL, ORDERING
+from exporter.model import Collection, Json
+
+TRIED: Final = (*DOCUMENTED, *LOGICAL, "$exists")
+PRESENT: Final[dict[str, Json]] = {"$ne": None, "$nin": [None], "$exists": True}
+"""Conditions that a field meets if it is there and not null; the last one, if it is there."""
+
+_FIELDS: Final = 3
+MOST_REQUESTS: Final = len(TRIED) + _FIELDS + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Operators:
+    """Tries operators on the fields of one collection with `total` documents."""
+
+    requests: Requests
+    collection: Collection
+    total: int
+    fields: Sequence[Field]
+
+    def checks(self, names: Some[str] = TRIED) -> list[Check]:
+        """Return a check for each of `names`, `unknown` where no field has a value to try it with."""
+        wanted = frozenset(names)
+        found = {check.name: check for check in (*self._equal(wanted), *self._ordered(wanted))}
+        return [
+            found.get(name, Check(name, "unknown", "no field to try it with"))
+            for name in TRIED
+            if name in wanted
+        ]
+
+    def _equal(self, wanted: frozenset[str]) -> Iterator[Check]:
+        """Try what compares for equality, with a value that some documents have and others have not."""
+        few = sorted((field for field in self.fields if field.values), key=lambda field: field.values[0][1])
+        for field in few[-_FIELDS:] if wanted - set(ORDERING) else ():
+            name, value = field.name, field.values[0][0]
+            same = self._count({name: value})
+            if isinstance(same, str) or not 0 < same < self.total:
+                continue
+            equal: dict[str, Json] = {name: value}
+            rest = self.total - same
+            expected: tuple[tuple[str, dict[str, Json], int, int], ...] = (
+                ("$eq", {name: {"$eq": value}}, same, same),
+                ("$ne", {name: {"$ne": value}}, rest, rest),
+                ("$in", {name: {"$in": [value]}}, same, same),
+                ("$nin", {name: {"$nin": [value]}}, rest, rest),
+                ("$not", {name: {"$not": {"$eq": value}}}, rest, rest),
+                ("$and", {"$and": [equal, equal]}, same, same),
+                ("$or", {"$or": [equal, equal]}, same, same),
+                ("$nor", {"$nor": [equal]}, rest, rest),
+                ("$exists", {name: {"$exists": True}}, same, self.total),
+            )
+            for operator, predicate, least, most in expected:
+                if operator in wanted:
+                    yield self._compared(operator, self._count(predicate), least, most)
+            return
+
+    def _ordered(self, wanted: frozenset[str]) -> Iterator[Check]:
+        """Try what compares numbers: what is greater and what is equal are what is not less."""
+        for field in self.fields if wanted & set(ORDERING) else ():
+            numbers = sorted(value for value, _ in field.values if isinstance(value, int | float))
+            if not numbers or field.type != "number":
+                continue
+            name, value = field.name, numbers[len(numbers) // 2]
+            same = self._count({name: value})
+            if isinstance(same, str):
+                continue
+            for strict, loose in (("$gt", "$gte"), ("$lt", "$lte")):
+                if wanted.isdisjoint((strict, loose)):
+                    continue
+                first, second = self._count({name: {strict: value}}), self._count({name: {loose: value}})
+                yield self._compared(strict, first, second - same if isinstance(second, int) else None)
+                yield self._compared(loose, second, first + same if isinstance(first, int) else None)
+            return
+
+    def _compared(self, operator: str, found: int | str, least: int | None, most: int | None = None) -> Check:
+        """Return the check of an operator that should count from `least` to `most`, by default just that."""
+        if isinstance(found, str):
+            return Check(operator, "refused", found)
+        if least is None:
+            return Check(operator, "ok")
+        # A bot in use has new documents from one request to the next.
+        slack = 3 + self.total // 100
+        if least - slack <= found <= (least if most is None else most) + slack:
+            return Check(operator, "ok")
+        return Check(operator, "differs", f"counts {found:,}, but {least:,} fit to other counts")
+
+    def _count(self, predicate: dict[str, Json]) -> int | str:
+        """Return a count, or why there is none."""
+        try:
+            return self.requests.count(self.collection, predicate)
+        except NoAnswer as error:
+            return str(error)
+
+
+def presence(requests: Requests, collection: Collection, name: str, usable: frozenset[str]) -> int:
+    """Return how many documents have a field that is not null; raises NoAnswer if that cannot be asked."""
+    for operator, operand in PRESENT.items():
+        if operator in usable:
+            return requests.count(collection, {name: {operator: operand}})
+    raise NoAnswer(f"the API takes none of {', '.join(PRESENT)}")

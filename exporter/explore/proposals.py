@@ -1,0 +1,263 @@
+"""Proposes queries that rest on fields and values which a bot has; pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from exporter.explore.findings import Collected, DateField
+from exporter.explore.privacy import words_of
+from exporter.explore.profile import Field, Scalar
+from exporter.language import predicate
+from exporter.language.labels import label_name_doubt, label_name_problem, metric_name_problem
+from exporter.model import Collection, Json
+
+MOST: Final = 20
+"""Most queries in a configuration."""
+
+SPARE: Final = 4
+"""Further proposals, which take the place of those that the API does not count."""
+
+_CHANNELS: Final = frozenset({"channel", "provider", "platform"})
+_OUTCOMES: Final = frozenset({"status", "state", "outcome", "result"})
+_ERRORS: Final = frozenset({"error", "errors", "failure", "failures", "failed", "exceptions"})
+_SENDERS: Final = frozenset({"sender", "author", "from", "role", "direction"})
+_TURNS: Final = frozenset({"messages", "turns"})
+_WRITTEN: Final = frozenset({"user", "users", "count"})
+_BEGINNINGS: Final = ("started", "created", "sent", "begin", "start", "timestamp", "date", "time")
+_WINDOWS: Final = (("hour", "1h"), ("day", "1d"))
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A query as it is written in a configuration, and the field that it rests on, None for all documents.
+
+    `basis` says what else it rests on. `operator` is one that it needs, or the empty text.
+    """
+
+    query: dict[str, Json]
+    collection: Collection
+    field: Field | None
+    basis: str = ""
+    operator: str = ""
+
+
+@dataclass(slots=True)
+class Proposer:
+    """Makes proposals from what was found; `left_out` says which queries it could not make, and why."""
+
+    collected: Sequence[Collected]
+    dates: Sequence[DateField]
+    usable: frozenset[str]
+    alert: Json = None
+    left_out: list[str] = field(default_factory=list)
+    _used: set[tuple[Collection, str]] = field(default_factory=set)
+    _names: set[str] = field(default_factory=set)
+
+    def proposals(self) -> list[Proposal]:
+        """Return at most MOST and SPARE proposals, the most useful first."""
+        found: list[Proposal] = []
+        for proposal in self._all():
+            if proposal.operator and proposal.operator not in self.usable:
+                self.left_out.append(f"{proposal.query['name']}: the API does not take {proposal.operator}")
+            elif len(found) < MOST + SPARE and _is_beyond_doubt(proposal):
+                found.append(proposal)
+        return found
+
+    def _all(self) -> Iterator[Proposal]:
+        for each in self.collected:
+            if each.total is not None:
+                query = self._query(
+                    each.collection, "", f"{each.collection.capitalize()} in the bot's history."
+                )
+                yield Proposal(query, each.collection, None, f"{each.total:,} were counted.")
+        for each in self.collected:
+            if each.collection == "conversations":
+                yield from self._outcomes(each)
+                yield from self._recent(each.collection)
+        for each in self.collected:
+            if each.collection == "messages":
+                yield from self._senders(each)
+                yield from self._recent(each.collection)
+        for each in self.collected:
+            for found in sorted(each.fields, key=lambda found: -found.documents):
+                if (each.collection, found.name) not in self._used and len(found.values) > 1:
+                    yield from self._by_values(each, found, _slug(found))
+
+    def _outcomes(self, each: Collected) -> Iterator[Proposal]:
+        if channel := _best(each, "Data.channel.ProviderName", _CHANNELS, _has_values):
+            yield from self._by_values(each, channel, "channel", "by the channel they came through")
+        if outcome := _best(each, "Status", _OUTCOMES, _has_values):
+            yield from self._by_values(each, outcome, "outcome", "by outcome")
+        if errors := _best(each, "Errors", _ERRORS, _is_number_or_flag):
+            is_flag = errors.type == "boolean"
+            query = self._query(
+                each.collection,
+                "with_errors",
+                "Conversations in which the bot reported at least one error.",
+                {errors.name: True if is_flag else {"$gt": 0}},
+            )
+            if self.alert:
+                query["alert"] = self.alert
+            operator = "" if is_flag else "$gt"
+            yield Proposal(query, each.collection, errors, f"It is a {errors.type}.", operator)
+        if written := _best(each, "Messages.user", _TURNS, _counts_messages):
+            query = self._query(
+                each.collection,
+                "engaged",
+                "Conversations in which the user wrote more than three messages.",
+                {written.name: {"$gt": 3}},
+            )
+            yield Proposal(query, each.collection, written, "It is a number.", "$gt")
+
+    def _recent(self, collection: Collection) -> Iterator[Proposal]:
+        for found in [each for each in self.dates if each.collection == collection][:1]:
+            if found.dates is None:
+                self.left_out.append(
+                    f"{collection} of the last hour and day: {found.field.name}: {found.detail}"
+                )
+                continue
+            for name, length in _WINDOWS:
+                help_text = f"{collection.capitalize()} of the last {name}, by {found.field.name}."
+                compared: Json = {found.field.name: {"$gte": {"$date": f"now-{length}"}}}
+                query = self._query(collection, f"last_{name}", help_text, compared)
+                yield Proposal(
+                    query, collection, found.field, f"Dates as {found.dates}: {found.detail}.", "$gte"
+                )
+
+    def _senders(self, each: Collected) -> Iterator[Proposal]:
+        if sender := _best(each, "Sender", _SENDERS, _has_values):
+            yield from self._by_values(each, sender, "sender", "by who sent them")
+
+    def _by_values(self, each: Collected, found: Field, slug: str, how: str = "") -> Iterator[Proposal]:
+        """Yield a query with a series for each value that may be shown, and one for all others."""
+        self._used.add((each.collection, found.name))
+        values = _distinct(value for value, _ in found.values)
+        if _is_in_list(found, each):
+            self.left_out.append(
+                f"{each.collection} by {found.name}: it is a list, so one document is in many"
+            )
+            return
+        label = slug if not label_name_problem(slug) and not label_name_doubt(slug) else f"{slug}_value"
+        listed: list[Json] = [*values]
+        basis = f"A sample of {each.sampled:,} has {found.distinct} values."
+        if hidden := found.distinct - len(found.values):
+            basis = f"{basis} {hidden} are too rare to be listed."
+        if "$nin" in self.usable:
+            listed.append({"other": next(name for name in ("other", "others", "rest") if name not in values)})
+        else:
+            basis = f"{basis} Other values are not counted: the API does not take $nin."
+        query = self._query(
+            each.collection,
+            f"by_{slug}",
+            f"{each.collection.capitalize()} {how or f'by {found.name}'}.",
+            {found.name: f"{{{label}}}"},
+            {label: listed},
+        )
+        yield Proposal(query, each.collection, found, basis)
+
+    def _query(
+        self,
+        collection: Collection,
+        suffix: str,
+        help_text: str,
+        predicate: Json = None,
+        labels: dict[str, Json] | None = None,
+    ) -> dict[str, Json]:
+        name = f"{collection}_{suffix}" if suffix else collection
+        if metric_name_problem(name):
+            name = f"{name[:80]}_values"
+        number = 2
+        while (unique := name if name not in self._names else f"{name}_{number}") in self._names:
+            number += 1
+        self._names.add(unique)
+        if isinstance(predicate, dict):
+            self._used.update((collection, each) for each in predicate)
+        query: dict[str, Json] = {"name": unique, "help": help_text, "collection": collection}
+        return {
+            **query,
+            **({"labels": dict(labels)} if labels else {}),
+            **({"query": predicate} if predicate else {}),
+        }
+
+
+def date_fields(each: Collected) -> list[Field]:
+    """Return the fields with dates of a collection that may be asked, the likeliest beginning first."""
+
+    def rank(found: Field) -> tuple[int, int]:
+        words = words_of(found.path)
+        ranks = [rank for rank, word in enumerate(_BEGINNINGS) if word in words]
+        return min(ranks, default=len(_BEGINNINGS)), -found.documents
+
+    names = [found for found in each.fields if found.can_be_asked and _may_be_date(found)]
+    return sorted(names, key=rank)
+
+
+def _may_be_date(found: Field) -> bool:
+    if found.type == "milliseconds":  # any long number may look like this
+        return not {"at", "on", *_BEGINNINGS}.isdisjoint(words_of(found.path))
+    return found.type in ("date", "UTC date as text", "date as text")
+
+
+def _best(each: Collected, known: str, words: frozenset[str], fits: Callable[[Field], bool]) -> Field | None:
+    """Return the field with a documented name, or one whose path ends with or has one of some words."""
+
+    def rank(found: Field) -> tuple[bool, bool, int]:
+        last = words_of(found.path)[-1:]
+        return found.name == known, not words.isdisjoint(last), found.documents
+
+    fields = [
+        found
+        for found in each.fields
+        if found.can_be_asked
+        and (found.name == known or not words.isdisjoint(words_of(found.path)))
+        and fits(found)
+    ]
+    return max(fields, key=rank, default=None)
+
+
+def _has_values(found: Field) -> bool:
+    return bool(found.values)
+
+
+def _is_number_or_flag(found: Field) -> bool:
+    last = words_of(found.path)[-1:]
+    return found.type in ("number", "boolean") and not _ERRORS.isdisjoint(last)
+
+
+def _counts_messages(found: Field) -> bool:
+    words = words_of(found.path)
+    return found.type == "number" and (
+        "turns" in words or ("messages" in words and not _WRITTEN.isdisjoint(words))
+    )
+
+
+def _is_beyond_doubt(proposal: Proposal) -> bool:
+    """Return whether `check --strict` has nothing to say about the predicate."""
+    raw = proposal.query.get("query")
+    return (proposal.field is None or proposal.field.can_be_asked) and not predicate.findings(
+        raw, proposal.collection
+    )
+
+
+def _is_in_list(found: Field, each: Collected) -> bool:
+    """Return whether one document can have several values of a field."""
+    above = {found.path[:length] for length in range(1, len(found.path) + 1)}
+    return any("list" in dict(field.types) for field in each.fields if field.path in above)
+
+
+def _distinct(values: Iterator[Scalar]) -> list[Scalar]:
+    """Return the values that differ as labels do, where 1 and "1" are one; whole numbers without a point."""
+    found: dict[str, Scalar] = {}
+    for value in values:
+        whole = int(value) if isinstance(value, float) else value
+        found.setdefault(str(whole).lower() if isinstance(whole, bool) else str(whole), whole)
+    return list(found.values())
+
+
+def _slug(found: Field) -> str:
+    """Return the last words of a path as a name of a metric, in ASCII."""
+    words = [word for word in words_of(found.path)[-2:] if re.fullmatch("[a-z]+", word)]
+    return "_".join(words)[:40] or "field"

@@ -1,0 +1,108 @@
+"""Shows what was found: as tables for a person, or as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from exporter.explore.explore import Explored, comment
+from exporter.explore.findings import Collected, share
+from exporter.explore.privacy import MIN_DOCUMENTS
+from exporter.explore.profile import Field
+from exporter.model import Json
+
+
+class Table(NamedTuple):
+    """A table with its title; `note` is what does not fit into it."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+    note: str = ""
+
+
+def tables(explored: Explored) -> list[Table]:
+    """Return the tables: what the API does, fields, dates and queries."""
+    checks = [(check.name, check.verdict, check.detail) for check in explored.checks]
+    dates = [
+        (f"{each.collection} {each.field.name}", each.dates or "not proven", each.detail)
+        for each in explored.date_fields
+    ]
+    queries = [
+        (str(proposal.query["name"]), comment(explored, proposal, present))
+        for proposal, present in zip(explored.proposals, explored.present, strict=True)
+    ]
+    left_out = "\n".join(f"left out: {each}" for each in explored.left_out)
+    return [
+        Table("What the API does", ("CHECK", "RESULT", "DETAIL"), checks),
+        *(_fields(each) for each in explored.collected if each.total),
+        *([Table("Dates", ("FIELD", "FORMAT", "DETAIL"), dates)] if dates else []),
+        Table("Queries", ("QUERY", "RESTS ON"), queries, left_out),
+    ]
+
+
+def as_json(explored: Explored) -> Json:
+    """Return the same as plain data."""
+    return {
+        "requests": explored.requests,
+        "checks": [
+            {"name": each.name, "result": each.verdict, "detail": each.detail} for each in explored.checks
+        ],
+        "collections": {
+            each.collection: {
+                "total": each.total,
+                "sampled": each.sampled,
+                "hidden_fields": each.hidden,
+                "fields": [
+                    {
+                        "path": list(field.path),
+                        "types": dict(field.types),
+                        "documents": field.documents,
+                        "values": [{"value": value, "documents": number} for value, number in field.values],
+                    }
+                    for field in each.fields
+                ],
+            }
+            for each in explored.collected
+        },
+        "dates": [
+            {
+                "collection": each.collection,
+                "field": each.field.name,
+                "format": each.dates,
+                "detail": each.detail,
+            }
+            for each in explored.date_fields
+        ],
+        "queries": [
+            {
+                "name": proposal.query["name"],
+                "present": present,
+                "rests_on": comment(explored, proposal, present),
+            }
+            for proposal, present in zip(explored.proposals, explored.present, strict=True)
+        ],
+        "left_out": list(explored.left_out),
+    }
+
+
+def _fields(each: Collected) -> Table:
+    rows = [
+        (field.name, _types(field), share(field.documents, each.sampled), _values(field))
+        for field in sorted(each.fields, key=lambda field: field.path)
+    ]
+    title = f"Fields of {each.total:,} {each.collection}, in a sample of {each.sampled:,}"
+    why = f"fewer than {MIN_DOCUMENTS} documents have them, or their keys are data"
+    note = f"{each.hidden} fields are not shown: {why}"
+    return Table(title, ("FIELD", "TYPE", "SHARE", "VALUES"), rows, note if each.hidden else "")
+
+
+def _types(field: Field) -> str:
+    return ", ".join(kind for kind, _ in field.types)
+
+
+def _values(field: Field) -> str:
+    texts = (str(value).lower() if isinstance(value, bool) else str(value) for value, _ in field.values)
+    shown = ", ".join(texts)
+    rare = field.distinct - len(field.values)
+    return f"{shown} and {rare} more" if shown and rare else shown

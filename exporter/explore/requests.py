@@ -1,0 +1,97 @@
+"""Sends the requests of an exploration, at most as many as were announced."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Final, Protocol, TypeVar
+
+from exporter.errors import ApiError, ExporterError, TimedOut, Unauthorized, Unreachable
+from exporter.model import Collection, Json
+
+Row = dict[str, Json]
+Answer = TypeVar("Answer")
+
+_TIMEOUTS: Final = 3
+"""After so many timeouts in a row the API is taken to be down."""
+
+
+class Rows(Protocol):
+    """Returns one page of a collection; raises ApiError after its last attempt."""
+
+    def __call__(
+        self,
+        collection: Collection,
+        *,
+        query: str = "",
+        sort: str = "",
+        limit: int | None = None,
+        skip: int | None = None,
+    ) -> list[Row]: ...
+
+
+class NoAnswer(ExporterError):
+    """A request was not answered as documented, but the next one may be; the message says how it was.
+
+    `error` is None if the request was not sent.
+    """
+
+    def __init__(self, message: str, error: ApiError | None = None) -> None:
+        super().__init__(message)
+        self.error = error
+
+
+class Requests:
+    """Counts and pages of one bot; `sent` is the number of requests so far, without their retries.
+
+    Raises NoAnswer where the API refuses or fails one request, or if all `most` requests are used up. Raises
+    ApiError where no other request could succeed either: the bot is unreachable, its token is refused, or
+    several requests in a row were not answered in time.
+    """
+
+    def __init__(self, count: Callable[[Collection, str], int], rows: Rows, most: int) -> None:
+        self.sent = 0
+        self._count = count
+        self._rows = rows
+        self._most = most
+        self._timeouts = 0
+
+    def count(self, collection: Collection, predicate: dict[str, Json] | None = None) -> int:
+        """Return how many documents match a predicate, or all."""
+        text = json.dumps(predicate, ensure_ascii=False, separators=(",", ":")) if predicate else ""
+        return self.count_text(collection, text)
+
+    def count_text(self, collection: Collection, text: str) -> int:
+        """Return how many documents match a predicate that is already JSON text."""
+        return self.other(lambda: self._count(collection, text))
+
+    def rows(
+        self,
+        collection: Collection,
+        *,
+        sort: str = "",
+        limit: int | None = None,
+        skip: int | None = None,
+    ) -> list[Row]:
+        """Return one page."""
+        return self.other(lambda: self._rows(collection, sort=sort, limit=limit, skip=skip))
+
+    def other(self, ask: Callable[[], Answer]) -> Answer:
+        """Return the answer to any other request."""
+        if self.sent >= self._most:
+            raise NoAnswer("not asked: all requests that were announced are used up")
+        self.sent += 1
+        try:
+            answer = ask()
+        except ApiError as error:
+            raise self._failed(error) from error
+        self._timeouts = 0
+        return answer
+
+    def _failed(self, error: ApiError) -> NoAnswer:
+        """Return the error of one request; raise `error` itself if no other request could succeed."""
+        self._timeouts = self._timeouts + 1 if isinstance(error, TimedOut) else 0
+        is_token = isinstance(error, Unauthorized) and error.status != 403
+        if is_token or isinstance(error, Unreachable) or self._timeouts >= _TIMEOUTS:
+            raise error
+        return NoAnswer(f"{error.reason}: {error}", error)

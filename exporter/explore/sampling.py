@@ -1,0 +1,195 @@
+"""Reads a sample of a collection: its oldest and newest documents, and pages in between."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from itertools import pairwise, starmap
+from operator import le
+from typing import Any, Final
+
+from exporter.explore.findings import Check, Verdict
+from exporter.explore.profile import DATES, Field, Path, Profile
+from exporter.explore.requests import NoAnswer, Requests, Row
+from exporter.model import Collection, Json
+
+FEWEST_ROWS: Final = 10
+"""Pages smaller than this make the sample smaller, not the number of requests larger."""
+
+_TRIED_LIMITS: Final = (100, FEWEST_ROWS, None)
+_SORTED_ROWS: Final = 50
+
+
+def most_requests(sample: int) -> int:
+    """Return the most requests that sampling one collection can take."""
+    return 1 + len(_TRIED_LIMITS) + 2 + 2 + _most_pages(sample)
+
+
+class Sampler:
+    """Samples one collection of `total` documents into `profile`, and finds out what its lists can do.
+
+    `largest_page` is the number of rows in a page, if there are fewer than were asked for.
+    """
+
+    def __init__(
+        self,
+        requests: Requests,
+        collection: Collection,
+        total: int,
+        sample: int,
+        *,
+        most_pages: int | None = None,
+    ) -> None:
+        self.profile = Profile()
+        self.largest_page: int | None = None
+        self._pages = _most_pages(sample) if most_pages is None else most_pages
+        self.checks: list[Check] = []
+        self._requests = requests
+        self._collection: Collection = collection
+        self._total = total
+        self._sample = sample
+        self._seen: set[bytes] = set()
+        self._skips = False
+
+    def run(self) -> None:
+        """Take the sample; the documents are dropped as soon as their fields are counted."""
+        first = self._first_page()
+        self._add(first)
+        if len(first) > 1:
+            self._try_limit_and_skip(first)
+            self._try_sort(first)
+        if len(first) < self._total and first and self._skips:
+            self._in_between(len(first))
+
+    def _first_page(self) -> list[Row]:
+        """Return the first rows that the API gives, of as large a page as it allows."""
+        problem = ""
+        for limit in (max(self._sample // 2, FEWEST_ROWS), *_TRIED_LIMITS):
+            try:
+                rows = self._requests.rows(self._collection, limit=limit)
+            except NoAnswer as error:
+                problem = problem or f"limit={limit}: {error}"
+                continue
+            wanted = min(limit or self._total, self._total)
+            if len(rows) < wanted:
+                self.largest_page = len(rows)
+            text = f"{len(rows)} rows" if len(rows) < wanted else f"{len(rows)} rows or more"
+            self._note("largest page", "ok" if rows else "unknown", f"{text}; {problem}" if problem else text)
+            return rows
+        self._note("list", "refused", problem)
+        return []
+
+    def _try_limit_and_skip(self, first: Sequence[Row]) -> None:
+        try:
+            rows = self._requests.rows(self._collection, limit=1, skip=1)
+        except NoAnswer as error:
+            self._note("skip", "refused", str(error))
+            self._try_limit()
+            return
+        self._note_limit(rows)
+        if not rows or _digest(rows[0]) == _digest(first[0]):
+            self._note("skip", "differs", "the first rows come again: it is ignored")
+            return
+        self._skips = True
+        if _digest(rows[0]) == _digest(first[1]):
+            self._note("skip", "ok")
+        else:
+            self._note("skip", "unknown", "the order of rows differs from page to page")
+
+    def _try_limit(self) -> None:
+        try:
+            self._note_limit(self._requests.rows(self._collection, limit=1))
+        except NoAnswer as error:
+            self._note("limit", "refused", str(error))
+
+    def _note_limit(self, rows: Sequence[Row]) -> None:
+        self._note("limit", *(("ok",) if len(rows) == 1 else ("differs", f"limit=1 gives {len(rows)} rows")))
+
+    def _try_sort(self, first: Sequence[Row]) -> None:
+        """Try both documented forms; the rows are the newest ones, if there is a field with dates."""
+        fields = [field for field in self.profile.fields() if _can_be_sorted(field, first)]
+        by_name = [field for field in fields if not _rises(_values(first, field.path))]
+        newest = [field for field in fields if field.type in DATES] or by_name
+        for name, chosen, descends in (("sort by name", by_name, False), ("sort by JSON", newest, True)):
+            if not chosen:
+                self._note(name, "unknown", "no field to try it with")
+                continue
+            field = chosen[0]
+            sort = json.dumps({field.name: -1}, ensure_ascii=False) if descends else field.name
+            try:
+                rows = self._requests.rows(self._collection, sort=sort, limit=_SORTED_ROWS)
+            except NoAnswer as error:
+                self._note(name, "refused", str(error))
+                continue
+            self._add(rows)
+            before, after = _values(first, field.path), _values(rows, field.path)
+            if descends:
+                before, after = before[::-1], after[::-1]
+            if not _rises(after):
+                self._note(name, "differs", "rows are not sorted")
+            elif _rises(before):
+                self._note(name, "unknown", "rows have this order without it, too")
+            else:
+                self._note(name, "ok")
+
+    def _in_between(self, size: int) -> None:
+        """Read pages at equal distances, the last one at the end."""
+        left = max(0, self._sample - self.profile.total)
+        page = max(1, min(size, max(left // 5, FEWEST_ROWS)))
+        pages = min(-(-left // page), self._pages)
+        for number in range(1, pages + 1):
+            skip = (self._total - page) * number // pages
+            try:
+                self._add(self._requests.rows(self._collection, limit=page, skip=max(skip, 1)))
+            except NoAnswer as error:
+                self._note("skip", "refused", f"skip={skip}: {error}")
+                return
+
+    def _add(self, rows: Sequence[Row]) -> None:
+        """Count the fields of rows that were not seen before, until the sample is full."""
+        for row in rows:
+            digest = _digest(row)
+            if digest not in self._seen and self.profile.total < self._sample:
+                self._seen.add(digest)
+                self.profile.add(row)
+
+    def _note(self, name: str, verdict: Verdict, detail: str = "") -> None:
+        self.checks.append(Check(f"{self._collection}: {name}", verdict, detail))
+
+
+def _most_pages(sample: int) -> int:
+    return -(-sample // FEWEST_ROWS)
+
+
+def _digest(row: Row) -> bytes:
+    return hashlib.sha256(json.dumps(row, sort_keys=True).encode("utf-8", "surrogatepass")).digest()
+
+
+def _can_be_sorted(field: Field, rows: Sequence[Row]) -> bool:
+    """Return whether all rows have the field, with values of one type that are not all equal."""
+    values = _values(rows, field.path)
+    is_in_all = len(values) == len(rows) and len(set(map(str, values))) > 1
+    return field.can_be_asked and is_in_all and _is_one_type(values)
+
+
+def _is_one_type(values: Sequence[Json]) -> bool:
+    kinds = {type(value) for value in values}
+    return kinds <= {str} or kinds <= {int, float}
+
+
+def _values(rows: Sequence[Row], path: Path) -> list[Json]:
+    return [value for row in rows if (value := _value(row, path)) is not None]
+
+
+def _value(row: Row, path: Path) -> Json:
+    value: Json = row
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value.get("$date") if isinstance(value, dict) and value.keys() == {"$date"} else value
+
+
+def _rises(values: Sequence[Json]) -> bool:
+    """Return whether values are of one type, and none is below the one before it."""
+    order: list[Any] = list(values)
+    return _is_one_type(values) and all(starmap(le, pairwise(order)))

@@ -1,0 +1,65 @@
+"""Verifies what a configuration relies on: each assumption is one finding with a stable name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from itertools import chain
+from typing import Final
+
+from exporter.errors import ApiError, Unauthorized
+from exporter.explore import conditions, dates
+from exporter.explore.assumptions import Assumptions, raw_predicate
+from exporter.explore.findings import Finding
+from exporter.explore.requests import Requests
+from exporter.model import COLLECTIONS, Bot, Collection, Poll
+
+_FIXED_REQUESTS: Final = 40
+
+
+def most_requests(polls: Sequence[Poll]) -> int:
+    """Return the most requests that verifying one bot's polls takes, without retries."""
+    raws = [raw_predicate(series) for poll in polls for series in poll.series]
+    distinct = {series.predicate.text for poll in polls for series in poll.series}
+    names = {name for raw in raws for name in conditions.fields(raw)}
+    values = {each for raw in raws for each in conditions.comparisons(raw)}
+    used = frozenset(chain.from_iterable(map(conditions.used_operators, raws)))
+    dated = {name for poll in polls for series in poll.series for name in series.predicate.dated}
+    return (
+        _FIXED_REQUESTS
+        + len(distinct)
+        + len(names)
+        + len(values)
+        + 2 * len(used)
+        + len(dated) * dates.MOST_REQUESTS
+    )
+
+
+def verify(
+    requests: Requests, shape: Callable[[Collection], str], bot: Bot, polls: Sequence[Poll], now: datetime
+) -> list[Finding]:
+    """Return every finding about one bot, whose polls these are.
+
+    An API that cannot be reached, or that fails, is `unknown`: nothing is known to be wrong.
+    """
+    found: list[Finding] = []
+    try:
+        for collection in COLLECTIONS:
+            of_collection = [poll for poll in polls if poll.query.collection == collection]
+            if of_collection:
+                found += Assumptions(requests, shape, bot, of_collection, now).findings()
+    except Unauthorized as error:
+        found = [*found, Finding("token", "differs", "token", f"{error} ({error.advice})")]
+    except ApiError as error:
+        found = [*found, Finding("reachable", "unknown", "api.url", error.described)]
+    else:
+        found = [Finding("token", "ok", "token"), *found]
+    return list(dict.fromkeys(found))
+
+
+def rate(throttled: int, requests: int) -> Finding:
+    """Return the finding on a bot's rate, from how many attempts were answered with 429."""
+    if not throttled:
+        return Finding("rate", "ok", "api.rate")
+    detail = f"{throttled} of {requests} requests got 429: lower api.rate, or find who else asks"
+    return Finding("rate", "differs" if throttled > requests // 10 else "unknown", "api.rate", detail)

@@ -1,0 +1,224 @@
+"""Downloads a collection in the order of one field, its key, so that it can continue after an interruption.
+
+A download by position (`skip`) misses rows if others are deleted meanwhile, and repeats rows if others are
+added. A download by key asks for the rows after the last one, whatever has happened to the rows before it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, Final, Protocol
+
+from exporter.errors import BadAnswer, Rejected
+from exporter.language.predicate import both
+from exporter.model import Collection, DateFormat, Json
+from exporter.nativechat.history import Pages, Row
+from exporter.nativechat.retries import Retries
+
+ID_FIELDS: Final = ("_id", "Id")
+"""Fields that may identify a row (assumed: none is documented)."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_OTHER_KEY: Final = "name another field, one that every row has, with --sort"
+
+
+class Counts(Pages, Protocol):
+    """What a download by key needs of a client: pages and counts, each in one attempt."""
+
+    def count(self, collection: Collection, predicate_text: str, budget: float) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A dotted field that orders rows; with `dates`, its values are dates, sent in that proven format."""
+
+    field: str
+    descends: bool = False
+    dates: DateFormat | None = None
+
+    @property
+    def sort(self) -> str:
+        """The parameter `sort`, in one of its documented forms."""
+        return json.dumps({self.field: -1}, separators=(",", ":")) if self.descends else self.field
+
+    @property
+    def is_unique(self) -> bool:
+        """Whether no two rows have the same value."""
+        return self.field in ID_FIELDS
+
+    def bound(self, operator: str, value: Json) -> Json:
+        """Return the predicate for rows after, from, before or at a value: `gt`, `gte`, `lt` or `eq`."""
+        if self.descends:
+            operator = {"gt": "lt", "gte": "lte", "lt": "gt"}.get(operator, operator)
+        return {self.field: {f"${operator}": self._sent(value)}}
+
+    def rank(self, value: Json) -> tuple[str, Any]:
+        """Return a value's type, and what orders values of this type; raises TypeError or ValueError."""
+        inner = next(iter(value.values())) if isinstance(value, dict) and len(value) == 1 else value
+        if self.dates in ("extended-json", "epoch-ms"):
+            return "date", _instant(inner)
+        if isinstance(inner, bool) or not isinstance(inner, int | float | str):
+            raise TypeError(f"{self.field} is not text, a number or a date in every row")
+        return "text" if isinstance(inner, str) else "number", inner
+
+    def _sent(self, value: Json) -> Json:
+        """Return a row's value as a predicate takes it: a date as it is stored, another value unchanged."""
+        inner = value["$date"] if isinstance(value, dict) and value.keys() == {"$date"} else value
+        if self.dates == "iso":
+            return inner
+        if self.dates == "extended-json":
+            return {"$date": inner}
+        if self.dates == "epoch-ms" and isinstance(inner, str):
+            return (_instant(inner) - _EPOCH) // timedelta(milliseconds=1)
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a download has come: the last row's key, and the ids of all rows with this key so far."""
+
+    last: Json = None
+    ids: tuple[Json, ...] = ()
+
+    def is_past(self, key: Key, row: Row) -> bool:
+        """Return whether the download has passed a row."""
+        return value_at(row, key.field) == self.last and _id(row) in self.ids
+
+    def after(self, key: Key, row: Row) -> Position:
+        """Return the position after a row; raises BadAnswer if it cannot be ordered, or is not in order."""
+        value = value_at(row, key.field)
+        try:
+            kind, rank = key.rank(value)
+            last_kind, last = key.rank(value if self.last is None else self.last)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise BadAnswer(f"a row cannot be ordered: {error}", advice=_OTHER_KEY) from error
+        if kind != last_kind or (last < rank if key.descends else rank < last):
+            what = f"rows are not in the order of {key.field}: the API seems to ignore `sort`"
+            raise BadAnswer(what, advice="download without --to")
+        ids = (*(self.ids if value == self.last else ()), _id(row))
+        return Position(value, () if key.is_unique else ids)
+
+
+class ByKey:
+    """A download of the rows that match `query`, a predicate without dates to resolve, in a key's order.
+
+    Iterating yields each row that exists throughout exactly once, at most `limit` rows, and moves `position`
+    past the row first. Rows that appear meanwhile are yielded if they sort after the position.
+    """
+
+    def __init__(
+        self,
+        client: Counts,
+        collection: Collection,
+        retries: Retries,
+        key: Key,
+        position: Position,
+        *,
+        query: str = "",
+        page: int = 100,
+    ) -> None:
+        self.position = position
+        self._client = client
+        self._collection = collection
+        self._retries = retries
+        self._key = key
+        self._query: Json = json.loads(query or "{}")
+        self._page = page
+
+    def rows(self, limit: int | None = None) -> Iterator[Row]:
+        """Yield the rows after the position.
+
+        Raises ApiError after the last attempt. Raises BadAnswer if the API ignores `sort`, if a row lacks
+        the key or has one of another type, and if more rows than a page have the same key.
+        """
+        is_first, wanted = self.position.last is None, limit
+        while wanted is None or wanted > 0:
+            rows = self._next_rows()
+            if not rows:
+                return
+            if is_first:
+                self._check_first(rows)
+                is_first = False
+            for row in rows[:wanted]:
+                self.position = self.position.after(self._key, row)
+                yield row
+            wanted = None if wanted is None else wanted - len(rows)
+
+    def _next_rows(self) -> list[Row]:
+        key, position = self._key, self.position
+        if position.last is None:
+            return self._ask({})
+        if key.is_unique:
+            return self._ask(key.bound("gt", position.last))
+        page = self._ask(key.bound("gte", position.last))
+        rows = [row for row in page if not position.is_past(key, row)]
+        if rows:
+            return rows
+        if self._count(key.bound("eq", position.last)) > len(page):
+            what = f"more {self._collection} than a page holds have the same {key.field}"
+            raise BadAnswer(what, advice="name a field that differs from row to row with --sort, such as _id")
+        return self._ask(key.bound("gt", position.last))
+
+    def _check_first(self, rows: Sequence[Row]) -> None:
+        """Raise BadAnswer unless the first page is the first by the key, and the key selects every row."""
+        key = self._key
+        values = [value_at(row, key.field) for row in rows]
+        if None in values:
+            raise BadAnswer(f"some {self._collection} have no {key.field}", advice=_OTHER_KEY)
+        ordered: Json = [key.bound("gte", values[0]), key.bound("lt", values[0])]
+        try:
+            strays = self._count({"$nor": ordered})
+        except Rejected:  # not every API may know $nor
+            strays = 0 if self._count({"$or": ordered}) else len(rows)
+        if strays:
+            what = f"{strays:,} {self._collection} cannot be selected by their {key.field}"
+            raise BadAnswer(f"{what}: they lack it, or it is stored otherwise than shown", advice=_OTHER_KEY)
+        if self._count(key.bound("lt", values[-1])) > sum(value != values[-1] for value in values):
+            what = f"rows are not in the order of {key.field}: the API seems to ignore `sort`"
+            raise BadAnswer(what, advice="download without --to")
+
+    def _ask(self, bound: Json) -> list[Row]:
+        query = self._text(bound)
+        return self._retries.request(
+            partial(self._client.rows, self._collection, query=query, sort=self._key.sort, limit=self._page)
+        )
+
+    def _count(self, bound: Json) -> int:
+        return self._retries.request(partial(self._client.count, self._collection, self._text(bound)))
+
+    def _text(self, bound: Json) -> str:
+        whole = both(self._query, bound)
+        return json.dumps(whole, ensure_ascii=False, separators=(",", ":")) if whole else ""
+
+
+def value_at(row: Row, path: str) -> Json:
+    """Return the value at a dotted path, None if there is none; a list's objects give a list of values."""
+    if path in row:
+        return row[path]
+    step, _, rest = path.partition(".")
+    inner = row.get(step) if rest else None
+    if isinstance(inner, list):
+        found = [value_at(item, rest) for item in inner if isinstance(item, dict)]
+        return [value for value in found if value is not None] or None
+    return value_at(inner, rest) if isinstance(inner, dict) else None
+
+
+def _id(row: Row) -> Json:
+    """Return what identifies a row among those with the same key: its id, or else its whole text."""
+    found = next((row[name] for name in ID_FIELDS if name in row), None)
+    return json.dumps(row, sort_keys=True) if found is None else found
+
+
+def _instant(value: Json) -> datetime:
+    if isinstance(value, str):
+        moment = datetime.fromisoformat(value)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if isinstance(value, dict):
+        value = int(str(value.get("$numberLong")))
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError("it is not a date")
+    return _EPOCH + timedelta(milliseconds=value)

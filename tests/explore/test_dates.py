@@ -1,0 +1,75 @@
+"""Laws of proving a format of dates: only one that orders the field's dates is proven."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from exporter.explore.dates import MOST_REQUESTS, prove
+from exporter.explore.findings import DateField
+from exporter.explore.profile import Profile
+from exporter.explore.requests import Requests
+from exporter.model import DATE_FORMATS, DateFormat
+from exporter.simulator.dates import Dates
+from tests.explore.conftest import FakeBot
+
+START = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def proved(store: Callable[[datetime], Any], dates: DateFormat = "iso", **how: Any) -> DateField:
+    documents = [{"At": store(START + timedelta(hours=number))} for number in range(60)]
+    bot = FakeBot(documents, dates=dates, **how)
+    profile = Profile()
+    for row in bot.rows("conversations"):
+        profile.add(row)
+    requests = Requests(bot.count, bot.rows, MOST_REQUESTS)
+    return prove(requests, "conversations", profile.fields()[0], profile.fields()[0].instants)
+
+
+@pytest.mark.parametrize("dates", DATE_FORMATS)
+@pytest.mark.parametrize("shows_text", [True, False])
+def test_the_format_in_which_dates_are_stored_is_proven(dates: DateFormat, shows_text: bool) -> None:
+    def show(document: dict[str, Any]) -> dict[str, Any]:
+        return Dates(dates).show({"StartedAt": document["At"]}) if shows_text else document
+
+    found = proved(
+        Dates(dates).store, dates, show=lambda document: {"At": next(iter(show(document).values()))}
+    )
+    assert found.dates == dates
+
+
+def test_text_with_an_offset_is_not_proven() -> None:
+    assert proved(lambda moment: f"{moment:%Y-%m-%dT%H:%M:%S}+02:00").dates is None
+
+
+def test_text_in_another_order_is_not_proven() -> None:
+    assert proved(lambda moment: f"{moment:%d.%m.%Y %H:%M}").dates is None
+
+
+def test_an_api_that_matches_every_date_proves_nothing() -> None:
+    class Careless(FakeBot):
+        def count(self, collection: Any, text: str) -> int:
+            return len(self.conversations)
+
+    documents: list[dict[str, Any]] = [
+        {"At": Dates("iso").store(START + timedelta(hours=number))} for number in range(60)
+    ]
+    profile = Profile()
+    for document in documents:
+        profile.add(document)
+    bot = Careless(documents)
+    requests = Requests(bot.count, bot.rows, MOST_REQUESTS)
+    assert prove(requests, "conversations", profile.fields()[0], profile.fields()[0].instants).dates is None
+
+
+def test_without_the_operator_that_run_needs_nothing_is_proven() -> None:
+    found = proved(Dates("iso").store, refuses=frozenset({"$exists", "$ne"}))
+    assert found.dates is None
+    assert "400" in found.detail
+
+
+def test_without_an_order_nothing_is_proven() -> None:
+    assert proved(Dates("iso").store, refuses=frozenset({"$gte"})).dates is None

@@ -1,0 +1,281 @@
+"""Laws of `explore`: what it writes is right for the bot that it looked at, and shows nothing personal."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import pytest
+
+from exporter.config.load import load
+from exporter.explore.explore import most_requests
+from exporter.handler import Handler
+from exporter.language.datemath import resolve
+from exporter.plan import make_plan
+from tests.explore.conftest import Document, FakeApi, FakeBot
+from tests.explore.shapes import SHAPES, Shape
+
+Typed = Callable[..., CompletedProcess[str]]
+Serve = Callable[[Handler], str]
+ENVIRON = {"NATIVECHAT_BOT_ID": "5990b7b5d57ae86c1b2dfd6e", "NATIVECHAT_TOKEN": "made-up-token"}
+
+
+@pytest.fixture(autouse=True)
+def credentials(plain_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in ENVIRON.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(params=SHAPES, ids=lambda shape: shape.name)
+def shape(request: pytest.FixtureRequest) -> Shape:
+    found: Shape = request.param
+    return found
+
+
+def values_at(document: Any, path: list[str]) -> Iterator[Any]:
+    """Yield the values at a path, as a person would look them up: through lists, the list itself first."""
+    if not path:
+        yield document
+        if isinstance(document, list):
+            yield from document
+    elif isinstance(document, list):
+        for each in document:
+            yield from values_at(each, path)
+    elif isinstance(document, dict) and path[0] in document:
+        yield from values_at(document[path[0]], path[1:])
+
+
+def moment(value: Any) -> float | None:
+    if isinstance(value, datetime):
+        return value.timestamp()
+    if isinstance(value, str):
+        return datetime.fromisoformat(value).timestamp()
+    return None if value is None else value / 1000
+
+
+def holds(document: Document, predicate: dict[str, Any]) -> bool:
+    """Evaluate the few forms that are proposed, independently of any other code."""
+    for name, condition in predicate.items():
+        found = list(values_at(document, name.split("."))) or [None]
+        match condition:
+            case {"$gt": least}:
+                good = any(type(each) in (int, float) and each > least for each in found)
+            case {"$gte": {"$date": text}}:
+                since = resolve(text, datetime.now(UTC), UTC).timestamp()  # type: ignore[arg-type]
+                good = any((at := moment(each)) is not None and at >= since for each in found)
+            case {"$nin": excluded}:
+                good = not any(
+                    each == other and type(each) is type(other) for each in found for other in excluded
+                )
+            case _:
+                good = any(each == condition and type(each) is type(condition) for each in found)
+        if not good:
+            return False
+    return True
+
+
+def explored(typed: Typed, url: str, file: Path, *words: str) -> CompletedProcess[str]:
+    """Run `explore` for a bot of a configuration without a rate, so that it takes no time."""
+    config = file.with_name("before.yaml")
+    config.write_text(
+        f"api: {{url: '{url}', rate: none}}\n"
+        "bots: [{name: main, id: {env: NATIVECHAT_BOT_ID}, token: {env: NATIVECHAT_TOKEN}}]\n"
+        "queries: [{name: conversations, collection: conversations}]\n"
+    )
+    return typed("explore", "--config.file", config, "--bot", "main", "--write", file, *words)
+
+
+def test_what_is_written_counts_what_is_there(
+    shape: Shape, typed: Typed, serve: Serve, tmp_path: Path
+) -> None:
+    api, file = shape.api(), tmp_path / "config.yaml"
+    done = explored(typed, serve(api), file)
+    assert done.returncode == 0, done.stderr
+    checked = typed("check", "--strict", "--config.file", file)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    config = load(file, ENVIRON).config
+    assert sorted(query.name for query in config.queries) == sorted(shape.queries)
+    assert config.bots[0].api.dates == (shape.dates or "iso")
+    assert all(reason in done.stdout for reason in shape.left_out)
+    api.throttles = 0
+    counted = typed("count", "--output", "json", "--config.file", file)
+    assert counted.returncode == 0, counted.stdout
+    counts = {
+        (each["query"], tuple(sorted(each["labels"].items()))): each["count"]
+        for each in json.loads(counted.stdout)
+    }
+    for poll in make_plan(config).polls:
+        documents = getattr(api.bot, poll.query.collection)
+        for series in poll.series:
+            predicate = json.loads(series.predicate.text or "{}")
+            expected = sum(holds(document, predicate) for document in documents)
+            assert counts[poll.query.name, series.labels] == expected, series
+
+
+def leaves(value: Any) -> Iterator[str]:
+    """Yield every text and long number in a document, keys that are data included."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            if re.search("[0-9]", key):
+                yield key
+            yield from leaves(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from leaves(each)
+    elif isinstance(value, str):
+        yield value
+    elif isinstance(value, int) and value > 9_999:
+        yield str(value)
+    elif isinstance(value, datetime):
+        yield value.isoformat()[:19]
+
+
+def test_nothing_personal_is_in_any_output(shape: Shape, typed: Typed, serve: Serve, tmp_path: Path) -> None:
+    api, file = shape.api(), tmp_path / "config.yaml"
+    url = serve(api)
+    table = explored(typed, url, file)
+    data = explored(typed, url, file, "--force", "--output", "json")
+    everything = "\n".join(
+        (table.stdout, table.stderr, data.stdout, data.stderr, file.read_text("utf-8")),
+    )
+    secret = {
+        text for each in (*api.bot.conversations, *api.bot.messages) for text in leaves(each)
+    } - shape.shown
+    for text in secret:
+        assert not re.search(rf"(?<!\w){re.escape(text)}(?!\w)", everything), text
+    assert api.token not in everything
+    if len(api.bot.conversations) > 5:
+        assert len(secret) > 100
+        assert all(text in everything for text in shape.shown)
+
+
+def test_no_more_requests_are_made_than_announced(
+    shape: Shape, typed: Typed, serve: Serve, tmp_path: Path
+) -> None:
+    api = shape.api()
+    done = explored(typed, serve(api), tmp_path / "config.yaml")
+    assert f"at most {most_requests(500)} requests" in done.stderr
+    assert api.bot.requests <= most_requests(500)
+
+
+def test_the_announced_requests_take_less_than_half_a_minute_at_the_default_rate() -> None:
+    assert most_requests(500) / 10 < 25
+
+
+def test_a_file_is_overwritten_only_on_demand(typed: Typed, serve: Serve, tmp_path: Path) -> None:
+    api, file = SHAPES[-1].api(), tmp_path / "config.yaml"
+    file.write_text("mine")
+    done = explored(typed, serve(api), file)
+    assert done.returncode == 2
+    assert "--force" in done.stderr
+    assert file.read_text() == "mine"
+    assert api.received == 0
+    done = typed("explore", "--api-url", serve(api), "--write", file, "--force")
+    assert done.returncode == 0
+    assert "{env: NATIVECHAT_BOT_ID}" in file.read_text()
+
+
+def test_an_unknown_shape_of_counts_is_shown(typed: Typed, serve: Serve, tmp_path: Path) -> None:
+    api = SHAPES[0].api()
+    api.count_body = lambda number: {"data": {"total": number}, "status": "fine"}
+    done = explored(typed, serve(api), tmp_path / "config.yaml")
+    assert done.returncode == 1
+    assert '{"data": {"total": N}, "status": text}' in done.stdout
+    assert not (tmp_path / "config.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("token", "code", "said"), [("wrong", 1, "unauthorized"), (None, 2, "NATIVECHAT_TOKEN")]
+)
+def test_a_token_that_is_wrong_or_missing_is_told(
+    typed: Typed, serve: Serve, monkeypatch: pytest.MonkeyPatch, token: str | None, code: int, said: str
+) -> None:
+    monkeypatch.delenv("NATIVECHAT_TOKEN")
+    if token:
+        monkeypatch.setenv("NATIVECHAT_TOKEN", token)
+    done = typed("explore", "--api-url", serve(SHAPES[0].api()))
+    assert done.returncode == code
+    assert said in done.stderr
+
+
+def test_an_api_that_is_not_there_is_told(typed: Typed) -> None:
+    done = typed("explore", "--api-url", "http://127.0.0.1:9/v1")
+    assert done.returncode == 1
+    assert "unreachable" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--bot-id", "no id"],
+        ["--api-url", "ftp://x"],
+        ["--api-url", "http://user:secret@x"],
+        ["--sample", "1"],
+        ["--bot", "nobody"],
+        ["--token-file", "/nowhere"],
+    ],
+)
+def test_wrong_usage_is_told_before_any_request(typed: Typed, words: list[str]) -> None:
+    done = typed("explore", *words)
+    assert done.returncode == 2
+    assert "secret" not in done.stderr
+
+
+def test_without_a_bot_the_ways_to_name_one_are_told(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NATIVECHAT_BOT_ID")
+    done = typed("explore")
+    assert done.returncode == 2
+    assert "NATIVECHAT_BOT_ID" in done.stderr
+
+
+def test_a_bot_of_a_configuration_is_explored_with_its_settings(
+    typed: Typed, serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = FakeApi(SHAPES[0].api().bot, token="another")
+    (tmp_path / "token").write_text("another")
+    before, after = tmp_path / "config.yaml", tmp_path / "written.yaml"
+    before.write_text(
+        f"api: {{url: {serve(api)}, rate: none}}\nbots:\n"
+        "  - {name: sales, id: 7990b7b5d57ae86c1b2dfd6e, token: {file: token}}\n"
+        "queries: [{name: conversations, collection: conversations}]\n"
+    )
+    done = typed("explore", "--config.file", before, "--bot", "sales", "--write", after)
+    assert done.returncode == 0, done.stderr
+    [bot], [old] = load(after, {}).config.bots, load(before, {}).config.bots
+    assert (bot.name, bot.id, bot.token, bot.api.url, bot.api.rate) == (
+        old.name,
+        old.id,
+        old.token,
+        old.api.url,
+        None,
+    )
+
+
+def test_a_field_that_the_api_does_not_count_is_left_out(typed: Typed, serve: Serve, tmp_path: Path) -> None:
+    class Shallow(FakeBot):
+        def found(self, collection: str, text: str) -> list[Document]:
+            return [] if re.search(r'"\w+\.', text) else super().found(collection, text)
+
+    bot = SHAPES[3].api().bot
+    file = tmp_path / "config.yaml"
+    done = explored(typed, serve(FakeApi(Shallow(bot.conversations, bot.messages))), file)
+    assert "the API counts no document that has Data.channel.ProviderName" in done.stdout
+    assert "Data." not in re.sub("#.*", "", file.read_text("utf-8"))
+    assert "conversations_by_outcome" in file.read_text("utf-8")
+
+
+LISTS = {"limit", "skip", "sort", "page"}
+
+
+def test_what_is_written_is_verified(shape: Shape, typed: Typed, serve: Serve, tmp_path: Path) -> None:
+    api, file = shape.api(), tmp_path / "config.yaml"
+    explored(typed, serve(api), file)
+    api.throttles = 0
+    done = typed("verify", "--output", "json", "--config.file", file)
+    differs = [each for each in json.loads(done.stdout) if each["result"] == "differs"]
+    assert [each for each in differs if each["finding"] not in LISTS] == []

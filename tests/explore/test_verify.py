@@ -1,0 +1,251 @@
+"""Laws of `verify`: it finds what differs, says what to change, and finds nothing wrong with a good bot."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import pytest
+
+from exporter.handler import Handler
+from exporter.simulator.dates import Dates
+from tests.explore.conftest import Document, FakeApi, FakeBot
+from tests.explore.shapes import documented
+
+Typed = Callable[..., CompletedProcess[str]]
+Serve = Callable[[Handler], str]
+TOP = Path(__file__).parents[2]
+ENVIRON = {"NATIVECHAT_BOT_ID": "5990b7b5d57ae86c1b2dfd6e", "NATIVECHAT_TOKEN": "made-up-token"}
+DATED = """\
+  - name: last_hour
+    collection: conversations
+    query: {StartedAt: {$gte: {$date: now-1h}}}
+"""
+
+
+@pytest.fixture(autouse=True)
+def credentials(plain_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in ENVIRON.items():
+        monkeypatch.setenv(name, value)
+
+
+def good(**bot: Any) -> FakeApi:
+    conversations, messages = documented(400, Dates(bot.get("dates", "iso")))
+    return FakeApi(FakeBot(conversations, messages, **bot))
+
+
+def without(*values: str, **bot: Any) -> FakeApi:
+    """Return a bot that lacks some channels and fields."""
+    api = good(**bot)
+    api.bot.conversations = [
+        {key: value for key, value in each.items() if key not in values}
+        for each in api.bot.conversations
+        if each["Data"]["channel"]["ProviderName"] not in values
+    ]
+    return api
+
+
+@pytest.fixture
+def verified(typed: Typed, serve: Serve, tmp_path: Path) -> Callable[..., tuple[int, list[dict[str, str]]]]:
+    """Verify the shipped configuration, with changes of its text; return exit code and findings."""
+
+    def run(
+        api: FakeApi | str, *changes: tuple[str, str], more: str = ""
+    ) -> tuple[int, list[dict[str, str]]]:
+        text = (TOP / "config.yaml").read_text("utf-8") + more
+        for old, new in changes:
+            assert old in text
+            text = text.replace(old, new)
+        url = api if isinstance(api, str) else serve(api)
+        file = tmp_path / "config.yaml"
+        file.write_text(f"api: {{url: '{url}', rate: none, timeout: 5s, retries: 0}}\n{text}", "utf-8")
+        done = typed("verify", "--output", "json", "--config.file", file)
+        table = typed("verify", "--config.file", file)
+        assert table.returncode == done.returncode, table.stderr
+        for personal in (*ENVIRON.values(), "Ada", "example.org"):
+            assert personal not in done.stdout + done.stderr + table.stdout
+        return done.returncode, json.loads(done.stdout)
+
+    return run
+
+
+Verified = Callable[..., tuple[int, list[dict[str, str]]]]
+
+
+def differing(findings: list[dict[str, str]]) -> set[str]:
+    return {each["finding"] for each in findings if each["result"] == "differs"}
+
+
+def test_a_good_bot_has_no_finding_but_ok(verified: Verified) -> None:
+    code, findings = verified(good(), more=DATED)
+    assert code == 0
+    assert {each["result"] for each in findings} == {"ok"}
+
+
+@pytest.mark.parametrize(
+    ("api", "names"),
+    [
+        (lambda: without("viber", "Errors"), {"value", "field", "operator"}),
+        (lambda: without("viber"), {"value"}),
+        (lambda: FakeApi(FakeBot()), {"documents"}),
+    ],
+)
+def test_a_bot_that_lacks_something_is_not_wrong(
+    verified: Verified, api: Callable[[], FakeApi], names: set[str]
+) -> None:
+    code, findings = verified(api())
+    assert code == 0
+    assert {each["finding"] for each in findings if each["result"] == "unknown"} <= names
+
+
+@dataclass
+class Planted:
+    """One difference between a configuration and a bot: what is changed, and the finding that tells it."""
+
+    finding: str
+    said: str
+    api: Callable[[], FakeApi] = good
+    changes: list[tuple[str, str]] = field(default_factory=list)
+    more: str = ""
+
+
+def strange_counts(number: int) -> Any:
+    return {"total": number}
+
+
+def deaf() -> FakeApi:
+    """Return an API that ignores predicates."""
+    api = good()
+
+    class Deaf(FakeBot):
+        def found(self, collection: str, text: str) -> list[Document]:
+            return super().found(collection, "")
+
+    return FakeApi(Deaf(api.bot.conversations, api.bot.messages))
+
+
+def throttling() -> FakeApi:
+    api = good()
+    api.throttles = 4
+    return api
+
+
+PLANTED = {
+    "wrong format of dates": Planted(
+        "dates", "write api: {dates: extended-json}", lambda: good(dates="extended-json"), more=DATED
+    ),
+    "misspelt field": Planted("field", "did you mean Status?", changes=[("Status:", "Statuss:")]),
+    "wrong case of a field": Planted("field", "did you mean Errors?", changes=[("{Errors:", "{errors:")]),
+    "field without what is in front": Planted(
+        "field", "did you mean Data.channel.ProviderName?", changes=[("Data.channel.", "")]
+    ),
+    "wrong case of a value": Planted("value", "did you mean success?", changes=[(": success", ": Success")]),
+    "misspelt value": Planted("value", "did you mean facebook?", changes=[("[facebook", "[facebok")]),
+    "number in quotes": Planted("type", "without quotes", changes=[("{$gt: 3}", '{$gt: "3"}')]),
+    "text without quotes": Planted("type", "in quotes", changes=[(": success", ": 1")]),
+    "operator refused": Planted("operator", "400", lambda: good(refuses=frozenset({"$gt"}))),
+    "undocumented operator refused": Planted(
+        "predicate",
+        "400",
+        lambda: good(refuses=frozenset({"$size"})),
+        more="  - {name: sized, collection: conversations, query: {Errors: {$size: 1}}}\n",
+    ),
+    "predicates ignored": Planted("query", "where nothing matches", deaf),
+    "shape of counts unknown": Planted(
+        "count_shape", '{"total": N}', lambda: FakeApi(good().bot, count_body=strange_counts)
+    ),
+    "token refused": Planted("token", "401", lambda: FakeApi(good().bot, token="another")),
+    "messages forbidden": Planted("collection", "403", lambda: FakeApi(good().bot, forbidden="messages")),
+    "pages of ten": Planted("page", "10 rows, not 100", lambda: good(max_limit=10)),
+    "limit ignored": Planted("limit", "limit=1 gives", lambda: good(ignores=frozenset({"limit"}))),
+    "skip ignored": Planted("skip", "ignored", lambda: good(ignores=frozenset({"skip"}))),
+    "skip refused": Planted("skip", "400", lambda: good(refuses=frozenset({"skip"}))),
+    "sort ignored": Planted("sort", "not sorted", lambda: good(ignores=frozenset({"sort"}))),
+    "throttled": Planted("rate", "lower api.rate", throttling),
+}
+
+
+@pytest.mark.parametrize("planted", PLANTED.values(), ids=PLANTED.keys())
+def test_a_planted_difference_is_found_and_no_other(verified: Verified, planted: Planted) -> None:
+    code, findings = verified(planted.api(), *planted.changes, more=planted.more)
+    assert code == 1
+    assert planted.finding in differing(findings)
+    if planted.finding not in ("query", "rate"):  # these make others
+        assert differing(findings) == {planted.finding}
+    assert any(
+        planted.said in each["detail"]
+        for each in findings
+        if each["finding"] == planted.finding and each["result"] == "differs"
+    )
+
+
+def test_a_missing_token_differs(verified: Verified, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NATIVECHAT_TOKEN")
+    code, findings = verified(good())
+    assert code == 1
+    assert differing(findings) == {"token"}
+    assert "NATIVECHAT_TOKEN is not set" in findings[0]["detail"]
+
+
+def test_a_missing_id_differs(verified: Verified, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NATIVECHAT_BOT_ID")
+    code, findings = verified(good())
+    assert (code, differing(findings)) == (1, {"bot_id"})
+
+
+def test_an_api_that_cannot_be_reached_is_not_wrong(verified: Verified) -> None:
+    code, findings = verified("http://127.0.0.1:9/v1")
+    assert code == 0
+    assert [(each["finding"], each["result"]) for each in findings] == [
+        ("reachable", "unknown"),
+        ("rate", "ok"),
+    ]
+
+
+def test_an_unknown_value_lists_those_that_occur(verified: Verified) -> None:
+    _, findings = verified(good(), ("[facebook, viber, darvin]", "[telegraph]"))
+    [finding] = [each for each in findings if each["result"] != "ok"]
+    assert finding["finding"] == "value"
+    assert all(name in finding["detail"] for name in ("facebook", "viber", "darvin"))
+
+
+def test_a_zero_says_why(verified: Verified) -> None:
+    api = good()
+    for each in api.bot.conversations:
+        each["Errors"] = 0
+    _, findings = verified(api, ("Status:", "Statuss:"))
+    details = {each["subject"]: each["detail"] for each in findings if each["finding"] == "predicate"}
+    assert details["conversations_by_outcome outcome=success"] == "counts 0 because of Statuss"
+    assert details["conversations_with_errors"] == "nothing just now"
+
+
+def test_a_value_of_a_person_is_not_repeated(verified: Verified) -> None:
+    more = "  - {name: of_one, collection: messages, query: {User: 5990b7b5d57ae86c1b2dfd6e}}\n"
+    labelled = "  - {name: by_one, collection: messages, labels: {who: [Ada]}, query: {Text: '{who}'}}\n"
+    _, findings = verified(good(), more=more + labelled)
+    assert "User: a value" in [each["subject"] for each in findings]
+
+
+@pytest.mark.parametrize("api", [good, lambda: good(max_limit=10), lambda: without("viber", "Errors")])
+def test_the_shipped_configuration_takes_at_most_sixty_requests(
+    typed: Typed, serve: Serve, tmp_path: Path, api: Callable[[], FakeApi]
+) -> None:
+    served = api()
+    file = tmp_path / "config.yaml"
+    text = (TOP / "config.yaml").read_text("utf-8")
+    file.write_text(f"api: {{url: '{serve(served)}', rate: none}}\n{text}", "utf-8")
+    typed("verify", "--config.file", file)
+    assert 20 < served.received <= 60
+
+
+def test_every_finding_is_documented() -> None:
+    code = "".join(path.read_text("utf-8") for path in (TOP / "exporter").rglob("*.py"))
+    made = set(re.findall(r'\bFinding\(\s*"(\w+)"', code)) | {"limit", "skip", "sort"}
+    table = (TOP / "docs/explore.md").read_text("utf-8").partition("## Findings")[2]
+    told = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
+    assert {name for cell in told for name in re.findall(r"`(\w+)`", cell)} == made
