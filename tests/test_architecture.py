@@ -24,6 +24,7 @@ ROOMS = (
     "monitoring",
     "simulator",
     "explore",
+    "backfill",
 )
 FLOORS = (
     ("errors", "clock", "files", "proxies", "logs", "alert"),

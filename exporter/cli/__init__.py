@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "verify": "verify",
     "conversations": "history",
     "messages": "history",
+    "backfill": "backfill",
     "simulate": "simulate",
     "demo": "run",
     "dashboard": "monitoring",

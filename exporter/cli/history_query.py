@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from exporter.language import datemath, predicate
 from exporter.language.tree import walk
 from exporter.model import Collection, DateFormat, DateSetting, Json
-from exporter.polling.dates import prove
+from exporter.polling.dates import prove_at_once
 
 
 def check_dates(raw: Json) -> None:
@@ -55,18 +55,7 @@ class Dates:
 
     def proven(self, *fields: str) -> DateFormat:
         """Return the format that matches in these fields; raises ApiError, such as DatesUnverified."""
-
-        def ask(text: str) -> Generator[None, None, int]:
-            yield
-            return self._count(text)
-
-        steps = prove(self._setting, self._collection, fields, ask)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as done:
-                found: DateFormat = done.value
-                return found
+        return prove_at_once(self._setting, self._collection, fields, self._count)
 
     def write(self, raw: Json) -> str:
         """Return the text of a predicate with each `{"$date": …}` as it is sent; raises ApiError."""

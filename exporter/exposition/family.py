@@ -61,7 +61,11 @@ class Family:
             for labels, value in zip(self._labels, values, strict=True)
             if value is not None
         ]
-        return "".join((self._heads[openmetrics], *lines)) if lines else ""
+        return "".join((self.head(openmetrics=openmetrics), *lines)) if lines else ""
+
+    def head(self, *, openmetrics: bool) -> str:
+        """Return the lines HELP and TYPE."""
+        return self._heads[openmetrics]
 
 
 def write(registry: Any, *, openmetrics: bool) -> str:

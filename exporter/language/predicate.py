@@ -16,6 +16,7 @@ from exporter.model import Collection, DateFormat, Json, Predicate
 
 __all__ = [
     "Finding",
+    "before",
     "both",
     "compile",
     "exists_probe",
@@ -78,6 +79,12 @@ def write(predicate: Predicate, now: datetime, zone: ZoneInfo, dates: DateFormat
     if not predicate.dated:
         return predicate.text
     return _compact(_resolved(json.loads(predicate.text), now, zone, dates))
+
+
+def before(predicate: Predicate, field: str, instant: datetime, dates: DateFormat) -> str:
+    """Return the text for what a predicate without dates matches whose dotted `field` is before `instant`."""
+    raw: Json = json.loads(predicate.text) if predicate.text else None
+    return _compact(both(raw, {field: {"$lt": _wire(instant, dates)}}))
 
 
 def exists_probe(field: str) -> str:

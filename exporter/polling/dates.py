@@ -55,6 +55,24 @@ def prove(
     raise DatesUnverified(what, advice="check that the field is a date" if setting == "auto" else None)
 
 
+def prove_at_once(
+    setting: DateSetting, collection: Collection, fields: tuple[str, ...], count: Callable[[str], int]
+) -> DateFormat:
+    """Return what `prove` returns, with a `count` that answers a predicate text itself; raises ApiError."""
+
+    def ask(text: str) -> Generator[None, None, int]:
+        yield
+        return count(text)
+
+    steps = prove(setting, collection, fields, ask)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            found: DateFormat = done.value
+            return found
+
+
 def _matching(ask: Ask[Step], text: str) -> Generator[Step, None, int]:
     """Return what `ask` counts, 0 if the API rejects the format."""
     try:

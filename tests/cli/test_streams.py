@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -132,6 +133,40 @@ def test_a_terminal_shows_a_progress_bar(
     assert f"] {number - 20}/{number - 20}" in " ".join(shown.split())
     assert "{" not in shown
     assert len(results.read_text("utf-8").splitlines()) == number - 20
+
+
+def test_a_backfill_shows_a_progress_bar_of_its_steps(
+    started: Started, nativechat: Callable[..., tuple[Simulation, Path]], tmp_path: Path
+) -> None:
+    _, config = nativechat()
+    words = (
+        "backfill",
+        "conversations",
+        "--config.file",
+        config,
+        "--since",
+        "1d",
+        "--to",
+        tmp_path / "past.om",
+    )
+    assert "100%" in shown_on_a_terminal(started, *words)
+
+
+def test_a_full_disk_ends_a_backfill_with_the_number_of_counts(
+    started: Started, nativechat: Callable[..., tuple[Simulation, Path]]
+) -> None:
+    _, config = nativechat()
+    full = os.open("/dev/full", os.O_WRONLY)
+    words = ("backfill", "conversations", "--config.file", config, "--since", "1d", "--step", "12h")
+    process = started(*words, stdout=full)
+    os.close(full)
+    _, told = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    assert re.search(
+        r"^stopped after \d counts: cannot write standard output: no space left on device\n\Z",
+        told,
+        re.MULTILINE,
+    )
 
 
 def test_without_a_count_the_progress_bar_ends_at_the_limit(

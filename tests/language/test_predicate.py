@@ -150,3 +150,18 @@ def test_a_probe_counts_documents_with_a_field() -> None:
 )
 def test_a_probe_counts_documents_with_a_date_in_each_format(dates: DateFormat, text: str) -> None:
     assert predicate.since_epoch_probe("a.b", dates) == text
+
+
+@pytest.mark.parametrize(
+    ("dates", "bound"),
+    [
+        ("iso", "2026-11-22T16:00:00.001Z"),
+        ("extended-json", {"$date": "2026-11-22T16:00:00.001Z"}),
+        ("epoch-ms", 1795363200001),
+    ],
+)
+def test_before_adds_a_date_to_what_a_predicate_matches(dates: DateFormat, bound: Json) -> None:
+    dated = {"At": {"$lt": bound}}
+    assert json.loads(predicate.before(Predicate(), "At", NOW, dates)) == dated
+    both = json.loads(predicate.before(predicate.compile({"Errors": 0}), "At", NOW, dates))
+    assert both == {"$and": [{"Errors": 0}, dated]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Generator
 from typing import TypeAlias
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from exporter.errors import ApiError, DatesUnverified, Rejected, ServerError
 from exporter.language.predicate import exists_probe, since_epoch_probe
 from exporter.model import DATE_FORMATS, DateFormat, DateSetting
-from exporter.polling.dates import prove
+from exporter.polling.dates import prove, prove_at_once
 
 Kept: TypeAlias = "dict[str, frozenset[DateFormat] | None]"
 """For each field, the formats that match its dates; None where no element has the field."""
@@ -123,3 +124,25 @@ def test_a_rejected_probe_for_the_field_proves_nothing_and_says_that_it_was_the_
     assert proven is None
     assert isinstance(error, DatesUnverified)
     assert str(error) == "the proof of how StartedAt is written was rejected: no"
+
+
+@given(settings, fields)
+def test_proving_at_once_asks_and_finds_the_same(setting: DateSetting, kept: Kept) -> None:
+    api, other = Api(kept), Api(kept)
+
+    def count(text: str) -> int:
+        request = other.ask(text)
+        other.asked.append(next(request))
+        try:
+            next(request)
+        except StopIteration as end:
+            counted: int = end.value
+        return counted
+
+    found, error = api.prove(setting, *kept)
+    if error is None:
+        assert prove_at_once(setting, "conversations", tuple(kept), count) == found
+    else:
+        with pytest.raises(DatesUnverified, match=re.escape(str(error))):
+            prove_at_once(setting, "conversations", tuple(kept), count)
+    assert other.asked == api.asked

@@ -1,0 +1,177 @@
+"""`backfill`: writes the past of queries as OpenMetrics, for Prometheus."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections import deque
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, cast
+
+import click
+
+from exporter.backfill.backfill import Backfill
+from exporter.backfill.grid import Grid
+from exporter.backfill.journal import Journal
+from exporter.backfill.target import Target
+from exporter.cli.backfill_choice import Bots, Choice, choose, families
+from exporter.cli.backfill_flags import backfill_flags, instant
+from exporter.cli.flags import config_file, logging_flags
+from exporter.cli.output import abandon_output, reason
+from exporter.clock import Clock, SystemClock
+from exporter.config.load import load
+from exporter.errors import ApiError, WrongUsage
+from exporter.language import durations
+from exporter.model import Json
+from exporter.plan import make_plan
+
+_HEAD: Final = timedelta(hours=3)
+"""What Prometheus keeps in memory and still changes: a block of that time may overlap with its own."""
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@config_file
+@backfill_flags
+@logging_flags
+def backfill(
+    *,
+    names: tuple[str, ...],
+    config_file: Path,
+    since: str,
+    until: str,
+    to: Path | None,
+    resume: bool,
+    **flags: Any,
+) -> int:
+    """Write the past of queries as OpenMetrics.
+
+    For each step it counts the documents there are now whose date is earlier. What was deleted is in no step.
+    Without NAME it takes all queries without dates. promtool loads the result into Prometheus: the command
+    for it is printed at the end.
+    """
+    if resume and not to:
+        raise click.UsageError("--resume needs --to: the file to continue")
+    config = load(config_file, os.environ, secrets="of one bot").config
+    choice = choose(make_plan(config), names, flags["bot"], flags["date_fields"], flags["labels"])
+    clock = SystemClock()
+    now = datetime.fromtimestamp(clock.wall(), UTC)
+    begin, end = (instant(text, now, config.zone) for text in (since, until))
+    if end > now - _HEAD:
+        raise click.UsageError("--until must be three hours ago at least: Prometheus still changes the rest")
+    header: dict[str, Json] = {
+        "begun with": {
+            "--since": since,
+            "--until": until,
+            "--step": flags["step"],
+            "configuration, NAME, --bot, --date-field or --label": choice.digest(),
+        },
+        "since": max(0, int(begin.timestamp())),
+        "until": max(0, int(end.timestamp())),
+    }
+    return _Command(choice, flags["step"], Target(to), clock).run(header, resume=resume)
+
+
+class _Command:
+    """One backfill to one target."""
+
+    def __init__(self, choice: Choice, step: int, target: Target, clock: Clock) -> None:
+        self._choice = choice
+        self._step = step
+        self._target = target
+        self._bots = Bots(choice.bots, clock)
+        self._answers = 0
+
+    def run(self, header: dict[str, Json], *, resume: bool) -> int:
+        """Ask and write; if that stops early, print after how many counts, and return 1."""
+        if self._target.is_complete(resume=resume):
+            click.echo(f"{self._target} is complete", err=True)
+            return 0
+        try:
+            self._fill(header)
+        except BrokenPipeError:
+            abandon_output()
+            return 1
+        except (ApiError, KeyboardInterrupt, OSError) as error:
+            why = self._why(error)
+        else:
+            return 0
+        go_on = self._target.stop(self._answers)
+        click.echo(f"stopped after {self._answers:,} counts: {why}{go_on}", err=True)
+        return 1
+
+    def _fill(self, header: dict[str, Json]) -> None:
+        with self._target.open_journal() as file:
+            journal = Journal(file, header)
+            self._answers = journal.answers
+            grid = self._grid(journal.header, header)
+            self._announce(grid)
+            past = Backfill(families(self._choice, self._bots), grid, journal)
+            try:
+                _show_progress(past.ask(), self._choice.series * grid.steps)
+            finally:
+                self._answers = journal.answers
+            self._target.put(past.text())
+        self._say_what_next(grid)
+
+    def _grid(self, begun: dict[str, Json], header: dict[str, Json]) -> Grid:
+        """Return the grid of the journal; raises WrongUsage if it was begun with other flags."""
+        before, now = (cast("dict[str, Json]", each.get("begun with", {})) for each in (begun, header))
+        for name, value in now.items():
+            if before.get(name) != value:
+                raise WrongUsage(f"{self._target} was begun with another {name} (use the same as then)")
+        grid = Grid(cast("int", begun["since"]), cast("int", begun["until"]), self._step)
+        if not grid.steps:
+            self._target.stop(0)
+            raise click.UsageError("there is no step between --since and --until")
+        return grid
+
+    def _announce(self, grid: Grid) -> None:
+        for line in self._choice.skipped:
+            click.echo(f"skipped {line}", err=True)
+        if "job" not in self._choice.labels:
+            what = "the past has no label job, so it is not in the same series as what Prometheus scrapes"
+            click.echo(f"{what} (add --label job=… and --label instance=…)", err=True)
+        most = {bot: self._choice.most_requests(bot, grid.steps) for bot in self._choice.bots}
+        seconds = sum(number / bot.api.rate for bot, number in most.items() if bot.api.rate)
+        takes = f", which take {durations.write(round(seconds))} at api.rate" if seconds else ""
+        what = f"{self._choice.series:,} series of {grid.steps:,} steps"
+        click.echo(f"{what}: at most {sum(most.values()):,} requests{takes}", err=True)
+
+    def _say_what_next(self, grid: Grid) -> None:
+        since = datetime.fromtimestamp(grid.at(0), UTC)
+        what = f"{self._target} is complete, from {self._answers:,} counts"
+        condition = f"If Prometheus keeps values since {since:%Y-%m-%d}, in the folder data"
+        command = _promtool(self._target, grid.until - grid.since)
+        click.echo(f"{what}. {condition}, this loads them:\n{command}", err=True)
+
+    def _why(self, error: ApiError | KeyboardInterrupt | OSError) -> str:
+        if isinstance(error, ApiError):
+            return f"bot {self._bots.asked}: {error.described}"
+        if isinstance(error, OSError):
+            return f"cannot write {self._target}: {reason(error)}"
+        return "interrupted"
+
+
+def _promtool(target: Target, seconds: int) -> str:
+    """Return the command that makes blocks of so many seconds in Prometheus's folder.
+
+    promtool reads the file once for each block, and makes blocks of two hours unless it is allowed others.
+    Prometheus itself makes blocks of at most a tenth of what it keeps, and of 31 days.
+    """
+    hours = min(max(2, seconds // 36_000), 31 * 24)
+    words = ["promtool", "tsdb", "create-blocks-from", f"--max-block-duration={hours}h", "openmetrics"]
+    return shlex.join([*words, target.name, "data"])
+
+
+def _show_progress(settled: Iterator[int], steps: int) -> None:
+    """Go through what is settled; if standard error is a terminal, show a progress bar there."""
+    if not sys.stderr.isatty():
+        deque(settled, maxlen=0)
+        return
+    with click.progressbar(length=steps, file=sys.stderr) as bar:
+        for number in settled:
+            bar.update(number)

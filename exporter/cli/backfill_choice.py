@@ -1,0 +1,175 @@
+"""Chooses the series of a backfill, and asks their bots for counts before a date."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from itertools import groupby
+from typing import Final
+
+import click
+
+from exporter.backfill.backfill import Family, Past
+from exporter.clock import Clock
+from exporter.config.secrets import TokenReader
+from exporter.errors import ExporterError
+from exporter.exposition.family import Family as Exposed
+from exporter.exposition.family import write_labels
+from exporter.exposition.renderer import help_text, new_help_text
+from exporter.language import predicate
+from exporter.language.suggest import did_you_mean
+from exporter.model import Bot, Collection, DateFormat, Labels, Plan, Poll, Query, Series
+from exporter.nativechat.client import Client
+from exporter.nativechat.paced import PacedClient
+from exporter.polling.dates import prove_at_once
+
+_PROBES: Final = 4
+"""Requests that prove the date format of a field, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What to backfill: polls, grouped by query, and the labels to add to their series.
+
+    `date_fields` has a field for each collection of the polls. `skipped` says which queries are left out, and
+    why.
+    """
+
+    polls: tuple[Poll, ...]
+    date_fields: Mapping[Collection, str]
+    labels: Mapping[str, str]
+    skipped: tuple[str, ...]
+
+    @property
+    def bots(self) -> tuple[Bot, ...]:
+        """The bots with at least one poll."""
+        return tuple({poll.bot.name: poll.bot for poll in self.polls}.values())
+
+    @property
+    def series(self) -> int:
+        """The number of series, each of which gets a gauge and a counter."""
+        return sum(len(poll.series) for poll in self.polls)
+
+    def labels_of(self, series: Series) -> Labels:
+        """Return the labels of a series, with those that a scrape adds, sorted by name."""
+        return tuple(sorted((*series.labels, *self.labels.items())))
+
+    def most_requests(self, bot: Bot, steps: int) -> int:
+        """Return how many requests a bot gets at most, without retries."""
+        polls = [poll for poll in self.polls if poll.bot is bot]
+        probes = _PROBES * len({poll.query.collection for poll in polls})
+        return probes + steps * sum(len(poll.series) for poll in polls)
+
+    def digest(self) -> str:
+        """Return a short text that differs for a choice with other output, or with other requests."""
+        whole = [
+            (
+                help_text(poll.query),
+                self.date_fields[poll.query.collection],
+                [(self.labels_of(series), series) for series in poll.series],
+            )
+            for poll in self.polls
+        ]
+        return hashlib.sha256(repr(whole).encode()).hexdigest()[:12]
+
+
+def choose(
+    plan: Plan,
+    names: Sequence[str],
+    bot: str | None,
+    date_fields: Mapping[Collection, str],
+    labels: Mapping[str, str],
+) -> Choice:
+    """Return the choice of the queries `names`, or of all that have a past. Raises UsageError."""
+    _check("query", names, [query.name for query in plan.queries])
+    _check("bot", [bot] if bot else [], [each.name for each in plan.bots])
+    wanted = [query for query in plan.queries if not names or query.name in names]
+    reasons = {query.name: why for query in wanted if (why := _without_past(query, date_fields))}
+    skipped = tuple(f"{name}: {why}" for name, why in reasons.items())
+    if skipped and (names or len(skipped) == len(wanted)):
+        raise click.UsageError(skipped[0])
+    chosen = {query.name for query in wanted} - reasons.keys()
+    polls = tuple(poll for poll in plan.polls if poll.query.name in chosen and bot in (None, poll.bot.name))
+    if not polls:
+        raise click.UsageError(f"no query to backfill asks the bot {bot!r}")
+    for poll in polls:
+        if taken := {name for name, _ in poll.series[0].labels} & labels.keys():
+            raise click.UsageError(f"--label {min(taken)}: the series of {poll.query.name} have this label")
+    return Choice(polls, date_fields, labels, skipped)
+
+
+def _check(what: str, names: Sequence[str], known: Sequence[str]) -> None:
+    for name in names:
+        if name not in known:
+            advice = did_you_mean(name, known) or f"there are {', '.join(known)}"
+            raise click.UsageError(f"no {what} is called {name!r} ({advice})")
+
+
+def _without_past(query: Query, date_fields: Mapping[Collection, str]) -> str:
+    """Return why a query cannot be backfilled, an empty text if it can."""
+    if query.dated:
+        return "its predicate has dates already, so it has no count before a date"
+    if query.collection not in date_fields:
+        return f"{query.collection} need --date-field {query.collection}=FIELD, the field of their date"
+    return ""
+
+
+class Bots:
+    """Asks bots for counts, each at its own pace; `asked` is the name of the latest one."""
+
+    def __init__(self, bots: Sequence[Bot], clock: Clock) -> None:
+        """Raise ExporterError if a bot's id is missing."""
+        self.asked = ""
+        self._clients: dict[str, PacedClient] = {}
+        for bot in bots:
+            if bot.fault:
+                raise ExporterError(f"{bot.fault[0]} ({bot.fault[1]})")
+            client = Client(bot, TokenReader(bot.token, os.environ), clock)
+            self._clients[bot.name] = PacedClient(client, bot, clock)
+
+    def count(self, bot: Bot, collection: Collection, text: str) -> int:
+        """Return how many documents match a predicate text; raises ApiError after the last attempt."""
+        self.asked = bot.name
+        return self._clients[bot.name].count(collection, text)
+
+
+def families(choice: Choice, bots: Bots) -> list[Family]:
+    """Return the families of a choice, named and labelled as on the metrics page.
+
+    Before that, ask each bot which date format it matches. Raises ApiError, such as DatesUnverified.
+    """
+    proven: dict[tuple[str, Collection], DateFormat] = {}
+    for poll in choice.polls:
+        bot, collection = poll.bot, poll.query.collection
+        if (bot.name, collection) not in proven:
+            fields = (choice.date_fields[collection],)
+            count = partial(bots.count, bot, collection)
+            proven[bot.name, collection] = prove_at_once(bot.api.dates, collection, fields, count)
+
+    def past(poll: Poll, series: Series, labels: str) -> Past:
+        field, dates = choice.date_fields[series.collection], proven[poll.bot.name, series.collection]
+
+        def count(second: int) -> int:
+            instant = datetime.fromtimestamp(second, UTC)
+            return bots.count(
+                poll.bot, series.collection, predicate.before(series.predicate, field, instant, dates)
+            )
+
+        return Past(labels, count)
+
+    made = []
+    for query, polls in groupby(choice.polls, key=lambda poll: poll.query):
+        rows = [(poll, series) for poll in polls for series in poll.series]
+        texts = write_labels(choice.labels_of(series) for _, series in rows)
+        helps = ((query.metric, help_text(query)), (query.counter, new_help_text(query)))
+        made.append(
+            Family(
+                tuple((name, Exposed(name, told, ()).head(openmetrics=True)) for name, told in helps),
+                tuple(past(poll, series, text) for (poll, series), text in zip(rows, texts, strict=True)),
+            )
+        )
+    return made
