@@ -87,11 +87,11 @@ class Proposer:
                     yield from self._by_values(each, found, _slug(found))
 
     def _outcomes(self, each: Collected) -> Iterator[Proposal]:
-        if channel := _best(each, "Data.channel.ProviderName", _CHANNELS, _has_values):
+        if channel := self._best(each, "Data.channel.ProviderName", _CHANNELS, _has_values):
             yield from self._by_values(each, channel, "channel", "by the channel they came through")
-        if outcome := _best(each, "Status", _OUTCOMES, _has_values):
+        if outcome := self._best(each, "Status", _OUTCOMES, _has_values):
             yield from self._by_values(each, outcome, "outcome", "by outcome")
-        if errors := _best(each, "Errors", _ERRORS, _is_number_or_flag):
+        if errors := self._best(each, "Errors", _ERRORS, _is_number_or_flag):
             is_flag = errors.type == "boolean"
             query = self._query(
                 each.collection,
@@ -103,7 +103,7 @@ class Proposer:
                 query["alert"] = self.alert
             operator = "" if is_flag else "$gt"
             yield Proposal(query, each.collection, errors, f"It is a {errors.type}.", operator)
-        if written := _best(each, "Messages.user", _TURNS, _counts_messages):
+        if written := self._best(each, "Messages.user", _TURNS, _counts_messages):
             query = self._query(
                 each.collection,
                 "engaged",
@@ -128,8 +128,27 @@ class Proposer:
                 )
 
     def _senders(self, each: Collected) -> Iterator[Proposal]:
-        if sender := _best(each, "Sender", _SENDERS, _has_values):
+        if sender := self._best(each, "Sender", _SENDERS, _has_values):
             yield from self._by_values(each, sender, "sender", "by who sent them")
+
+    def _best(
+        self, each: Collected, known: str, words: frozenset[str], fits: Callable[[Field], bool]
+    ) -> Field | None:
+        """Return the field with a documented name, or one whose path ends with or has one of some words."""
+
+        def rank(found: Field) -> tuple[bool, bool, int]:
+            last = words_of(found.path)[-1:]
+            return found.name == known, not words.isdisjoint(last), found.documents
+
+        fields = [
+            found
+            for found in each.fields
+            if found.can_be_asked
+            and (each.collection, found.name) not in self._used
+            and (found.name == known or not words.isdisjoint(words_of(found.path)))
+            and fits(found)
+        ]
+        return max(fields, key=rank, default=None)
 
     def _by_values(self, each: Collected, found: Field, slug: str, how: str = "") -> Iterator[Proposal]:
         """Yield a query with a series for each value that may be shown, and one for all others."""
@@ -199,23 +218,6 @@ def _may_be_date(found: Field) -> bool:
     if found.type == "milliseconds":  # any long number may look like this
         return not {"at", "on", *_BEGINNINGS}.isdisjoint(words_of(found.path))
     return found.type in ("date", "UTC date as text", "date as text")
-
-
-def _best(each: Collected, known: str, words: frozenset[str], fits: Callable[[Field], bool]) -> Field | None:
-    """Return the field with a documented name, or one whose path ends with or has one of some words."""
-
-    def rank(found: Field) -> tuple[bool, bool, int]:
-        last = words_of(found.path)[-1:]
-        return found.name == known, not words.isdisjoint(last), found.documents
-
-    fields = [
-        found
-        for found in each.fields
-        if found.can_be_asked
-        and (found.name == known or not words.isdisjoint(words_of(found.path)))
-        and fits(found)
-    ]
-    return max(fields, key=rank, default=None)
 
 
 def _has_values(found: Field) -> bool:

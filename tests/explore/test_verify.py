@@ -197,6 +197,23 @@ def test_a_query_with_dates_that_are_not_proven_is_not_asked(verified: Verified)
     assert results["predicate", "last_hour"] == "unknown"
 
 
+def test_each_bot_has_its_own_findings(typed: Typed, serve: Serve, tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    token = "token: {env: NATIVECHAT_TOKEN}"
+    file.write_text(
+        "bots:\n"
+        f"  - {{name: good, id: a, {token}, api: {{url: '{serve(good())}', rate: none}}}}\n"
+        f"  - {{name: gone, id: b, {token}, api: {{url: 'http://127.0.0.1:9', retries: 0}}}}\n"
+        "  - {name: bare, id: c, token: {env: NO_TOKEN}}\n"
+        "queries: [{name: q, collection: messages}]\n"
+    )
+    done = typed("verify", "--output", "json", "--config.file", file)
+    assert done.returncode == 1
+    found = {(each["bot"], each["finding"], each["result"]) for each in json.loads(done.stdout)}
+    assert {("good", "token", "ok"), ("gone", "reachable", "unknown"), ("bare", "token", "differs")} <= found
+    assert not [each for each in found if each[0] != "bare" and each[2] == "differs"]
+
+
 def test_a_missing_token_differs(verified: Verified, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NATIVECHAT_TOKEN")
     code, findings = verified(good())

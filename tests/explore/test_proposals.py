@@ -1,0 +1,111 @@
+"""Laws of proposals: whatever fields and values are, what is written is accepted, and asks for just these."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.config.load import parse
+from exporter.explore.explore import Explored
+from exporter.explore.findings import Collected, DateField
+from exporter.explore.operators import TRIED
+from exporter.explore.privacy import shown_fields
+from exporter.explore.profile import Profile
+from exporter.explore.proposals import MOST, SPARE, Proposal, Proposer, date_fields
+from exporter.explore.writing import configuration
+from exporter.model import COLLECTIONS, Collection, Json
+
+ENVIRON = {"ID": "5990b7b5d57ae86c1b2dfd6e", "TOKEN": "x"}
+BOT: dict[str, Json] = {"name": "main", "id": {"env": "ID"}, "token": {"env": "TOKEN"}}
+
+WORDS = (
+    "Status state channel Type total info bot job namespace new kind Errors at Messages user turns sender "
+    "SentAt StartedAt канал no x<y $set a.b kind_count"
+)
+TEXTS = "yes no on null ~ 1 1.0 0x1f 1e3 a-b other others = x:y 2026-11-28T12:00:00Z"
+
+words = st.sampled_from([*WORDS.split(), "a b"])
+keys = words | st.text(min_size=1, max_size=6)
+scalars = (
+    st.sampled_from(
+        ["yes", "no", "on", "null", "~", "1", "1.0", "0x1f", "1e3", "a-b", "other", "others", "=", "x: y"]
+    )
+    | st.text(max_size=8)
+    | st.integers(-2, 12_000)
+    | st.booleans()
+    | st.floats(allow_nan=False)
+)
+records = st.dictionaries(
+    keys, scalars | st.dictionaries(keys, scalars | st.lists(scalars, max_size=2), max_size=3), max_size=6
+)
+
+
+def collected(collection: Collection, documents: list[dict[str, Any]]) -> Collected:
+    profile = Profile()
+    for document in documents:
+        profile.add(document)
+    shown = shown_fields(profile.fields(), collection)
+    return Collected(collection, len(documents), len(documents), shown, 0)
+
+
+def written(documents: list[dict[str, Any]], usable: frozenset[str]) -> tuple[list[Proposal], str]:
+    found = [collected(collection, documents) for collection in COLLECTIONS]
+    dates = [DateField(each.collection, field, "auto", "") for each in found for field in date_fields(each)]  # type: ignore[arg-type]
+    proposals = Proposer(found, dates, usable, {"rises_by": 1, "within": "10m"}).proposals()
+    present = tuple(None if each.field is None else 1 for each in proposals)
+    explored = Explored((), tuple(found), (), tuple(proposals), present, None, (), 0)
+    return proposals, configuration(explored, BOT)
+
+
+@given(st.lists(records, min_size=1, max_size=4), st.frozensets(st.sampled_from(TRIED)))
+def test_whatever_a_bot_has_the_configuration_is_accepted_without_a_warning(
+    documents: list[dict[str, Any]], usable: frozenset[str]
+) -> None:
+    proposals, text = written(documents * 6, usable)
+    assert len(proposals) <= MOST + SPARE
+    loaded = parse(text.encode(), Path("config.yaml"), ENVIRON)
+    assert loaded.warnings == ()
+    assert [query.name for query in loaded.config.queries] == [each.query["name"] for each in proposals]
+    for query in loaded.config.queries:
+        for variant in query.variants:
+            for name in json.loads(variant.predicate.text or "{}"):
+                assert any(field.name == name for each in proposals if (field := each.field))
+
+
+def test_no_field_is_proposed_twice() -> None:
+    documents = [{"provider": {"status": value}, "Status": value} for value in ("a", "b")] * 5
+    proposals, _ = written(documents, frozenset(TRIED))
+    fields = [(each.collection, each.field.name) for each in proposals if each.field]
+    assert len(fields) == len(set(fields))
+
+
+def test_the_most_useful_come_first_and_there_is_an_end() -> None:
+    others = [f"kind{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"]
+    documents = [
+        {"Status": value, "Errors": 1, "Messages": {"user": 5}, **dict.fromkeys(others, value)}
+        for value in ("a", "b")
+    ] * 5
+    proposals, _ = written(documents, frozenset(TRIED))
+    names = [each.query["name"] for each in proposals]
+    assert names[:5] == [
+        "conversations",
+        "messages",
+        "conversations_by_outcome",
+        "conversations_with_errors",
+        "conversations_engaged",
+    ]
+    assert len(names) == MOST + SPARE
+
+
+def test_a_value_that_is_called_other_is_not_mixed_up_with_the_rest() -> None:
+    [proposal] = [
+        each
+        for each in written([{"Status": value} for value in ("other", "x")] * 5, frozenset(TRIED))[0]
+        if each.query["name"] == "conversations_by_outcome"
+    ]
+    labels: Any = proposal.query["labels"]
+    assert {"other": "others"} in labels["outcome"]
