@@ -62,7 +62,9 @@ class Proposer:
         for proposal in self._all():
             if proposal.operator and proposal.operator not in self.usable:
                 self.left_out.append(f"{proposal.query['name']}: the API does not take {proposal.operator}")
-            elif len(found) < MOST + SPARE and _is_beyond_doubt(proposal):
+            elif doubt := _doubt(proposal):
+                self.left_out.append(f"{proposal.query['name']}: {doubt}")
+            elif len(found) < MOST + SPARE:
                 found.append(proposal)
         return found
 
@@ -236,12 +238,12 @@ def _counts_messages(found: Field) -> bool:
     )
 
 
-def _is_beyond_doubt(proposal: Proposal) -> bool:
-    """Return whether `check --strict` has nothing to say about the predicate."""
-    raw = proposal.query.get("query")
-    return (proposal.field is None or proposal.field.can_be_asked) and not predicate.findings(
-        raw, proposal.collection
-    )
+def _doubt(proposal: Proposal) -> str:
+    """Return why `check --strict` would not accept a query, or an empty text."""
+    if proposal.field and not proposal.field.can_be_asked:
+        return f"no predicate can name {proposal.field.name}: a key has a dot, begins with $ or is empty"
+    found = predicate.findings(proposal.query.get("query"), proposal.collection)
+    return found[0].what if found else ""
 
 
 def _is_in_list(found: Field, each: Collected) -> bool:

@@ -109,3 +109,11 @@ def test_a_value_that_is_called_other_is_not_mixed_up_with_the_rest() -> None:
     ]
     labels: Any = proposal.query["labels"]
     assert {"other": "others"} in labels["outcome"]
+
+
+def test_a_query_that_cannot_be_written_is_left_out_with_the_reason() -> None:
+    documents = [{"kind.of": value, "Status": value} for value in ("a", "b")] * 5
+    proposer = Proposer([collected("messages", documents)], [], frozenset(TRIED))
+    assert [each.query["name"] for each in proposer.proposals()] == ["messages"]
+    assert any("kind.of: a key has a dot" in reason for reason in proposer.left_out)
+    assert any("Status is a field of conversations" in reason for reason in proposer.left_out)
