@@ -6,8 +6,8 @@ seconds, 0 for never. Times whose names end in `_at` are steady seconds, to comp
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from exporter.errors import REASONS, ApiError
 from exporter.model import Bot, Poll
@@ -23,6 +23,7 @@ class PollSnapshot:
     counts failed requests. `last_error` is the error of the latest failed request. `outage` is the error of
     the latest run, and `failing_since_at` is when the first run of the current outage ended; both are None
     while runs succeed. `known_since_at` is when the poll was first planned: for one that has never succeeded.
+    `unknown_fields` are those in predicates that count 0 which no document has, with a sentence on each.
     """
 
     poll: Poll
@@ -43,6 +44,7 @@ class PollSnapshot:
     outage: ApiError | None = None
     failing_since_at: float | None = None
     known_since_at: float = 0.0
+    unknown_fields: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from exporter.config.secrets import TokenReader
 from exporter.daemon.bot_client import BotClient
 from exporter.errors import ApiError
 from exporter.exposition.renderer import count_families, render
+from exporter.language.fields import doubtful
 from exporter.language.suggest import did_you_mean
 from exporter.model import Bot, Plan, Poll, Series
 from exporter.plan import make_plan
@@ -39,6 +40,8 @@ from exporter.snapshot import PollSnapshot, Snapshot
 def count(*, names: tuple[str, ...], config_file: Path, output: str) -> int:
     """Run the queries NAME…, or all, once, and print the counts.
 
+    Where a predicate counts 0 and names a field that no document has, this is printed too.
+
     Exits with 1 if any request failed, or a bot's id or token is missing; the other counts are still printed.
     """
     plan = _only(make_plan(load(config_file, os.environ, secrets="of one bot").config), names)
@@ -47,17 +50,20 @@ def count(*, names: tuple[str, ...], config_file: Path, output: str) -> int:
     printers = {"table": _table, "json": _json, "prometheus": _prometheus}
     click.echo(printers[output](plan, tally), nl=output != "prometheus")
     if output == "prometheus":
-        click.echo(_failures(tally), nl=False, err=True)
+        click.echo(_failures(tally) + _zeros(plan, tally), nl=False, err=True)
+    elif output == "table" and (zeros := _zeros(plan, tally)):
+        click.echo(f"\n{zeros}", nl=False)
     return 1 if tally.errors else 0
 
 
 @dataclass
 class Tally:
-    """A recorder that keeps counts and errors by poll and row."""
+    """A recorder that keeps counts and errors by poll and row, and sentences on unknown fields by poll."""
 
     counts: dict[tuple[tuple[str, str], int], int] = field(default_factory=dict)
     errors: dict[tuple[tuple[str, str], int], ApiError] = field(default_factory=dict)
     durations: dict[tuple[str, str], float] = field(default_factory=dict)
+    unknown: dict[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
 
     def started(self, poll: Poll) -> None:
         """Do nothing: this is not printed."""
@@ -80,6 +86,16 @@ class Tally:
 
     def finished(self, poll: Poll, duration: float, error: ApiError | None) -> None:  # noqa: ARG002 - `failed` keeps it
         self.durations[poll.key] = duration
+
+    def unknown_fields(self, poll: Poll, sentences: Mapping[str, str]) -> None:
+        self.unknown[poll.key] = sentences
+
+    def on_zero(self, poll: Poll, row: int) -> list[str]:
+        """Return a sentence for each field of a series that counts 0 which no document has."""
+        if self.counts.get((poll.key, row)) != 0:
+            return []
+        named = doubtful(poll.series[row].predicate)
+        return [text for name, text in self.unknown.get(poll.key, {}).items() if name in named]
 
 
 def _only(plan: Plan, names: Sequence[str]) -> Plan:
@@ -138,6 +154,7 @@ def _json(plan: Plan, tally: Tally) -> str:
                 "count": tally.counts.get((poll.key, row)),
                 "seconds": round(tally.durations[poll.key], 6),
                 "error": error and {"reason": error.reason, "status": error.status, "message": str(error)},
+                "unknown_fields": tally.on_zero(poll, row),
             }
         )
     return json.dumps(objects, ensure_ascii=False, indent=2)
@@ -149,6 +166,16 @@ def _prometheus(plan: Plan, tally: Tally) -> str:
         for poll in plan.polls
     )
     return "".join(render(count_families(plan, with_new=False), Snapshot(tuple(polls)), openmetrics=False))
+
+
+def _zeros(plan: Plan, tally: Tally) -> str:
+    """Return what is known about counts of 0 as text, each sentence of a query once."""
+    lines = (
+        f"{poll.bot.name}/{poll.query.name}: {sentence}\n"
+        for poll, row, _ in _rows(plan)
+        for sentence in tally.on_zero(poll, row)
+    )
+    return "".join(dict.fromkeys(lines))
 
 
 def _failures(tally: Tally) -> str:

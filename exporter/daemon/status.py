@@ -80,6 +80,7 @@ def _query(poll: PollSnapshot, next_run: float | None, wall: float, now: float) 
             for series, count, counted_at in rows
         ),
         more=max(0, len(poll.counts) - MOST_SERIES),
+        unknown_fields=tuple(poll.unknown_fields.values()),
     )
 
 

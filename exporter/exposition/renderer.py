@@ -20,13 +20,14 @@ Values = Callable[[Snapshot], Iterable[float | None]]
 
 Families = Sequence[tuple[Family, Values]]
 
-_OF_POLLS: Final[dict[str, Callable[[PollSnapshot], float]]] = {
+_OF_POLLS: Final[dict[str, Callable[[PollSnapshot], float | None]]] = {
     "nativechat_exporter_query_up": lambda poll: poll.up,
     "nativechat_exporter_query_last_success_timestamp_seconds": lambda poll: poll.last_success,
     "nativechat_exporter_query_duration_seconds": lambda poll: poll.duration,
     "nativechat_exporter_query_runs_total": lambda poll: poll.runs,
     "nativechat_exporter_query_failures_total": lambda poll: poll.failures,
     "nativechat_exporter_query_skipped_total": lambda poll: poll.skipped,
+    "nativechat_exporter_query_unknown_fields": lambda poll: len(poll.unknown_fields) or None,
 }
 
 
@@ -88,7 +89,7 @@ def _key(bot: Bot) -> str:
     return hashlib.sha256(f"{bot.api.url} {bot.id}".encode()).hexdigest()[:12]
 
 
-def _of_polls(value: Callable[[PollSnapshot], float], snapshot: Snapshot) -> Iterable[float]:
+def _of_polls(value: Callable[[PollSnapshot], float | None], snapshot: Snapshot) -> Iterable[float | None]:
     return map(value, snapshot.polls)
 
 

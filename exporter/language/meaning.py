@@ -9,17 +9,15 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from exporter.language import datemath, operators
+from exporter.language.fields import KNOWN, conditions
 from exporter.language.inspection import Finding, Severity
 from exporter.language.tree import Path, placeholder, walk
 from exporter.model import Collection, Json
 
 _UTC: Final = ZoneInfo("UTC")
 _NEW_YEAR: Final = datetime(2024, 1, 1, 0, 30, 30, 500_000, UTC)
-_OWNERS: Final[dict[str, Collection]] = {
-    **dict.fromkeys(("StartedAt", "Status", "Errors", "Messages", "Data"), "conversations"),
-    **dict.fromkeys(("SentAt", "User", "Conversation"), "messages"),
-}
-"""The collection of each known field: `SentAt` is assumed, the others are documented."""
+_OWNERS: Final = {field.split(".")[0]: owner for owner, known in KNOWN.items() for field in known}
+"""The collection of the first part of each known field."""
 
 _DATES: Final[dict[Collection, str]] = {"conversations": "StartedAt", "messages": "SentAt"}
 _NUMBERS: Final = ("Errors", "Messages.user")
@@ -50,23 +48,13 @@ def doubts(raw: Json, collection: Collection) -> Iterator[Finding]:
 
 
 def _doubts(raw: Json, collection: Collection) -> Iterator[Finding]:
-    for path, field, condition in _conditions((), raw):
+    for path, field, condition in conditions((), raw):
         yield from _doubt_field(path, field, condition, collection)
         if isinstance(condition, dict) and operators.has_operators(condition):
             yield from _doubt_operators(path, field, condition)
         else:
             yield from _doubt_whole(path, condition)
             yield from _doubt_equal(path, field, condition)
-
-
-def _conditions(path: Path, raw: Json) -> Iterator[tuple[Path, str, Json]]:
-    """Yield each condition of a predicate with its path and its field."""
-    for key, operand in raw.items() if isinstance(raw, dict) else ():
-        if key in operators.LOGICAL and isinstance(operand, list):
-            for index, branch in enumerate(operand):
-                yield from _conditions((*path, key, index), branch)
-        elif not key.startswith("$"):
-            yield (*path, key), key, operand
 
 
 def _doubt_field(path: Path, field: str, condition: Json, collection: Collection) -> Iterator[Finding]:

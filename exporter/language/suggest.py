@@ -6,13 +6,20 @@ from collections.abc import Iterable
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return `did you mean "every"?` for the nearest known word, or an empty text if none is near.
+    """Return `did you mean "every"?` for the nearest known word, or an empty text if none is near."""
+    found = nearest(word, known)
+    return f'did you mean "{found}"?' if found else ""
 
-    Case is ignored: `$elemmatch` is near to `$elemMatch`.
+
+def nearest(word: str, known: Iterable[str], similarity: float = 0.6) -> str:
+    """Return the nearest known word, or an empty text if none is near.
+
+    Near is a `similarity` of this ratio or more, as difflib defines it; 1 is equality. Case is ignored:
+    `$elemmatch` is near to `$elemMatch`.
     """
     # Imported at the first mistake, because most processes never need it.
     from difflib import get_close_matches
 
     spelling = {name.lower(): name for name in known}
-    nearest = get_close_matches(word.lower(), spelling, n=1)
-    return f'did you mean "{spelling[nearest[0]]}"?' if nearest else ""
+    found = get_close_matches(word.lower(), spelling, n=1, cutoff=similarity)
+    return spelling[found[0]] if found else ""

@@ -55,7 +55,8 @@ class Dispatcher:
 
     Bots that do not answer get at most half of the `workers`, however many such bots there are. Once half of
     the remaining workers are busy, each other bot gets one at a time. Bots that wait take turns. Those
-    that answer go first, but not twice in a row while none of those that do not is being asked.
+    that answer go first, but not twice in a row while none of those that do not is being asked. One check of
+    fields (zeros.py) is in flight at a time, over all bots, and starts only if no request is ready.
 
     `make_client` makes the client of a bot. `recorder` receives all results; its methods must be quick and
     must not call back. `on_defect` is called at every internal error, `on_lag` with the seconds by which
@@ -89,6 +90,8 @@ class Dispatcher:
         self._ready: dict[bool, OrderedDict[BotQueue, None]] = {True: OrderedDict(), False: OrderedDict()}
         self._answering_first = True
         self._held: OrderedDict[BotQueue, None] = OrderedDict()  # by scarce workers alone
+        self._checks: OrderedDict[BotQueue, None] = OrderedDict()  # of fields
+        self._check_at = float("-inf")  # infinity while one is in flight
         self._wakes: list[tuple[float, int, Callable[[], None]]] = []
         self._ties = itertools.count()
 
@@ -146,7 +149,7 @@ class Dispatcher:
                 self._answering_first = attempt.silent
                 self._sort(queue, now)
                 return attempt
-        return None
+        return self._take_check(now) if self._checks else None
 
     def make(self, attempt: Attempt) -> tuple[int | None, ApiError | None]:
         """Make an attempt, and return its count or its error; from any thread, without the lock."""
@@ -170,13 +173,23 @@ class Dispatcher:
         self._silent -= attempt.silent
         if error is None and now > request.deadline:
             error = TimedOut("the answer was read too late: this process or its machine was asleep")
-        if queue.settle(request, error, now):
+        if request.looks_for is not None:
+            self._check_at = now
+            queue.settle_check(error, now)
+            self._proceed(request.run, queue, partial(self._checked, attempt, count, error, now))
+        elif queue.settle(request, error, now):
             if error is not None and request.refused and queue.refusals.of_bot:
                 step = partial(request.run.give_up, error)
             else:
                 step = partial(request.run.done, request, count, error)
             self._proceed(request.run, queue, step)
         self._sort(queue, now)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether a run is in flight, or a check of fields is in flight or waits."""
+        is_waiting = any(queue.zeros.waiting for queue in self._checks)
+        return bool(self.runs) or is_waiting or self._check_at == float("inf")
 
     @property
     def has_more(self) -> bool:
@@ -207,7 +220,7 @@ class Dispatcher:
         return (self.busy - self._silent) * 2 >= self.workers - self._silent
 
     def _limit(self, queue: BotQueue) -> int:
-        return 1 if self._scarce else queue.limit
+        return queue.least if self._scarce else queue.limit
 
     def _has_worker(self, *, answering: bool) -> bool:
         return self.busy < self.workers and (answering or self._silent * 2 + 2 <= max(2, self.workers))
@@ -253,6 +266,35 @@ class Dispatcher:
         if run.over and self.runs.get(run.poll.key) is run:
             del self.runs[run.poll.key]
             self._run_again(run, queue)
+            if queue.zeros.concerns(run):
+                self._proceed(run, queue, partial(self._look_at_zeros, run, queue))
+
+    def _look_at_zeros(self, run: Run, queue: BotQueue) -> None:
+        unknown = queue.zeros.ended(run, self._clock.steady())
+        if unknown is not None:
+            self._recorder.unknown_fields(run.poll, unknown)
+        if queue.zeros.waiting:
+            self._checks.setdefault(queue)
+
+    def _take_check(self, now: float) -> Attempt | None:
+        """Start a check if one may start now; bots take turns."""
+        while self._checks and self._check_at <= now and not self._scarce:
+            queue, _ = self._checks.popitem(last=False)
+            at = queue.check_at(now)
+            if at is None:
+                continue
+            self._checks[queue] = None
+            if at <= now:
+                self.busy += 1
+                self._check_at = float("inf")
+                return Attempt(queue, queue.take_check(now), silent=False)
+            self._check_at = at
+            self._call_at(at, lambda: None)  # so that somebody calls `take` then
+        return None
+
+    def _checked(self, attempt: Attempt, count: int | None, error: ApiError | None, now: float) -> None:
+        for poll, unknown in attempt.queue.zeros.checked(attempt.request, count, error, now):
+            self._recorder.unknown_fields(poll, unknown)
 
     def _run_again(self, run: Run, queue: BotQueue) -> None:
         """Repeat a failed run that has a long interval: soon, but not during a pause or a refusal."""

@@ -82,7 +82,10 @@ class Poller:
             client.close()
 
     def run_once(self, plan: Plan) -> None:
-        """Run every poll of `plan` once, at once, with this thread too; return when the last answer is in."""
+        """Run every poll of `plan` once, at once, with this thread too, and check the fields of counts of 0.
+
+        Return when the last answer is in.
+        """
         with self._lock:
             self._dispatcher.apply(plan)
             self._dispatcher.timetable.apply(NOTHING)
@@ -90,7 +93,7 @@ class Poller:
                 self._dispatcher.start(poll, self._clock.steady())
             self._started = True
             self._caller = _Idle(self._lock)
-            while self._dispatcher.runs:
+            while self._dispatcher.has_work:
                 self._step(self._caller)
         self.stop()
 
@@ -146,6 +149,10 @@ class Poller:
         """Make one attempt, or wait until there may be one to make."""
         self.last_tick_at = self._clock.steady()
         attempt = self._dispatcher.take()
+        if self._caller is not None and not self._dispatcher.has_work:
+            self._caller.called.notify()
+            if me is self._caller:
+                return
         if attempt is None:
             self._wait(me)
             return
@@ -156,8 +163,6 @@ class Poller:
         finally:
             self._lock.acquire()
         self._dispatcher.settle(attempt, count, error)
-        if self._caller is not None and not self._dispatcher.runs:
-            self._caller.called.notify()
 
     def _wait(self, me: _Idle) -> None:
         """Wait for the next due time, or for the one after it if another thread waits for the next."""

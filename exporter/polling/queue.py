@@ -14,11 +14,15 @@ from exporter.errors import ApiError, Throttled, Unauthorized
 from exporter.model import Bot, Collection
 from exporter.polling.refusals import Refusals
 from exporter.polling.run import Proven, Request, Run
+from exporter.polling.zeros import Zeros
 from exporter.rate_limiter import RateLimiter, RetryBudget, requested_pause, retry_wait
 
 QUICK: Final = 0.002
 """Seconds within which a bot answers that is asked one request at a time: more threads would only wait for
 each other."""
+
+NEXT_LOOK: Final = 0.25
+"""Seconds after which it is seen again whether a check of fields may start, or sooner."""
 
 MEASURE_EVERY: Final = 10.0
 """Seconds after which it is measured again how quickly a bot answers a request that is alone."""
@@ -49,6 +53,9 @@ class BotQueue:
     request that hangs does not slow down the others. During the backoff after a refusal, the requests that it
     covers are not sent: they fail with the error of the refusal. With a new token, they are sent.
 
+    A check of fields starts only while the bot answers without any refusal and has nothing else to do. A
+    request does not wait for its end, unless the bot's concurrency is one.
+
     `before` is the bot's queue before a reload. If the bot's id and the API's URL are the same, the new queue
     uses its rate limiter, with any pause.
     """
@@ -62,10 +69,12 @@ class BotQueue:
     ) -> None:
         self.bot = bot
         self.in_flight = 0
+        self.least = 1  # in flight always; two during a check, which no request waits for
         self.answering = False
         self.wakes_at = float("inf")
         self.proven: Proven = {}
         self.refusals = Refusals()
+        self.zeros = Zeros()
         self.limiter = RateLimiter(bot.api.rate)
         if before and (before.bot.id, before.bot.api.url) == (bot.id, bot.api.url):
             self.limiter = before.limiter
@@ -96,6 +105,7 @@ class BotQueue:
         if self.existing_client:
             self.existing_client.renew()
         self.proven.clear()
+        self.zeros.renew()
         self.refusals.forget_requests()
 
     def add(self, run: Run) -> None:
@@ -106,7 +116,7 @@ class BotQueue:
     def limit(self) -> int:
         """The number of requests that may be in flight."""
         well = self.answering and not self.refusals.of_bot and not self.limiter.slowed
-        return self.bot.api.concurrency if well and self._latency >= QUICK else 1
+        return self.bot.api.concurrency if well and self._latency >= QUICK else self.least
 
     def next_at(self, now: float) -> float:
         """Return when something may be taken, infinity if nothing waits; drop runs that are over."""
@@ -143,6 +153,27 @@ class BotQueue:
         self.in_flight += 1
         if not request.refused:
             self.limiter.take(now)
+        return request
+
+    def check_at(self, now: float) -> float | None:
+        """Return when a check may start, or when to look again; drop it and return None if it must not."""
+        if not self.zeros.waiting:
+            return None
+        paused = now < self.limiter.paused_until
+        if not self.answering or self.refusals or self.limiter.slowed or paused:
+            self.zeros.drop()
+            return None
+        busy = self.in_flight or self._retries
+        return now + NEXT_LOOK if busy else min(self.limiter.next_at(now), now + NEXT_LOOK)
+
+    def take_check(self, now: float) -> Request:
+        """Start a check, if `check_at` is now."""
+        request = self.zeros.take()
+        request.attempts, request.began, request.deadline = 1, now, now + self.bot.api.timeout
+        self._alone = None
+        self.in_flight += 1
+        self.least = min(2, self.bot.api.concurrency)
+        self.limiter.take(now)
         return request
 
     def attempt(self, request: Request, clock: Clock) -> int:
@@ -189,6 +220,14 @@ class BotQueue:
                 return True
         heapq.heappush(self._retries, (at, next(self._ties), request))
         return False
+
+    def settle_check(self, error: ApiError | None, now: float) -> None:
+        """Record the result of a check: only what the API asks for, a pause, affects other requests."""
+        self.in_flight -= 1
+        self.least = 1
+        if isinstance(error, Throttled):
+            self.limiter.slow_down()
+            self.limiter.pause(now + requested_pause(error))
 
     def _may_retry(self, request: Request, error: ApiError, at: float) -> bool:
         return (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Protocol
@@ -22,6 +22,10 @@ log = logging.getLogger(__name__)
 Proven = dict[tuple[Collection, tuple[str, ...]], DateFormat]
 """The date formats that are proven for a bot, by collection and dotted fields."""
 
+
+AFTER_A_COUNT: Final = 1
+AFTER_A_ZERO: Final = 2
+AFTER_A_FAILURE: Final = 3
 
 _CONTRADICTION: Final = "NativeChat may miss documents at times; the last value stays until it is stale"
 
@@ -43,6 +47,8 @@ class Recorder(Protocol):
 
     def asked(self, poll: Poll, error: ApiError | None, began: float) -> None: ...
 
+    def unknown_fields(self, poll: Poll, sentences: Mapping[str, str]) -> None: ...
+
 
 @dataclass(slots=True, eq=False)
 class Request:
@@ -52,6 +58,8 @@ class Request:
     set when the first attempt starts: `api.timeout` limits the whole request. `error` is that of the last
     attempt. If it is `refused`, `error` says why it is not asked. `renewed` is set by a retry with a
     replaced token. `doubted` is the count that this request is to confirm, if any.
+
+    `looks_for` is set if this is a check after `run` (zeros.py): the field, empty for any document.
     """
 
     run: Run
@@ -64,6 +72,7 @@ class Request:
     refused: bool = False
     renewed: bool = False
     doubted: int | None = None
+    looks_for: str | None = None
 
     def text(self) -> str:
         """Return the predicate as it is sent."""
@@ -75,7 +84,8 @@ class Run:
 
     `upcoming` is the request to make next, None if there is none now. The run is `over` once the last answer
     is in, or once it was abandoned; later results are dropped. A request is made when its turn comes: at the
-    start one waits for every series, and 100,000 of them would take 100 MB.
+    start one waits for every series, and 100,000 of them would take 100 MB. `ended` has a byte for each
+    series: 0 until its request has ended.
 
     A count that fell suddenly is requested once more, and is kept only if the second one fell as well. Time
     alone changes counts of a query with dates, so they are kept as they are.
@@ -87,6 +97,7 @@ class Run:
         self.poll = poll
         self.over = False
         self.error: ApiError | None = None
+        self.ended = bytearray(len(poll.series))
         self._proven = proven
         self._dates: dict[tuple[str, ...], DateFormat] = {}
         self._recorder = recorder
@@ -95,7 +106,6 @@ class Run:
         self._started_at = clock.steady()
         self._now = datetime.fromtimestamp(clock.wall(), UTC)
         self._open = 0
-        self._ended = bytearray(len(poll.series))
         self._count: int | None = None
         self._dated = poll.query.dated
         self._again: list[Request] = []
@@ -139,7 +149,7 @@ class Run:
         """End this run at once, as if each request that is left had failed; do nothing if it is over."""
         if not self.over:
             self.over, self.upcoming = True, None
-            self._fail([row for row, ended in enumerate(self._ended) if not ended], error)
+            self._fail([row for row, ended in enumerate(self.ended) if not ended], error)
             self._end()
 
     def time_of_day(self) -> str:
@@ -192,7 +202,7 @@ class Run:
             if self.upcoming is None:
                 self._advance()
         elif fell or request.doubted is None:
-            self._ended[row] = True
+            self.ended[row] = AFTER_A_COUNT if count else AFTER_A_ZERO
             self._recorder.counted(self.poll, row, count)
         else:
             what = f"counts that contradict each other: {before} before, {request.doubted}, then {count}"
@@ -201,7 +211,7 @@ class Run:
     def _fail(self, rows: Sequence[int], error: ApiError) -> None:
         self.error = self.error or error
         for row in rows:
-            self._ended[row] = True
+            self.ended[row] = AFTER_A_FAILURE
         self._recorder.failed(self.poll, rows, error)
 
     def _end(self) -> None:

@@ -44,7 +44,7 @@ class Record:
         its next count is its first.
         """
         old = before.snapshot(now)  # what is stale by the old `stale_after` is not fresh by a longer one
-        self.latest = replace(old, poll=self.latest.poll)
+        self.latest = replace(old, poll=self.latest.poll, unknown_fields={})
         rows = {series.labels: row for row, series in enumerate(old.poll.series)}
         for row, series in enumerate(self.latest.poll.series):
             was = rows.get(series.labels)

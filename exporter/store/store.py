@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from threading import Lock
 
@@ -103,6 +103,13 @@ class Store:
         with self._lock:
             if self._change(poll):
                 self._bots[poll.bot.name].asked(poll.query.name, error, began, self._clock.steady())
+
+    def unknown_fields(self, poll: Poll, sentences: Mapping[str, str]) -> None:
+        """Keep the fields of `poll` that no document has, with a sentence on each; log those that are new."""
+        with self._lock:
+            if record := self._change(poll):
+                record.latest = replace(record.latest, unknown_fields=dict(sentences))
+                self._bots[poll.bot.name].unknown_fields(poll.query, sentences)
 
     # Called by the pages
 

@@ -12,6 +12,7 @@ from threading import Event
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from exporter.handler import Handler, Request, Response
 from exporter.simulator.faults import Fault
 from exporter.simulator.simulation import Simulation
 
@@ -179,3 +180,108 @@ def test_an_interrupt_prints_no_traceback(
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30.0)
     assert (process.returncode, out, err.strip()) == (1, "", "nativechat-exporter: interrupted")
+
+
+ZEROS = """\
+queries:
+  - {name: misspelt, collection: conversations, query: {Statuss: success, Errors: {$gte: 0}}}
+  - {name: never, collection: conversations, query: {Status: sucess}}
+  - name: mixed
+    collection: conversations
+    labels: {kind: {all: {}, lost: {Erors: {$gt: 0}}, none: {Errors: {$gt: 1000}}}}
+"""
+STATUSS = "no conversation has `Statuss`: nothing happened yet, or it is misspelt (did you mean `Status`?)"
+ERORS = STATUSS.replace("Statuss", "Erors").replace("Status", "Errors")
+
+
+def with_zeros(config: Path) -> Path:
+    head, _, _ = config.read_text("utf-8").partition("queries:")
+    config.write_text(head + ZEROS, "utf-8")
+    return config
+
+
+def test_a_misspelt_field_is_told_from_a_value_that_never_occurs(typed: Typed, nativechat: Made) -> None:
+    _, config = nativechat()
+    done = typed("count", "--config.file", with_zeros(config), "--output=json")
+    assert (done.returncode, done.stderr) == (0, "")
+    found = {
+        (one["query"], one["labels"].get("kind")): (one["count"] == 0, one["unknown_fields"])
+        for one in json.loads(done.stdout)
+    }
+    assert found == {
+        ("misspelt", None): (True, [STATUSS]),
+        ("never", None): (True, []),
+        ("mixed", "all"): (False, []),
+        ("mixed", "lost"): (True, [ERORS]),
+        ("mixed", "none"): (True, []),
+    }
+
+
+@pytest.mark.parametrize("output", ["table", "prometheus"])
+def test_a_misspelt_field_is_printed_once_below_the_counts(
+    typed: Typed, nativechat: Made, output: str
+) -> None:
+    _, config = nativechat()
+    done = typed("count", "--config.file", with_zeros(config), "--output", output)
+    told = f"support/misspelt: {STATUSS}\nsupport/mixed: {ERORS}\n"
+    assert done.returncode == 0
+    if output == "table":
+        assert done.stdout.endswith(f"\n\n{told}")
+        assert done.stderr == ""
+    else:
+        assert done.stderr == told
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 429, 500])
+def test_fields_that_cannot_be_looked_for_change_nothing(
+    typed: Typed,
+    serve: Callable[[Handler], str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+) -> None:
+    async def rejects_ne(request: Request) -> Response:
+        fails = "%24ne" in request.query
+        return (
+            Response(status, headers=(("Retry-After", "300"),)) if fails else Response(200, b'{"count": 0}')
+        )
+
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        f"api: {{url: {serve(rejects_ne)}}}\n"
+        "bots: [{name: main, id: 5990b7b5d57ae86c1b2dfd6e, token: {env: TOKEN}}]\n"
+        "queries: [{name: misspelt, collection: conversations, query: {Statuss: success}}]\n",
+        "utf-8",
+    )
+    monkeypatch.setenv("TOKEN", "made-up-token")
+    done = typed("count", "--config.file", config, "--output=json")
+    assert (done.returncode, done.stderr) == (0, "")
+    [one] = json.loads(done.stdout)
+    assert (one["count"], one["error"], one["unknown_fields"]) == (0, None, [])
+
+
+def test_a_check_that_a_pause_prevents_does_not_delay_the_end(
+    started: Callable[..., Popen[str]],
+    serve: Callable[[Handler], str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def throttles_the_last(request: Request) -> Response:
+        if "Errors" in request.query:
+            return Response(429, headers=(("Retry-After", "300"),))
+        return Response(200, b'{"count": 0}')
+
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        f"api: {{url: {serve(throttles_the_last)}, concurrency: 1, rate: none}}\n"
+        "bots: [{name: main, id: 5990b7b5d57ae86c1b2dfd6e, token: {env: TOKEN}}]\n"
+        "queries:\n"
+        "  - {name: misspelt, collection: conversations, query: {Statuss: success}}\n"
+        "  - {name: errors, collection: conversations, query: {Errors: 1}}\n",
+        "utf-8",
+    )
+    monkeypatch.setenv("TOKEN", "made-up-token")
+    process = started("count", "--config.file", config, "--output=json")
+    out, _ = process.communicate(timeout=12.0)  # a thread may sleep for 15 seconds
+    assert process.returncode == 1
+    assert [one["count"] for one in json.loads(out)] == [0, None]

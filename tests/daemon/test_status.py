@@ -128,3 +128,8 @@ def test_a_query_with_many_series_shows_the_first_ones_and_the_number_of_the_oth
 def test_no_token_and_no_bot_id_is_on_the_page(daemon: Daemon) -> None:
     shown = repr(status_page(daemon))
     assert not any(secret in shown for secret in daemon.environ.values())
+
+
+def test_a_query_shows_its_unknown_fields(daemon: Daemon) -> None:
+    daemon.store.unknown_fields(daemon.store.snapshot().polls[0].poll, {"Statuss": "none has it"})
+    assert [query.unknown_fields for query in status_page(daemon).queries] == [("none has it",), ()]

@@ -243,6 +243,17 @@ def test_a_bot_whose_id_is_missing_has_no_key(page: Page, make: MakeQuery) -> No
     assert labels_of(page, "nativechat_bot_info") == []
 
 
+def test_unknown_fields_are_counted_and_absent_without_one(busy: Page, plan: Plan) -> None:
+    name = "nativechat_exporter_query_unknown_fields"
+    assert name not in busy.text(TEXT)
+    busy.store.unknown_fields(plan.polls[0], {"Statuss": "none has it", "Erors": "none has it"})
+    [poll] = labels_of(busy, name)
+    assert poll == {"bot": "main", "query": "conversations"}
+    assert busy.samples()[name, frozenset(poll.items())] == 2.0
+    busy.store.unknown_fields(plan.polls[0], {})
+    assert name not in busy.text(TEXT)
+
+
 def test_a_bot_that_is_well_has_at_most_60_samples_beside_its_counts(page: Page) -> None:
     environ = {"NATIVECHAT_BOT_ID": "5bfd1c9d8f2a4e0012345678", "NATIVECHAT_TOKEN": "t"}
     plan = make_plan(load(SHIPPED, environ).config)

@@ -7,7 +7,7 @@ import itertools
 import math
 import random
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import time as time_of_day
 from typing import Any
@@ -68,6 +68,7 @@ class Recorder:
         default_factory=lambda: defaultdict(list)
     )
     requests: Counter[str] = field(default_factory=Counter)
+    unknown: defaultdict[Key, list[dict[str, str]]] = field(default_factory=lambda: defaultdict(list))
 
     def started(self, poll: Poll) -> None:
         self.runs[poll.key] += 1
@@ -89,6 +90,9 @@ class Recorder:
 
     def asked(self, poll: Poll, error: ApiError | None, began: float) -> None:
         self.requests[poll.bot.name] += 1
+
+    def unknown_fields(self, poll: Poll, sentences: Mapping[str, str]) -> None:
+        self.unknown[poll.key].append(dict(sentences))
 
     def reasons(self, key: Key) -> list[str]:
         return [error.reason for _, error in self.failures[key]]

@@ -35,14 +35,14 @@ def hang_for(*silent: str) -> Behave:
 
 
 def test_each_run_requests_every_series_once_and_records_each_count(kit: Kit, make_world: MakeWorld) -> None:
-    numbers = {f'conversations {{"Status":"{n}"}}': n for n in range(5)}
+    numbers = {f'conversations {{"Status":"{n}"}}': n + 1 for n in range(5)}
     world = make_world(lambda call: (0.01, numbers[call.asked]))
     queries = [kit.query("all", *({"Status": str(n)} for n in range(5)), every=10.0)]
     world.apply(kit.plan([kit.bot()], queries))
     world.run(60.0)
     runs = world.recorder.runs[KEY]
     assert runs in (6, 7)
-    assert sorted(world.recorder.counts[KEY]) == sorted((n, n) for n in range(5) for _ in range(runs))
+    assert sorted(world.recorder.counts[KEY]) == sorted((n, n + 1) for n in range(5) for _ in range(runs))
     assert world.recorder.requests["support"] == len(world.calls) == 5 * runs
     assert [error for _, error in world.recorder.ends[KEY]] == [None] * runs
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 import pytest
@@ -235,6 +236,7 @@ def test_results_of_a_poll_of_an_older_plan_are_dropped(store: Store, plan: Plan
     store.counted(plan.polls[0], 0, 7)
     store.failed(plan.polls[0], [1], ERROR)
     store.finished(plan.polls[0], 1.0, ERROR)
+    store.unknown_fields(plan.polls[0], {"Chanel": "none has it"})
     assert store.snapshot() is before
 
 
@@ -336,3 +338,28 @@ def test_the_polls_of_a_bot_that_is_down_count_as_attempted(store: Store) -> Non
     assert not store.all_attempted()
     store.asked(plan.polls[0], TIMEOUT, 0.0)
     assert store.all_attempted()
+
+
+def test_unknown_fields_are_kept_until_others_are_or_the_query_changes(store: Store, plan: Plan) -> None:
+    store.unknown_fields(plan.polls[0], {"Chanel": "none has it"})
+    store.finished(plan.polls[0], 0.1, None)
+    assert store.snapshot().polls[0].unknown_fields == {"Chanel": "none has it"}
+    store.apply(keep_same(plan_of(QUERY), plan))
+    assert store.snapshot().polls[0].unknown_fields == {"Chanel": "none has it"}
+    store.apply(plan_of(replace(QUERY, every=30.0)))
+    assert store.snapshot().polls[0].unknown_fields == {}
+
+
+def test_an_unknown_field_is_logged_once_for_a_bot_and_collection(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    plan = plan_of(QUERY, replace(QUERY, name="other"), replace(QUERY, name="texts", collection="messages"))
+    store.apply(plan)
+    for poll in (*plan.polls, *plan.polls):
+        store.unknown_fields(poll, {})
+        store.unknown_fields(poll, {"Chanel": "none has it"})
+    assert [(line.levelname, line.message, line.__dict__["fields"]) for line in caplog.records] == [
+        ("INFO", "a count of 0 may be a mistake", {"bot": "main", "query": query, "why": "none has it"})
+        for query in ("by_channel", "texts")
+    ]

@@ -188,6 +188,15 @@ def test_a_query_shows_its_predicate_as_configured() -> None:
     assert "where" not in read_query(replace(QUERY, predicate=""))
 
 
+def test_a_query_shows_up_to_three_fields_that_no_document_has() -> None:
+    sentences = tuple(f"no conversation has `field_{n}`" for n in range(5))
+    assert "no conversation" not in read_query(QUERY)
+    assert sentences[1] in read_query(replace(QUERY, unknown_fields=sentences[:2]))
+    text = read_query(replace(QUERY, unknown_fields=sentences))
+    assert [sentence in text for sentence in sentences] == [True, True, True, False, False]
+    assert "and 2 more" in text
+
+
 def test_predicates_of_single_series_are_folded() -> None:
     assert "predicates by label" not in read_query(QUERY)
     own = replace(SERIES, predicate='{"Errors":{"$gt":0}}')
