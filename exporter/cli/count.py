@@ -5,22 +5,24 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
 
+from exporter.cli.curl import command_line
 from exporter.cli.flags import config_file, logging_flags
 from exporter.cli.output import columns
 from exporter.clock import SystemClock
 from exporter.config.load import load
-from exporter.config.secrets import TokenReader
+from exporter.config.secrets import SecretError, TokenReader
 from exporter.daemon.bot_client import BotClient
 from exporter.errors import ApiError
 from exporter.exposition.renderer import count_families, render
 from exporter.language.fields import doubtful
 from exporter.language.suggest import did_you_mean
-from exporter.model import Bot, Plan, Poll, Series
+from exporter.model import Bot, Collection, Plan, Poll, Series
 from exporter.plan import make_plan
 from exporter.polling.poller import Poller
 from exporter.snapshot import PollSnapshot, Snapshot
@@ -36,8 +38,13 @@ from exporter.snapshot import PollSnapshot, Snapshot
     show_default=True,
     help="The output format.",
 )
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="Print each request as it goes out, as a curl command, on standard error.",
+)
 @logging_flags
-def count(*, names: tuple[str, ...], config_file: Path, output: str) -> int:
+def count(*, names: tuple[str, ...], config_file: Path, output: str, explain: bool) -> int:
     """Run the queries NAME…, or all, once, and print the counts.
 
     Where a predicate counts 0 and names a field that no document has, this is printed too.
@@ -46,7 +53,7 @@ def count(*, names: tuple[str, ...], config_file: Path, output: str) -> int:
     """
     plan = _only(make_plan(load(config_file, os.environ, secrets="of one bot").config), names)
     tally = Tally()
-    _ask(plan, tally)
+    _ask(plan, tally, _ExplainedClient if explain else BotClient)
     printers = {"table": _table, "json": _json, "prometheus": _prometheus}
     click.echo(printers[output](plan, tally), nl=output != "prometheus")
     if output == "prometheus":
@@ -98,6 +105,16 @@ class Tally:
         return [text for name, text in self.unknown.get(poll.key, {}).items() if name in named]
 
 
+class _ExplainedClient(BotClient):
+    """A client that prints each attempt before it makes it."""
+
+    def count(self, collection: Collection, predicate_text: str, budget: float) -> int:
+        with suppress(SecretError):  # then nothing is sent
+            self._reader()
+            click.echo(command_line(self._bot, collection, predicate_text), err=True)
+        return super().count(collection, predicate_text, budget)
+
+
 def _only(plan: Plan, names: Sequence[str]) -> Plan:
     known = [query.name for query in plan.queries]
     for name in names:
@@ -108,11 +125,11 @@ def _only(plan: Plan, names: Sequence[str]) -> Plan:
     return Plan(polls, plan.zone, plan.workers)
 
 
-def _ask(plan: Plan, tally: Tally) -> None:
+def _ask(plan: Plan, tally: Tally, client: type[BotClient]) -> None:
     clock = SystemClock()
 
     def make_client(bot: Bot) -> BotClient:
-        return BotClient(bot, TokenReader(bot.token, os.environ), clock, lambda *_: None)
+        return client(bot, TokenReader(bot.token, os.environ), clock, lambda *_: None)
 
     poller = Poller(
         clock, recorder=tally, make_client=make_client, on_defect=lambda: None, on_lag=lambda _: None
