@@ -22,7 +22,6 @@ __all__ = [
     "exists_probe",
     "fill",
     "findings",
-    "has_probe",
     "placeholders",
     "since_epoch_probe",
     "write",
@@ -91,14 +90,6 @@ def before(predicate: Predicate, field: str, instant: datetime, dates: DateForma
 def exists_probe(field: str) -> str:
     """Return the predicate text that counts documents in which a dotted field is there and not null."""
     return _compact({field: {"$ne": None}})
-
-
-def has_probe(field: str) -> str:
-    """Return the predicate text that counts documents in which a dotted field has a value.
-
-    It has a documented operator only. The empty field counts all documents.
-    """
-    return _compact({field: {"$ne": None}}) if field else ""
 
 
 def since_epoch_probe(field: str, dates: DateFormat) -> str:

@@ -53,8 +53,8 @@ class BotQueue:
     request that hangs does not slow down the others. During the backoff after a refusal, the requests that it
     covers are not sent: they fail with the error of the refusal. With a new token, they are sent.
 
-    A check of fields starts only while the bot answers without any refusal and has nothing else to do. A
-    request does not wait for its end, unless the bot's concurrency is one.
+    A check of fields starts only while the bot answers, its token is not refused, and it has nothing else to
+    do. A request does not wait for its end, unless the bot's concurrency is one.
 
     `before` is the bot's queue before a reload. If the bot's id and the API's URL are the same, the new queue
     uses its rate limiter, with any pause.
@@ -160,7 +160,7 @@ class BotQueue:
         if not self.zeros.waiting:
             return None
         paused = now < self.limiter.paused_until
-        if not self.answering or self.refusals or self.limiter.slowed or paused:
+        if not self.answering or self.refusals.of_bot or self.limiter.slowed or paused:
             self.zeros.drop()
             return None
         busy = self.in_flight or self._retries

@@ -43,10 +43,6 @@ class Refusals:
         self._of_collections: dict[Collection, _Refusal] = {}
         self._of_requests: dict[_Key, _Refusal] = {}
 
-    def __bool__(self) -> bool:
-        """Return whether anything is refused."""
-        return self._of_bot is not None or bool(self._of_requests)
-
     @property
     def of_bot(self) -> bool:
         """Whether the token itself was refused, and nothing was answered since."""

@@ -95,7 +95,7 @@ class Zeros:
         """Return the check to make next. Raises StopIteration if none waits."""
         collection, field = next(iter(self._waiting))
         run = self._waiting.pop((collection, field))
-        return Request(run, None, predicate.has_probe(field), looks_for=field)
+        return Request(run, None, predicate.exists_probe(field) if field else "", looks_for=field)
 
     def checked(
         self, request: Request, count: int | None, error: ApiError | None, now: float

@@ -45,8 +45,3 @@ def test_the_nearest_known_or_found_field_is_suggested(
     meant = f" (did you mean `{guess}`?)" if guess else ""
     one = {"conversations": "conversation", "messages": "message"}[collection]
     assert sentence == f"no {one} has `{field}`: nothing happened yet, or it is misspelt{meant}"
-
-
-def test_a_field_is_looked_for_with_a_documented_operator() -> None:
-    assert predicate.has_probe("Data.a") == '{"Data.a":{"$ne":null}}'
-    assert predicate.has_probe("") == ""

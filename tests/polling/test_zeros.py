@@ -267,15 +267,9 @@ def test_a_pause_that_a_check_is_told_of_holds_for_the_bot(run: Callable[..., Wo
 
 
 @pytest.mark.parametrize(
-    "error",
-    [
-        Unauthorized("no", status=401),
-        Unauthorized("no", status=403),
-        Throttled("slow down", status=429),
-        Throttled("slow down", status=429, retry_after=50.0),
-    ],
+    "error", [Throttled("slow down", status=429), Throttled("slow down", status=429, retry_after=50.0)]
 )
-def test_no_field_is_looked_for_during_a_refusal_or_a_pause(
+def test_no_field_is_looked_for_while_a_bot_is_throttled(
     kit: Kit, make_world: MakeWorld, error: ApiError
 ) -> None:
     world = make_world(lambda call: (0.01, error) if "refused" in call.asked else Api()(call))
@@ -285,6 +279,30 @@ def test_no_field_is_looked_for_during_a_refusal_or_a_pause(
     world.run(600.0)
     assert world.recorder.counts[KEY]
     assert checks(world) == []
+
+
+def test_no_field_is_looked_for_while_the_token_is_refused(kit: Kit, make_world: MakeWorld) -> None:
+    refusals = iter([None])
+
+    def behave(call: Call) -> Outcome:
+        return 0.01, next(refusals, Unauthorized("no", status=401)) or 0
+
+    world = make_world(behave)
+    queries = [kit.query("all", {"Statuss": "x"}, {"Erors": 1}, every=10.0)]
+    world.apply(kit.plan([kit.bot(concurrency=1)], queries))
+    world.run(600.0)
+    assert world.recorder.counts[KEY] == [(0, 0)]
+    assert checks(world) == []
+
+
+def test_a_query_that_is_refused_for_itself_does_not_keep_fields_from_being_looked_for(
+    run: Callable[..., World],
+) -> None:
+    error = Unauthorized("no", status=403)
+    world = run(
+        lambda call: (0.01, error) if "refused" in call.asked else Api()(call), {"Statuss": 1}, {"refused": 1}
+    )
+    assert set(world.recorder.unknown[KEY][-1]) == {"Statuss"}
 
 
 def test_what_a_pause_prevented_is_looked_for_after_it(kit: Kit, make_world: MakeWorld) -> None:
