@@ -165,7 +165,7 @@ class Proposer:
         listed: list[Json] = [*values]
         basis = f"A sample of {each.sampled:,} has {found.distinct} values."
         if hidden := found.distinct - len(found.values):
-            basis = f"{basis} {hidden} are too rare to be listed."
+            basis = f"{basis[:-1]}, {hidden} of them too rare to be listed."
         if "$nin" in self.usable:
             listed.append({"other": next(name for name in ("other", "others", "rest") if name not in values)})
         else:
