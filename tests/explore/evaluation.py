@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -33,7 +33,7 @@ def moment(value: Any) -> float | None:
     return None if value is None else value / 1000
 
 
-def holds(document: Document, predicate: dict[str, Any]) -> bool:
+def holds(document: Document, predicate: dict[str, Any], now: datetime) -> bool:
     """Evaluate the few forms that are proposed, independently of any other code."""
     for name, condition in predicate.items():
         found = list(values_at(document, name.split("."))) or [None]
@@ -41,7 +41,7 @@ def holds(document: Document, predicate: dict[str, Any]) -> bool:
             case {"$gt": least}:
                 good = any(type(each) in (int, float) and each > least for each in found)
             case {"$gte": {"$date": text}}:
-                since = resolve(text, datetime.now(UTC), ZoneInfo("UTC")).timestamp()
+                since = resolve(text, now, ZoneInfo("UTC")).timestamp()
                 good = any((at := moment(each)) is not None and at >= since for each in found)
             case {"$nin": excluded}:
                 good = not any(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -69,7 +70,7 @@ def test_what_is_written_counts_what_is_there(
         documents = getattr(api.bot, poll.query.collection)
         for series in poll.series:
             predicate = json.loads(series.predicate.text or "{}")
-            expected = sum(holds(document, predicate) for document in documents)
+            expected = sum(holds(document, predicate, datetime.now(UTC)) for document in documents)
             assert counts[poll.query.name, series.labels] == expected, series
 
 
