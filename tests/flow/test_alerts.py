@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -172,9 +173,8 @@ def test_a_burst_of_errors_reaches_a_webhook_and_deleted_history_or_a_dead_api_d
     eventually(lambda: monitoring.ask(f"{count}_new_total").get(loud) == 5)
     chat.simulation.forget(loud, {"Errors": {"$gt": 0}})
     eventually(lambda: (ERRORS, loud, "firing") in told)
-    assert monitoring.webhook.summaries[ERRORS, loud] == (
-        f"{loud}: 5 new in conversations_with_errors within 20s"
-    )
+    summary = monitoring.webhook.summaries[ERRORS, loud]  # PromQL extrapolates
+    assert re.fullmatch(f"{loud}: [5-7] new in conversations_with_errors within 20s", summary)
 
     chat.simulation.faults.set(Fault("status", status=503), loud)
     eventually(lambda: monitoring.ask("nativechat_up").get(loud) == 0)

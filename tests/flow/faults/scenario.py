@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -217,10 +218,17 @@ class Scenario:
 def process(pid: int) -> dict[str, str]:
     """Return what any user can read of a process: its title, its threads' names, its children."""
     home = Path(f"/proc/{pid}")
-    tasks: Sequence[Path] = list((home / "task").iterdir())
+
+    def of_threads(name: str) -> str:
+        texts = set()
+        for task in (home / "task").iterdir():
+            with suppress(FileNotFoundError, ProcessLookupError):  # this thread has just ended
+                texts.add((task / name).read_text("utf-8").strip())
+        return " ".join(sorted(texts - {""}))
+
     return {
         "command line": (home / "cmdline").read_text("utf-8"),
-        "titles": " ".join(sorted({(task / "comm").read_text("utf-8").strip() for task in tasks})),
-        "children": " ".join(child for task in tasks for child in (task / "children").read_text().split()),
+        "titles": of_threads("comm"),
+        "children": of_threads("children"),
         "status": (home / "status").read_text("utf-8"),
     }
