@@ -142,7 +142,7 @@ MOODS: Final = (
         "other_transfer_coding",
         "`Transfer-Encoding: gzip, chunked`",
         "bad_answer",
-        "a Content-Length beside a Transfer-Encoding",
+        "a transfer coding other than chunked alone",
         script=body(b"12", "Transfer-Encoding: gzip, chunked"),
     ),
 )
