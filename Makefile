@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-lowest check bench soak image image-check image-debian release-check chart-check pod-check generate grafana picture components constraints
+.PHONY: help demo test test-lowest check bench soak image image-check image-debian release-check chart-check pod-check generate grafana picture recording components constraints
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -87,6 +87,9 @@ picture: $(VENV)/.dev components ## draw the dashboard for the documentation (ne
 	npm --prefix tools/picture ci --no-fund --no-audit
 	npm --prefix tools/picture run check
 	$(BIN)/python -m tools.picture --rows 6 --output docs/dashboard.png
+
+recording: $(VENV)/.dev ## record the first steps in a terminal for the documentation (needs curl)
+	$(BIN)/python -m tools.recording
 
 components: ## install what the tests need beside Python, if it is missing
 	@tests/components.sh

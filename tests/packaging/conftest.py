@@ -26,6 +26,8 @@ ROOT: Final = Path(__file__).parents[2]
 PATIENCE: Final = 60.0
 SHIPPED: Final = 8
 """Series of counts that the shipped configuration makes."""
+EXPLORED: Final = 13
+"""Series of counts of conversations that a configuration from `explore` makes."""
 
 
 def listening(process: Popen[str]) -> str:
@@ -44,13 +46,13 @@ def get(address: str, path: str) -> str:
         connection.close()
 
 
-def counts(address: str) -> dict[str, float]:
-    """Return the counts on the page of metrics, once there are all that the shipped queries make."""
+def counts(address: str, number: int) -> dict[str, float]:
+    """Return the counts of conversations on the page of metrics, once there are so many."""
     give_up = time.monotonic() + PATIENCE
     while time.monotonic() < give_up:
         page = get(address, "/metrics").splitlines()
         lines = [line for line in page if line.startswith("nativechat_c") and "_new_total" not in line]
-        if len(lines) == SHIPPED:
+        if len(lines) == number:
             return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
         time.sleep(0.02)
     raise AssertionError(lines)
@@ -89,8 +91,19 @@ class Installed:
 
 @pytest.fixture
 def served() -> Callable[[Popen[str]], dict[str, float]]:
-    """Return the counts that a daemon serves, once they are all there."""
-    return lambda process: counts(listening(process))
+    """Return the counts that a daemon serves for the shipped configuration, once they are all there."""
+    return lambda process: counts(listening(process), SHIPPED)
+
+
+@pytest.fixture
+def served_explored() -> Callable[[Popen[str]], dict[str, float]]:
+    """Return those for a configuration from `explore`, without the label values that no document has."""
+
+    def serve(process: Popen[str]) -> dict[str, float]:
+        found = counts(listening(process), EXPLORED)
+        return {name: count for name, count in found.items() if '="other"' not in name}
+
+    return serve
 
 
 @pytest.fixture(scope="session")

@@ -105,18 +105,21 @@ def checkout(machine: Machine) -> Machine:
 
 
 def test_the_readme_s_commands_in_their_order_lead_to_a_running_exporter(
-    checkout: Machine, served: Served
+    checkout: Machine, served_explored: Served
 ) -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
-    [section] = re.findall(r"^## Install it\n(.*?)^## ", readme, re.MULTILINE | re.DOTALL)
-    lines = re.findall(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
-    lines += [line.removeprefix("$ ") for line in re.findall(r"^\$ .*$", section, re.MULTILINE)]
+    sections = re.search(r"^## Install it\n.*?^## First steps\n.*?(?=^## )", readme, re.MULTILINE | re.DOTALL)
+    assert sections
+    lines = re.findall(r"^```sh\n(.*?)^```$", sections[0], re.MULTILINE | re.DOTALL)
+    lines += [line.removeprefix("$ ") for line in re.findall(r"^\$ .*$", sections[0], re.MULTILINE)]
     bot_id, token = checkout.environ.pop("NATIVECHAT_BOT_ID"), checkout.environ.pop("NATIVECHAT_TOKEN")
+    [url] = re.findall(r"api: {url: '(.*)'}", (checkout.here / "config.yaml").read_text("utf-8"))
     script = re.sub(r"(?<=NATIVECHAT_BOT_ID=)\w+", bot_id, "\n".join(lines[:-1]))
+    script = script.replace("nativechat-exporter explore", f"nativechat-exporter explore --api-url {url}")
     (checkout.here / "typed").write_text(f"{token}\n", "utf-8")
     (checkout.here / "script").write_text(f"set -e\n{{\n{script}\n}} 2>told\nexec {lines[-1]}\n", "utf-8")
-    assert lines[-1] == "nativechat-exporter run"
-    checkout.serves("bash script <typed", served)
+    assert [line.split()[1] for line in lines[-3:]] == ["explore", "check", "run"]
+    checkout.serves("bash script <typed", served_explored)
 
 
 def test_from_a_checkout_it_runs(checkout: Machine, served: Served) -> None:
