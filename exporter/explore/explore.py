@@ -124,7 +124,8 @@ def comment(explored: Explored, proposal: Proposal, present: int | None) -> str:
         seen = share(proposal.field.documents, sampled)
         has = f"{seen} of {sampled:,} sampled {proposal.collection} have {name}; the API does not count them."
     else:
-        shown = share(min(present, total), total)
+        total = max(present, total)  # documents may come between the two counts
+        shown = share(present, total)
         has = f"{present:,} of {total:,} {proposal.collection} ({shown}) have {name}."
     return f"{has} {proposal.basis}".strip()
 

@@ -205,6 +205,23 @@ def test_a_field_that_the_api_does_not_count_is_left_out(typed: Typed, serve: Se
     assert "conversations_by_outcome" in file.read_text("utf-8")
 
 
+def test_of_a_bot_that_grows_meanwhile_no_more_documents_have_a_field_than_there_are(
+    typed: Typed, serve: Serve, tmp_path: Path
+) -> None:
+    class Growing(FakeBot):
+        def count(self, collection: str, text: str) -> int:
+            newest = dict(self.conversations[-1], _id=f"new-{len(self.conversations)}")
+            self.conversations = [*self.conversations, newest]
+            return super().count(collection, text)
+
+    bot = SHAPES[0].api().bot
+    done = explored(typed, serve(FakeApi(Growing(bot.conversations, bot.messages))), tmp_path / "bot.yaml")
+    found = re.findall(r"([\d,]+) of ([\d,]+) conversations \((.+?) %\)", done.stdout)
+    assert any(number == "100" for *_, number in found)
+    for part, whole, _ in found:
+        assert int(part.replace(",", "")) <= int(whole.replace(",", ""))
+
+
 def test_an_api_that_ignores_predicates_gets_totals_only(typed: Typed, serve: Serve, tmp_path: Path) -> None:
     class Deaf(FakeBot):
         def found(self, collection: str, text: str) -> list[Document]:
