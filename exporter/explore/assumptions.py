@@ -13,8 +13,8 @@ from exporter.explore import conditions, dates, near
 from exporter.explore.findings import Check, Finding, Result
 from exporter.explore.operators import TRIED, Operators
 from exporter.explore.presence import Presence
-from exporter.explore.privacy import may_show_value, shown_fields
-from exporter.explore.profile import Field, Path, Scalar
+from exporter.explore.privacy import may_show_value, shown_fields, speaks_of_person
+from exporter.explore.profile import Field
 from exporter.explore.requests import NoAnswer, Requests
 from exporter.explore.sampling import Sampler
 from exporter.language import predicate
@@ -84,9 +84,6 @@ class Assumptions:
             for series in poll.series:
                 yield from self._series(poll, series)
 
-    def _is_shown(self, path: Path, value: Scalar) -> bool:
-        return may_show_value(path, value, self._collection)
-
     def _noted(self, name: str, finding: Finding) -> Finding:
         """Return a finding, and remember that it explains queries with a field or operator."""
         if finding.result != "ok":
@@ -121,9 +118,7 @@ class Assumptions:
         sampler.run()
         fields = sampler.profile.fields()
         self._fields = {field.name: field for field in fields if field.can_be_asked}
-        self._shown = {
-            field.name: field for field in shown_fields(fields, self._collection) if field.can_be_asked
-        }
+        self._shown = {field.name: field for field in shown_fields(fields) if field.can_be_asked}
         rows = sampler.largest_page
         if rows is not None and rows < _PAGE:
             detail = f"a page has {rows} rows, not {_PAGE}: downloads take more requests"
@@ -165,33 +160,48 @@ class Assumptions:
             return
         shown = (
             json.dumps(each.value, ensure_ascii=False)
-            if self._is_shown(field.path, each.value)
+            if may_show_value(field.path, each.value)
             else "a value"
         )
         subject = f"{each.field}: {shown}"
-        if advice := near.type_advice(each.value, field):
+        advice = near.type_advice(each.value, field)
+        if not advice and each.operator != "$eq":
+            return
+        condition: Json = each.value if each.operator == "$eq" else {each.operator: each.value}
+        name = "type" if advice else "value"
+        try:  # a rare type may be missing in the sample
+            count = self._count(
+                json.dumps({each.field: condition}, ensure_ascii=False, separators=(",", ":"))
+            )
+        except NoAnswer as error:
+            yield Finding(name, "unknown", subject, str(error))
+            return
+        if count:
+            yield Finding(name, "ok", subject)
+        elif advice:
             yield Finding("type", "differs", subject, advice)
-        elif each.operator == "$eq":
-            try:
-                count = self._count(
-                    json.dumps({each.field: each.value}, ensure_ascii=False, separators=(",", ":"))
-                )
-            except NoAnswer as error:
-                yield Finding("value", "unknown", subject, str(error))
-                return
-            if count:
-                yield Finding("value", "ok", subject)
-                return
+        else:
             known = (
                 [str(value) for value, _ in self._shown[each.field].values]
                 if each.field in self._shown
                 else []
             )
-            if guess := near.value(str(each.value), known):
+            guess = near.value(str(each.value), known)
+            if guess and not self._is_listed_with(each, guess):
                 yield Finding("value", "differs", subject, f"it never occurs; did you mean {guess}?")
             else:
                 others = f"; those that do: {', '.join(known)}" if known else ""
                 yield Finding("value", "unknown", subject, f"it never occurs{others}")
+
+    def _is_listed_with(self, each: conditions.Comparison, guess: str) -> bool:
+        """Return whether each query that compares a field with a value compares it with another one, too."""
+        for poll in self._polls:
+            raws = (raw_predicate(series) for series in poll.series)
+            compared = {one for raw in raws for one in conditions.comparisons(raw)}
+            others = {str(one.value) for one in compared if one.field == each.field}
+            if each in compared and guess not in others:
+                return False
+        return True
 
     def _dates(self, name: str) -> Finding:
         field = self._fields.get(name)
@@ -210,7 +220,9 @@ class Assumptions:
     def _series(self, poll: Poll, series: Series) -> Iterator[Finding]:
         """Yield a finding for a series that is refused, or that counts nothing for no other reason."""
         labels = [pair for pair in series.labels if pair[0] in poll.query.label_names]
-        shown = (f"{name}={value if self._is_shown((name,), value) else '…'}" for name, value in labels)
+        shown = (
+            f"{name}={value}" if _may_show_label(series, name, value) else name for name, value in labels
+        )
         subject = " ".join([poll.query.name, *shown])
         formats = [self._formats.get(name) for name in series.predicate.dated] or [DATE_FORMATS[0]]
         chosen = formats[0]
@@ -236,6 +248,15 @@ def raw_predicate(series: Series) -> Json:
     """Return the predicate of a series as plain data."""
     raw: Json = json.loads(series.predicate.text or "{}")
     return raw
+
+
+def _may_show_label(series: Series, name: str, value: str) -> bool:
+    """Return whether a label or its field says a kind of thing, and neither is personal."""
+    raw = raw_predicate(series)
+    used = [each.field for each in conditions.comparisons(raw) if value in str(each.value)]
+    paths = [(name,), *(tuple(field.split(".")) for field in used or conditions.fields(raw))]
+    is_kind = any(may_show_value(path, value) for path in paths)
+    return is_kind and not any(map(speaks_of_person, paths))
 
 
 def _result(check: Check) -> Result:

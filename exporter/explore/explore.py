@@ -156,7 +156,7 @@ def _collected(
     sampler.run()
     checks += sampler.checks
     fields = sampler.profile.fields()
-    shown = shown_fields(fields, collection)
+    shown = shown_fields(fields)
     collected = Collected(collection, total, sampler.profile.total, shown, len(fields) - len(shown))
     instants = {each.path: each.instants for each in fields}
     proved = [

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from exporter.explore.findings import Check
-from exporter.explore.profile import Field
+from exporter.explore.profile import Field, Scalar
 from exporter.explore.requests import NoAnswer, Requests
 from exporter.language.operators import DOCUMENTED, LOGICAL, ORDERING
 from exporter.model import Collection, Json
@@ -39,9 +39,7 @@ class Operators:
 
     def _equal(self, wanted: frozenset[str]) -> Iterator[Check]:
         """Try what compares for equality, with a value that some documents have and others have not."""
-        few = sorted((field for field in self.fields if field.values), key=lambda field: field.values[0][1])
-        for field in few[-_FIELDS:] if wanted - set(ORDERING) else ():
-            name, value = field.name, field.values[0][0]
+        for name, value in self._varying()[:_FIELDS] if wanted - set(ORDERING) else ():
             same = self._count({name: value})
             if isinstance(same, str) or not 0 < same < self.total:
                 continue
@@ -63,12 +61,30 @@ class Operators:
                     yield self._compared(operator, self._count(predicate), least, most)
             return
 
+    def _varying(self) -> list[tuple[str, Scalar]]:
+        """Return fields with a value each, first those that nearest to half of the documents have."""
+        documents = max((field.documents for field in self.fields), default=0)
+        found = []
+        for field in self.fields:
+            distances = [(abs(2 * number - documents), value) for value, number in field.values]
+            if distances:
+                distance, value = min(distances, key=lambda each: each[0])
+                found.append((distance, field.name, value))
+        return [(name, value) for _, name, value in sorted(found, key=lambda each: each[:2])]
+
     def _ordered(self, wanted: frozenset[str]) -> Iterator[Check]:
-        """Try what compares numbers: what is greater and what is equal are what is not less."""
-        for field in self.fields if wanted & set(ORDERING) else ():
+        """Try what compares numbers: what is greater and what is equal are what is not less.
+
+        That holds only where a document has one number: of a list, one may be greater and another equal.
+        """
+        single = [
+            field
+            for field in self.fields
+            if field.values and dict(field.types).keys() == {"number"} and not field.is_in_list(self.fields)
+        ]
+        single.sort(key=lambda field: (-len(field.values), field.name))
+        for field in single if wanted & set(ORDERING) else ():
             numbers = sorted(value for value, _ in field.values if isinstance(value, int | float))
-            if not numbers or field.type != "number":
-                continue
             name, value = field.name, numbers[len(numbers) // 2]
             same = self._count({name: value})
             if isinstance(same, str):

@@ -1,8 +1,8 @@
 """Decides which paths and values of a bot's documents may be shown; pure.
 
-A path is shown if MIN_DOCUMENTS have it and no key of it looks like data. Values are shown of fields with few
-distinct values, each only if MIN_DOCUMENTS have it, and of no field that may hold a person, a text, an id, a
-long number or an address. In doubt nothing is shown.
+A path is shown if MIN_DOCUMENTS have it and no key of it looks like data. Texts are shown only of fields
+whose last word says a kind of thing, and only if they look like an enumeration. No value is shown of a field
+whose path speaks of a person, a secret, health or money. In doubt nothing is shown.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from exporter.explore.profile import Field, Path, Scalar
-from exporter.model import Collection
+from exporter.explore.profile import Field, Path, Scalar, Type
 
 MIN_DOCUMENTS: Final = 5
 
@@ -22,7 +21,10 @@ _MAP_KEYS: Final = 10
 _MAP_SHARE: Final = 0.2
 """An object with at least so many keys, of which each is in so few of its documents, has data as keys."""
 
-_LARGEST: Final = 9_999
+_MAP_ALIKE: Final = 3
+"""An object with at least so many keys of one structure, each in less than half of its documents, as well."""
+
+_LARGEST: Final = 999
 _LONGEST: Final = 40
 _MOST_WORDS: Final = 3
 
@@ -33,54 +35,85 @@ def _words_in(text: str) -> frozenset[str]:
 
 _PERSONAL: Final = _words_in("""
     user users name names mail email phone mobile telephone tel fax address text texts first last
-    middle full nick surname given maiden person persons people customer contact guest visitor
-    patient member employee agent assignee owner author sender recipient friend child parent family
+    middle full nick surname given maiden person persons people customer contact guest visitor client
+    patient member employee staff agent assignee assigned assistant operator owner author sender from
+    recipient friend child parent family host lead head manager buyer seller rep handler who whom vip
     birth birthday born age gender sex street city town zip postal postcode location lat lng lon
-    latitude longitude geo ip iban bic card account login handle password passport ssn token secret
-    session device url uri link href photo picture image avatar file comment comments note notes
-    body content description question answer reply query utterance input transcript caption quote
-    signature skype telegram whatsapp message id ids oid uuid guid key hash ref reference serial
-    number conversation vorname nachname plz ort kunde telefon adresse nom prenom prénom nombre apellido
-    nome cognome имя фамилия телефон адрес имейл почта име
+    latitude longitude geo ip card account login handle password passcode passphrase passport pass pwd pin otp
+    ssn token secret key apikey credential credentials auth bearer cookie signature hash salt private
+    session device url uri link href phone photo picture image avatar file comment comments note notes
+    body content description question answer reply query utterance input transcript caption quote said
+    skype telegram whatsapp message id ids oid uuid guid ref reference serial
+    number conversation tenant
+    health medical medicine medication diagnosis disease illness symptom symptoms condition treatment
+    allergy allergies blood pregnant pregnancy disability test lab vaccine weight height
+    religion religious ethnicity race nationality political party union orientation marital criminal
+    money salary income wage price amount balance debt loan credit payment pay paid iban bic bank tax
+    insurance
+    vorname nachname plz ort kunde telefon adresse nom prenom prénom nombre apellido passwort gesundheit
+    nome cognome имя фамилия телефон адрес имейл почта име парола пароль клиент
 """)
-"""Words in paths of fields that may hold a person, a text, an id, a number or an address."""
-
-_THINGS: Final = _words_in("""
-    provider channel platform source intent flow language bot event status queue plan browser
-""")
-"""The name of one of these is no name of a person."""
+"""Words in paths of fields that may hold a person, a text, an id, a secret, an address, health or money."""
 
 _KINDS: Final = _words_in("""
-    status state outcome result channel provider platform source type kind category language locale
-    lang intent flow version level step stage plan tier mode event priority severity direction
-    currency country browser os format environment env variant group queue department role
+    status state stage step phase outcome result reason channel provider platform source type kind category
+    language locale lang country currency intent flow version level tier mode priority severity direction role
+    environment env browser os format variant
+    статус состояние състояние канал тип език язык kanal sprache
+    zustand typ canal estado idioma tipo statut langue
 """)
-"""Words in paths of fields whose values are kinds of things, so a capital letter does not make a name."""
+"""Last words of paths whose texts are kinds of things."""
 
-_SENDERS: Final = frozenset({"sender", "author", "from", "role", "direction"})
+_NAMED: Final = _words_in("channel provider platform browser language country currency")
+"""The `name` or `code` of one of these is one of its kind, and no name of a person."""
+
+_TITLED: Final = _words_in("status state stage step phase outcome result channel provider platform language")
+"""Texts of these kinds may have two words with capital letters: elsewhere that is the name of a person."""
+
+_SENDERS: Final = frozenset({"sender", "author", "from"})
 _ROLES: Final = _words_in("""
     user bot agent system human operator assistant customer client visitor admin service in out
     inbound outbound incoming outgoing
 """)
 
-_LOOKS_PERSONAL: Final = re.compile(
+_KEYED: Final = _words_in("""
+    users agents customers operators people persons members employees contacts patients clients visitors
+    guests
+""")
+"""The keys of an object with one of these names are persons."""
+
+_LOOKS_LIKE_DATA: Final = re.compile(
     r"[0-9]{5}"  # a long number
     r"|[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+"  # an IP address
     r"|^(?=.*[0-9])[0-9a-fA-F-]{8,}$"  # hexadecimal
     r"|^(?=(.*[0-9]){3})(?=.*[^\W\d_])\S{12,}$"  # letters and digits, long
-    r"|\d.*\s|\s.*\d"  # a street and its number, a phone number
+    r"|\S\s+\S"  # a full name, a text
     r"|^www\.|[^\w \-./+]"  # an address, a sentence
 )
-_NUMBERED: Final = re.compile(r"[^\W\d_]+[-_.]?[0-9]+")
+_ENUMERATED: Final = re.compile(r"[^\W\d_]+([ _/-][^\W\d_]+)*[_-]?[0-9]{0,2}")
+_RANDOM: Final = re.compile("[bcdfghjklmnpqrstvwxz]{5}|^(?=.*[0-9])[0-9a-f]{8,}$", re.IGNORECASE)
+"""So many consonants in a row are no word, nor is a hexadecimal number."""
 
 
 def shown_paths(fields: Iterable[Field]) -> frozenset[Path]:
     """Return the paths that may be shown, out of all fields of one collection."""
     known = {field.path: field for field in fields}
     children: dict[Path, list[Field]] = defaultdict(list)
+    structures: dict[Path, set[tuple[Path, frozenset[Type]]]] = defaultdict(set)
     for field in known.values():
         children[field.path[:-1]].append(field)
-    maps = {path for path, inner in children.items() if _is_map(known.get(path), inner)}
+        types = frozenset(kind for kind, _ in field.types)
+        for length in range(1, len(field.path) + 1):
+            structures[field.path[:length]].add((field.path[length:], types))
+
+    def is_map(path: Path, inner: list[Field]) -> bool:
+        whole = known.get(path)
+        if whole is None:
+            return False
+        is_alike = all(structures[field.path] == structures[inner[0].path] for field in inner)
+        return _is_keyed(whole) or _has_data_as_keys(whole, inner, is_alike=is_alike)
+
+    maps = {path for path, inner in children.items() if is_map(path, inner)}
     return frozenset(
         path
         for path, field in known.items()
@@ -90,63 +123,63 @@ def shown_paths(fields: Iterable[Field]) -> frozenset[Path]:
     )
 
 
-def shown_fields(fields: Sequence[Field], collection: Collection) -> tuple[Field, ...]:
+def shown_fields(fields: Sequence[Field]) -> tuple[Field, ...]:
     """Return the fields that may be shown, without the values that may not be, and without dates."""
     paths = shown_paths(fields)
     return tuple(
-        replace(field, values=shown_values(field, collection), instants=())
-        for field in fields
-        if field.path in paths
+        replace(field, values=shown_values(field), instants=()) for field in fields if field.path in paths
     )
 
 
-def shown_values(field: Field, collection: Collection) -> tuple[tuple[Scalar, int], ...]:
+def shown_values(field: Field) -> tuple[tuple[Scalar, int], ...]:
     """Return the values that may be shown of a field whose path may be, with their documents."""
-    values = [value for value, _ in field.values]
-    if not all(may_show_value(field.path, value, collection) for value in values):
-        return ()
-    is_kind = not _KINDS.isdisjoint(words_of(field.path))
-    numbered = [value for value in values if isinstance(value, str) and _NUMBERED.fullmatch(value)]
-    if len(numbered) > 2 and not is_kind:
+    if not all(may_show_value(field.path, value) for value, _ in field.values):
         return ()
     return tuple((value, number) for value, number in field.values if number >= MIN_DOCUMENTS)
 
 
-def may_show_value(path: Path, value: Scalar, collection: Collection) -> bool:
-    """Return whether a value at a path is neither a person, a text, an id, a long number nor an address.
-
-    In messages any word may be what somebody wrote, so only kinds of things are shown.
-    """
+def may_show_value(path: Path, value: Scalar) -> bool:
+    """Return whether a value is a flag, a small number or a kind of thing, and its path is not personal."""
     words = words_of(path)
-    if speaks_of_person(path):
-        is_role = words[-1] in _SENDERS and not speaks_of_person(path[:-1])
+    personal = _personal(words)
+    if personal:
+        is_role = personal <= _SENDERS and words[-1] in _SENDERS | _KINDS
         return is_role and str(value).lower() in _ROLES
-    is_kind = not _KINDS.isdisjoint(words)
-    if collection == "messages" and isinstance(value, str) and not is_kind:
-        return False
-    return _is_harmless(value, is_kind=is_kind)
+    if isinstance(value, bool):
+        return True
+    if isinstance(value, int | float):
+        return 0 <= value <= _LARGEST and value == int(value)
+    last = words[-1] if words else ""
+    return last in _KINDS and _is_enumerated(value, is_titled=last in _TITLED)
 
 
 def speaks_of_person(path: Path) -> bool:
-    """Return whether a path has a word for a person, a text, an id, a number or an address."""
-    words = words_of(path)
-    for before, word in zip(["", *words], words, strict=False):
-        if word == "name" and before in _THINGS:
-            continue
-        if word in _PERSONAL or any(_ends(word, each) for each in _PERSONAL if len(each) > 3):
-            return True
-    return False
+    """Return whether a path has a word for a person, a text, an id, a secret, an address, health or money."""
+    return bool(_personal(words_of(path)))
 
 
 def words_of(path: Path) -> tuple[str, ...]:
-    """Return the words of a path in lower case: `Data.channel.ProviderName` has four."""
-    words = (word.lower() for key in path for word in _words(key))
-    return tuple(part for word in words for part in _parts(word))
+    """Return the words of a path in lower case, `name` only where it may be a person's.
+
+    `Data.channel.ProviderName` has three: data, channel and provider.
+    """
+    found: list[str] = []
+    for word in (word.lower() for key in path for word in _words(key)):
+        if word in ("name", "code") and found and found[-1] in _NAMED:
+            continue
+        found.append(word.removesuffix("name") if word.removesuffix("name") in _NAMED else word)
+    return tuple(found)
 
 
-def _parts(word: str) -> tuple[str, ...]:
-    is_joined = word.endswith("name") and word.removesuffix("name") in _THINGS
-    return (word.removesuffix("name"), "name") if is_joined else (word,)
+def _personal(words: Sequence[str]) -> frozenset[str]:
+    """Return those words that are personal, or begin or end with one that is."""
+    long = [each for each in _PERSONAL if len(each) > 3]
+    return frozenset(
+        word
+        for word in words
+        if word in _PERSONAL
+        or (word != "context" and any(word.endswith(each) or word.startswith(each) for each in long))
+    )
 
 
 def _words(key: str) -> list[str]:
@@ -157,27 +190,29 @@ def _words(key: str) -> list[str]:
     return re.findall(r"[^\W\d_]+", spaced)
 
 
-def _ends(word: str, personal: str) -> bool:
-    return word != "context" and (word.endswith(personal) or word.startswith(personal))
+def _is_keyed(whole: Field) -> bool:
+    """Return whether an object says by its name that its keys are persons, such as `byAgent`."""
+    words = _words(whole.path[-1])
+    is_list = "list" in dict(whole.types)
+    return not is_list and bool(words) and (words[0].lower() in ("by", "per") or words[-1].lower() in _KEYED)
 
 
-def _is_map(whole: Field | None, inner: list[Field]) -> bool:
-    if whole is None or len(inner) < _MAP_KEYS:
-        return False
-    return sum(field.documents for field in inner) < _MAP_SHARE * whole.documents * len(inner)
+def _has_data_as_keys(whole: Field, inner: list[Field], *, is_alike: bool) -> bool:
+    if is_alike and len(inner) >= _MAP_ALIKE and all(2 * each.documents < whole.documents for each in inner):
+        return True
+    few = sum(each.documents for each in inner) < _MAP_SHARE * whole.documents * len(inner)
+    return len(inner) >= _MAP_KEYS and few
 
 
 def _is_plain(key: str) -> bool:
-    """Return whether a key is a name of a field, not an id, a number, an address or a text."""
-    return key.isprintable() and len(key) <= _LONGEST and not _LOOKS_PERSONAL.search(key.lstrip("$"))
+    """Return whether a key is a name of a field, not an id, a number, a person, an address or a text."""
+    return key.isprintable() and len(key) <= _LONGEST and not _LOOKS_LIKE_DATA.search(key.lstrip("$"))
 
 
-def _is_harmless(value: Scalar, *, is_kind: bool) -> bool:
-    if isinstance(value, bool):
-        return True
-    if isinstance(value, int | float):
-        return 0 <= value <= _LARGEST and value == int(value)
-    words = value.split()
-    if not words or len(words) > _MOST_WORDS or len(value) > _LONGEST or not value.isprintable():
+def _is_enumerated(value: str, *, is_titled: bool) -> bool:
+    """Return whether a text looks like one of an enumeration: few words, none of them random."""
+    words = _words(value)
+    if len(value) > _LONGEST or len(words) > _MOST_WORDS or not _ENUMERATED.fullmatch(value):
         return False
-    return not _LOOKS_PERSONAL.search(value) and (is_kind or all(word[0].islower() for word in words))
+    is_name = len(words) > 1 and all(word[0].isupper() and not word.isupper() for word in words)
+    return not _RANDOM.search(value) and (is_titled or not is_name)

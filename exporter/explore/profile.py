@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, TypeAlias
@@ -74,6 +74,11 @@ class Field:
         """Whether `name` means this path in a predicate: no key is empty, has a dot or begins with `$`."""
         return all(key and "." not in key and not key.startswith("$") for key in self.path)
 
+    def is_in_list(self, among: Iterable[Field]) -> bool:
+        """Return whether one document can have several values, given all fields of the collection."""
+        above = {self.path[:length] for length in range(1, len(self.path) + 1)}
+        return any("list" in dict(field.types) for field in among if field.path in above)
+
 
 @dataclass(slots=True)
 class _Tally:
@@ -94,9 +99,9 @@ class Profile:
     def add(self, document: Mapping[str, Json]) -> None:
         """Count the fields of a document; each path, type and value counts once."""
         self.total += 1
-        seen: dict[Path, set[tuple[Type, Scalar | None]]] = {}
+        seen: dict[Path, dict[tuple[Type, Scalar | None], None]] = {}  # a set has another order in each run
         for path, kind, value in _walk(document):
-            seen.setdefault(path, set()).add((kind, value))
+            seen.setdefault(path, {})[kind, value] = None
         for path, found in seen.items():
             if path in self._tallies or len(self._tallies) < MOST_PATHS:
                 _count(self._tallies.setdefault(path, _Tally()), found)
@@ -106,7 +111,7 @@ class Profile:
         return tuple(_field(path, tally) for path, tally in self._tallies.items())
 
 
-def _count(tally: _Tally, found: set[tuple[Type, Scalar | None]]) -> None:
+def _count(tally: _Tally, found: Iterable[tuple[Type, Scalar | None]]) -> None:
     tally.documents += 1
     tally.types.update({kind for kind, _ in found})
     for kind, value in found:
@@ -125,8 +130,11 @@ def _count(tally: _Tally, found: set[tuple[Type, Scalar | None]]) -> None:
 
 
 def _field(path: Path, tally: _Tally) -> Field:
-    values = tuple((value, number) for (_, value), number in tally.values.most_common())
-    kinds, instants = tuple(tally.types.most_common()), tuple(sorted(tally.instants))
+    """Return the field; what is equally frequent is in the order of its text."""
+    counted = sorted(tally.values.items(), key=lambda each: (-each[1], str(each[0][1]), each[0][0]))
+    values = tuple((value, number) for (_, value), number in counted)
+    kinds = tuple(sorted(tally.types.items(), key=lambda each: (-each[1], each[0])))
+    instants = tuple(sorted(tally.instants))
     return Field(path, tally.documents, kinds, values, len(values), instants)
 
 

@@ -105,6 +105,10 @@ class Proposer:
                 query["alert"] = self.alert
             operator = "" if is_flag else "$gt"
             yield Proposal(query, each.collection, errors, f"It is a {errors.type}.", operator)
+        elif listed := self._best(each, "Errors", _ERRORS, _is_list_or_object):
+            self.left_out.append(
+                f"conversations_with_errors: {listed.name} is a list or an object, not a number or a flag"
+            )
         if written := self._best(each, "Messages.user", _TURNS, _counts_messages):
             query = self._query(
                 each.collection,
@@ -156,7 +160,7 @@ class Proposer:
         """Yield a query with a series for each value that may be shown, and one for all others."""
         self._used.add((each.collection, found.name))
         values = _distinct(value for value, _ in found.values)
-        if _is_in_list(found, each):
+        if found.is_in_list(each.fields):
             self.left_out.append(
                 f"{each.collection} by {found.name}: it is a list, so one document is in many"
             )
@@ -231,6 +235,11 @@ def _is_number_or_flag(found: Field) -> bool:
     return found.type in ("number", "boolean") and not _ERRORS.isdisjoint(last)
 
 
+def _is_list_or_object(found: Field) -> bool:
+    is_error = not _ERRORS.isdisjoint(words_of(found.path)[-1:])
+    return is_error and not {"list", "object"}.isdisjoint(dict(found.types))
+
+
 def _counts_messages(found: Field) -> bool:
     words = words_of(found.path)
     return found.type == "number" and (
@@ -244,12 +253,6 @@ def _doubt(proposal: Proposal) -> str:
         return f"no predicate can name {proposal.field.name}: a key has a dot, begins with $ or is empty"
     found = predicate.findings(proposal.query.get("query"), proposal.collection)
     return found[0].what if found else ""
-
-
-def _is_in_list(found: Field, each: Collected) -> bool:
-    """Return whether one document can have several values of a field."""
-    above = {found.path[:length] for length in range(1, len(found.path) + 1)}
-    return any("list" in dict(field.types) for field in each.fields if field.path in above)
 
 
 def _distinct(values: Iterator[Scalar]) -> list[Scalar]:

@@ -58,6 +58,7 @@ def as_json(explored: Explored) -> Json:
                         "path": list(field.path),
                         "types": dict(field.types),
                         "documents": field.documents,
+                        "distinct": field.distinct,
                         "values": [{"value": value, "documents": number} for value, number in field.values],
                     }
                     for field in each.fields
@@ -105,4 +106,6 @@ def _values(field: Field) -> str:
     texts = (str(value).lower() if isinstance(value, bool) else str(value) for value, _ in field.values)
     shown = ", ".join(texts)
     rare = field.distinct - len(field.values)
-    return f"{shown} and {rare} more" if shown and rare else shown
+    if not shown:
+        return f"{rare} distinct, not shown" if rare else ""
+    return f"{shown} and {rare} more" if rare else shown

@@ -9,6 +9,7 @@ import pytest
 from exporter.explore.operators import MOST_REQUESTS, TRIED, Operators
 from exporter.explore.profile import Profile
 from exporter.explore.requests import Requests
+from exporter.language.operators import ORDERING
 from tests.explore.conftest import Document, FakeBot
 
 DOCUMENTS: list[Document] = [
@@ -51,3 +52,27 @@ def test_an_operator_that_counts_all_or_nothing_is_told(operator: str, wrong: in
 
 def test_a_bot_without_a_field_to_try_leaves_all_unknown() -> None:
     assert set(tried(FakeBot([{"_id": str(number)} for number in range(50)])).values()) == {"unknown"}
+
+
+def test_operators_are_tried_with_fields_that_vary() -> None:
+    constants: list[Document] = [{f"Kind{number}": "same" for number in range(4)} for _ in range(120)]
+    documents = [one | {"Status": other["Status"]} for one, other in zip(constants, DOCUMENTS, strict=True)]
+    assert {name for name, verdict in tried(FakeBot(documents)).items() if verdict == "unknown"} == set(
+        ORDERING
+    )
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [[1, 2], [2, 3], [1, 2, 3]],
+        [1, [1, 2, 3], 3],
+        [True, False, 2],
+        [1, "x", 2],
+    ],
+)
+def test_numbers_are_compared_only_where_a_document_has_one(values: list[Any]) -> None:
+    verdicts = tried(FakeBot([{"Numbers": values[place % 3]} for place in range(120)]))
+    assert {verdicts[operator] for operator in ORDERING} == {"unknown"}
+    verdicts = tried(FakeBot([{"Items": [{"Number": 1}, {"Number": 5}, {"Number": 3}]}] * 120))
+    assert {verdicts[operator] for operator in ORDERING} == {"unknown"}

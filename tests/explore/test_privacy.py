@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from exporter.explore.privacy import shown_paths, shown_values, speaks_of_person, words_of
 from exporter.explore.profile import Field, Profile
-from exporter.model import Collection
 
 
 def fields(documents: Sequence[dict[str, Any]]) -> tuple[Field, ...]:
@@ -21,7 +20,7 @@ def fields(documents: Sequence[dict[str, Any]]) -> tuple[Field, ...]:
     return made.fields()
 
 
-def values(path: str, *found: Any, collection: Collection = "conversations") -> list[Any]:
+def values(path: str, *found: Any) -> list[Any]:
     """Return the values that are shown of a field that has each of these five times."""
     *outer, last = path.split(".")
     documents = []
@@ -31,7 +30,7 @@ def values(path: str, *found: Any, collection: Collection = "conversations") -> 
             document = {key: document}
         documents += [document] * 5
     field = next(field for field in fields(documents) if field.name == path)
-    return [value for value, _ in shown_values(field, collection)]
+    return [value for value, _ in shown_values(field)]
 
 
 @pytest.mark.parametrize(
@@ -40,13 +39,16 @@ def values(path: str, *found: Any, collection: Collection = "conversations") -> 
         ("Status", ["success", "error", "In Progress"]),
         ("Data.channel.ProviderName", ["facebook", "viber", "darvin"]),
         ("channelname", ["Facebook"]),
-        ("Data.plan", ["gold", "silver"]),
+        ("Data.tier", ["gold", "silver"]),
+        ("Channel", ["Facebook Messenger"]),
+        ("State", ["waiting_for_agent", "step-12"]),
+        ("Канал", ["уеб"]),
         ("Data.Language", ["en_US", "bg-BG"]),
         ("Data.version", ["v1", "v2", "v3"]),
         ("Data.rating", [1, 2, 3, 4, 5]),
         ("Data.isReturning", [True, False]),
         ("Sender", ["User", "Bot"]),
-        ("Data.context", ["sales"]),
+        ("From.Kind", ["user", "bot"]),
     ],
 )
 def test_values_of_a_kind_are_shown(path: str, found: list[Any]) -> None:
@@ -71,42 +73,70 @@ def test_values_of_a_kind_are_shown(path: str, found: list[Any]) -> None:
         ("Data.who", ["Ada", "Boris"]),
         ("Data.who", ["Ada Lovelace"]),
         ("Data.who", ["王伟"]),
-        ("Data.plan", ["gold", "Where is my order?"]),
-        ("Data.plan", ["i want a large pizza"]),
-        ("Data.plan", ["5990b7b5d57ae86c1b2dfd6e"]),
-        ("Data.plan", ["deadbeef1"]),
-        ("Data.plan", ["0f8fad5b-d9cb-469f-a165-70867728950e"]),
-        ("Data.plan", ["a@example.org"]),
-        ("Data.plan", ["https://example.org"]),
-        ("Data.plan", ["10.0.0.1"]),
-        ("Data.plan", ["359 888 123"]),
-        ("Data.plan", ["main street 12"]),
+        ("Data.kind", ["gold", "Where is my order?"]),
+        ("Data.kind", ["i want a large pizza"]),
+        ("Data.kind", ["5990b7b5d57ae86c1b2dfd6e"]),
+        ("Data.kind", ["deadbeef1"]),
+        ("Data.kind", ["0f8fad5b-d9cb-469f-a165-70867728950e"]),
+        ("Data.kind", ["a@example.org"]),
+        ("Data.kind", ["https://example.org"]),
+        ("Data.kind", ["10.0.0.1"]),
+        ("Data.kind", ["359 888 123"]),
+        ("Data.kind", ["main street 12"]),
+        ("Channel.operator", ["Ivan Petrov"]),
+        ("Event.host", ["Ivan Petrov"]),
+        ("State.setBy", ["Ivan"]),
+        ("Status2.changedBy", ["ivan"]),
+        ("Department.head", ["Ivan Petrov"]),
+        ("Data.group.lead", ["Ivan Petrov"]),
+        ("Data.plan.buyer", ["Ivan Petrov"]),
+        ("flow.startedBy", ["Ivan Petrov"]),
+        ("Channel.said", ["well then"]),
+        ("ClosedBy", ["ivan"]),
+        ("Operator", ["ivan"]),
+        ("Assigned", ["ivan"]),
+        ("Rep", ["ivan.petrov"]),
+        ("who", ["ivan"]),
+        ("Data.vip", ["petrov"]),
+        ("Data.vip", [True, False]),
+        ("Tags", ["ivan"]),
+        ("Data.apikey", ["sk-abc"]),
+        ("Data.apikey.type", ["abc"]),
+        ("passcode", ["abc"]),
+        ("pin", [432]),
+        ("otp", [445]),
+        ("diagnosis", ["flu"]),
+        ("diagnosis.category", ["flu"]),
+        ("religion", ["none"]),
+        ("isPregnant", [True]),
+        ("salary", [900]),
+        ("Data.rating", [1000]),
+        ("tenant", ["ab12-cd"]),
+        ("kind", ["ab12-cd"]),
+        ("kind", ["xkcdqwez"]),
+        ("kind", ["ivan.petrov"]),
+        ("source", ["Ivan Petrov"]),
+        ("source", ["IvanPetrov"]),
         ("Data.slot", ["u1", "u2", "u3"]),
-        ("Data.plan", [12345]),
-        ("Data.plan", [42.69]),
-        ("Data.plan", [-1]),
-        ("Data.plan", ["x" * 41]),
-        ("Data.plan", [" "]),
-        ("Data.plan", ["a\x1b[31m"]),
-        ("Data.plan", list(range(21))),
-        ("Data.plan", ["2026-11-28T12:00:00Z"]),
+        ("Sender.name", ["user"]),
+        ("Data.kind", [12345]),
+        ("Data.kind", [42.69]),
+        ("Data.kind", [-1]),
+        ("Data.kind", ["x" * 41]),
+        ("Data.kind", [" "]),
+        ("Data.kind", ["a\x1b[31m"]),
+        ("Data.kind", list(range(21))),
+        ("Data.kind", ["2026-11-28T12:00:00Z"]),
     ],
 )
 def test_values_that_may_be_personal_are_not_shown(path: str, found: list[Any]) -> None:
     assert values(path, *found) == []
 
 
-def test_of_messages_only_kinds_and_numbers_are_shown() -> None:
-    assert values("reply", "yes", "no", collection="messages") == []
-    assert sorted(values("type", "ask", "tell", collection="messages")) == ["ask", "tell"]
-    assert sorted(values("rating", 1, 2, collection="messages")) == [1, 2]
-    assert sorted(values("sender", "user", "bot", collection="messages")) == ["bot", "user"]
-
-
 def test_a_value_is_shown_only_if_five_documents_have_it() -> None:
-    documents = [*({"a": "x"},) * 5, *({"a": "y"},) * 4]
+    documents = [*({"kind": "x"},) * 5, *({"kind": "y"},) * 4]
     [field] = fields(documents)
-    assert shown_values(field, "conversations") == (("x", 5),)
+    assert shown_values(field) == (("x", 5),)
 
 
 def test_a_path_is_shown_only_if_five_documents_have_it() -> None:
@@ -115,7 +145,7 @@ def test_a_path_is_shown_only_if_five_documents_have_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["5990b7b5d57ae86c1b2dfd6e", "a@b.c", "3598881", "a\nb", "x" * 41, "+1 555 1"]
+    "key", ["5990b7b5d57ae86c1b2dfd6e", "a@b.c", "3598881", "a\nb", "x" * 41, "+1 555 1", "Ivan Petrov"]
 )
 def test_a_path_with_data_as_a_key_is_not_shown(key: str) -> None:
     assert shown_paths(fields([{"a": {key: {"b": 1}}}] * 9)) == {("a",)}
@@ -141,6 +171,19 @@ def test_the_keys_of_a_map_are_not_shown() -> None:
     assert len(shown_paths(fields(records))) == 12
 
 
+@pytest.mark.parametrize("parent", ["byAgent", "by_city", "agents", "LastUsers"])
+def test_the_keys_below_a_name_that_says_so_are_not_shown(parent: str) -> None:
+    documents = [{"Data": {parent: {"maria": 1}}}] * 9
+    assert shown_paths(fields(documents)) == {("Data",), ("Data", parent)}
+
+
+def test_keys_of_one_structure_in_few_documents_each_are_not_shown() -> None:
+    documents = [{"scores": {name: {"points": 1}}} for name in ("ada", "boris", "chloe") for _ in range(9)]
+    assert shown_paths(fields(documents)) == {("scores",)}
+    records: list[dict[str, Any]] = [{"a": {"b": {"c": 1}}}, {"a": {"d": 1}}, {"a": {"e": "x"}}] * 9
+    assert len(shown_paths(fields(records))) == 5
+
+
 @pytest.mark.parametrize("key", ["Status", "Имя", "a.b", "$set", "0"])
 def test_any_other_key_is_shown(key: str) -> None:
     assert shown_paths(fields([{key: 1}] * 5)) == {(key,)}
@@ -149,7 +192,7 @@ def test_any_other_key_is_shown(key: str) -> None:
 @pytest.mark.parametrize(
     ("key", "words"),
     [
-        ("ProviderName", ["provider", "name"]),
+        ("ProviderName", ["provider"]),
         ("HTTPStatus", ["http", "status"]),
         ("first_name", ["first", "name"]),
         ("first-name2", ["first", "name"]),

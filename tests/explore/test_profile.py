@@ -119,6 +119,12 @@ def test_a_value_has_its_type(value: Json, kind: str, instant: int | None) -> No
     assert field.instants == ((instant,) if instant else ())
 
 
+def test_what_is_equally_frequent_has_an_order() -> None:
+    forth, back = profile({"a": ["x", 1, True]}, {"a": 2}), profile({"a": 2}, {"a": [True, 1, "x"]})
+    assert forth == back
+    assert [kind for kind, _ in forth["a",].types] == ["number", "boolean", "list", "text"]
+
+
 def test_paths_go_through_lists() -> None:
     fields = profile({"a": [{"b": 1}, {"b": 1}, {"b": "x"}]}, {"a": {"b": None}})
     assert fields["a", "b"].documents == 1

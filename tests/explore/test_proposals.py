@@ -48,7 +48,7 @@ def collected(collection: Collection, documents: list[dict[str, Any]]) -> Collec
     profile = Profile()
     for document in documents:
         profile.add(document)
-    shown = shown_fields(profile.fields(), collection)
+    shown = shown_fields(profile.fields())
     return Collected(collection, len(documents), len(documents), shown, 0)
 
 
@@ -84,7 +84,7 @@ def test_no_field_is_proposed_twice() -> None:
 
 
 def test_the_most_useful_come_first_and_there_is_an_end() -> None:
-    others = [f"kind{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"]
+    others = [f"{letter}Kind" for letter in "abcdefghijklmnopqrstuvwxyz"]
     documents = [
         {"Status": value, "Errors": 1, "Messages": {"user": 5}, **dict.fromkeys(others, value)}
         for value in ("a", "b")
@@ -112,8 +112,18 @@ def test_a_value_that_is_called_other_is_not_mixed_up_with_the_rest() -> None:
 
 
 def test_a_query_that_cannot_be_written_is_left_out_with_the_reason() -> None:
-    documents = [{"kind.of": value, "Status": value} for value in ("a", "b")] * 5
+    documents = [{"of.kind": value, "Status": value} for value in ("a", "b")] * 5
     proposer = Proposer([collected("messages", documents)], [], frozenset(TRIED))
     assert [each.query["name"] for each in proposer.proposals()] == ["messages"]
-    assert any("kind.of: a key has a dot" in reason for reason in proposer.left_out)
+    assert any("of.kind: a key has a dot" in reason for reason in proposer.left_out)
     assert any("Status is a field of conversations" in reason for reason in proposer.left_out)
+
+
+def test_errors_that_are_a_list_are_left_out_with_the_reason() -> None:
+    documents: list[dict[str, Any]] = [{"Errors": [{"Code": 404}]}, {"Errors": []}] * 5
+    proposer = Proposer([collected("conversations", documents)], [], frozenset(TRIED))
+    assert [each.query["name"] for each in proposer.proposals()][:1] == ["conversations"]
+    assert (
+        "conversations_with_errors: Errors is a list or an object, not a number or a flag"
+        in proposer.left_out
+    )

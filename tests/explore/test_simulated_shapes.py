@@ -30,7 +30,7 @@ Serve = Callable[[Handler], str]
 
 LISTS = {"limit", "skip", "sort", "page"}
 KINDS = {"success", "error", "abandoned", "facebook", "viber", "darvin", "user", "bot"}
-UNTIDY = {"ad", "mail", "import", "new", "vip", "returning", "поверително", *"01235"}
+UNTIDY = {"ad", "mail", *"01235"}
 """Values that may be shown: kinds of things, and numbers that are text."""
 
 ALWAYS = {

@@ -261,6 +261,42 @@ def test_a_value_of_a_person_is_not_repeated(verified: Verified) -> None:
     assert "User: a value" in [each["subject"] for each in findings]
 
 
+def test_a_personal_value_of_a_label_is_not_shown(verified: Verified) -> None:
+    more = (
+        "  - {name: by_one, collection: messages, labels: {who: [maria]}, query: {Data.member: '{who}'}}\n"
+        "  - {name: by_kind, collection: messages, labels: {kind: [maria]}, query: {Data.member: '{kind}'}}\n"
+    )
+    _, findings = verified(good(), more=more)
+    assert {"by_one who", "by_kind kind"} <= {each["subject"] for each in findings}
+    assert "maria" not in json.dumps(findings)
+
+
+def test_a_rare_type_is_right_if_the_query_counts(verified: Verified) -> None:
+    api = good()
+    for each in api.bot.conversations:
+        each["Level"] = 1
+    api.bot.conversations[211]["Level"] = "high"
+    more = "  - {name: of_level, collection: conversations, query: {Level: high}}\n"
+    code, findings = verified(api, more=more)
+    assert code == 0
+    assert {"finding": "type", "result": "ok"}.items() <= next(
+        each for each in findings if each["subject"] == 'Level: "high"'
+    ).items()
+
+
+def test_a_value_is_not_taken_for_another_that_the_query_has_too(verified: Verified) -> None:
+    api = good()
+    for place, each in enumerate(api.bot.conversations):
+        each["Step"] = f"step{1 + place % 2}"
+    labels = "labels: {step: [step1, step2, step3]}"
+    code, findings = verified(
+        api, more=f"  - {{name: by_step, collection: conversations, {labels}, query: {{Step: '{{step}}'}}}}\n"
+    )
+    assert code == 0
+    results = {each["subject"]: each["result"] for each in findings if each["finding"] == "value"}
+    assert results['Step: "step3"'] == "unknown"
+
+
 @pytest.mark.parametrize("api", [good, lambda: good(max_limit=10), lambda: without("viber", "Errors")])
 def test_the_shipped_configuration_takes_at_most_sixty_requests(
     typed: Typed, serve: Serve, tmp_path: Path, api: Callable[[], FakeApi]
