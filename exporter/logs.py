@@ -34,14 +34,16 @@ PATIENCE: Final = 1.0
 def set_up(level: str, log_format: LogFormat) -> None:
     """Send every logger's lines at `level` or above to standard error.
 
-    Libraries log at level debug only: the exporter itself logs what matters of theirs, once.
+    Libraries log at level debug only: the exporter itself logs what matters of theirs, once. urllib3 never
+    does: its lines have URLs, with the bot's id and whole predicates.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Formatter(_json if log_format == "json" else _logfmt))
     logging.basicConfig(handlers=[handler], level=LEVELS[level], force=True)
     logging.captureWarnings(capture=True)
-    for library in ("asyncio", "schedule", "tornado", "urllib3"):
+    for library in ("asyncio", "schedule", "tornado"):
         logging.getLogger(library).setLevel(logging.DEBUG if level == "debug" else logging.CRITICAL)
+    logging.getLogger("urllib3").setLevel(logging.CRITICAL)
 
 
 class _Queue(QueueHandler):

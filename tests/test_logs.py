@@ -137,6 +137,15 @@ def test_only_lines_at_the_level_or_above_are_written(lines: Lines, level: str, 
     assert len(lines()) == written
 
 
+@pytest.mark.parametrize("level", logs.LEVELS)
+def test_urllib3_never_logs_because_its_lines_have_ids_and_predicates(lines: Lines, level: str) -> None:
+    logs.set_up(level, "logfmt")
+    pool = logging.getLogger("urllib3.connectionpool")
+    pool.debug('"GET /v1/bots/5990b7b5d57ae86c1b2dfd6e/messages?query=%s HTTP/1.1" 200', '{"User":"Zoë"}')
+    pool.warning("Failed to parse headers (url=%s)", "http://a.example/v1/bots/5990b7b5d57ae86c1b2dfd6e")
+    assert lines() == []
+
+
 def test_setting_up_again_replaces_the_format(lines: Lines) -> None:
     logs.set_up("info", "logfmt")
     logs.set_up("info", "json")
