@@ -11,6 +11,7 @@ import click
 
 from exporter.cli.flags import config_file, flag
 from exporter.config.load import load
+from exporter.errors import WrongUsage
 from exporter.language import labels, yaml_text
 from exporter.monitoring.alerts import groups
 from exporter.monitoring.choices import Choices
@@ -36,6 +37,16 @@ class _Pair(click.ParamType[Pair]):
             form = param.metavar if param else None
             self.fail(f"{value!r} is not {form or 'NAME=VALUE'}", param, ctx)
         return match[1], match[2]
+
+
+def _by_name(flag: str, pairs: tuple[Pair, ...]) -> dict[str, str]:
+    """Return the pairs of a flag as a mapping; raises WrongUsage for a name that comes twice."""
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        if name in found:
+            raise WrongUsage(f"--{flag} {name}: it is there twice (write it once)")
+        found[name] = value
+    return found
 
 
 _runbook_url: Final = flag(
@@ -144,9 +155,9 @@ def rules(
     choices = Choices(
         jobs=jobs,
         without=frozenset(without),
-        severities=dict(severities),
-        thresholds=dict(thresholds),
-        labels=dict(added),
+        severities=_by_name("severity", severities),
+        thresholds=_by_name("threshold", thresholds),
+        labels=_by_name("label", added),
         runbook=runbook,
     )
     made = groups(config, choices)

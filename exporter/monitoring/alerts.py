@@ -36,6 +36,10 @@ def groups(config: Config, choices: Choices) -> tuple[Group, ...]:
     for name in ("alertname", "severity", "bot", *of_bots, *of_queries):
         if name in choices.labels:
             raise WrongUsage(f"--label {name}: alerts have this label already (choose another name)")
+    added = ((f"--label {name}", value) for name, value in choices.labels.items())
+    for flag, value in (*added, ("--runbook-url", choices.runbook)):
+        if "{{" in value:
+            raise WrongUsage(f"{flag}: Prometheus reads {{{{ as the begin of a template (leave it out)")
     whens = (alert.when for query in config.queries for alert in query.alerts)
     halves = [when.within / 2 for when in whens if not isinstance(when, Level)]
     made = (

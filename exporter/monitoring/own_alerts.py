@@ -48,6 +48,13 @@ _THRESHOLDS: Final = (
 )
 """The patterns of a duration, a percentage and a number."""
 
+_LEAST_WINDOW: Final = 120.0
+"""Seconds in which there are two scrapes, where Prometheus scrapes each minute, as it does by default."""
+
+_OTHERS: Final = re.compile(r"\\[^1-9ZuUN]|\[\^?\]?[^\]]*\]")
+_NOT_RE2: Final = re.compile(r"\\|\(\?(?![ims-]*[:)]|P<)|[*+?}]\+")
+"""What Python has and Prometheus has not, once `_OTHERS` are gone: (?=, \\1, a*+ and the like."""
+
 _QUERY: Final = "nativechat_exporter_query"
 _SHARDS: Final = "(cluster, namespace, job)"
 
@@ -255,6 +262,9 @@ def _text(regex: str) -> str:
         re.compile(regex)
     except re.error as error:
         raise WrongUsage(f"--job {regex}: not a regular expression: {error}") from error
+    if found := _NOT_RE2.search(_OTHERS.sub("", regex)):
+        what = f"Prometheus has no lookarounds, backreferences and the like: {found[0]}"
+        raise WrongUsage(f"--job {regex}: {what} (repeat --job for several jobs)")
     return json.dumps(regex, ensure_ascii=False)
 
 
@@ -288,4 +298,7 @@ def _threshold(own: _Own, choices: Choices) -> str:
     pattern = next(pattern for pattern in _THRESHOLDS if re.fullmatch(pattern, own.threshold))
     if not re.fullmatch(pattern, text):
         raise WrongUsage(f"--threshold {own.name}={text}: write a value such as {own.threshold}")
+    if "[THRESHOLD]" in own.expression and durations.parse(text) < _LEAST_WINDOW:
+        what = "in less than 2m there may be no two scrapes, and the alert never fires, or falsely"
+        raise WrongUsage(f"--threshold {own.name}={text}: {what} (write 2m or more)")
     return text

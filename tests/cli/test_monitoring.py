@@ -82,6 +82,20 @@ def test_flags_of_rules_choose_jobs_alerts_severities_thresholds_and_labels(type
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        ["--label=a=1", "--label=a=2"],
+        ["--severity=NativeChatBotDown=info", "--severity=NativeChatBotDown=info"],
+        ["--threshold=NativeChatBotDown=5m", "--threshold=NativeChatBotDown=6m"],
+    ],
+)
+def test_a_name_that_comes_twice_in_one_flag_is_wrong_usage(typed: Typed, words: list[str]) -> None:
+    done = typed("rules", *words, "--config.file", ROOT / "config.yaml")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "twice" in done.stderr
+
+
+@pytest.mark.parametrize(
     "word", ["--label=1x=y", "--label=team", "--severity=NativeChatBotDown=Not Good", "--without=NativeChatX"]
 )
 def test_a_wrong_flag_of_rules_is_wrong_usage(typed: Typed, word: str) -> None:

@@ -122,14 +122,14 @@ def monitoring(
 ) -> Iterator[Monitoring]:
     """Prometheus that scrapes and evaluates each second, with the rules generated from that configuration."""
     home, manager_home = tmp_path_factory.mktemp("prometheus"), tmp_path_factory.mktemp("alertmanager")
-    command = [sys.executable, "-m", "exporter", "rules", "--threshold=NativeChatBotDown=10s"]
+    command = [sys.executable, "-m", "exporter", "rules"]
     command += [f"--config.file={running.home / 'config.yaml'}"]
     rules = yaml.safe_load(subprocess.run(command, capture_output=True, check=True).stdout)
     for group in rules["groups"]:
         group["interval"] = "1s"
         for rule in group["rules"]:
             if rule["alert"] == DOWN:
-                rule["for"] = "1s"
+                rule |= {"for": "1s", "expr": rule["expr"].replace("5m", "10s")}
     (home / "rules.yml").write_text(json.dumps(rules), "utf-8")
     webhook = Webhook()
     Thread(target=webhook.server.serve_forever, name="webhook", daemon=True).start()

@@ -177,13 +177,31 @@ def test_a_threshold_is_in_the_expression(config: Config, alert: str, threshold:
         (Choices(labels={"team": "x"}), "--label team: alerts have this label already"),
         (Choices(labels={"channel": "x"}), "--label channel: alerts have"),
         (Choices(labels={"severity": "x"}), "--label severity: alerts have"),
+        (Choices(labels={"zone": "{{ foo"}), r"--label zone: .* template"),
+        (Choices(runbook="https://x.example/{{ y"), r"--runbook-url: .* template"),
+        (Choices(thresholds={"NativeChatBotDown": "119s"}), r"--threshold .*=119s: .* \(write 2m or more"),
         (Choices(jobs=("(",)), r"--job \(: not a regular expression"),
+        *(
+            (Choices(jobs=(job,)), r"--job .*: Prometheus has no lookarounds")
+            for job in ("(?=chat)x", "x(?<!y)", r"(a)\1", "(?P<a>x)(?P=a)", "a*+", "(?>a)", r"a\Z", "(?x)a")
+        ),
     ],
 )
 def test_a_choice_that_cannot_be_kept_is_refused(levels: Path, choices: Choices, problem: str) -> None:
     config = load(levels, {}, secrets="optional").config
     with pytest.raises(WrongUsage, match=problem):
         groups(config, choices)
+
+
+def test_promtool_reads_every_regular_expression_of_a_job_that_is_accepted(
+    levels: Path, tmp_path: Path, promtool: Callable[..., CompletedProcess[str]]
+) -> None:
+    jobs = ("chat", "(?i:chat)", "(?:a|b)+?", "(?P<name>x)", r"a\+\\", "[*+]+[]+]", r"\d{2,3}\.x", "é ")
+    file = tmp_path / "rules.yml"
+    config = load(levels, {}, secrets="optional").config
+    file.write_text(json.dumps(rule_file(groups(config, Choices(jobs=jobs)))), "utf-8")
+    checked = promtool("check", "rules", file)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 def test_alert_names_that_would_be_equal_get_the_query_s_name(config: Config) -> None:
