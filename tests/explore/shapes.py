@@ -206,7 +206,7 @@ SHAPES = [
         lambda: _api(
             documented(300, Dates("iso")),
             {"limit_refused_above": 20, "refuses": frozenset({"$gt", "$gte", "$lt", "$lte"})},
-            throttles=7,
+            throttles=60,
         ),
         [
             "conversations",

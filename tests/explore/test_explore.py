@@ -21,6 +21,7 @@ from tests.explore.shapes import SHAPES, Shape
 
 Typed = Callable[..., CompletedProcess[str]]
 Serve = Callable[[Handler], str]
+LISTS = {"limit", "skip", "sort", "page"}
 ENVIRON = {"NATIVECHAT_BOT_ID": "5990b7b5d57ae86c1b2dfd6e", "NATIVECHAT_TOKEN": "made-up-token"}
 
 
@@ -47,12 +48,14 @@ def explored(typed: Typed, url: str, file: Path, *words: str) -> CompletedProces
     return typed("explore", "--config.file", config, "--bot", "main", "--write", file, *words)
 
 
-def test_what_is_written_counts_what_is_there(
+def test_what_is_written_is_verified_and_counts_what_is_there(
     shape: Shape, typed: Typed, serve: Serve, tmp_path: Path
 ) -> None:
     api, file = shape.api(), tmp_path / "config.yaml"
     done = explored(typed, serve(api), file)
     assert done.returncode == 0, done.stderr
+    assert f"at most {most_requests(500)} requests" in done.stderr
+    assert api.bot.requests <= most_requests(500)
     checked = typed("check", "--strict", "--config.file", file)
     assert checked.returncode == 0, checked.stdout + checked.stderr
     config = load(file, ENVIRON).config
@@ -60,6 +63,9 @@ def test_what_is_written_counts_what_is_there(
     assert config.bots[0].api.dates == (shape.dates or "iso")
     assert all(reason in done.stdout for reason in shape.left_out)
     api.throttles = 0
+    verified = typed("verify", "--output", "json", "--config.file", file)
+    differs = {each["finding"] for each in json.loads(verified.stdout) if each["result"] == "differs"}
+    assert differs <= LISTS
     counted = typed("count", "--output", "json", "--config.file", file)
     assert counted.returncode == 0, counted.stdout
     counts = {
@@ -88,15 +94,6 @@ def test_nothing_personal_is_in_any_output(shape: Shape, typed: Typed, serve: Se
     if len(documents) > 10:
         assert len({text for each in documents for text in leaves(each)}) > 100
         assert all(text in everything for text in shape.shown)
-
-
-def test_no_more_requests_are_made_than_announced(
-    shape: Shape, typed: Typed, serve: Serve, tmp_path: Path
-) -> None:
-    api = shape.api()
-    done = explored(typed, serve(api), tmp_path / "config.yaml")
-    assert f"at most {most_requests(500)} requests" in done.stderr
-    assert api.bot.requests <= most_requests(500)
 
 
 def test_the_announced_requests_take_less_than_half_a_minute_at_the_default_rate() -> None:
@@ -232,15 +229,3 @@ def test_an_api_that_ignores_predicates_gets_totals_only(typed: Typed, serve: Se
     done = explored(typed, serve(FakeApi(Deaf(bot.conversations, bot.messages))), file)
     assert "no predicate can be trusted" in done.stdout
     assert [query.name for query in load(file, ENVIRON).config.queries] == ["conversations", "messages"]
-
-
-LISTS = {"limit", "skip", "sort", "page"}
-
-
-def test_what_is_written_is_verified(shape: Shape, typed: Typed, serve: Serve, tmp_path: Path) -> None:
-    api, file = shape.api(), tmp_path / "config.yaml"
-    explored(typed, serve(api), file)
-    api.throttles = 0
-    done = typed("verify", "--output", "json", "--config.file", file)
-    differs = [each for each in json.loads(done.stdout) if each["result"] == "differs"]
-    assert [each for each in differs if each["finding"] not in LISTS] == []

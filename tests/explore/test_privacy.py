@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.explore.privacy import shown_paths, shown_values, speaks_of_person, words_of
@@ -209,7 +209,8 @@ def test_any_path_has_an_answer(path: list[str]) -> None:
     assert speaks_of_person(tuple(path)) in (True, False)
 
 
-@given(st.lists(st.text(max_size=30) | st.integers() | st.floats(allow_nan=False), min_size=1, max_size=20))
+@settings(max_examples=40)
+@given(st.lists(st.text(max_size=30) | st.integers() | st.floats(allow_nan=False), min_size=1, max_size=5))
 def test_whatever_is_shown_is_short_printable_and_no_long_number(found: list[Any]) -> None:
     for value in values("Data.kind", *found):
         assert str(value).isprintable()

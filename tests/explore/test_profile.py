@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.explore.profile import MOST_VALUES, Field, Profile, _walk
@@ -22,10 +22,10 @@ wrapped = st.one_of(
 )
 values = st.recursive(
     scalars | st.text(max_size=120) | dates | wrapped,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4),
-    max_leaves=12,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3),
+    max_leaves=6,
 )
-documents = st.lists(st.dictionaries(keys, values, max_size=6), max_size=30)
+documents = st.lists(st.dictionaries(keys, values, max_size=4), max_size=6)
 
 
 def profile(*found: dict[str, Any]) -> dict[tuple[str, ...], Field]:
@@ -45,6 +45,7 @@ def has(document: Json, path: tuple[str, ...]) -> bool:
     return isinstance(document, dict) and has(document.get(path[0]), path[1:])
 
 
+@settings(max_examples=30)
 @given(documents)
 def test_a_field_is_in_as_many_documents_as_have_it_and_not_null(found: list[dict[str, Json]]) -> None:
     for path, field in profile(*found).items():
@@ -54,12 +55,14 @@ def test_a_field_is_in_as_many_documents_as_have_it_and_not_null(found: list[dic
         assert field.documents >= max((number for _, number in field.values), default=0)
 
 
+@settings(max_examples=30)
 @given(documents)
 def test_every_path_of_every_document_is_found(found: list[dict[str, Json]]) -> None:
     paths = {path for document in found for path, _, _ in _walk(document)}
     assert profile(*found).keys() == paths
 
 
+@settings(max_examples=30)
 @given(documents)
 def test_the_order_of_documents_does_not_matter(found: list[dict[str, Json]]) -> None:
     forth, back = profile(*found), profile(*reversed(found))
@@ -70,6 +73,7 @@ def test_the_order_of_documents_does_not_matter(found: list[dict[str, Json]]) ->
         assert field.documents == back[path].documents
 
 
+@settings(max_examples=30)
 @given(documents)
 def test_no_field_has_more_than_twenty_values(found: list[dict[str, Json]]) -> None:
     assert all(len(field.values) <= MOST_VALUES for field in profile(*found).values())

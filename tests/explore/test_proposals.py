@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.config.load import parse
@@ -61,6 +61,7 @@ def written(documents: list[dict[str, Any]], usable: frozenset[str]) -> tuple[li
     return proposals, configuration(explored, BOT)
 
 
+@settings(max_examples=40)
 @given(st.lists(records, min_size=1, max_size=4), st.frozensets(st.sampled_from(TRIED)))
 def test_whatever_a_bot_has_the_configuration_is_accepted_without_a_warning(
     documents: list[dict[str, Any]], usable: frozenset[str]
