@@ -85,7 +85,9 @@ _OWN: Final = (
     _Own(
         "NativeChatBotDown",
         "5m",
-        "max without (instance, pod) (max_over_time(nativechat_up[THRESHOLD])) == 0",
+        # A bot that has just started has not failed for that long.
+        "max without (instance, pod) (max_over_time(nativechat_up[THRESHOLD])) == 0\n"
+        "and max without (instance, pod) (last_over_time(nativechat_up[THRESHOLD] offset THRESHOLD))",
         "{{ $labels.bot }}: NativeChat has counted nothing for THRESHOLD",
         "For THRESHOLD at least, no request for the bot {{ $labels.bot }} got a count: NativeChat did not "
         "answer, or answered with an error, or was not asked, because an id or a token is missing. Values "

@@ -40,7 +40,23 @@ def new(query: Query, within: float, matchers: str = "") -> str:
     return f"increase({selector}[{durations.write(within)}])"
 
 
+def begun(query: Query, within: float) -> str:
+    """Return the series of a query that were there two intervals ago, or `within` seconds before that."""
+    window, before = durations.write(within), durations.write(2 * query.every)
+    return f"last_over_time({query.metric}_new_total[{window}] offset {before})"
+
+
+def failing(query: Query) -> str:
+    """Return the bots for which the latest run of a query failed; they have no other labels of ours."""
+    return f'max without (instance, pod, query) (nativechat_exporter_query_up{{query="{query.name}"}}) == 0'
+
+
+def more_labels(query: Query, whole: Query) -> str:
+    """Return the labels of a query that `whole` has not, as PromQL lists them."""
+    return ", ".join(name for name in query.label_names if name not in whole.label_names)
+
+
 def matching(query: Query, whole: Query) -> str:
     """Return the modifiers of an operator between a query's series and the series of `whole`, or nothing."""
-    more = ", ".join(name for name in query.label_names if name not in whole.label_names)
+    more = more_labels(query, whole)
     return f"ignoring ({more}) group_left () " if more else ""

@@ -33,10 +33,18 @@ def query_rules(config: Config, runbook: str, taken: Collection[str]) -> tuple[R
     that are not available.
     """
     queries = {query.name: query for query in config.queries}
+    of_bots = tuple(dict.fromkeys(name for bot in config.bots for name, _ in bot.labels))
     alerts = [(query, alert) for query in config.queries for alert in query.alerts]
     often = Counter([*taken, *(_name(query, alert) for query, alert in alerts)])
     return tuple(
-        _rule(_name(query, alert, full=often[_name(query, alert)] > 1), query, alert, queries, runbook)
+        _rule(
+            _name(query, alert, full=often[_name(query, alert)] > 1),
+            query,
+            alert,
+            queries,
+            of_bots=of_bots,
+            runbook=runbook,
+        )
         for query, alert in alerts
     )
 
@@ -59,10 +67,19 @@ class _Condition:
     advice: Template
 
 
-def _rule(name: str, query: Query, alert: Alert, queries: Mapping[str, Query], runbook: str) -> Rule:
+def _rule(
+    name: str,
+    query: Query,
+    alert: Alert,
+    queries: Mapping[str, Query],
+    *,
+    of_bots: tuple[str, ...],
+    runbook: str,
+) -> Rule:
+    """Return the rule of one alert; `of_bots` are the labels that bots have."""
     match alert.when:
         case Rise() as when:
-            condition = _rise(query, when, queries)
+            condition = _rise(query, when, queries, of_bots)
         case TooFew() as when:
             condition = _too_few(query, when)
         case Level() as when:
@@ -82,7 +99,7 @@ def _rule(name: str, query: Query, alert: Alert, queries: Mapping[str, Query], r
     )
 
 
-def _rise(query: Query, rise: Rise, queries: Mapping[str, Query]) -> _Condition:
+def _rise(query: Query, rise: Rise, queries: Mapping[str, Query], of_bots: tuple[str, ...]) -> _Condition:
     within = durations.write(rise.within)
     new = promql.one(promql.new(query, rise.within))
     expression, share = f"floor({new}) >= {rise.by}", ""
@@ -91,6 +108,12 @@ def _rise(query: Query, rise: Rise, queries: Mapping[str, Query]) -> _Condition:
         matching = promql.matching(query, whole)
         all_new = promql.one(promql.new(whole, rise.within))
         expression += f"\nand {new}\n  > {matching}{rise.above:.10g} * {all_new}"
+        # Right after its start, `of` may not have been counted a second time, and a failing one is not.
+        begun = promql.one(promql.begun(whole, rise.within))
+        more = promql.more_labels(query, whole)
+        expression += f"\nand {f'ignoring ({more}) ' if more else ''}{begun}"
+        labels = ", ".join((*query.label_names, *of_bots))
+        expression += f"\nunless {f'ignoring ({labels}) ' if labels else ''}({promql.failing(whole)})"
         share = f", and these are more than {_percent(rise.above)} of what is new in {rise.of}"
     return _Condition(
         expression=expression,
@@ -105,10 +128,16 @@ def _too_few(query: Query, few: TooFew) -> _Condition:
     within = durations.write(few.within)
     # The count must be there at each step: each minute, up to a day.
     step = min(few.within, max(60.0, few.within // _MOST_STEPS))
-    there = f"({promql.one(query.metric)})[{within}:{durations.write(step)}]"
+    window = f"[{within}:{durations.write(step)}]"
+    # Of Pods that follow each other none has seen all that is new. Only "none" is the same for all of them.
+    there = (
+        f"count_over_time(({promql.one(query.metric)}){window})"
+        if few.than == 1
+        else promql.one(f"count_over_time({query.metric}{window})")
+    )
     return _Condition(
         expression=f"floor({promql.one(promql.new(query, few.within))}) < {few.than}\n"
-        f"and count_over_time({there}) >= {few.within // step:.0f}",
+        f"and {there} >= {few.within // step:.0f}",
         runbook=RUNBOOK_TOO_FEW,
         happened=("only ", _COUNT, f" new in {query.name}", *_labels(query), f" within {within}"),
         written=f"fewer than {few.than} are new within {within}, and the count was there all the time",

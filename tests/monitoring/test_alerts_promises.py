@@ -22,7 +22,10 @@ Promtool = Callable[..., CompletedProcess[str]]
 NEW = "increase(nativechat_conversations_with_errors_new_total[15m])"
 WHOLE = "increase(nativechat_conversations_new_total[15m])"
 ONE = "max without (instance, pod)"
-BOT_DOWN = f"{ONE} (max_over_time(nativechat_up[5m])) == 0"
+BOT_DOWN = f"expr: |-\n          {ONE} (max_over_time(nativechat_up[5m])) == 0\n"
+LASTED = f"          and {ONE} (last_over_time(nativechat_up[5m] offset 5m))\n"
+BEGUN = f"and {ONE} (last_over_time(nativechat_conversations_new_total[15m] offset 2m))"
+FAILING = 'nativechat_exporter_query_up{query="conversations"}'
 LAG = f"{ONE} (min_over_time(nativechat_exporter_schedule_lag_seconds[5m])) > 30"
 BUILD = "and ignoring (version, python) last_over_time(nativechat_exporter_build_info[1d])"
 UP = "nativechat_exporter_query_up"
@@ -37,6 +40,9 @@ ONCE = "shards that hold queries of one bot"
 NAMES = "two bots of one team under one name"
 OUTAGE = "an API that answers 503"
 RESTART = "an outage of hours"
+NEVER = "a bot that never answered"
+FIRST_ERRORS = "a busy bot with one error of a hundred"
+NOT_COUNTED = "errors are no share of conversations"
 SILENT = "one failed run, a start"
 ALONE = "one query that fails"
 STALE = "a value that gets old without a failure"
@@ -65,8 +71,20 @@ PARTS = [
     ("and up\n", "\n", PROCESS),
     (BUILD, "", PROCESS),
     ("unless on () (", "unless on () (up > 1 and ", ABSENT),
-    (f"expr: {BOT_DOWN}", "expr: max without (instance, pod) (nativechat_up) == 0", RESTART),
-    (f"expr: {BOT_DOWN}", "expr: max_over_time(nativechat_up[5m]) == 0", RESTART),
+    (BEGUN, "", FIRST_ERRORS),
+    ("[15m] offset 2m", "[15m] offset 1m", FIRST_ERRORS),
+    ("[15m] offset 2m", "[1m] offset 2m", "an error before thirty missing minutes"),
+    (f"unless (max without (instance, pod, query) ({FAILING}) == 0)", "", NOT_COUNTED),
+    (f"(instance, pod, query) ({FAILING})", f"(query) ({FAILING})", NOT_COUNTED),
+    (
+        f"max without (instance, pod, query) ({FAILING})",
+        f"min without (instance, pod, query) ({FAILING})",
+        NOT_COUNTED,
+    ),
+    (BOT_DOWN, f"expr: |-\n          {ONE} (nativechat_up) == 0\n", RESTART),
+    (BOT_DOWN + LASTED, "expr: max_over_time(nativechat_up[5m]) == 0\n", RESTART),
+    (BOT_DOWN + LASTED, BOT_DOWN, NEVER),
+    (f"{ONE} (last_over_time(nativechat_up[5m] offset 5m))", f"{ONE} (nativechat_up offset 5m)", RESTART),
     ("(max_over_time(nativechat_up[5m]))", "(min_over_time(nativechat_up[5m]))", SILENT),
     (f"{ONE} (max_over_time(nativechat_up[5m]))", "max by (bot) (max_over_time(nativechat_up[5m]))", OUTAGE),
     (f"{ONE} (max_over_time({UP}[5m]))", f"max_over_time({UP}[5m])", SILENT),
