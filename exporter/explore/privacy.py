@@ -47,6 +47,7 @@ _PERSONAL: Final = _words_in("""
     number conversation tenant
     health medical medicine medication diagnosis disease illness symptom symptoms condition treatment
     allergy allergies blood pregnant pregnancy disability test lab vaccine weight height
+    hiv covid employment immigration relationship belief faith crime
     religion religious ethnicity race nationality political party union orientation marital criminal
     money salary income wage price amount balance debt loan credit payment pay paid iban bic bank tax
     insurance
@@ -198,10 +199,12 @@ def _is_keyed(whole: Field) -> bool:
 
 
 def _has_data_as_keys(whole: Field, inner: list[Field], *, is_alike: bool) -> bool:
+    total = sum(each.documents for each in inner)
+    if is_alike and len(inner) > 1 and total <= whole.documents:  # one key in each document
+        return True
     if is_alike and len(inner) >= _MAP_ALIKE and all(2 * each.documents < whole.documents for each in inner):
         return True
-    few = sum(each.documents for each in inner) < _MAP_SHARE * whole.documents * len(inner)
-    return len(inner) >= _MAP_KEYS and few
+    return len(inner) >= _MAP_KEYS and total < _MAP_SHARE * whole.documents * len(inner)
 
 
 def _is_plain(key: str) -> bool:

@@ -108,6 +108,7 @@ def test_values_of_a_kind_are_shown(path: str, found: list[Any]) -> None:
         ("diagnosis", ["flu"]),
         ("diagnosis.category", ["flu"]),
         ("religion", ["none"]),
+        ("relationshipStatus", ["single"]),
         ("isPregnant", [True]),
         ("salary", [900]),
         ("Data.rating", [1000]),
@@ -178,10 +179,16 @@ def test_the_keys_below_a_name_that_says_so_are_not_shown(parent: str) -> None:
 
 
 def test_keys_of_one_structure_in_few_documents_each_are_not_shown() -> None:
-    documents = [{"scores": {name: {"points": 1}}} for name in ("ada", "boris", "chloe") for _ in range(9)]
+    pairs = (("ada", "boris"), ("chloe", "elena"), ("ada", "farid"), ("grace", "boris"), ("ines", "elena"))
+    documents = [{"scores": {name: {"points": 1} for name in pair}} for pair in pairs for _ in range(9)]
     assert shown_paths(fields(documents)) == {("scores",)}
     records: list[dict[str, Any]] = [{"a": {"b": {"c": 1}}}, {"a": {"d": 1}}, {"a": {"e": "x"}}] * 9
     assert len(shown_paths(fields(records))) == 5
+
+
+def test_keys_of_one_structure_of_which_a_document_has_one_are_not_shown() -> None:
+    documents = [{"votes": {name: 1}} for name in ("ada", "boris") for _ in range(9)]
+    assert shown_paths(fields(documents)) == {("votes",)}
 
 
 @pytest.mark.parametrize("key", ["Status", "Имя", "a.b", "$set", "0"])
