@@ -14,6 +14,7 @@ from typing import Final
 import click
 
 from exporter.backfill.backfill import Family, Past
+from exporter.cli.stored_dates import PAGES, SAMPLE, check_stored
 from exporter.clock import Clock
 from exporter.config.secrets import TokenReader
 from exporter.errors import ExporterError
@@ -24,10 +25,11 @@ from exporter.language import predicate
 from exporter.language.suggest import did_you_mean
 from exporter.model import Bot, Collection, DateFormat, Labels, Plan, Poll, Query, Series
 from exporter.nativechat.client import Client
+from exporter.nativechat.history import Row
 from exporter.nativechat.paced import PacedClient
 from exporter.polling.dates import prove_at_once
 
-_PROBES: Final = 4
+_PROBES: Final = 4 + PAGES
 """Requests that prove the date format of a field, at most."""
 
 
@@ -136,6 +138,11 @@ class Bots:
         self.asked = bot.name
         return self._clients[bot.name].count(collection, text)
 
+    def page(self, bot: Bot, collection: Collection, text: str, sort: str) -> list[Row]:
+        """Return a page of documents that match a predicate text; raises ApiError after the last attempt."""
+        self.asked = bot.name
+        return self._clients[bot.name].rows(collection, query=text, sort=sort, limit=SAMPLE)
+
 
 def families(choice: Choice, bots: Bots) -> list[Family]:
     """Return the families of a choice, named and labelled as on the metrics page.
@@ -148,7 +155,9 @@ def families(choice: Choice, bots: Bots) -> list[Family]:
         if (bot.name, collection) not in proven:
             fields = (choice.date_fields[collection],)
             count = partial(bots.count, bot, collection)
-            proven[bot.name, collection] = prove_at_once(bot.api.dates, collection, fields, count)
+            dates = prove_at_once(bot.api.dates, collection, fields, count)
+            check_stored(dates, collection, fields, partial(bots.page, bot, collection))
+            proven[bot.name, collection] = dates
 
     def past(poll: Poll, series: Series, labels: str) -> Past:
         field, dates = choice.date_fields[series.collection], proven[poll.bot.name, series.collection]

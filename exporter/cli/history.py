@@ -21,6 +21,7 @@ from exporter.cli.history_flags import Wanted, history_flags
 from exporter.cli.history_format import RowFormat
 from exporter.cli.history_query import Dates
 from exporter.cli.output import abandon_output, put_line, reason
+from exporter.cli.stored_dates import SAMPLE
 from exporter.clock import Clock, SystemClock
 from exporter.config.load import load
 from exporter.config.secrets import TokenReader
@@ -28,7 +29,7 @@ from exporter.errors import ApiError, ExporterError, WrongUsage
 from exporter.model import Bot, Collection, Json
 from exporter.nativechat.by_key import ID_FIELDS, ByKey
 from exporter.nativechat.client import Client
-from exporter.nativechat.history import download
+from exporter.nativechat.history import Row, download
 from exporter.nativechat.retries import Retries
 from exporter.rate_limiter import RateLimiter
 
@@ -72,7 +73,7 @@ class _Download:
         self._wanted = wanted
         self._client = Client(bot, TokenReader(bot.token, os.environ), clock)
         self._retries = Retries(RateLimiter(bot.api.rate), bot.api.retries, bot.api.timeout, clock)
-        self._dates = Dates(bot.api.dates, clock.wall(), zone, collection, self._count)
+        self._dates = Dates(bot.api.dates, clock.wall(), zone, collection, count=self._count, page=self._page)
         if wanted.since and wanted.until and not self._dates.is_before(wanted.since, wanted.until):
             raise click.UsageError("--since is not before --until")
         self._format = RowFormat(wanted.output, wanted.fields)
@@ -185,6 +186,10 @@ class _Download:
 
     def _count(self, predicate_text: str) -> int:
         return self._retries.request(partial(self._client.count, self._collection, predicate_text))
+
+    def _page(self, query: str, sort: str) -> list[Row]:
+        ask = partial(self._client.rows, self._collection, query=query, sort=sort, limit=SAMPLE)
+        return self._retries.request(ask)
 
     def _expected(self, query: str, done: int) -> int | None:
         """Return the number of rows that are left, for the progress bar; None if it is unknown."""

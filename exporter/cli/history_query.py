@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from exporter.cli.stored_dates import Page, check_stored
 from exporter.language import datemath, predicate
 from exporter.language.tree import walk
 from exporter.model import Collection, DateFormat, DateSetting, Json
@@ -31,7 +32,7 @@ def between(since: str, until: str, field: str) -> Json:
 class Dates:
     """The dates of one download: all resolved at one instant, in a format that is proven once it is needed.
 
-    `count` counts the documents that match a predicate text; raises ApiError.
+    `count` counts the documents that match a predicate text; `page` returns some. Both raise ApiError.
     """
 
     def __init__(
@@ -40,13 +41,16 @@ class Dates:
         now: float,
         zone: ZoneInfo,
         collection: Collection,
+        *,
         count: Callable[[str], int],
+        page: Page,
     ) -> None:
         self._setting = setting
         self._now = datetime.fromtimestamp(now, UTC)
         self._zone = zone
         self._collection = collection
         self._count = count
+        self._page = page
 
     def is_before(self, since: str, until: str) -> bool:
         """Return whether one date, as configured, is before another."""
@@ -55,7 +59,9 @@ class Dates:
 
     def proven(self, *fields: str) -> DateFormat:
         """Return the format that matches in these fields; raises ApiError, such as DatesUnverified."""
-        return prove_at_once(self._setting, self._collection, fields, self._count)
+        dates = prove_at_once(self._setting, self._collection, fields, self._count)
+        check_stored(dates, self._collection, fields, self._page)
+        return dates
 
     def write(self, raw: Json) -> str:
         """Return the text of a predicate with each `{"$date": …}` as it is sent; raises ApiError."""

@@ -78,7 +78,7 @@ def test_every_step_has_the_count_of_the_documents_before_it(
             )
             assert values == {time: sum(d < time - time % STEP for d in dated) for time in values}
     [most] = re.findall(r"at most ([\d,]+) requests", done.stderr)
-    assert simulation.requests("support") <= int(most.replace(",", "")) == 8 + 5 * (len(values) // 90 + 1)
+    assert simulation.requests("support") <= int(most.replace(",", "")) == 12 + 5 * (len(values) // 90 + 1)
 
 
 def test_names_and_labels_are_those_of_the_metrics_page(typed: Typed, nativechat: Made) -> None:
@@ -125,7 +125,7 @@ def test_the_time_that_it_takes_is_that_of_the_rate(typed: Typed, nativechat: Ma
     _, config = nativechat()
     with_api(config, "rate: none", "rate: 500/s")
     done = typed("backfill", "conversations", "--config.file", config, "--since", "15h", "--step", "1m")
-    assert "1 series of 720 steps: at most 724 requests, which take 1s at api.rate" in done.stderr
+    assert "1 series of 720 steps: at most 726 requests, which take 1s at api.rate" in done.stderr
 
 
 def test_a_format_that_is_not_proven_is_refused_and_leaves_no_file(
@@ -140,6 +140,19 @@ def test_a_format_that_is_not_proven_is_refused_and_leaves_no_file(
     )
     assert "resume" not in done.stderr
     assert list(tmp_path.glob("past*")) == []
+
+
+@pytest.mark.parametrize("date", ["2026-11-10T05:30:00+02:00", "2026-11-10T05:30:00", "28/11/2026"])
+@pytest.mark.parametrize("refuse", ["", "sort"])
+def test_text_that_is_not_in_utc_is_refused_though_it_matches(
+    typed: Typed, nativechat: Made, date: str, refuse: str
+) -> None:
+    simulation, config = nativechat(history=0, refuse=refuse)
+    simulation.burst("support", 3, {"StartedAt": date})
+    done = typed("backfill", "--config.file", config, "--since", "1d")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "dates_unverified: some conversations have a StartedAt that is no UTC text" in done.stderr
+    assert date not in done.stderr
 
 
 def test_the_end_is_the_command_that_loads_it(typed: Typed, nativechat: Made, tmp_path: Path) -> None:
@@ -178,6 +191,8 @@ class Api:
         self.requests += 1
         if self.requests > self.works_for:
             return Response(404)
+        if not request.path.endswith("/_count"):
+            return Response(200, b'[{"StartedAt": "2026-01-01T00:00:00Z"}]')
         [asked] = json.loads(parse_qs(request.query)["query"][0]).values()
         before = datetime.fromisoformat(asked.get("$lt", "2026-01-01T00:00:00.000Z")).timestamp()
         return Response(200, json.dumps({"count": int(before // 1000)}).encode())
@@ -202,7 +217,7 @@ def interrupted(api: Api, typed: Typed, folder: Path, counts: int) -> tuple[list
     to = folder / "past.om"
     config = folder / "config.yaml"
     words: list[str | Path] = ["backfill", "--config.file", config, "--since", "2026-01-01", "--to", to]
-    api.works_for = 2 + counts  # two requests prove the date format
+    api.works_for = 4 + counts  # four requests prove the date format
     done = typed(*words, "--until", "2026-01-03")
     assert done.returncode == 1
     assert f"stopped after {counts} counts: bot main: rejected: " in done.stderr
@@ -219,7 +234,7 @@ def test_what_was_interrupted_continues_to_the_same_bytes(
     assert not to.exists()
     before = api.requests
     assert typed(*words, "--until", "2026-01-03", "--resume").returncode == 0
-    assert api.requests - before == 2 + 48 - counts
+    assert api.requests - before == 4 + 48 - counts
     whole = typed(*words[:-2], "--until", "2026-01-03")
     assert to.read_text("utf-8") == whole.stdout
 

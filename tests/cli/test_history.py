@@ -217,6 +217,20 @@ def test_a_date_format_that_is_not_proven_downloads_nothing(typed: Typed, native
     assert done.stderr.startswith("stopped after 0 conversations: dates_unverified: ")
 
 
+@pytest.mark.parametrize("date", ["1999-11-10T05:30:00Z", "2999-11-10T05:30:00Z"])
+def test_one_date_outside_of_utc_at_either_end_downloads_nothing(
+    typed: Typed, nativechat: Made, date: str
+) -> None:
+    simulation, config = nativechat()
+    flags = ("--config.file", config, "--since", "now-2d")
+    simulation.burst("support", 1, {"StartedAt": date})
+    assert typed("conversations", *flags).returncode == 0
+    simulation.burst("support", 1, {"StartedAt": date.replace("Z", "+02:00")})
+    done = typed("conversations", *flags)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "some conversations have a StartedAt that is no UTC text" in done.stderr
+
+
 def test_dates_are_printed_as_the_api_shows_them(typed: Typed, nativechat: Made) -> None:
     simulation, config = nativechat(**EXTENDED)
     found = rows(typed("conversations", "--config.file", config))
