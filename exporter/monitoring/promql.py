@@ -46,11 +46,6 @@ def begun(query: Query, within: float) -> str:
     return f"last_over_time({query.metric}_new_total[{window}] offset {before})"
 
 
-def failing(query: Query) -> str:
-    """Return the bots for which the latest run of a query failed; they have no other labels of ours."""
-    return f'max without (instance, pod, query) (nativechat_exporter_query_up{{query="{query.name}"}}) == 0'
-
-
 def more_labels(query: Query, whole: Query) -> str:
     """Return the labels of a query that `whole` has not, as PromQL lists them."""
     return ", ".join(name for name in query.label_names if name not in whole.label_names)

@@ -33,18 +33,10 @@ def query_rules(config: Config, runbook: str, taken: Collection[str]) -> tuple[R
     that are not available.
     """
     queries = {query.name: query for query in config.queries}
-    of_bots = tuple(dict.fromkeys(name for bot in config.bots for name, _ in bot.labels))
     alerts = [(query, alert) for query in config.queries for alert in query.alerts]
     often = Counter([*taken, *(_name(query, alert) for query, alert in alerts)])
     return tuple(
-        _rule(
-            _name(query, alert, full=often[_name(query, alert)] > 1),
-            query,
-            alert,
-            queries,
-            of_bots=of_bots,
-            runbook=runbook,
-        )
+        _rule(_name(query, alert, full=often[_name(query, alert)] > 1), query, alert, queries, runbook)
         for query, alert in alerts
     )
 
@@ -67,19 +59,10 @@ class _Condition:
     advice: Template
 
 
-def _rule(
-    name: str,
-    query: Query,
-    alert: Alert,
-    queries: Mapping[str, Query],
-    *,
-    of_bots: tuple[str, ...],
-    runbook: str,
-) -> Rule:
-    """Return the rule of one alert; `of_bots` are the labels that bots have."""
+def _rule(name: str, query: Query, alert: Alert, queries: Mapping[str, Query], runbook: str) -> Rule:
     match alert.when:
         case Rise() as when:
-            condition = _rise(query, when, queries, of_bots)
+            condition = _rise(query, when, queries)
         case TooFew() as when:
             condition = _too_few(query, when)
         case Level() as when:
@@ -99,7 +82,7 @@ def _rule(
     )
 
 
-def _rise(query: Query, rise: Rise, queries: Mapping[str, Query], of_bots: tuple[str, ...]) -> _Condition:
+def _rise(query: Query, rise: Rise, queries: Mapping[str, Query]) -> _Condition:
     within = durations.write(rise.within)
     new = promql.one(promql.new(query, rise.within))
     expression, share = f"floor({new}) >= {rise.by}", ""
@@ -108,12 +91,10 @@ def _rise(query: Query, rise: Rise, queries: Mapping[str, Query], of_bots: tuple
         matching = promql.matching(query, whole)
         all_new = promql.one(promql.new(whole, rise.within))
         expression += f"\nand {new}\n  > {matching}{rise.above:.10g} * {all_new}"
-        # Right after its start, `of` may not have been counted a second time, and a failing one is not.
+        # Right after its start, `of` may not have been counted a second time.
         begun = promql.one(promql.begun(whole, rise.within))
         more = promql.more_labels(query, whole)
         expression += f"\nand {f'ignoring ({more}) ' if more else ''}{begun}"
-        labels = ", ".join((*query.label_names, *of_bots))
-        expression += f"\nunless {f'ignoring ({labels}) ' if labels else ''}({promql.failing(whole)})"
         share = f", and these are more than {_percent(rise.above)} of what is new in {rise.of}"
     return _Condition(
         expression=expression,

@@ -25,7 +25,6 @@ ONE = "max without (instance, pod)"
 BOT_DOWN = f"expr: |-\n          {ONE} (max_over_time(nativechat_up[5m])) == 0\n"
 LASTED = f"          and {ONE} (last_over_time(nativechat_up[5m] offset 5m))\n"
 BEGUN = f"and {ONE} (last_over_time(nativechat_conversations_new_total[15m] offset 2m))"
-FAILING = 'nativechat_exporter_query_up{query="conversations"}'
 LAG = f"{ONE} (min_over_time(nativechat_exporter_schedule_lag_seconds[5m])) > 30"
 BUILD = "and ignoring (version, python) last_over_time(nativechat_exporter_build_info[1d])"
 UP = "nativechat_exporter_query_up"
@@ -42,7 +41,6 @@ OUTAGE = "an API that answers 503"
 RESTART = "an outage of hours"
 NEVER = "a bot that never answered"
 FIRST_ERRORS = "a busy bot with one error of a hundred"
-NOT_COUNTED = "errors are no share of conversations"
 SILENT = "one failed run, a start"
 ALONE = "one query that fails"
 STALE = "a value that gets old without a failure"
@@ -74,13 +72,6 @@ PARTS = [
     (BEGUN, "", FIRST_ERRORS),
     ("[15m] offset 2m", "[15m] offset 1m", FIRST_ERRORS),
     ("[15m] offset 2m", "[1m] offset 2m", "an error before thirty missing minutes"),
-    (f"unless (max without (instance, pod, query) ({FAILING}) == 0)", "", NOT_COUNTED),
-    (f"(instance, pod, query) ({FAILING})", f"(query) ({FAILING})", NOT_COUNTED),
-    (
-        f"max without (instance, pod, query) ({FAILING})",
-        f"min without (instance, pod, query) ({FAILING})",
-        NOT_COUNTED,
-    ),
     (BOT_DOWN, f"expr: |-\n          {ONE} (nativechat_up) == 0\n", RESTART),
     (BOT_DOWN + LASTED, "expr: max_over_time(nativechat_up[5m]) == 0\n", RESTART),
     (BOT_DOWN + LASTED, BOT_DOWN, NEVER),
