@@ -7,7 +7,7 @@ from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.model import (
@@ -28,6 +28,7 @@ from exporter.plan import Shard, keep_same, make_plan, make_shard_plans, owner
 
 TOKEN = TokenSource(env="NATIVECHAT_TOKEN")
 NAMES = ("a", "b", "c", "main", "support")
+FEWER = settings(max_examples=40)  # a configuration takes long to draw, and has many cases in it
 
 # Strategies are made once, as hypothesis takes as long to make one as to draw from it. A plan tells
 # values apart, and sorts none by what it says: a few are as good as all.
@@ -90,18 +91,21 @@ def large(shard_by: ShardBy) -> Config:
     )
 
 
+@FEWER
 @given(configs())
 def test_every_series_is_unique(config: Config) -> None:
     shown = [(s.metric, s.labels) for poll in make_plan(config).polls for s in poll.series]
     assert len(set(shown)) == len(shown)
 
 
+@FEWER
 @given(configs())
 def test_there_is_one_poll_for_each_bot_of_each_query_in_the_files_order(config: Config) -> None:
     wanted = [(bot, query.name) for query in config.queries for bot in query.bots]
     assert [poll.key for poll in make_plan(config).polls] == wanted
 
 
+@FEWER
 @given(configs())
 def test_a_poll_has_one_series_for_each_variant_in_the_files_order(config: Config) -> None:
     for poll in make_plan(config).polls:
@@ -111,6 +115,7 @@ def test_a_poll_has_one_series_for_each_variant_in_the_files_order(config: Confi
             assert series.labels == tuple(sorted(everything.items()))
 
 
+@FEWER
 @given(configs())
 def test_a_series_says_all_that_decides_what_is_counted(config: Config) -> None:
     for poll in make_plan(config).polls:
@@ -121,6 +126,7 @@ def test_a_series_says_all_that_decides_what_is_counted(config: Config) -> None:
             assert (series.dates, series.zone) == dated
 
 
+@FEWER
 @given(configs())
 def test_zone_and_workers_are_the_configurations(config: Config) -> None:
     plan = make_plan(config)
@@ -130,6 +136,7 @@ def test_zone_and_workers_are_the_configurations(config: Config) -> None:
 totals = st.integers(1, 64)
 
 
+@FEWER
 @given(configs(), totals)
 def test_shards_divide_a_plan_without_loss_or_overlap_each_in_the_files_order(
     config: Config, total: int
@@ -141,18 +148,21 @@ def test_shards_divide_a_plan_without_loss_or_overlap_each_in_the_files_order(
     assert all(shard == tuple(poll for poll in whole if poll in shard) for shard in shards)
 
 
+@FEWER
 @given(configs(), totals)
 def test_make_shard_plans_returns_the_plan_of_each_shard(config: Config, total: int) -> None:
     plans = make_shard_plans(config, total)
     assert plans == tuple(make_plan(config, Shard(ordinal, total)) for ordinal in range(total))
 
 
+@FEWER
 @given(configs(), totals)
 def test_sharded_by_bot_the_polls_of_a_bot_stay_together(config: Config, total: int) -> None:
     plans = make_shard_plans(replace(config, shard_by="bot"), total)
     assert sum(len(plan.bots) for plan in plans) == len(make_plan(config).bots)
 
 
+@FEWER
 @given(configs(), totals)
 def test_from_one_total_to_the_next_a_poll_stays_or_moves_to_the_new_shard(
     config: Config, total: int
@@ -212,12 +222,14 @@ def same(one: Poll, polls: tuple[Poll, ...]) -> bool:
     return any(one is poll for poll in polls)
 
 
+@FEWER
 @given(configs(), configs())
 def test_keeping_what_is_the_same_changes_no_plan(before: Config, after: Config) -> None:
     plan = make_plan(after)
     assert keep_same(plan, make_plan(before)) == plan
 
 
+@FEWER
 @given(configs(), configs())
 def test_a_poll_is_the_one_from_before_exactly_where_it_equals_it(one: Config, other: Config) -> None:
     before = make_plan(one)
@@ -228,6 +240,7 @@ def test_a_poll_is_the_one_from_before_exactly_where_it_equals_it(one: Config, o
         assert [same(poll, before.polls) for poll in kept.polls] == [p in before.polls for p in kept.polls]
 
 
+@FEWER
 @given(configs())
 def test_another_zone_keeps_the_polls_without_a_date_and_no_other(config: Config) -> None:
     before = make_plan(replace(config, zone=ZoneInfo("UTC")))
@@ -237,6 +250,7 @@ def test_another_zone_keeps_the_polls_without_a_date_and_no_other(config: Config
         assert same(poll, before.polls) is not dated
 
 
+@FEWER
 @given(configs())
 def test_a_reload_of_the_same_file_keeps_every_poll(config: Config) -> None:
     before = make_plan(config)

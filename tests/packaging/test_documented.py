@@ -122,8 +122,12 @@ def test_the_readme_s_commands_in_their_order_lead_to_a_running_exporter(
     checkout.serves("bash script <typed", served_explored)
 
 
-def test_from_a_checkout_it_runs(checkout: Machine, served: Served) -> None:
-    checkout.follows(documented("From a checkout"), served)
+def test_the_commands_from_a_checkout_are_those_of_the_readme() -> None:
+    readme = re.findall(r"^pip install .*$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+    make, *install, check, run = documented("From a checkout")
+    assert make == "python3 -m venv .venv"
+    assert install == [f".venv/bin/{line.partition('  #')[0].rstrip()}" for line in readme[:2]]
+    assert [check, run] == [f".venv/bin/nativechat-exporter {command}" for command in ("check", "run")]
 
 
 def test_from_a_wheel_it_runs_and_simulates(machine: Machine, wheel: Path, served: Served) -> None:
