@@ -91,12 +91,13 @@ def unblocked(command: Callable[_Args, int]) -> Callable[_Args, int]:
 
     Standard error is often a pipe. If its reader stops, writing blocks the thread that logs, such as a
     worker; so lines are dropped instead. If the last lines cannot be written, the process ends at once with
-    the command's exit code: the interpreter's own shutdown would wait for the stream.
+    the command's exit code: the interpreter's own shutdown would wait for the stream. Lines of threads that
+    outlive the command are dropped: Python aborts if such a thread writes while the interpreter ends.
     """
 
     @wraps(command)
     def unblocked_command(*args: _Args.args, **kwargs: _Args.kwargs) -> int:
-        root = logging.getLogger()
+        root, before = logging.getLogger(), set(threading.enumerate())
         direct = root.handlers[:]
         queue = _Queue(Queue(MOST_WAITING))
         writer = _Writer(queue, direct)
@@ -106,9 +107,10 @@ def unblocked(command: Callable[_Args, int]) -> Callable[_Args, int]:
         try:
             code = command(*args, **kwargs)
         finally:
-            root.handlers[:] = direct
             stopping.start()
             stopping.join(PATIENCE)
+            if not set(threading.enumerate()) - before:
+                root.handlers[:] = direct
         if stopping.is_alive():
             os._exit(code)
         return code

@@ -245,3 +245,23 @@ def test_every_line_is_written_before_the_end(stuck: Stuck) -> None:
     command()
     assert len(stuck.lines) == 100
     assert stuck in logging.getLogger().handlers
+
+
+def test_a_thread_that_outlives_the_command_writes_nothing(stuck: Stuck) -> None:
+    late, done = threading.Event(), threading.Event()
+
+    def outlive() -> None:
+        assert late.wait(30)
+        logging.getLogger("x").warning("too late")
+        done.set()
+
+    @logs.unblocked
+    def command() -> int:
+        threading.Thread(target=outlive, daemon=True).start()
+        return 0
+
+    stuck.go.set()
+    assert command() == 0
+    late.set()
+    assert done.wait(30)
+    assert stuck.lines == []
