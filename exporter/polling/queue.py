@@ -25,7 +25,11 @@ NEXT_LOOK: Final = 0.25
 """Seconds after which it is seen again whether a check of fields may start, or sooner."""
 
 MEASURE_EVERY: Final = 10.0
-"""Seconds after which it is measured again how quickly a bot answers a request that is alone."""
+"""Most seconds after which it is measured again how quickly a bot answers a request that is alone; less after
+a quick answer, so that one hiccup of this machine does not count for long."""
+
+MEASURE_SHARE: Final = 0.01
+"""Share of the time in which a bot may be asked one request at a time to measure it."""
 
 
 class CountClient(Protocol):
@@ -194,7 +198,8 @@ class BotQueue:
         if error is not None and error is request.error:  # nothing was asked
             return True
         if self._alone is request:
-            self._latency, self._measure_at = now - request.began, now + MEASURE_EVERY
+            self._latency = now - request.began
+            self._measure_at = now + min(MEASURE_EVERY, max(1.0, self._latency / MEASURE_SHARE))
         if error is None or error.status is not None:
             self._answered_at = now
         else:

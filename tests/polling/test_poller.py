@@ -229,7 +229,7 @@ def test_bots_that_fail_while_they_wait_for_a_worker_do_not_delay_those_behind(
 def test_a_bot_that_was_limited_as_workers_were_scarce_gets_more_once_they_are_not(
     kit: Kit, make_world: MakeWorld
 ) -> None:
-    world = make_world(quick)
+    world = make_world(lambda _: (0.5, 7))
     bots = [kit.bot(name, rate=None, concurrency=8) for name in ("slow", "other")]
     queries = [
         kit.query("all", {"v": "first"}, {"v": "second"}, bots=("slow",)),

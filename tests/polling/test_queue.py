@@ -307,3 +307,15 @@ def test_a_bot_that_answers_quickly_gets_one_request_at_a_time(kit: Kit) -> None
     assert queue.limit == 1, "while it is measured again"
     queue.settle(alone, None, NOW + 2 + MEASURE_EVERY + QUICK / 2)
     assert queue.limit == 1
+
+
+@pytest.mark.parametrize(("latency", "pause"), [(0.003, 1.0), (0.05, 5.0), (3.0, MEASURE_EVERY)])
+@pytest.mark.parametrize(("late", "limit"), [(-0.01, 8), (0.01, 1)])
+def test_a_bot_is_measured_again_soon_if_it_was_a_little_slow(
+    kit: Kit, latency: float, pause: float, late: float, limit: int
+) -> None:
+    queue = make_queue(kit.bot(rate=None, concurrency=8))
+    ask(kit, queue, 2)
+    queue.settle(queue.take(NOW), None, NOW + latency)
+    queue.take(NOW + latency + pause + late)
+    assert queue.limit == limit
