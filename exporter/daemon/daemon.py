@@ -21,7 +21,7 @@ from exporter.daemon.housekeeping import Housekeeping
 from exporter.errors import ConfigError, Problem
 from exporter.exposition.exposition import Exposition
 from exporter.exposition.telemetry import Telemetry
-from exporter.files import Limit
+from exporter.files import Limit, read_regular
 from exporter.logs import fields
 from exporter.model import NOTHING, Bot, Config
 from exporter.plan import Shard, keep_same, make_plan
@@ -39,7 +39,7 @@ SETTLE: Final = 0.2
 RETRY_FACTOR: Final = 100
 """Read a file again for what was missing no sooner than this many times its last load time."""
 
-MAINTAIN_EVERY: Final = 5.0
+MAINTAIN_EVERY: Final = 10.0
 """Seconds between two checks for connections that are too old to be used again."""
 
 MISSED_TICKS: Final = 3
@@ -100,16 +100,19 @@ class Daemon:
         self._next_reload: threading.Event | None = None
         (self._reload if waits else self._load)()
         self.housekeeping = Housekeeping(clock, self.telemetry.defect)
-        self.housekeeping.every(watch_interval, self._watch_file)
         self.housekeeping.every(MAINTAIN_EVERY, self.poller.maintain)
+        self.watcher = Housekeeping(clock, self.telemetry.defect, "watcher")
+        self.watcher.every(watch_interval, self._watch_file)
 
     def start(self) -> None:
         """Begin to poll, and to watch the configuration."""
         self.housekeeping.start()
+        self.watcher.start()
         self.poller.start()
 
     def stop(self) -> None:
         """Start no further request, and reload no more."""
+        self.watcher.stop()
         self.housekeeping.stop()
         self.poller.stop()
 
@@ -149,7 +152,7 @@ class Daemon:
         self._is_ready = self._is_ready or self.store.all_attempted()
         return self._is_ready, "ready" if self._is_ready else "not every query has been attempted yet"
 
-    # On the housekeeping's thread
+    # On the watcher's thread, which a disk that hangs may hold for ever: a reload that is requested does not
 
     def _watch_file(self) -> None:
         """Reload the configuration once its file has changed and then stayed the same.
@@ -160,16 +163,19 @@ class Daemon:
         content = self._read()
         if content == self._content:
             if self.clock.steady() >= self._retry_at:
-                self._reload(is_retry=True)
+                self._retry_at = math.inf
+                self.housekeeping.call(partial(self._reload, is_retry=True))
         elif content is not None:
             self.clock.sleep(SETTLE)
             if self._read() == content:
-                self._reload()
+                self.housekeeping.call(self._reload)
 
     def _read(self) -> bytes | None:
-        with suppress(ConfigError):
-            return source.content(self.config_file, self._files)
+        with suppress(OSError):
+            return read_regular(self.config_file, source.MAX_BYTES + 1)[0]
         return None
+
+    # On the housekeeping's thread
 
     def _requested_reload(self) -> None:
         with self._reload_lock:

@@ -22,14 +22,14 @@ class Housekeeping:
     An internal error is logged, `on_defect` is called, and the thread goes on.
     """
 
-    def __init__(self, clock: Clock, on_defect: Callable[[], None]) -> None:
+    def __init__(self, clock: Clock, on_defect: Callable[[], None], name: str = "housekeeping") -> None:
         self._clock = clock
         self._on_defect = on_defect
         self._changed = threading.Condition()
         self._calls: deque[Callable[[], None]] = deque()
         self._tasks: list[tuple[float, float, Callable[[], None]]] = []
         self._stopping = False
-        self._thread = threading.Thread(target=self._work, name="housekeeping", daemon=True)
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
 
     def every(self, seconds: float, function: Callable[[], None]) -> None:
         """Call `function` every so many seconds from now on; before `start`."""

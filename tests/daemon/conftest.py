@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -91,8 +92,11 @@ def events(caplog: pytest.LogCaptureFixture) -> Callable[[], list[dict[str, obje
 def look(daemon: Daemon, clock: FakeClock) -> Callable[[], None]:
     """Return a function that lets the daemon check its file once."""
 
-    def once() -> None:
-        clock.now += WATCH_INTERVAL
-        daemon.housekeeping.run_due()
+    return partial(look_at, daemon, clock)
 
-    return once
+
+def look_at(daemon: Daemon, clock: FakeClock) -> None:
+    """Let the daemon check its file once, and apply what it finds."""
+    clock.now += WATCH_INTERVAL
+    daemon.watcher.run_due()
+    daemon.housekeeping.run_due()

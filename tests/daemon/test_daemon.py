@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from exporter.daemon.daemon import MISSED_TICKS, RETRY_FACTOR, Daemon
 from exporter.errors import ConfigError, Unauthorized, Unreachable
 from exporter.model import Poll
 from exporter.polling.poller import AFTER_A_REFUSAL, LONGEST_SLEEP
-from tests.daemon.conftest import ENVIRON, WATCH_INTERVAL
+from tests.daemon.conftest import ENVIRON, look_at
 
 SHIPPED = Path(__file__).parents[2] / "config.yaml"
 
@@ -101,8 +102,7 @@ def test_a_daemon_that_waits_starts_without_a_configuration_and_takes_the_first_
     assert daemon.config_text == b""
     assert samples(daemon)["nativechat_exporter_config_last_reload_successful", ""] == 0
     config_file.write_text(right, "utf-8")
-    clock.now += WATCH_INTERVAL
-    daemon.housekeeping.run_due()
+    look_at(daemon, clock)
     [used] = events()
     assert used["msg"] == "configuration in use"
     assert daemon.ready() == (False, "not every query has been attempted yet")
@@ -123,8 +123,7 @@ def test_a_daemon_that_waits_is_not_ready_before_a_bot_can_be_asked(
         daemon.store.failed(poll, [0], Unauthorized("the token cannot be read"))
     assert daemon.ready() == (False, f"no bot can be asked yet: {warning['problem']}")
     (config_file.parent / "token").write_text("another-t0ken", "utf-8")
-    clock.now += WATCH_INTERVAL
-    daemon.housekeeping.run_due()
+    look_at(daemon, clock)
     assert daemon.ready() == (True, "ready")
 
 
@@ -327,6 +326,20 @@ def test_a_requested_reload_returns_its_problems(daemon: Daemon, config_file: Pa
     assert "config.yaml:1:1: cannot be read: no such file or directory" in problem
 
 
+def test_a_look_at_the_file_that_hangs_delays_no_reload(daemon: Daemon) -> None:
+    disk, hangs = Event(), Event()
+
+    def hang() -> None:
+        hangs.set()
+        disk.wait()
+
+    daemon.watcher.call(hang)
+    daemon.start()
+    hangs.wait()
+    assert daemon.reload() == ()
+    disk.set()
+
+
 def test_a_reload_ends_for_every_thread_that_requested_it(daemon: Daemon) -> None:
     daemon.start()
     results: list[tuple[str, ...]] = []
@@ -418,10 +431,7 @@ def test_what_is_missing_of_one_bot_leaves_the_others_and_is_used_once_its_file_
     assert any("none.pem cannot be read" in line for line in told)
     assert (in_use["msg"], in_use["bots"]) == ("configuration in use", 4)
 
-    def look() -> None:
-        clock.now += WATCH_INTERVAL
-        daemon.housekeeping.run_due()
-
+    look = partial(look_at, daemon, clock)
     look()
     assert events() == []
     (config_file.parent / "sales-id").write_text("a0b1c2d3e4f5a6b7c8d9e0f1", "utf-8")
