@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Set
 from functools import partial
-from itertools import chain
+from itertools import chain, product
 from typing import Final, NamedTuple, TypeAlias
 
 from exporter.config.bots import EMPTY_LABEL, LABEL_NAMES, check_label_name
@@ -124,15 +124,16 @@ LABELS: Final = table("a mapping such as {channel: [facebook, viber]}", check_la
 def variants(query: Values) -> tuple[Variant, ...]:
     """Return a variant for each combination of label values of a query without errors."""
     keys: dict[str, Label] = query.get("labels", {})
+    # Each label is made once and shared by all series that have it: a query may have thousands.
+    choices = [[((name, _text(value)), value) for value in values] for name, values in keys.items()]
     made = []
-    for combination in labels.combinations({name: list(values) for name, values in keys.items()}):
+    for combination in product(*choices):
         raw: Json = query.get("query")
-        for name, value in combination:
+        for (name, text), _ in combination:
             if isinstance(values := keys[name], dict):
-                raw = predicate.both(raw, values[_text(value)])
-        filled = predicate.fill(raw, {name: _operand(value, keys[name]) for name, value in combination})
-        texts = sorted((name, _text(value)) for name, value in combination)
-        made.append(Variant(tuple(texts), predicate.compile(filled)))
+                raw = predicate.both(raw, values[text])
+        filled = predicate.fill(raw, {name: _operand(value, keys[name]) for (name, _), value in combination})
+        made.append(Variant(tuple(sorted(label for label, _ in combination)), predicate.compile(filled)))
     return tuple(made)
 
 

@@ -1,14 +1,11 @@
-"""Checks names of labels and metrics, and combines label values."""
+"""Checks names of labels and metrics, and counts combinations of label values."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import product
+from collections.abc import Mapping, Sized
 from math import prod
-from typing import Final, TypeVar
-
-T = TypeVar("T")
+from typing import Final
 
 NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
@@ -26,16 +23,8 @@ _SUFFIXES: Final = ("_total", "_count", "_sum", "_bucket", "_info", "_created", 
 _LONGEST: Final = 100
 
 
-def combinations(keys: Mapping[str, Sequence[T]]) -> Iterator[tuple[tuple[str, T], ...]]:
-    """Yield every combination of one value per key; the first key changes slowest.
-
-    Without keys there is one empty combination.
-    """
-    return (tuple(zip(keys, values, strict=True)) for values in product(*keys.values()))
-
-
-def count(keys: Mapping[str, Sequence[T]]) -> int:
-    """Return the number of combinations without making them."""
+def count(keys: Mapping[str, Sized]) -> int:
+    """Return the number of combinations of one value per key without making them."""
     return prod(map(len, keys.values()))
 
 
