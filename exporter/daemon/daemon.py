@@ -95,7 +95,7 @@ class Daemon:
         self._content: bytes | None = None
         self._loaded: Loaded | None = None
         self._retry_at = math.inf
-        self._is_ready = False
+        self._is_ready, self._was_healthy = False, True
         self._reload_lock = threading.Lock()
         self._next_reload: threading.Event | None = None
         (self._reload if waits else self._load)()
@@ -134,7 +134,20 @@ class Daemon:
             return self._next_reload
 
     def healthy(self) -> tuple[bool, str]:
-        """Return whether polling and housekeeping go on, and a message; does not depend on NativeChat."""
+        """Return whether polling and housekeeping go on, and a message; does not depend on NativeChat.
+
+        Log when this changes: what restarts an unhealthy process keeps no message.
+        """
+        is_healthy, why = self._health()
+        if is_healthy != self._was_healthy:
+            self._was_healthy = is_healthy
+            if is_healthy:
+                log.info("healthy again")
+            else:
+                log.error("not healthy", extra=fields(why=why))
+        return is_healthy, why
+
+    def _health(self) -> tuple[bool, str]:
         if not self.poller.has_thread:
             advice = "raise the limit of processes, such as a container's pids"
             return False, f"polling has no thread: if the system refuses it, {advice}"

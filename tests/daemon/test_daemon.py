@@ -365,15 +365,22 @@ def test_a_daemon_is_ready_once_every_poll_has_had_a_result_and_stays_so(
     assert daemon.ready() == (True, "ready")
 
 
-def test_a_daemon_is_healthy_while_polling_moves(daemon: Daemon, clock: Any) -> None:
+def test_a_daemon_is_healthy_while_polling_moves(daemon: Daemon, clock: Any, events: Events) -> None:
     assert not daemon.healthy()[0]
     daemon.start()
     assert daemon.reload() == ()
     assert daemon.healthy() == (True, "healthy")
+    events()
     clock.now += MISSED_TICKS * LONGEST_SLEEP + 1
     well, why = daemon.healthy()
     assert not well
     assert why.startswith("polling has made no progress for 46 s")
+    daemon.healthy()
+    assert events() == [{"level": "ERROR", "msg": "not healthy", "why": why}], "once"
+    assert daemon.reload() == ()
+    daemon.poller.last_tick_at = clock.now
+    assert daemon.healthy()[0]
+    assert [line["msg"] for line in events()] == ["configuration in use", "healthy again"]
 
 
 def test_reloads_requested_before_one_begins_are_one(daemon: Daemon, clock: Any, events: Events) -> None:
