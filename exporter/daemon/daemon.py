@@ -170,11 +170,13 @@ class Daemon:
     def _watch_file(self) -> None:
         """Reload the configuration once its file has changed and then stayed the same.
 
-        A missing file changes nothing. An unchanged file is read again only if a file that it names was
-        missing: that one may have been added.
+        A missing file changes nothing in use. An unchanged file is read again only if a file that it names
+        was missing: that one may have been added.
         """
         content = self._read()
-        if content == self._content:
+        if content is None and self._loaded is None:
+            self._reload(is_retry=True)  # why it cannot be read may have changed
+        elif content == self._content:
             if self.clock.steady() >= self._retry_at:
                 self._retry_at = math.inf
                 self.housekeeping.call(partial(self._reload, is_retry=True))
@@ -234,6 +236,7 @@ class Daemon:
         new changes nothing.
         """
         began = self.clock.steady()
+        self._content = None
         self._content = content = source.content(self.config_file, self._files)
         loaded = parse(content, self.config_file, self.environ, secrets=self._secrets)
         self._plan_retry(loaded.warnings, began)

@@ -109,6 +109,32 @@ def test_a_daemon_that_waits_starts_without_a_configuration_and_takes_the_first_
     assert samples(daemon)["nativechat_exporter_config_last_reload_successful", ""] == 1
 
 
+def test_a_daemon_that_waits_says_why_the_file_cannot_be_read_now(
+    make_daemon: Callable[..., Daemon], config_file: Path, clock: Any, events: Events
+) -> None:
+    broken = config_file.read_text("utf-8").replace("every: 1m", "every: 1x")
+    config_file.unlink()
+    daemon = make_daemon(waits=True)
+
+    def now() -> tuple[str, int]:
+        clock.now += WATCH_INTERVAL
+        daemon.housekeeping.run_due()
+        return daemon.ready()[1], len(events())
+
+    assert "no such file" in now()[0]
+    config_file.mkdir()
+    why, lines = now()
+    assert ("not a regular file" in why, lines) == (True, 1)
+    assert now() == (why, 0)
+    config_file.rmdir()
+    config_file.write_text(broken, "utf-8")
+    assert "every" in now()[0]
+    config_file.unlink()
+    assert "no such file" in now()[0]
+    config_file.write_text(broken, "utf-8")
+    assert "every" in now()[0]
+
+
 def test_a_daemon_that_waits_is_not_ready_before_a_bot_can_be_asked(
     make_daemon: Callable[..., Daemon], config_file: Path, clock: Any, events: Events
 ) -> None:
@@ -316,6 +342,19 @@ def test_a_missing_file_changes_nothing_until_it_is_back(
     config_file.write_text(text.replace("5m", "9m"), "utf-8")
     look()
     assert polls(daemon)["conversations"].query.stale_after == 540
+
+
+def test_a_file_that_a_reload_did_not_find_is_loaded_once_it_is_back(
+    daemon: Daemon, config_file: Path, look: Look
+) -> None:
+    text = config_file.read_text("utf-8")
+    config_file.unlink()
+    daemon.request_reload()
+    look()
+    assert samples(daemon)["nativechat_exporter_config_last_reload_successful", ""] == 0
+    config_file.write_text(text, "utf-8")
+    look()
+    assert samples(daemon)["nativechat_exporter_config_last_reload_successful", ""] == 1
 
 
 def test_a_requested_reload_returns_its_problems(daemon: Daemon, config_file: Path) -> None:
