@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -87,8 +88,15 @@ VALUES: dict[str, dict[str, Any]] = {
         "tolerations": [{"key": "spot", "operator": "Exists"}],
         "affinity": {"podAntiAffinity": {}},
         "topologySpreadConstraints": [
-            {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}
+            {
+                "maxSkew": 1,
+                "topologyKey": "zone",
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": {"app.kubernetes.io/instance": "nativechat-exporter"}},
+            }
         ],
+        "extraPodSpec": {"hostAliases": [{"ip": "10.0.0.7", "hostnames": ["api.nativechat.com"]}]},
+        "commonLabels": {"cost-center": "17"},
         "priorityClassName": "low",
         "podLabels": {"team": "chat"},
         "resources": {"limits": {"memory": "192Mi"}},
@@ -97,12 +105,43 @@ VALUES: dict[str, dict[str, Any]] = {
         "serviceAccount": {"annotations": {"team": "chat"}},
         "shards": 20,
     },
+    "names that look like numbers": {
+        "secret": "1",
+        "configMap": "2",
+        "web": {"secret": "3"},
+        "serviceAccount": {"name": "4"},
+        "imagePullSecrets": ["5", {"name": "6"}],
+        "priorityClassName": "7",
+        "commonLabels": {"cost-center": "8"},
+        "extraEnv": [{"name": "NATIVECHAT_BOT_NAME", "value": "9"}],
+        "grafana": {"namespace": "10", "dashboard": {"enabled": True, "content": "{}"}},
+    },
+    "null": {
+        "commonLabels": None,
+        "podLabels": None,
+        "podAnnotations": None,
+        "imagePullSecrets": None,
+        "extraEnv": None,
+        "extraPodSpec": None,
+        "resources": None,
+        "podMonitor": {"enabled": True, "labels": None, "tlsConfig": None},
+    },
+    "no Secret": {
+        "secret": "",
+        "config": "bots: [{name: a, id: {env: ID}, token: {env: TOKEN}}]",
+        "extraEnv": [
+            {"name": name, "valueFrom": {"secretKeyRef": {"name": "chat", "key": name.lower()}}}
+            for name in ("ID", "TOKEN")
+        ],
+    },
     "a parent's values": {"global": {"imageRegistry": "registry.example.com", "other": {"chart": 1}}},
 }
 
 
-def manifests(chart: helm_python.Chart, values: dict[str, Any]) -> Manifests:
-    files = chart.render(values, name="nativechat-exporter", namespace="nativechat")
+def manifests(
+    chart: helm_python.Chart, values: dict[str, Any], release: str = "nativechat-exporter"
+) -> Manifests:
+    files = chart.render(values, name=release, namespace="nativechat")
     return Manifests([each for text in files.values() for each in yaml.safe_load_all(text) if each])
 
 
@@ -150,6 +189,15 @@ def test_as_a_dependency_it_is_the_same_under_another_name(
         assert ("securityContext" in where) == (values.get(key, True) is not None), key
 
 
+@pytest.mark.parametrize("release", ["123", "1e3", "on", "a.b", "x" * 53])
+def test_whatever_the_release_is_called_it_is_valid_and_its_names_are_short(release: str) -> None:
+    values = {**VALUES["operator"], **VALUES["grafana"], "shards": 2}
+    with helm_python.Chart.load(CHART) as chart:
+        built = manifests(chart, values, release)
+    assert [problem for manifest in built.all for problem in problems(manifest)] == []
+    assert all(re.fullmatch("[a-z0-9-]{1,63}", each["metadata"]["name"]) for each in built.all)
+
+
 def test_helm_has_nothing_to_say_but_that_an_icon_is_missing() -> None:
     told = helm_python.lint(CHART, strict=True)
     assert [message["error"] for message in told["messages"]] == ["icon is recommended"]
@@ -188,8 +236,18 @@ def _without_instance(part: Any) -> Any:
     return part
 
 
-def test_a_configuration_of_one_s_own_is_taken_to_the_letter(render: Render) -> None:
-    text = "# With a comment, and $gt.\nqueries:\n  - {name: a, query: {Errors: {$gt: 0}}}\n"
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# With a comment, and $gt.\nqueries:\n  - {name: a, query: {Errors: {$gt: 0}}}\n",
+        "   # A first line that is indented.\nqueries: []\n",
+        "queries: []\r\nbots: []\r\n",
+        "queries: []  \n\n\n",
+        'help: "it\'s {{ .Values }}"',
+        "help: \t\u00e9 \n",
+    ],
+)
+def test_a_configuration_of_one_s_own_is_taken_to_the_letter(text: str, render: Render) -> None:
     assert render({"config": text}).one("ConfigMap")["data"] == {"config.yaml": text}
 
 
@@ -253,6 +311,49 @@ def test_a_configuration_of_one_s_own_has_a_dashboard_and_alerts_of_its_own(
         render(nested({"enabled": True}))
     mine = "spec: {groups: [{name: mine}]}"
     assert "mine" in json.dumps(render(nested({"enabled": True, "content": mine})).all)
+
+
+@pytest.mark.parametrize("content", ["groups: []", "{{{", "- spec"])
+def test_alerts_in_another_format_are_refused(content: str, render: Render) -> None:
+    with pytest.raises(helm_python.HelmRenderError, match="rules --format operator"):
+        render({"prometheusRule": {"enabled": True, "content": content}})
+
+
+def test_what_the_manual_installs_reads_ids_and_tokens_where_the_secret_is(render: Render) -> None:
+    manual = (ROOT / "docs/kubernetes.md").read_text("utf-8")
+    [command] = re.findall(r"^helm install (?:.*\\\n)*.*$", manual, re.MULTILINE)
+    [file] = re.findall(r"--set-file config=(\S+)", command)
+    values: dict[str, Any] = {"config": (ROOT / file).read_text("utf-8")}
+    for path, value in re.findall(r"--set (\w+\.\w+)=(\S+)", command):
+        section, key = path.split(".")
+        values[section] = {key: yaml.safe_load(value)}
+    built = render(values)
+    assert built.exporter["image"].startswith("registry.example.com/")
+    assert built.of("PodMonitor")
+    [mount] = [m for m in built.exporter["volumeMounts"] if m["name"] == "nativechat-exporter-secret"]
+    bots = yaml.safe_load(built.one("ConfigMap")["data"]["config.yaml"])["bots"]
+    for bot in bots:
+        assert {Path(bot[key]["file"]).parent for key in ("id", "token")} == {Path(mount["mountPath"])}
+
+
+def test_a_variable_of_one_s_own_replaces_ours(render: Render) -> None:
+    mine = {"name": "NATIVECHAT_EXPORTER_LOG_FORMAT", "value": "logfmt"}
+    environment = render({"extraEnv": [mine], "shards": 2}).exporter["env"]
+    assert [variable for variable in environment if variable["name"] == mine["name"]] == [mine]
+
+
+def test_a_label_for_all_is_on_all_and_selects_nothing(render: Render) -> None:
+    label = {"cost-center": "17"}
+    built = render({"commonLabels": label, **VALUES["grafana"]})
+    for each in [*built.all, built.workload["spec"]["template"]]:
+        assert label.items() <= each["metadata"]["labels"].items()
+    assert not label.items() & built.workload["spec"]["selector"]["matchLabels"].items()
+
+
+def test_without_a_secret_none_is_mounted(render: Render) -> None:
+    built = render(VALUES["no Secret"])
+    mounted = [mount["name"] for mount in built.exporter["volumeMounts"]]
+    assert [volume["name"] for volume in built.pod["volumes"]] == mounted == ["nativechat-exporter-config"]
 
 
 def test_https_is_used_by_whoever_asks_it(render: Render) -> None:
@@ -320,6 +421,11 @@ def test_secrets_for_the_registry_are_those_of_the_chart_and_of_its_parent(rende
         {"web": {"scheme": "https"}},
         {"image": {"digest": "latest"}},
         {"podLabels": {"team": 1}},
+        {"fullnameOverride": "Chat"},
+        {"extraEnv": [{"name": "NATIVECHAT_EXPORTER_SHARD_TOTAL", "value": 2}]},
+        {"extraPodSpec": {"volumes": []}},
+        {"podMonitor": {"interval": "60"}},
+        {"topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "zone"}]},
     ],
     ids=str,
 )

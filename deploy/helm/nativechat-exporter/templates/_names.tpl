@@ -2,26 +2,42 @@
 
 {{- define "nativechat-exporter.name" -}}
 {{- if .Values.fullnameOverride }}{{ .Values.fullnameOverride }}
-{{- else if contains .Chart.Name .Release.Name }}{{ .Release.Name | trunc 52 | trimSuffix "-" }}
-{{- else }}{{ printf "%s-%s" .Release.Name .Chart.Name | trunc 52 | trimSuffix "-" }}{{ end }}
+{{- else if contains .Chart.Name .Release.Name }}{{ .Release.Name | replace "." "-" | trunc 52 | trimSuffix "-" }}
+{{- else }}{{ printf "%s-%s" .Release.Name .Chart.Name | replace "." "-" | trunc 52 | trimSuffix "-" }}{{ end }}
 {{- end }}
 
 {{- define "nativechat-exporter.selected" -}}
 nativechat-exporter: standalone
-app.kubernetes.io/name: {{ .Chart.Name }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ .Chart.Name | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "nativechat-exporter.labels" -}}
-app.kubernetes.io/name: {{ .Chart.Name }}
-app.kubernetes.io/instance: {{ .Release.Name }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- include "nativechat-exporter.labelsAnd" (list . dict) }}
 {{- end }}
 
 {{/* All labels of a resource: called with (list . LABELS). */}}
 {{- define "nativechat-exporter.labelsAnd" -}}
-{{- mergeOverwrite (include "nativechat-exporter.labels" (index . 0) | fromYaml) (index . 1) | toYaml }}
+{{- with index . 0 }}
+{{- $ours := dict "app.kubernetes.io/name" .Chart.Name "app.kubernetes.io/instance" .Release.Name "app.kubernetes.io/version" .Chart.AppVersion "app.kubernetes.io/managed-by" .Release.Service }}
+{{- mergeOverwrite $ours (.Values.commonLabels | default dict) (index $ 1 | default dict) | toYaml }}
+{{- end }}
+{{- end }}
+
+{{/* The container's variables: ours, but for those that extraEnv sets, because a name may occur once. */}}
+{{- define "nativechat-exporter.env" -}}
+{{- $ours := dict "NATIVECHAT_EXPORTER_CONFIG_FILE" "/etc/nativechat-exporter/config.yaml" "NATIVECHAT_EXPORTER_LOG_FORMAT" "json" }}
+{{- if gt (int .Values.shards) 1 }}
+{{- $_ := set $ours "NATIVECHAT_EXPORTER_SHARD_TOTAL" (toString .Values.shards) }}
+{{- $_ := set $ours "NATIVECHAT_EXPORTER_SHARD_ORDINAL" "hostname" }}
+{{- end }}
+{{- if .Values.web.secret }}
+{{- $_ := set $ours "NATIVECHAT_EXPORTER_WEB_CONFIG_FILE" "/etc/nativechat-exporter-web/web.yaml" }}
+{{- end }}
+{{- range .Values.extraEnv }}{{ $_ := unset $ours .name }}{{ end }}
+{{- $env := list }}
+{{- range $name, $value := $ours }}{{ $env = append $env (dict "name" $name "value" $value) }}{{ end }}
+{{- concat $env (.Values.extraEnv | default list) | toYaml }}
 {{- end }}
 
 {{- define "nativechat-exporter.image" -}}
