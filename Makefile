@@ -69,8 +69,9 @@ image-check: $(VENV)/.dev image ## build the image, and hold a container of it t
 image-debian: ## the same where no registry can be reached, on a base made of Debian's packages; for root
 	tools/image-debian.sh
 
+# With the settings of image-debian, where that has run.
 pod-check: $(VENV)/.dev ## run the sidecar's Pod with podman, from IMAGE, and do to it what Kubernetes would
-	$(BIN)/python -m tools.pod --image $(IMAGE)
+	$(addprefix CONTAINERS_CONF=,$(wildcard $(CURDIR)/build/image/containers.conf)) $(BIN)/python -m tools.pod --image $(IMAGE)
 
 TAG ?=
 release-check: check ## everything a release needs: version, changelog, archives, a clean installation

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import yaml
 from tests.deploy.conftest import Manifests, kustomized
 
 if TYPE_CHECKING:
-    from tests.docs.conftest import Example
+    from tests.docs.conftest import Example, Manual
 
 
 def test_a_kustomization_is_one_of_deploy_s_examples_or_part_of_it(
@@ -51,6 +52,40 @@ def test_a_kustomization_for_grafana_replaces_what_the_example_has(
     replaced = [each for each in config_maps if "mine" in each["data"].values()]
     labels = [label for each in replaced for label in each["metadata"]["labels"]]
     assert sorted(labels) == ["grafana_alert", "grafana_dashboard"]
+
+
+def test_two_exporters_in_one_namespace_have_their_own_names_and_pods(root: Path, tmp_path: Path) -> None:
+    def change(directory: Path) -> None:
+        pairs = {"labels": [{"pairs": {"team": "chat"}, "includeSelectors": True}], "namePrefix": "chat-"}
+        with (directory / "kustomization.yaml").open("a", encoding="utf-8") as file:
+            file.write(yaml.safe_dump(pairs))
+
+    two = built(root, tmp_path, "standalone", change)
+    assert {each["metadata"]["name"] for each in two.all} == {"chat-nativechat-exporter"}
+    volumes = {volume["name"]: volume for volume in two.pod["volumes"]}
+    assert volumes["nativechat-exporter-config"]["configMap"] == {"name": "chat-nativechat-exporter"}
+    assert volumes["nativechat-exporter-secret"]["secret"] == {"secretName": "nativechat"}
+    assert two.pod["serviceAccountName"] == "chat-nativechat-exporter"
+    selectors = [
+        two.one("Service")["spec"]["selector"],
+        two.workload["spec"]["selector"]["matchLabels"],
+        two.one("NetworkPolicy")["spec"]["podSelector"]["matchLabels"],
+        two.workload["spec"]["template"]["metadata"]["labels"],
+    ]
+    assert all(labels["team"] == "chat" for labels in selectors)
+
+
+def test_a_sidecar_can_listen_on_another_port(root: Path, tmp_path: Path, manual: Manual) -> None:
+    [told] = re.findall(r"`(ports: \[.*\])`", manual.pages["kubernetes.md"])
+
+    def change(directory: Path) -> None:
+        file = directory / "bot.yaml"
+        patch = yaml.safe_load(file.read_text("utf-8"))
+        patch["spec"]["template"]["spec"]["containers"][-1] |= yaml.safe_load(told)
+        file.write_text(yaml.safe_dump(patch), "utf-8")
+
+    exporter = built(root, tmp_path, "sidecar", change).exporter
+    assert exporter["ports"] == [{"name": "nativechat", "containerPort": 10060}]
 
 
 def test_a_patch_of_the_sidecar_removes_its_user_and_nothing_else(
