@@ -175,7 +175,7 @@ class Daemon:
         """
         content = self._read()
         if content is None and self._loaded is None:
-            self._reload(is_retry=True)  # why it cannot be read may have changed
+            self.housekeeping.call(partial(self._reload, is_retry=True))  # it may say another reason now
         elif content == self._content:
             if self.clock.steady() >= self._retry_at:
                 self._retry_at = math.inf
@@ -236,8 +236,11 @@ class Daemon:
         new changes nothing.
         """
         began = self.clock.steady()
-        self._content = None
-        self._content = content = source.content(self.config_file, self._files)
+        try:
+            content = self._content = source.content(self.config_file, self._files)
+        except ConfigError:
+            self._content = None  # so that it is loaded once it can be read, changed or not
+            raise
         loaded = parse(content, self.config_file, self.environ, secrets=self._secrets)
         self._plan_retry(loaded.warnings, began)
         if is_retry and not self.problems and loaded == self._loaded:

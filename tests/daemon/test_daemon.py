@@ -117,8 +117,7 @@ def test_a_daemon_that_waits_says_why_the_file_cannot_be_read_now(
     daemon = make_daemon(waits=True)
 
     def now() -> tuple[str, int]:
-        clock.now += WATCH_INTERVAL
-        daemon.housekeeping.run_due()
+        look_at(daemon, clock)
         return daemon.ready()[1], len(events())
 
     assert "no such file" in now()[0]
