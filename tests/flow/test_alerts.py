@@ -79,6 +79,12 @@ class Monitoring:
         """Return the bots for which an alert fires."""
         return set(self.ask(f'ALERTS{{alertname="{alert}", alertstate="firing"}}'))
 
+    def marked(self) -> set[str]:
+        """Return the bots for which the dashboard has a mark of an alert."""
+        made = json.loads((ROOT / "grafana/dashboards/nativechat.json").read_text("utf-8"))
+        [marks] = [one["expr"] for one in made["annotations"]["list"] if one["name"] == "Alerts"]
+        return set(self.ask(marks))
+
 
 @contextmanager
 def served(home: Path, program: str, *flags: str) -> Iterator[str]:
@@ -179,6 +185,7 @@ def test_a_burst_of_errors_reaches_a_webhook_and_deleted_history_or_a_dead_api_d
     chat.simulation.faults.set(Fault("status", status=503), loud)
     eventually(lambda: monitoring.ask("nativechat_up").get(loud) == 0)
     assert monitoring.firing(ERRORS) == {loud}, "an error that was told is not hidden by an API that is down"
+    assert monitoring.marked() == {loud}
 
     eventually(lambda: (DOWN, loud, "firing") in told, SETTLED)
     eventually(lambda: (ERRORS, loud, "resolved") in told, SETTLED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,7 +22,7 @@ from tests.grafana.configurations import SHAPES
 from tests.grafana.substitution import Prometheus
 
 if TYPE_CHECKING:
-    from tests.flow.conftest import Chat, StartExporter
+    from tests.flow.conftest import Chat, Running, StartExporter
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = "shipped"
@@ -54,11 +55,14 @@ def documents(chat: Chat) -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def targets(
-    chat: Chat, documents: dict[str, dict[str, Any]], exporter: StartExporter
-) -> dict[str, list[str]]:
-    """What Prometheus scrapes for each job: an exporter for each configuration, one of them also as two."""
-    running = {name: exporter(document, env=chat.environ) for name, document in documents.items()}
+def running(chat: Chat, documents: dict[str, dict[str, Any]], exporter: StartExporter) -> dict[str, Running]:
+    """An exporter for each configuration."""
+    return {name: exporter(document, env=chat.environ) for name, document in documents.items()}
+
+
+@pytest.fixture(scope="module")
+def targets(running: dict[str, Running]) -> dict[str, list[str]]:
+    """What Prometheus scrapes for each job: the exporter of each configuration, one of them also as two."""
     addresses = {name: one.address for name, one in running.items()}
     twice = addresses["one bot"]
     return {name: [one] for name, one in addresses.items()} | {
@@ -171,12 +175,27 @@ def test_what_is_new_is_told_though_history_is_deleted_meanwhile(
     assert eventually(lambda: more <= sum(numbers(prometheus, new, values)) <= 1.2 * more)
 
 
-def test_annotations_are_understood_and_a_start_is_at_its_time(
-    documents: dict[str, dict[str, Any]], chat: Chat, prometheus: Prometheus
+def test_a_restart_and_a_reload_are_marked_at_their_times(
+    documents: dict[str, dict[str, Any]],
+    chat: Chat,
+    running: dict[str, Running],
+    prometheus: Prometheus,
+    eventually: Callable[..., Any],
 ) -> None:
     made = drawn(documents["one bot"], chat)
     values = chosen(made, prometheus, "one bot")
-    found = {one["name"]: numbers(prometheus, one["expr"], values) for one in made["annotations"]["list"]}
-    [started] = found["Restarts"]
-    assert time.time() - 600 < started / 1000 <= time.time()
-    assert found["Reloads"] == []
+
+    def marked(name: str) -> list[float]:
+        """Return the times of marks, in seconds."""
+        [expr] = [one["expr"] for one in made["annotations"]["list"] if one["name"] == name]
+        return [at / 1000 for at in numbers(prometheus, expr, values)]
+
+    [started] = marked("Restarts")
+    assert time.time() - 600 < started <= time.time()
+    assert marked("Reloads") == []
+    # What is loaded within half a minute of a start belongs to the start.
+    eventually(lambda: time.time() > started + 31, SETTLED)
+    before = time.time()
+    running["one bot"].process.send_signal(signal.SIGHUP)
+    [reloaded] = eventually(lambda: marked("Reloads"))
+    assert before <= reloaded <= time.time()
