@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-lowest check bench soak image image-check image-debian release-check chart-check pod-check generate grafana picture recording components constraints
+.PHONY: help demo test test-lowest check bench soak alerts-check image image-check image-debian release-check chart-check pod-check generate grafana picture recording components constraints
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -47,6 +47,9 @@ bench: $(VENV)/.dev ## measure speed and size beside a script by hand, against t
 SECONDS ?= 300
 soak: $(VENV)/.dev ## a compressed week under faults, reloads and clock steps: no value may be wrong
 	$(BIN)/python -m tools.soak --seconds $(SECONDS)
+
+alerts-check: $(VENV)/.dev components ## send deleted errors through Prometheus and Alertmanager: one notification (five minutes)
+	$(BIN)/python -m tools.alerts
 
 chart-check: $(VENV)/.dev $(VENV)/.chart ## lint, pack and render the Helm chart, and hold it to Kubernetes' schemas
 	$(BIN)/pytest tests/chart

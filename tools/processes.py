@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -33,6 +34,18 @@ def running(
     finally:
         process.terminate()
         process.wait(PATIENCE)
+
+
+@contextmanager
+def serving(output: Path, program: str, *flags: str) -> Iterator[str]:
+    """Run a program of Prometheus's family on a free port while the context lasts; give its address."""
+    # Held, so that nobody else is given the port; whoever also sets SO_REUSEADDR may listen on it.
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{held.getsockname()[1]}"
+        with running(output, (program, f"--web.listen-address={address}", *flags)):
+            yield address
 
 
 def shown(output: Path, pattern: str) -> str:

@@ -16,9 +16,12 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tools.picture.stage import SCRAPE_SECONDS, Stage, staged
+import yaml
+
+from tools.stage import Size, Stage, staged
 
 ROOT = Path(__file__).parents[2]
+SCRAPE_SECONDS = 1
 
 
 def main() -> int:
@@ -29,10 +32,13 @@ def main() -> int:
     parser.add_argument("--config", type=Path, default=ROOT / "config.yaml")
     parser.add_argument("--dashboard", type=Path, help="JSON to draw, instead of the configuration's")
     parser.add_argument("--output", type=Path, default=ROOT / "docs/dashboard.png")
+    parser.add_argument("--bots", type=int, default=3, help="how many bots there are, at least 3")
     parser.add_argument("--rows", type=int, default=0, help="draw only so many rows and their panels")
     parser.add_argument("--seconds", type=int, default=300, help="how long to watch, and the range drawn")
     options = parser.parse_args()
-    with TemporaryDirectory() as home, staged(Path(home), options.config) as stage:
+    config = yaml.safe_load(options.config.read_text("utf-8"))
+    size = Size(bots=options.bots, growth=1.5, scrape_seconds=SCRAPE_SECONDS)
+    with TemporaryDirectory() as home, staged(Path(home), config, size) as stage:
         dashboard = options.dashboard or stage.dashboard()
         watched(stage, options.seconds)
         command = ["node", Path(__file__).with_name("draw.mjs"), dashboard, stage.prometheus]
@@ -42,7 +48,7 @@ def main() -> int:
 
 def watched(stage: Stage, seconds: float) -> None:
     """Let time pass, in which one bot has errors, another is down for a while, and a third loses history."""
-    support, sales, third = stage.bots
+    support, sales, third, *_ = stage.bots
     story: tuple[tuple[float, Callable[[], None]], ...] = (
         (0.25, lambda: stage.tell("POST", "burst", bot=support, number=30, fields={"Errors": 2})),
         (0.5, lambda: stage.tell("PUT", "faults", bot=sales, kind="status", status=503)),

@@ -1,4 +1,4 @@
-"""Laws of the picture's stage: the configuration is the shipped one, only quicker and with simulated bots."""
+"""Laws of what tools watch: the configuration is the shipped one, only quicker and with simulated bots."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from exporter.config.load import load
-from tools.picture.stage import quickened
+from tools.stage import quickened
 
 SHIPPED = Path(__file__).parents[2] / "config.yaml"
 URL = "http://127.0.0.1:1/v1"
