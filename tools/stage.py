@@ -43,6 +43,11 @@ class Stage:
         """Write the dashboard of the exporter's configuration, and return its file."""
         return printed(self.config.parent, "dashboard")
 
+    def reload(self) -> None:
+        """Change the configuration's file, but nothing in the configuration."""
+        with self.config.open("a", encoding="utf-8") as file:
+            file.write("\n")
+
     def tell(self, method: str, path: str, **body: object) -> None:
         """Tell the simulator how to misbehave, or how its data grows and shrinks."""
         request = Request(

@@ -12,6 +12,35 @@ export async function answers(dashboard, variables, prometheus, range, scrape) {
   return Promise.all(panels.map((panel) => answered(panel, variables, prometheus, range, scrape)));
 }
 
+/** Returns what annotations mark in the range: from when to when, in milliseconds, and the name of a colour. */
+export async function marks(dashboard, variables, prometheus, range, scrape) {
+  const asked = (dashboard.annotations?.list ?? []).filter(({ enable, expr }) => enable && expr);
+  const step = stepOf({}, range, scrape);
+  const found = asked.map(async ({ expr, iconColor: colour, useValueForTime }) => {
+    const query = variables.intoPromQL(expr, {});
+    const { result } = await ask(prometheus, 'query_range', { query, start: aligned(range.from, step), end: aligned(range.to, step), step });
+    const spans = result.flatMap(({ values }) => (useValueForTime ? timesOf(values) : spansOf(values, step)));
+    return spans.map(([from, to]) => ({ colour, from, to })).filter(({ from, to }) => to >= range.from * 1000 && from <= range.to * 1000);
+  });
+  return (await Promise.all(found)).flat();
+}
+
+/** Returns each time that the values of a series name, in milliseconds, as a span. */
+function timesOf(points) {
+  return [...new Set(points.map(([, value]) => Number(value)))].map((time) => [time, time]);
+}
+
+/** Returns the first and the last time, in milliseconds, of points that follow each other without a gap. */
+export function spansOf(points, step) {
+  const spans = [];
+  for (const [seconds] of points) {
+    const last = spans.at(-1);
+    if (last && seconds * 1000 - last[1] <= 2000 * step) last[1] = seconds * 1000;
+    else spans.push([seconds * 1000, seconds * 1000]);
+  }
+  return spans;
+}
+
 async function answered(panel, variables, prometheus, range, scrape) {
   const step = stepOf(panel, range, scrape);
   const length = range.to - range.from;

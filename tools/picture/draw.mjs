@@ -11,7 +11,7 @@ import { dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { chromium } from 'playwright-core';
-import { answers } from './answers.mjs';
+import { answers, marks } from './answers.mjs';
 import { Variables } from './variables.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
@@ -86,7 +86,8 @@ const dashboard = shortened(JSON.parse(readFileSync(file, 'utf8')), Number(rows)
 const to = Math.floor(Date.now() / 1000);
 const range = { from: to - Number(seconds), to };
 const variables = await Variables.of(dashboard, prometheus, range);
-const content = { dashboard, range, variables: variables.shown(), panels: await answers(dashboard, variables, prometheus, range, Number(scrape)) };
+const [panels, marked] = await Promise.all([answers, marks].map((asked) => asked(dashboard, variables, prometheus, range, Number(scrape))));
+const content = { dashboard, range, variables: variables.shown(), panels, marks: marked };
 const { url, close } = await served(content);
 const height = ABOUT + LINE * Math.max(...dashboard.panels.map(({ gridPos: { y, h } }) => y + h));
 const complaints = await photograph(url, height, output).finally(close);

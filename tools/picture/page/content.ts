@@ -24,6 +24,13 @@ export interface Alert {
   state: 'firing' | 'pending';
 }
 
+/** What an annotation marks, in milliseconds; `colour` is a name of Grafana's. */
+export interface Mark {
+  colour: string;
+  from: number;
+  to: number;
+}
+
 export interface Answered {
   id: number;
   title: string;
@@ -36,6 +43,7 @@ export interface Answered {
 export interface Content {
   dashboard: Dashboard;
   range: { from: number; to: number };
+  marks: Mark[];
   variables: { label: string; multi: boolean; value: string }[];
   panels: Answered[];
 }

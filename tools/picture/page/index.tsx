@@ -5,7 +5,7 @@ import type { GridPos, Panel } from '@grafana/schema';
 import { GlobalStyles, Icon, InlineLabel, PanelChrome, Tag, ToolbarButton } from '@grafana/ui';
 import { createRoot } from 'react-dom/client';
 import { useEffect, type CSSProperties } from 'react';
-import { isRow, type Answered, type AnyPanel, type Content } from './content';
+import { isRow, type Answered, type AnyPanel, type Content, type Mark } from './content';
 import { prepared } from './fields';
 import { framesOf } from './frames';
 import { PANELS } from './panels';
@@ -25,7 +25,7 @@ const MARGIN = 16;
 const SETTLING = 1500;
 const WITHOUT_DATA = ['text', 'alertlist'];
 const CAPTION =
-  "Drawn with Grafana's own component packages (@grafana/ui) from the dashboard's JSON and a live Prometheus over simulated conversations; not a screenshot of Grafana. The lists of alerts and of states are imitations.";
+  "Drawn with Grafana's own component packages (@grafana/ui) from the dashboard's JSON and a live Prometheus over simulated conversations; not a screenshot of Grafana. The lists of alerts and of states, and the marks in trends, are imitations.";
 
 window.__grafana_public_path__ = '/public/';
 window.complaints = [];
@@ -74,7 +74,7 @@ function boxOf({ x, y, w, h }: GridPos, width: number) {
   };
 }
 
-function Cell({ ready, timeRange, width }: { ready: Ready; timeRange: TimeRange; width: number }) {
+function Cell({ ready, marks, timeRange, width }: { ready: Ready; marks: Mark[]; timeRange: TimeRange; width: number }) {
   const { panel, answered, frames } = ready;
   const box = boxOf(panel.gridPos!, width);
   const place: CSSProperties = { position: 'absolute', ...box };
@@ -98,7 +98,7 @@ function Cell({ ready, timeRange, width }: { ready: Ready; timeRange: TimeRange;
         titleItems={panel.links?.length ? <Icon name="external-link-alt" size="sm" /> : undefined}
         width={box.width}
       >
-        {(width, height) => draw?.({ panel, answered, frames, timeRange, width, height })}
+        {(width, height) => draw?.({ panel, answered, frames, marks, timeRange, width, height })}
       </PanelChrome>
     </div>
   );
@@ -140,7 +140,7 @@ function Page({ content, panels }: { content: Content; panels: Ready[] }) {
       <div style={{ background: theme.colors.background.canvas, padding: MARGIN }}>
         <Bar content={content} />
         <div style={{ height: lines * (LINE + GAP), position: 'relative' }}>
-          {panels.map((ready) => <Cell key={ready.panel.id} ready={ready} timeRange={timeRange} width={width} />)}
+          {panels.map((ready) => <Cell key={ready.panel.id} ready={ready} marks={content.marks} timeRange={timeRange} width={width} />)}
         </div>
         <div style={{ color: theme.colors.text.secondary, fontSize: 12, marginTop: GAP }}>{CAPTION}</div>
       </div>

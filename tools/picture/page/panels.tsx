@@ -11,16 +11,17 @@ import {
   type TimeRange,
 } from '@grafana/data';
 import type { Panel } from '@grafana/schema';
-import { Badge, BarGauge, BigValue, TimeSeries, useTheme2, VizRepeater } from '@grafana/ui';
+import { Badge, BarGauge, BigValue, TimeSeries, useTheme2, VizRepeater, type UPlotConfigBuilder } from '@grafana/ui';
 import { TableNG } from '@grafana/ui/unstable';
-import type { ReactNode } from 'react';
-import type { Answered } from './content';
+import { useRef, type ReactNode } from 'react';
+import type { Answered, Mark } from './content';
 import { fieldConfigOf } from './fields';
 
 export interface Drawn {
   panel: Panel;
   answered: Answered;
   frames: DataFrame[];
+  marks: Mark[];
   timeRange: TimeRange;
   width: number;
   height: number;
@@ -130,9 +131,39 @@ function Bars(drawn: Drawn) {
   );
 }
 
-function Trend({ panel, frames, timeRange, width, height }: Drawn) {
+function Trend({ panel, frames, marks, timeRange, width, height }: Drawn) {
   const legend = { calcs: [], displayMode: 'list', placement: 'bottom', showLegend: true, ...(panel.options?.legend as Options) } as Options;
-  return <TimeSeries frames={frames} height={height} legend={legend as never} options={panel.options as Options} timeRange={timeRange} timeZone="browser" width={width} />;
+  const marked = useMarked(marks);
+  return (
+    <TimeSeries frames={frames} height={height} legend={legend as never} options={panel.options as Options} timeRange={timeRange} timeZone="browser" width={width}>
+      {marked}
+    </TimeSeries>
+  );
+}
+
+/** An imitation: what draws Grafana's annotations is no component of @grafana/ui. Returns what adds them to a plot. */
+function useMarked(marks: Mark[]) {
+  const theme = useTheme2();
+  const known = useRef(new WeakSet<UPlotConfigBuilder>()).current;
+  return (plot: UPlotConfigBuilder) => {
+    if (!known.has(plot)) {
+      known.add(plot);
+      plot.addHook('draw', ({ bbox, ctx, valToPos }) => {
+        const at = (time: number) => Math.min(bbox.left + bbox.width, Math.max(bbox.left, valToPos(time, 'x', true)));
+        ctx.save();
+        for (const { colour, from, to } of marks) {
+          ctx.fillStyle = ctx.strokeStyle = theme.visualization.getColorByName(colour);
+          ctx.globalAlpha = 0.1;
+          ctx.fillRect(at(from), bbox.top, at(to) - at(from), bbox.height);
+          ctx.globalAlpha = 1;
+          ctx.setLineDash([4, 4]);
+          ctx.strokeRect(at(from), bbox.top, at(to) - at(from), bbox.height);
+        }
+        ctx.restore();
+      });
+    }
+    return null;
+  };
 }
 
 function Table(drawn: Drawn) {
