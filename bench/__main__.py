@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from bench import breakeven, growth, machine, polling, rest, scraping, start
+from bench import bots, breakeven, growth, machine, polling, rest, scraping, start
 from bench.figure import HEAD, Report
 from bench.scale import RESULT, TRIAL, Scale
 from exporter import __version__
@@ -21,6 +21,7 @@ MEASUREMENTS: Final = {
     "polling": polling.measure,
     "scraping": scraping.measure,
     "growth": growth.measure,
+    "bots": bots.measure,
     "start": start.measure,
     "rest": rest.measure,
 }

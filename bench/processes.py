@@ -23,7 +23,7 @@ PATIENCE: Final = 120.0
 _LOOK: Final = 0.002
 """Seconds between two looks at a process that starts."""
 
-_COUNT: Final = re.compile(rb"^nativechat_query_\w+(?<!_new_total)\{", re.MULTILINE)
+_COUNT: Final = re.compile(rb"^nativechat_(?!exporter_|up|bot_info)\w+(?<!_new_total)\{", re.MULTILINE)
 """A line of the page with a count: not with the sum of its rises."""
 
 
@@ -67,13 +67,14 @@ class Subject:
 
     def until_answers(self) -> float:
         """Wait for its first page; return how many seconds after its start it came."""
-        return self._until(lambda: bool(self._page()), _LOOK)
+        return self._until(lambda: bool(self.page()), _LOOK)
 
     def until_counted(self, counts: int, pause: float = 0.1) -> float:
         """Wait until its page shows so many counts; return how many seconds after its start that was."""
-        return self._until(lambda: len(_COUNT.findall(self._page())) >= counts, pause)
+        return self._until(lambda: len(_COUNT.findall(self.page())) >= counts, pause)
 
-    def _page(self) -> bytes:
+    def page(self) -> bytes:
+        """Return its page as it is without compression."""
         with Reader(self.port, gzip=False) as reader:
             return reader.read()
 
