@@ -43,13 +43,12 @@ def simulated(
     """
     from exporter.simulator.api import app
     from exporter.simulator.bots import simulated_bots
-    from exporter.simulator.settings import SettingError
-    from exporter.simulator.shapes import SHAPES
+    from exporter.simulator.settings import SHAPES
     from exporter.simulator.simulation import Simulation
 
     try:
         chosen = replace(SHAPES[shape], **settings)
-    except SettingError as error:
+    except ValueError as error:
         raise click.UsageError(str(error)) from error
     simulation = Simulation(chosen, simulated_bots(bots, chosen.seed), clock)
     listener = listen(address)
@@ -63,8 +62,7 @@ def simulated(
 
 def settings_flags(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add `--shape`, and a flag for every setting of the simulator, as the setting declares it."""
-    from exporter.simulator.settings import Settings
-    from exporter.simulator.shapes import SHAPES
+    from exporter.simulator.settings import SHAPES, Settings
 
     hints = get_type_hints(Settings, include_extras=True)
     for setting in reversed(fields(Settings)):

@@ -17,7 +17,7 @@ from exporter.nativechat.history import Row
 from exporter.nativechat.retries import Retries
 from exporter.rate_limiter import RateLimiter
 from exporter.simulator.bots import simulated_bots
-from exporter.simulator.ordering import read_sort
+from exporter.simulator.parameters import read_sort
 from exporter.simulator.settings import Settings
 from exporter.simulator.simulation import Simulation
 from tests.clock import FakeClock
