@@ -30,8 +30,7 @@ from exporter.model import Bot, Collection, Json
 from exporter.nativechat.by_key import ID_FIELDS, ByKey
 from exporter.nativechat.client import Client
 from exporter.nativechat.history import Row, download
-from exporter.nativechat.retries import Retries
-from exporter.rate_limiter import RateLimiter
+from exporter.nativechat.paced import PacedClient
 
 _HELP: Final = """\
 Downloads page by page until --limit, or until there are no more rows. Without --sort the order is the
@@ -71,9 +70,10 @@ class _Download:
         self._collection = collection
         self._bot = bot
         self._wanted = wanted
-        self._client = Client(bot, TokenReader(bot.token, os.environ), clock)
-        self._retries = Retries(RateLimiter(bot.api.rate), bot.api.retries, bot.api.timeout, clock)
-        self._dates = Dates(bot.api.dates, clock.wall(), zone, collection, count=self._count, page=self._page)
+        client = Client(bot, TokenReader(bot.token, os.environ), clock)
+        self._client = PacedClient(client, bot, clock)
+        count = partial(self._client.count, collection)
+        self._dates = Dates(bot.api.dates, clock.wall(), zone, collection, count=count, page=self._page)
         if wanted.since and wanted.until and not self._dates.is_before(wanted.since, wanted.until):
             raise click.UsageError("--since is not before --until")
         self._format = RowFormat(wanted.output, wanted.fields)
@@ -123,7 +123,6 @@ class _Download:
         rows = download(
             self._client,
             self._collection,
-            self._retries,
             query=query,
             sort=wanted.sort,
             limit=wanted.limit,
@@ -141,7 +140,6 @@ class _Download:
         by_key = ByKey(
             self._client,
             self._collection,
-            self._retries,
             progress.key,
             progress.position,
             query=progress.query,
@@ -160,8 +158,7 @@ class _Download:
         query = self._dates.write(wanted.predicate)
         name, descends = wanted.key
         if not name:
-            ask = partial(self._client.rows, self._collection, query=query, limit=1)
-            row = next(iter(self._retries.request(ask)), {"_id": None})
+            row = next(iter(self._client.rows(self._collection, query=query, limit=1)), {"_id": None})
             name = next((name for name in ID_FIELDS if name in row), "")
             if not name:
                 what = f"{self._collection} have no {' or '.join(ID_FIELDS)}"
@@ -184,18 +181,14 @@ class _Download:
             "--output": wanted.output,
         }
 
-    def _count(self, predicate_text: str) -> int:
-        return self._retries.request(partial(self._client.count, self._collection, predicate_text))
-
     def _page(self, query: str, sort: str) -> list[Row]:
-        ask = partial(self._client.rows, self._collection, query=query, sort=sort, limit=SAMPLE)
-        return self._retries.request(ask)
+        return self._client.rows(self._collection, query=query, sort=sort, limit=SAMPLE)
 
     def _expected(self, query: str, done: int) -> int | None:
         """Return the number of rows that are left, for the progress bar; None if it is unknown."""
         limit = self._wanted.limit
         try:
-            rest = max(0, self._client.count(self._collection, query, self._bot.api.timeout) - done)
+            rest = max(0, self._client.count(self._collection, query) - done)
         except ApiError:
             return limit
         return rest if limit is None else min(limit, rest)
