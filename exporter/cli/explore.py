@@ -97,7 +97,7 @@ def explore(*, sample: int, write: Path | None, force: bool, output: str, **targ
         click.echo(f"nativechat-exporter: {error.described}", err=True)
         return 1
     click.echo(_text(explored) if output == "table" else _json(explored))
-    if not explored.proposals:
+    if not explored.queries:
         click.echo("no query can be proposed: the API did not count", err=True)
         return 1
     if write:
@@ -107,7 +107,7 @@ def explore(*, sample: int, write: Path | None, force: bool, output: str, **targ
         except OSError as error:
             click.echo(f"nativechat-exporter: cannot write {write}: {reason(error)}", err=True)
             return 1
-        click.echo(f"wrote {len(explored.proposals)} queries to {write}", err=True)
+        click.echo(f"wrote {len(explored.queries)} queries to {write}", err=True)
     return 0
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from itertools import chain
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from exporter.explore import conditions, dates, near
+from exporter.explore import dates, near
+from exporter.explore.conditions import Comparison, conditions
 from exporter.explore.findings import Check, Finding, Result
 from exporter.explore.operators import TRIED, Operators
 from exporter.explore.presence import Presence
@@ -65,20 +65,17 @@ class Assumptions:
                 "documents", "unknown", self._collection, "there are none yet: nothing to compare with"
             )
             return
-        raws = [raw_predicate(series) for poll in self._polls for series in poll.series]
-        names = list(dict.fromkeys(name for raw in raws for name in conditions.fields(raw)))
-        if self._collection == COLLECTIONS[0] or names:
+        used = conditions(series.predicate for poll in self._polls for series in poll.series)
+        if self._collection == COLLECTIONS[0] or used.fields:
             yield from self._sampled()
         query = self._presence.check()
         yield Finding("query", _result(query), self._collection, query.detail)
-        yield from self._operators(frozenset(chain.from_iterable(map(conditions.used_operators, raws))))
-        for name in names:
+        yield from self._operators(used.operators)
+        for name in used.fields:
             yield self._noted(name, self._field(name))
-        for each in dict.fromkeys(each for raw in raws for each in conditions.comparisons(raw)):
+        for each in used.comparisons:
             yield from (self._noted(each.field, finding) for finding in self._comparison(each))
-        for name in dict.fromkeys(
-            name for poll in self._polls for series in poll.series for name in series.predicate.dated
-        ):
+        for name in used.dated:
             yield self._noted(name, self._dates(name))
         for poll in self._polls:
             for series in poll.series:
@@ -153,7 +150,7 @@ class Assumptions:
             return Finding("field", "differs", name, f"{detail}; did you mean {guess}?")
         return Finding("field", "unknown", name, f"{detail}: nothing happened yet, or it is misspelt")
 
-    def _comparison(self, each: conditions.Comparison) -> Iterator[Finding]:
+    def _comparison(self, each: Comparison) -> Iterator[Finding]:
         """Yield why a comparison cannot match, if so: another type, or a value that never occurs."""
         field = self._fields.get(each.field)
         if field is None or not self._present.get(each.field):
@@ -193,11 +190,10 @@ class Assumptions:
                 others = f"; those that do: {', '.join(known)}" if known else ""
                 yield Finding("value", "unknown", subject, f"it never occurs{others}")
 
-    def _is_listed_with(self, each: conditions.Comparison, guess: str) -> bool:
+    def _is_listed_with(self, each: Comparison, guess: str) -> bool:
         """Return whether each query that compares a field with a value compares it with another one, too."""
         for poll in self._polls:
-            raws = (raw_predicate(series) for series in poll.series)
-            compared = {one for raw in raws for one in conditions.comparisons(raw)}
+            compared = conditions(series.predicate for series in poll.series).comparisons
             others = {str(one.value) for one in compared if one.field == each.field}
             if each in compared and guess not in others:
                 return False
@@ -230,31 +226,26 @@ class Assumptions:
             yield Finding("predicate", "unknown", subject, "not asked: the format of its dates is not proven")
             return
         text = predicate.write(series.predicate, self._now, ZoneInfo(series.zone or "UTC"), chosen)
+        used = conditions([series.predicate])
         try:
             count = self._count(text)
         except NoAnswer as error:
             is_refused = error.error is not None and error.error.reason == "rejected"
-            if because := self._explained & conditions.used_operators(raw_predicate(series)):
+            if because := self._explained & used.operators:
                 yield Finding("predicate", "unknown", subject, f"refused because of {', '.join(because)}")
             else:
                 yield Finding("predicate", "differs" if is_refused else "unknown", subject, str(error))
             return
-        names = [name for name in conditions.fields(raw_predicate(series)) if name in self._explained]
+        names = [name for name in used.fields if name in self._explained]
         detail = f"counts 0 because of {', '.join(names)}" if names else "nothing just now"
         yield Finding("predicate", "ok", subject, "" if count else detail)
 
 
-def raw_predicate(series: Series) -> Json:
-    """Return the predicate of a series as plain data."""
-    raw: Json = json.loads(series.predicate.text or "{}")
-    return raw
-
-
 def _may_show_label(series: Series, name: str, value: str) -> bool:
     """Return whether a label or its field says a kind of thing, and neither is personal."""
-    raw = raw_predicate(series)
-    used = [each.field for each in conditions.comparisons(raw) if value in str(each.value)]
-    paths = [(name,), *(tuple(field.split(".")) for field in used or conditions.fields(raw))]
+    used = conditions([series.predicate])
+    compared = [each.field for each in used.comparisons if value in str(each.value)]
+    paths = [(name,), *(tuple(field.split(".")) for field in compared or used.fields)]
     is_kind = any(may_show_value(path, value) for path in paths)
     return is_kind and not any(map(speaks_of_person, paths))
 

@@ -20,18 +20,28 @@ _DATE_FIELDS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
+class ProposedQuery:
+    """A query as it is written in a configuration, with what it rests on.
+
+    `present` is the number of documents that have its field, None if it has none or that cannot be asked.
+    """
+
+    query: dict[str, Json]
+    present: int | None
+    rests_on: str
+
+
+@dataclass(frozen=True, slots=True)
 class Explored:
     """All that was found out about one bot; holds nothing of a document that may not be shown.
 
-    `present` says, for each proposal, how many documents have its field, None if that cannot be asked.
     `dates` is the format of dates in the proposed queries, None if there is none.
     """
 
     checks: tuple[Check, ...]
     collected: tuple[Collected, ...]
     date_fields: tuple[DateField, ...]
-    proposals: tuple[Proposal, ...]
-    present: tuple[int | None, ...]
+    queries: tuple[ProposedQuery, ...]
     dates: DateFormat | None
     left_out: tuple[str, ...]
     requests: int
@@ -59,21 +69,23 @@ def explore(requests: Requests, shape: Callable[[], str], sample: int, alert: Js
     usable = frozenset(check.name for check in tried if check.verdict in ("ok", "unknown"))
     chosen = next((each.dates for each in look.date_fields if each.dates), None)
     proposer = Proposer(look.askable, _of_one_format(look.date_fields, chosen), usable, alert)
-    proposals = proposer.proposals()
-    present = [_present(look.presences[each.collection], each) for each in proposals]
-    kept = [(each, number) for each, number in zip(proposals, present, strict=True) if number != 0][:MOST]
-    missed = [
-        f"{each.query['name']}: the API counts no document that has {each.field.name}"
-        for each, number in zip(proposals, present, strict=True)
-        if number == 0 and each.field
-    ]
-    has_dates = any("$date" in str(each.query.get("query")) for each, _ in kept)
+    queries: list[ProposedQuery] = []
+    missed: list[str] = []
+    for proposal in proposer.proposals():
+        present = _present(look.presences[proposal.collection], proposal)
+        if present == 0 and proposal.field:
+            what = f"the API counts no document that has {proposal.field.name}"
+            missed.append(f"{proposal.query['name']}: {what}")
+        else:
+            rests_on = _rests_on(look.collected, proposal, present)
+            queries.append(ProposedQuery(proposal.query, present, rests_on))
+    del queries[MOST:]
+    has_dates = any("$date" in str(each.query.get("query")) for each in queries)
     return Explored(
         checks=(*first, *look.checks, *tried),
         collected=tuple(look.collected),
         date_fields=tuple(look.date_fields),
-        proposals=tuple(each for each, _ in kept),
-        present=tuple(number for _, number in kept),
+        queries=tuple(queries),
         dates=chosen if has_dates else None,
         left_out=(*look.left_out, *proposer.left_out, *missed),
         requests=requests.sent,
@@ -113,20 +125,18 @@ class _Look:
             self.askable.append(each)
 
 
-def comment(explored: Explored, proposal: Proposal, present: int | None) -> str:
+def _rests_on(found: Sequence[Collected], proposal: Proposal, present: int | None) -> str:
     """Return a sentence or more on what a proposed query rests on."""
     if proposal.field is None:
         return proposal.basis
-    total = next(each.total or 0 for each in explored.collected if each.collection == proposal.collection)
-    sampled = next(each.sampled for each in explored.collected if each.collection == proposal.collection)
-    name = proposal.field.name
+    [collected] = [each for each in found if each.collection == proposal.collection]
+    what, name = proposal.collection, proposal.field.name
     if present is None:
-        seen = share(proposal.field.documents, sampled)
-        has = f"{seen} of {sampled:,} sampled {proposal.collection} have {name}; the API does not count them."
+        seen = share(proposal.field.documents, collected.sampled)
+        has = f"{seen} of {collected.sampled:,} sampled {what} have {name}; the API does not count them."
     else:
-        total = max(present, total)  # documents may come between the two counts
-        shown = share(present, total)
-        has = f"{present:,} of {total:,} {proposal.collection} ({shown}) have {name}."
+        total = max(present, collected.total or 0)  # documents may come between the two counts
+        has = f"{present:,} of {total:,} {what} ({share(present, total)}) have {name}."
     return f"{has} {proposal.basis}".strip()
 
 

@@ -20,13 +20,7 @@ class Rows(Protocol):
     """Returns one page of a collection; raises ApiError after its last attempt."""
 
     def __call__(
-        self,
-        collection: Collection,
-        *,
-        query: str = "",
-        sort: str = "",
-        limit: int | None = None,
-        skip: int | None = None,
+        self, collection: Collection, *, sort: str = "", limit: int | None = None, skip: int | None = None
     ) -> list[Row]: ...
 
 
@@ -66,12 +60,7 @@ class Requests:
         return self.other(lambda: self._count(collection, text))
 
     def rows(
-        self,
-        collection: Collection,
-        *,
-        sort: str = "",
-        limit: int | None = None,
-        skip: int | None = None,
+        self, collection: Collection, *, sort: str = "", limit: int | None = None, skip: int | None = None
     ) -> list[Row]:
         """Return one page."""
         return self.other(lambda: self._rows(collection, sort=sort, limit=limit, skip=skip))

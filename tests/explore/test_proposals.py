@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.config.load import parse
-from exporter.explore.explore import Explored
+from exporter.explore.explore import Explored, ProposedQuery
 from exporter.explore.findings import Collected, DateField
 from exporter.explore.operators import TRIED
 from exporter.explore.privacy import shown_fields
@@ -56,8 +56,8 @@ def written(documents: list[dict[str, Any]], usable: frozenset[str]) -> tuple[li
     found = [collected(collection, documents) for collection in COLLECTIONS]
     dates = [DateField(each.collection, field, "auto", "") for each in found for field in date_fields(each)]  # type: ignore[arg-type]
     proposals = Proposer(found, dates, usable, {"rises_by": 1, "within": "10m"}).proposals()
-    present = tuple(None if each.field is None else 1 for each in proposals)
-    explored = Explored((), tuple(found), (), tuple(proposals), present, None, (), 0)
+    queries = tuple(ProposedQuery(each.query, 1, each.basis) for each in proposals)
+    explored = Explored((), tuple(found), (), queries, None, (), 0)
     return proposals, configuration(explored, BOT)
 
 
