@@ -10,30 +10,17 @@ import click
 _SIMULATOR: Final = "exporter.simulator"
 
 
-class Absent(click.ClickException):
-    """A simulation needs the simulator, which is not installed."""
-
-    exit_code = 2
-
-    def __init__(self) -> None:
-        advice = "the image has no simulator; install the package instead"
-        super().__init__(f"a simulation needs {_SIMULATOR}, which is not installed here ({advice})")
-
-
 def is_absent(command: str) -> bool:
     """Return whether a command needs the simulator where there is none."""
     return command in {"simulate", "demo"} and find_spec(_SIMULATOR) is None
 
 
 def replacement(name: str) -> click.Command:
-    """Return a command that takes any arguments and raises Absent."""
+    """Return a command that takes any arguments and raises UsageError."""
 
     def fail() -> None:
-        raise Absent
+        advice = "the image has no simulator; install the package instead"
+        raise click.UsageError(f"a simulation needs {_SIMULATOR}, which is not installed here ({advice})")
 
-    return click.Command(
-        name,
-        callback=fail,
-        help="Not installed here.",
-        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
-    )
+    settings = {"ignore_unknown_options": True, "allow_extra_args": True}
+    return click.Command(name, callback=fail, help="Not installed here.", context_settings=settings)

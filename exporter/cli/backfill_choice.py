@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,19 +13,15 @@ from typing import Final
 import click
 
 from exporter.backfill.backfill import Family, Past
+from exporter.cli.bots import check_names, paced_client
 from exporter.cli.stored_dates import PAGES, SAMPLE, check_stored
 from exporter.clock import Clock
-from exporter.config.secrets import TokenReader
-from exporter.errors import ExporterError
 from exporter.exposition.family import Family as Exposed
 from exporter.exposition.family import write_labels
 from exporter.exposition.renderer import help_text, new_help_text
 from exporter.language import predicate
-from exporter.language.suggest import did_you_mean
 from exporter.model import Bot, Collection, DateFormat, Labels, Plan, Poll, Query, Series
-from exporter.nativechat.client import Client
 from exporter.nativechat.history import Row
-from exporter.nativechat.paced import PacedClient
 from exporter.polling.dates import prove_at_once
 
 _PROBES: Final = 4 + PAGES
@@ -87,8 +82,8 @@ def choose(
     labels: Mapping[str, str],
 ) -> Choice:
     """Return the choice of the queries `names`, or of all that have a past. Raises UsageError."""
-    _check("query", names, [query.name for query in plan.queries])
-    _check("bot", [bot] if bot else [], [each.name for each in plan.bots])
+    check_names("query", names, [query.name for query in plan.queries])
+    check_names("bot", [bot] if bot else [], [each.name for each in plan.bots])
     wanted = [query for query in plan.queries if not names or query.name in names]
     reasons = {query.name: why for query in wanted if (why := _without_past(query, date_fields))}
     skipped = tuple(f"{name}: {why}" for name, why in reasons.items())
@@ -102,13 +97,6 @@ def choose(
         if taken := {name for name, _ in poll.series[0].labels} & labels.keys():
             raise click.UsageError(f"--label {min(taken)}: the series of {poll.query.name} have this label")
     return Choice(polls, date_fields, labels, skipped)
-
-
-def _check(what: str, names: Sequence[str], known: Sequence[str]) -> None:
-    for name in names:
-        if name not in known:
-            advice = did_you_mean(name, known) or f"there are {', '.join(known)}"
-            raise click.UsageError(f"no {what} is called {name!r} ({advice})")
 
 
 def _without_past(query: Query, date_fields: Mapping[Collection, str]) -> str:
@@ -126,12 +114,7 @@ class Bots:
     def __init__(self, bots: Sequence[Bot], clock: Clock) -> None:
         """Raise ExporterError if a bot's id is missing."""
         self.asked = ""
-        self._clients: dict[str, PacedClient] = {}
-        for bot in bots:
-            if bot.fault:
-                raise ExporterError(f"{bot.fault[0]} ({bot.fault[1]})")
-            client = Client(bot, TokenReader(bot.token, os.environ), clock)
-            self._clients[bot.name] = PacedClient(client, bot, clock)
+        self._clients = {bot.name: paced_client(bot, clock) for bot in bots}
 
     def count(self, bot: Bot, collection: Collection, text: str) -> int:
         """Return how many documents match a predicate text; raises ApiError after the last attempt."""

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import click
 
+from exporter.cli.bots import check_names
 from exporter.cli.curl import command_line
-from exporter.cli.flags import config_file, logging_flags
+from exporter.cli.flags import config_file, logging_flags, output_flag
 from exporter.cli.output import columns
 from exporter.clock import SystemClock
 from exporter.config.load import load
@@ -21,7 +22,6 @@ from exporter.daemon.bot_client import BotClient
 from exporter.errors import ApiError
 from exporter.exposition.renderer import count_families, render
 from exporter.language.fields import doubtful
-from exporter.language.suggest import did_you_mean
 from exporter.model import Bot, Collection, Plan, Poll, Series
 from exporter.plan import make_plan
 from exporter.polling.poller import Poller
@@ -31,13 +31,7 @@ from exporter.snapshot import PollSnapshot, Snapshot
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @config_file
-@click.option(
-    "--output",
-    type=click.Choice(["table", "json", "prometheus"]),
-    default="table",
-    show_default=True,
-    help="The output format.",
-)
+@output_flag("table", "json", "prometheus")
 @click.option(
     "--explain",
     is_flag=True,
@@ -116,11 +110,7 @@ class _ExplainedClient(BotClient):
 
 
 def _only(plan: Plan, names: Sequence[str]) -> Plan:
-    known = [query.name for query in plan.queries]
-    for name in names:
-        if name not in known:
-            advice = did_you_mean(name, known) or f"there are {', '.join(known)}"
-            raise click.UsageError(f"no query is called {name!r} ({advice})")
+    check_names("query", names, [query.name for query in plan.queries])
     polls = tuple(poll for poll in plan.polls if not names or poll.query.name in names)
     return Plan(polls, plan.zone, plan.workers)
 

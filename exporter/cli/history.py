@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from exporter.cli.bots import bot_named
+from exporter.cli.bots import bot_named, paced_client
 from exporter.cli.flags import config_file, logging_flags
 from exporter.cli.history_file import DownloadFile, Progress
 from exporter.cli.history_flags import Wanted, history_flags
@@ -24,13 +24,10 @@ from exporter.cli.output import abandon_output, put_line, reason
 from exporter.cli.stored_dates import SAMPLE
 from exporter.clock import Clock, SystemClock
 from exporter.config.load import load
-from exporter.config.secrets import TokenReader
-from exporter.errors import ApiError, ExporterError, WrongUsage
+from exporter.errors import ApiError, WrongUsage
 from exporter.model import Bot, Collection, Json
 from exporter.nativechat.by_key import ID_FIELDS, ByKey
-from exporter.nativechat.client import Client
 from exporter.nativechat.history import Row, download
-from exporter.nativechat.paced import PacedClient
 
 _HELP: Final = """\
 Downloads page by page until --limit, or until there are no more rows. Without --sort the order is the
@@ -53,10 +50,7 @@ def _command(collection: Collection) -> click.Command:
         wanted = Wanted(**flags)
         config = load(config_file, os.environ, secrets="of one bot").config
         bot = bot_named(config, bot_name)
-        if bot.fault:
-            raise ExporterError(f"{bot.fault[0]} ({bot.fault[1]})")
-        download = _Download(collection, bot, config.zone, wanted, SystemClock())
-        return download.to_file(wanted.to) if wanted.to else download.to_output()
+        return _Download(collection, bot, config.zone, wanted, SystemClock()).run()
 
     return command
 
@@ -70,52 +64,35 @@ class _Download:
         self._collection = collection
         self._bot = bot
         self._wanted = wanted
-        client = Client(bot, TokenReader(bot.token, os.environ), clock)
-        self._client = PacedClient(client, bot, clock)
+        self._client = paced_client(bot, clock)
         count = partial(self._client.count, collection)
         self._dates = Dates(bot.api.dates, clock.wall(), zone, collection, count=count, page=self._page)
         if wanted.since and wanted.until and not self._dates.is_before(wanted.since, wanted.until):
             raise click.UsageError("--since is not before --until")
         self._format = RowFormat(wanted.output, wanted.fields)
 
-    def to_output(self) -> int:
-        """Print each row as it arrives; if that stops early, say after how many rows, and return 1."""
-        done = 0
+    def run(self) -> int:
+        """Print or write the rows; if that stops early, say after how many rows, and return 1."""
+        to, done = self._wanted.to, 0
         try:
-            with closing(self._printed()) as printed:
-                for rows in printed:
+            with closing(self._written(to) if to else self._printed()) as written:
+                for rows in written:
                     done = rows
         except BrokenPipeError:
             # The reader, such as head, has closed the pipe; nobody knows how many rows it has read.
             abandon_output()
             return 1
         except OSError as error:
-            abandon_output()
-            return self._stopped(done, f"cannot print: {reason(error)}", self._rest(done))
+            why = f"cannot {f'write {to}' if to else 'print'}: {reason(error)}"
+            if not to:
+                abandon_output()
         except (ApiError, KeyboardInterrupt) as error:
-            return self._stopped(done, _why(error), self._rest(done))
-        return 0
-
-    def to_file(self, path: Path) -> int:
-        """Write the rows to a file, from where an interrupted download ended; return 1 if it stops early."""
-        file, done = DownloadFile(path), 0
-        try:
-            flags = self._flags()
-            progress = file.interrupted(flags, resume=self._wanted.resume)
-            if progress is None and path.exists():
-                click.echo(f"{path} is complete", err=True)
-                return 0
-            progress = progress or self._begun(flags)
-            done = progress.rows
-            with closing(self._filled(file, progress)) as filled:
-                for rows in filled:
-                    done = rows
-        except OSError as error:
-            return self._stopped(done, f"cannot write {path}: {reason(error)}", file.how_to_go_on)
-        except (ApiError, KeyboardInterrupt) as error:
-            return self._stopped(done, _why(error), file.how_to_go_on)
-        click.echo(f"{path} has {done:,} {self._collection}", err=True)
-        return 0
+            why = error.described if isinstance(error, ApiError) else "interrupted"
+        else:
+            return 0
+        go_on = DownloadFile(to).how_to_go_on if to else self._rest(done)
+        click.echo(f"stopped after {done:,} {self._collection}: {why}{go_on}", err=True)
+        return 1
 
     def _printed(self) -> Generator[int, None, None]:
         wanted = self._wanted
@@ -136,21 +113,25 @@ class _Download:
                 put_line(self._format.line(row))
                 yield done
 
-    def _filled(self, file: DownloadFile, progress: Progress) -> Generator[int, None, None]:
-        by_key = ByKey(
-            self._client,
-            self._collection,
-            progress.key,
-            progress.position,
-            query=progress.query,
-        )
+    def _written(self, path: Path) -> Generator[int, None, None]:
+        """Write the rows to a file, from where an interrupted download ended."""
+        file, flags = DownloadFile(path), self._flags()
+        progress = file.interrupted(flags, resume=self._wanted.resume)
+        if progress is None and path.exists():
+            click.echo(f"{path} is complete", err=True)
+            return
+        progress = progress or self._begun(flags)
+        done = progress.rows
+        yield done
+        by_key = ByKey(self._client, self._collection, progress.key, progress.position, query=progress.query)
         limit = self._wanted.limit
-        rows = by_key.rows(None if limit is None else max(0, limit - progress.rows))
-        expected = partial(self._expected, progress.query, progress.rows)
+        rows = by_key.rows(None if limit is None else max(0, limit - done))
+        expected = partial(self._expected, progress.query, done)
         with closing(_with_progress_bar(rows, expected, prints=False)) as shown:
-            yield from file.fill(
+            done = yield from file.fill(
                 progress, shown, lambda: by_key.position, self._format.line, self._format.head
             )
+        click.echo(f"{path} has {done:,} {self._collection}", err=True)
 
     def _begun(self, flags: dict[str, Json]) -> Progress:
         """Return the progress of a download that begins now: its dates are resolved and proven."""
@@ -200,14 +181,6 @@ class _Download:
         limit = self._wanted.limit
         left = f" --limit {limit - done}" if limit is not None else ""
         return f"; go on with --skip {self._wanted.skip + done}{left}"
-
-    def _stopped(self, done: int, why: str, how_to_go_on: str) -> int:
-        click.echo(f"stopped after {done:,} {self._collection}: {why}{how_to_go_on}", err=True)
-        return 1
-
-
-def _why(error: ApiError | KeyboardInterrupt) -> str:
-    return error.described if isinstance(error, ApiError) else "interrupted"
 
 
 def _with_progress_bar(

@@ -91,10 +91,11 @@ class DownloadFile:
         position: Callable[[], Position],
         line: Callable[[Row], str],
         head: str,
-    ) -> Generator[int, None, None]:
-        """Write rows, and yield how many the file has after each; `position` returns that of the latest row.
+    ) -> Generator[int, None, int]:
+        """Write rows, and yield how many the file has after each; return how many it has in the end.
 
-        Closing the iterator saves the progress. Raises what `rows` raises, and OSError.
+        `position` returns that of the latest row. Closing the iterator saves the progress. Raises what `rows`
+        raises, and OSError.
         """
         self._save(progress)
         with os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
@@ -116,6 +117,7 @@ class DownloadFile:
                 file.flush()
                 self._save(written)
         self._beside.unlink()
+        return written.rows
 
     def _save(self, progress: Progress) -> None:
         new = self._beside.with_name(f"{self._beside.name}.new")
