@@ -203,7 +203,8 @@ class Assumptions:
         field = self._fields.get(name)
         if field is None or not self._present.get(name):
             return Finding("dates", "unknown", name, "no document with it was seen")
-        proved = dates.prove(self._requests, self._collection, field, field.instants)
+        present = self._present[name]
+        proved = dates.prove(self._requests, self._collection, field, field.instants, present)
         setting = self._bot.api.dates
         if proved.dates is None:
             return Finding("dates", "differs", name, f"no format is proven: {proved.detail}")

@@ -11,6 +11,7 @@ from exporter.explore.findings import Check, Collected, DateField, share
 from exporter.explore.operators import Operators
 from exporter.explore.presence import Presence
 from exporter.explore.privacy import shown_fields
+from exporter.explore.profile import Field
 from exporter.explore.proposals import MOST, SPARE, Proposal, Proposer, date_fields
 from exporter.explore.requests import NoAnswer, Requests
 from exporter.model import COLLECTIONS, Collection, DateFormat, Json
@@ -50,7 +51,7 @@ class Explored:
 def most_requests(sample: int) -> int:
     """Return the most requests that an exploration makes, without retries."""
     per_collection = (
-        1 + sampling.most_requests(sample) + _DATE_FIELDS * dates.MOST_REQUESTS + presence.MOST_REQUESTS
+        1 + sampling.most_requests(sample) + _DATE_FIELDS * (1 + dates.MOST_REQUESTS) + presence.MOST_REQUESTS
     )
     return 1 + len(COLLECTIONS) * per_collection + operators.MOST_REQUESTS + MOST + SPARE
 
@@ -64,7 +65,11 @@ def explore(requests: Requests, shape: Callable[[], str], sample: int, alert: Js
     look = _Look(requests, sample)
     for collection in COLLECTIONS:
         look.at(collection)
-    first = [Check("token", "ok"), _shape(requests, shape, accepted=look.collected[0].total is not None)]
+    is_counted = [each.total is not None for each in look.collected]
+    first = [
+        Check("token", "ok" if any(is_counted) else "unknown"),
+        _shape(requests, shape, accepted=is_counted[0]),
+    ]
     tried = _operators(requests, look.collected)
     usable = frozenset(check.name for check in tried if check.verdict in ("ok", "unknown"))
     chosen = next((each.dates for each in look.date_fields if each.dates), None)
@@ -72,9 +77,10 @@ def explore(requests: Requests, shape: Callable[[], str], sample: int, alert: Js
     queries: list[ProposedQuery] = []
     missed: list[str] = []
     for proposal in proposer.proposals():
-        present = _present(look.presences[proposal.collection], proposal)
-        if present == 0 and proposal.field:
-            what = f"the API counts no document that has {proposal.field.name}"
+        found = proposal.field
+        present = _present(look.presences[proposal.collection], found) if found else None
+        if present == 0 and found:
+            what = f"the API counts no document that has {found.name}"
             missed.append(f"{proposal.query['name']}: {what}")
         else:
             rests_on = _rests_on(look.collected, proposal, present)
@@ -113,7 +119,7 @@ class _Look:
             self.collected.append(Collected(collection, total, 0, (), 0))
             self.askable.append(self.collected[-1])
             return
-        each, proved = _collected(self.requests, collection, total, self.sample, self.checks)
+        each, dated = _collected(self.requests, collection, total, self.sample, self.checks)
         query = presence.check()
         self.checks.append(replace(query, name=f"{collection}: query"))
         self.collected.append(each)
@@ -121,7 +127,12 @@ class _Look:
             self.left_out.append(f"{collection} with a predicate: the API {query.detail}")
             self.askable.append(replace(each, fields=()))
         else:
-            self.date_fields += proved
+            proved = [
+                dates.prove(self.requests, collection, one, instants, _present(presence, one) or 0)
+                for one, instants in dated
+            ]
+            # A field whose format is proven comes before a likelier one without.
+            self.date_fields += sorted(proved, key=lambda date: date.dates is None)
             self.askable.append(each)
 
 
@@ -144,7 +155,8 @@ def _total(requests: Requests, collection: Collection, checks: list[Check]) -> i
     try:
         total = requests.count(collection)
     except NoAnswer as error:
-        checks.append(Check(f"{collection}: count", "refused", str(error)))
+        why = error.error.described if error.error else str(error)
+        checks.append(Check(f"{collection}: count", "refused", why))
         return None
     checks.append(Check(f"{collection}: count", "ok", f"{total:,}"))
     return total
@@ -160,21 +172,18 @@ def _shape(requests: Requests, shape: Callable[[], str], *, accepted: bool) -> C
 
 def _collected(
     requests: Requests, collection: Collection, total: int, sample: int, checks: list[Check]
-) -> tuple[Collected, list[DateField]]:
-    """Return what may be shown of a collection, and how its likeliest fields with dates are written."""
+) -> tuple[Collected, list[tuple[Field, tuple[int, ...]]]]:
+    """Return what may be shown of a collection, and its likeliest fields with dates, with some of these."""
     sampler = sampling.Sampler(requests, collection, total, sample)
     sampler.run()
     checks += sampler.checks
     fields = sampler.profile.fields()
     shown = shown_fields(fields)
-    collected = Collected(collection, total, sampler.profile.total, shown, len(fields) - len(shown))
+    sampled = sampler.profile.total
+    # Documents may come between the count and the sample.
+    collected = Collected(collection, max(total, sampled), sampled, shown, len(fields) - len(shown))
     instants = {each.path: each.instants for each in fields}
-    proved = [
-        dates.prove(requests, collection, each, instants[each.path])
-        for each in date_fields(collected)[:_DATE_FIELDS]
-    ]
-    # A field whose format is proven comes before a likelier one without.
-    return collected, sorted(proved, key=lambda date: date.dates is None)
+    return collected, [(each, instants[each.path]) for each in date_fields(collected)[:_DATE_FIELDS]]
 
 
 def _operators(requests: Requests, collected: Sequence[Collected]) -> list[Check]:
@@ -183,7 +192,7 @@ def _operators(requests: Requests, collected: Sequence[Collected]) -> list[Check
         if each.total and each.fields:
             fields = [one for one in each.fields if one.can_be_asked]
             return Operators(requests, each.collection, each.total, fields).checks()
-    return [Check(name, "unknown", "no document to try it with") for name in operators.TRIED]
+    return [Check(name, "unknown", "nothing to try it with") for name in operators.TRIED]
 
 
 def _of_one_format(found: Sequence[DateField], chosen: DateFormat | None) -> list[DateField]:
@@ -194,11 +203,9 @@ def _of_one_format(found: Sequence[DateField], chosen: DateFormat | None) -> lis
     ]
 
 
-def _present(presence: Presence, proposal: Proposal) -> int | None:
-    """Return how many documents have the field of a proposal; None without a field, or without an answer."""
-    if proposal.field is None:
-        return None
+def _present(presence: Presence, one: Field) -> int | None:
+    """Return how many documents have a field, None without an answer."""
     try:
-        return presence.count(proposal.field.name)
+        return presence.count(one.name)
     except NoAnswer:
         return None

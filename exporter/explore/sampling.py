@@ -125,14 +125,14 @@ class Sampler:
                 self._note(name, "ok")
 
     def _in_between(self, size: int) -> None:
-        """Read pages at equal distances, the last one at the end."""
+        """Read pages at equal distances behind the first `size` rows, the last one at the end."""
         left = max(0, self._sample - self.profile.total)
         page = max(1, min(size, max(left // 5, FEWEST_ROWS)))
         pages = min(-(-left // page), self._pages)
         for number in range(1, pages + 1):
-            skip = (self._total - page) * number // pages
+            skip = size + max(0, self._total - page - size) * (number - 1) // max(1, pages - 1)
             try:
-                self._add(self._requests.rows(self._collection, limit=page, skip=max(skip, 1)))
+                self._add(self._requests.rows(self._collection, limit=page, skip=skip))
             except NoAnswer as error:
                 self._note("skip", "refused", f"skip={skip}: {error}")
                 return

@@ -51,9 +51,9 @@ SENDER, FIELD = {"messages_by_sender"}, {"conversations_by_field"}
 QUERIES = {
     "documented": ALWAYS | WINDOWS,
     "flat": ALWAYS | WINDOWS | SENDER,
-    "extended": ALWAYS,  # without $ne no format of dates is proven
+    "extended": ALWAYS | WINDOWS,
     "untidy": ALWAYS | WINDOWS | SENDER | FIELD,
-    "unordered": ALWAYS | SENDER | FIELD,
+    "unordered": ALWAYS | WINDOWS | SENDER | FIELD,
     "delivered": ALWAYS | WINDOWS | SENDER,
 }
 
