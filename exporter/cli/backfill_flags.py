@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 import click
 
-from exporter.cli.flags import Duration
+from exporter.cli.flags import Duration, NewFile, sendable
 from exporter.language import datemath, durations
 from exporter.language.labels import NAME
 from exporter.model import COLLECTIONS, Collection
@@ -65,7 +64,7 @@ def backfill_flags(command: Command) -> Command:
             callback=_labels,
             help="A label that a scrape adds, such as job=nativechat. Repeatable.",
         ),
-        click.option("--to", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file."),
+        click.option("--to", type=NewFile(), help="Write to this file."),
         click.option("--resume", is_flag=True, help="Continue an interrupted backfill to the file of --to."),
     )
     for add in reversed(flags):
@@ -91,7 +90,7 @@ def _date_fields(_ctx: click.Context, _param: click.Parameter, texts: Sequence[s
     """Return the field of each collection; a field without a collection is that of conversations."""
     found: dict[Collection, str] = {"conversations": "StartedAt"}
     for text in texts:
-        collection, _, field = text.rpartition("=")
+        collection, _, field = sendable(text).rpartition("=")
         if collection not in ("", *COLLECTIONS) or not field or field.startswith("$"):
             raise click.BadParameter(f"{text!r} is not a field (such as StartedAt, or messages=SentAt)")
         found[cast("Collection", collection or "conversations")] = field
@@ -101,7 +100,7 @@ def _date_fields(_ctx: click.Context, _param: click.Parameter, texts: Sequence[s
 def _labels(_ctx: click.Context, _param: click.Parameter, texts: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for text in texts:
-        name, _, value = text.partition("=")
+        name, _, value = sendable(text).partition("=")
         if not NAME.fullmatch(name) or name.startswith("__") or not value or name in found:
             raise click.BadParameter(f"{text!r} is not a label, or comes twice (such as job=nativechat)")
         found[name] = value

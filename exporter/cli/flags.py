@@ -46,6 +46,18 @@ class Duration(click.ParamType[float]):
         return seconds
 
 
+class NewFile(click.Path):
+    """The path of a file to write; not empty, as that of an unset variable is."""
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not value:
+            self.fail("the name of a file is empty", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 class TelemetryPath(click.ParamType[str]):
     """The path of a URL, other than those of the exporter's other pages."""
 
@@ -55,6 +67,15 @@ class TelemetryPath(click.ParamType[str]):
         if not re.fullmatch(r"/(?!-/)[^?#{}\s]*", value):
             self.fail(f"{value!r} must start with / but not with /-/ (such as /metrics)", param, ctx)
         return str(value)
+
+
+def sendable(text: str) -> str:
+    """Return a text of the command line; raises BadParameter if it has bytes that are no UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise click.BadParameter("not valid Unicode, such as half of an emoji") from error
+    return text
 
 
 def shipped() -> Path:

@@ -111,9 +111,9 @@ class _Download:
                 for rows in filled:
                     done = rows
         except OSError as error:
-            return self._stopped(done, f"cannot write {path}: {reason(error)}", file.how_to_go_on)
+            return self._stopped(done, f"cannot write {path}: {reason(error)}", file.stop(done))
         except (ApiError, KeyboardInterrupt) as error:
-            return self._stopped(done, _why(error), file.how_to_go_on)
+            return self._stopped(done, _why(error), file.stop(done))
         click.echo(f"{path} has {done:,} {self._collection}", err=True)
         return 0
 

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from exporter.cli.flags import NewFile, sendable
 from exporter.cli.history_query import as_json, between, check_dates
 from exporter.errors import BadAnswer
 from exporter.language import datemath
@@ -101,7 +102,7 @@ def history_flags(date_field: str) -> Callable[[Command], Command]:
             show_default=True,
             help="The output format.",
         ),
-        click.option("--to", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file."),
+        click.option("--to", type=NewFile(), help="Write to this file."),
         click.option("--resume", is_flag=True, help="Continue an interrupted download to this file."),
     )
 
@@ -133,16 +134,16 @@ def _checked(text: str, check: Callable[[], None]) -> str:
 def _field(_ctx: click.Context, _param: click.Parameter, text: str) -> str:
     if text.startswith("$"):
         raise click.BadParameter("a field's name has no $ in front (such as StartedAt)")
-    return _sendable(text)
+    return sendable(text)
 
 
 def _fields(_ctx: click.Context, _param: click.Parameter, text: str) -> tuple[str, ...]:
-    return tuple(name for part in _sendable(text).split(",") if (name := part.strip()))
+    return tuple(name for part in sendable(text).split(",") if (name := part.strip()))
 
 
 def _order(_ctx: click.Context, _param: click.Parameter, text: str) -> str:
     if not text.lstrip().startswith("{"):
-        return _sendable(text)
+        return sendable(text)
     order = _json_object(text, 'as {"StartedAt": -1}')
     if any(
         direction not in (1, -1) or isinstance(direction, bool) for direction in json.loads(order).values()
@@ -154,7 +155,7 @@ def _order(_ctx: click.Context, _param: click.Parameter, text: str) -> str:
 def _json_object(text: str, example: str) -> str:
     try:
         json.loads(text)  # its message says where the error is
-        value = parse(_sendable(text).encode())
+        value = parse(sendable(text).encode())
     except ValueError as error:
         raise click.BadParameter(f"not JSON: {error} ({example})") from error
     except RecursionError as error:
@@ -163,12 +164,4 @@ def _json_object(text: str, example: str) -> str:
         raise click.BadParameter(f"{error} ({example})") from error
     if not isinstance(value, dict):
         raise click.BadParameter(f"not a JSON object ({example})")
-    return _sendable(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
-
-
-def _sendable(text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise click.BadParameter("not valid Unicode, such as half of an emoji") from error
-    return text
+    return sendable(json.dumps(value, ensure_ascii=False, separators=(",", ":")))

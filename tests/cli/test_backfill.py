@@ -13,6 +13,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from exporter.files import claim
 from exporter.handler import Handler, Request, Response
 from exporter.model import Collection
 from exporter.simulator.simulation import Simulation
@@ -255,6 +256,19 @@ def test_what_was_interrupted_is_not_begun_anew_by_accident(api: Api, typed: Typ
     )
 
 
+def test_what_another_process_writes_is_left_to_it(api: Api, typed: Typed, tmp_path: Path) -> None:
+    words, to = interrupted(api, typed, tmp_path, 5)
+    journal = to.with_name("past.om.resume")
+    before = journal.read_bytes()
+    with journal.open("rb") as file:
+        claim(file)
+        done = typed(*words, "--until", "2026-01-03", "--resume")
+    assert done.returncode == 1
+    assert f"cannot write {to}: another process is writing it" in done.stderr
+    assert journal.read_bytes() == before
+    assert typed(*words, "--until", "2026-01-03", "--resume").returncode == 0
+
+
 @pytest.mark.parametrize(
     ("flags", "named"),
     [
@@ -320,6 +334,9 @@ def test_relative_dates_stay_those_of_the_beginning(api: Api, typed: Typed, tmp_
         (["--since", "1d", "--label", "bot=x"], "--label bot: the series of conversations have this label"),
         (["--since", "1d", "--label", "__name__=x"], "'__name__=x' is not a label"),
         (["--since", "1d", "--date-field", "mesages=SentAt"], "'mesages=SentAt' is not a field"),
+        (["--since", "1d", "--label", "job=\udcff"], "not valid Unicode"),
+        (["--since", "1d", "--date-field", "\udcff"], "not valid Unicode"),
+        (["--since", "1d", "--to", ""], "'--to': the name of a file is empty"),
         (["--since", "1d", "--resume"], "--resume needs --to"),
         (["--since", "1d", "--bot", "suport"], "no bot is called 'suport' (did you mean \"support\"?)"),
         (["by_chanel", "--since", "1d"], "no query is called 'by_chanel' (did you mean \"by_channel\"?)"),

@@ -289,6 +289,7 @@ def test_csv_has_each_text_as_it_is_in_one_row(typed: Typed, nativechat: Made, t
         ("conversations", ["--query", '{"StartedAt": {"$date": "now-1x"}}'], '"now-1x" is not a date'),
         ("conversations", ["--output", "csv"], "--output csv needs --fields"),
         ("conversations", ["--resume"], "--resume needs --to"),
+        ("conversations", ["--to", ""], "'--to': the name of a file is empty"),
         ("conversations", ["--to", "rows", "--skip", "3"], "--skip does not go with --to"),
         ("conversations", ["--to", "rows", "--sort", '{"a": 1, "b": 1}'], "--sort by one field"),
         ("conversations", ["--date-field", "$date"], "a field's name has no $ in front"),
