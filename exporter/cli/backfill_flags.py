@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Final, cast
 from zoneinfo import ZoneInfo
 
 import click
 
-from exporter.cli.flags import Command, Parsed
+from exporter.cli.flags import Command, Parsed, new_file, sendable
 from exporter.language import datemath, durations
 from exporter.language.labels import NAME
 from exporter.model import COLLECTIONS, Collection
@@ -52,6 +51,7 @@ def backfill_flags(command: Command) -> Command:
             "--date-field",
             "date_fields",
             multiple=True,
+            type=Parsed(sendable),
             callback=_date_fields,
             help="The date of a conversation, StartedAt by default; messages=FIELD for messages. Repeatable.",
         ),
@@ -59,10 +59,11 @@ def backfill_flags(command: Command) -> Command:
             "--label",
             "labels",
             multiple=True,
+            type=Parsed(sendable),
             callback=_labels,
             help="A label that a scrape adds, such as job=nativechat. Repeatable.",
         ),
-        click.option("--to", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file."),
+        click.option("--to", type=Parsed(new_file, "file"), help="Write to this file."),
         click.option("--resume", is_flag=True, help="Continue an interrupted backfill to the file of --to."),
     )
     for add in reversed(flags):

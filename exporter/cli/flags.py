@@ -57,6 +57,15 @@ def seconds(text: str) -> float:
     return found
 
 
+def new_file(text: str) -> Path:
+    """Return the path of a file to write; raises ValueError if the text is empty, as an unset variable is."""
+    if not text:
+        raise ValueError("the name of a file is empty")
+    if Path(text).is_dir():
+        raise ValueError(f"{text!r} is a directory")
+    return Path(text)
+
+
 def output_flag(*formats: str) -> Callable[[Command], Command]:
     """Return a decorator that adds `--output`; the first format is the default."""
     return click.option(
@@ -66,6 +75,15 @@ def output_flag(*formats: str) -> Callable[[Command], Command]:
         show_default=True,
         help="The output format.",
     )
+
+
+def sendable(text: str) -> str:
+    """Return a text of the command line; raises ValueError if it has bytes that are no UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("not valid Unicode, such as half of an emoji") from error
+    return text
 
 
 def shipped() -> Path:

@@ -74,8 +74,9 @@ class _Download:
     def run(self) -> int:
         """Print or write the rows; if that stops early, say after how many rows, and return 1."""
         to, done = self._wanted.to, 0
+        file = DownloadFile(to) if to else None
         try:
-            with closing(self._written(to) if to else self._printed()) as written:
+            with closing(self._written(file) if file else self._printed()) as written:
                 for rows in written:
                     done = rows
         except BrokenPipeError:
@@ -84,13 +85,13 @@ class _Download:
             return 1
         except OSError as error:
             why = f"cannot {f'write {to}' if to else 'print'}: {reason(error)}"
-            if not to:
+            if not file:
                 abandon_output()
         except (ApiError, KeyboardInterrupt) as error:
             why = error.described if isinstance(error, ApiError) else "interrupted"
         else:
             return 0
-        go_on = DownloadFile(to).how_to_go_on if to else self._rest(done)
+        go_on = file.stop(done) if file else self._rest(done)
         click.echo(f"stopped after {done:,} {self._collection}: {why}{go_on}", err=True)
         return 1
 
@@ -113,9 +114,9 @@ class _Download:
                 put_line(self._format.line(row))
                 yield done
 
-    def _written(self, path: Path) -> Generator[int, None, None]:
+    def _written(self, file: DownloadFile) -> Generator[int, None, None]:
         """Write the rows to a file, from where an interrupted download ended."""
-        file, flags = DownloadFile(path), self._flags()
+        path, flags = file.path, self._flags()
         progress = file.interrupted(flags, resume=self._wanted.resume)
         if progress is None and path.exists():
             click.echo(f"{path} is complete", err=True)

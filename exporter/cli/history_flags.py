@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from exporter.cli.flags import Command, Parsed, output_flag
+from exporter.cli.flags import Command, Parsed, new_file, output_flag, sendable
 from exporter.cli.history_query import as_json, between, check_dates
 from exporter.errors import BadAnswer
 from exporter.language import datemath
@@ -91,7 +91,7 @@ def history_flags(date_field: str) -> Callable[[Command], Command]:
             "--fields", default="", type=Parsed(_fields), help="Only these fields, such as _id,Data.user."
         ),
         output_flag("jsonl", "csv"),
-        click.option("--to", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file."),
+        click.option("--to", type=Parsed(new_file, "file"), help="Write to this file."),
         click.option("--resume", is_flag=True, help="Continue an interrupted download to this file."),
     )
 
@@ -120,16 +120,16 @@ def _date(text: str) -> str:
 def _field(text: str) -> str:
     if text.startswith("$"):
         raise ValueError("a field's name has no $ in front (such as StartedAt)")
-    return _sendable(text)
+    return sendable(text)
 
 
 def _fields(text: str) -> tuple[str, ...]:
-    return tuple(name for part in _sendable(text).split(",") if (name := part.strip()))
+    return tuple(name for part in sendable(text).split(",") if (name := part.strip()))
 
 
 def _order(text: str) -> str:
     if not text.lstrip().startswith("{"):
-        return _sendable(text)
+        return sendable(text)
     order = _json_object(text, 'as {"StartedAt": -1}')
     if any(
         direction not in (1, -1) or isinstance(direction, bool) for direction in json.loads(order).values()
@@ -139,7 +139,7 @@ def _order(text: str) -> str:
 
 
 def _json_object(text: str, example: str) -> str:
-    sent = _sendable(text).encode()
+    sent = sendable(text).encode()
     try:
         json.loads(text)  # its message says where the error is
         value = parse(sent)
@@ -151,12 +151,4 @@ def _json_object(text: str, example: str) -> str:
         raise ValueError(f"{error} ({example})") from error
     if not isinstance(value, dict):
         raise ValueError(f"not a JSON object ({example})")  # noqa: TRY004 - what is wrong is a text
-    return _sendable(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
-
-
-def _sendable(text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError("not valid Unicode, such as half of an emoji") from error
-    return text
+    return sendable(json.dumps(value, ensure_ascii=False, separators=(",", ":")))

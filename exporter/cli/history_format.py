@@ -46,5 +46,6 @@ def _cell(value: Json) -> str:
 
 def _csv(cells: Sequence[str]) -> str:
     line = StringIO()
-    csv.writer(line, lineterminator="").writerow(cells)
-    return line.getvalue()
+    end = "\r\n"  # the writer quotes cells that have one of its characters
+    csv.writer(line, lineterminator=end).writerow(cells)
+    return line.getvalue().removesuffix(end)

@@ -267,6 +267,20 @@ def test_csv_has_a_column_for_each_field(typed: Typed, nativechat: Made) -> None
         assert cells[6] == ("" if row["Rating"] is None else str(row["Rating"]))
 
 
+def test_csv_has_each_text_as_it_is_in_one_row(typed: Typed, nativechat: Made, tmp_path: Path) -> None:
+    texts = ["two\nlines", "cr\ronly", "both\r\n", "\u2028", "a,b", 'q"', "=1+1", " ", "", "nul\0"]
+    simulation, config = nativechat(history=0)
+    for text in texts:
+        simulation.burst("support", 1, {"Text": text})
+    file = tmp_path / "rows.csv"
+    words = ["conversations", "--config.file", config, "--output", "csv", "--fields", "Text,_id,Text"]
+    printed, written = typed(*words), typed(*words, "--sort", "_id", "--to", file)
+    assert (printed.returncode, written.returncode) == (0, 0), written.stderr
+    for content in (printed.stdout, file.read_bytes().decode()):
+        _, *found = csv.reader(io.StringIO(content, newline=""))
+        assert sorted((row[0], row[2]) for row in found) == sorted(zip(texts, texts, strict=True))
+
+
 @pytest.mark.parametrize(
     ("command", "flags", "complaint"),
     [
@@ -275,6 +289,7 @@ def test_csv_has_a_column_for_each_field(typed: Typed, nativechat: Made) -> None
         ("conversations", ["--query", '{"StartedAt": {"$date": "now-1x"}}'], '"now-1x" is not a date'),
         ("conversations", ["--output", "csv"], "--output csv needs --fields"),
         ("conversations", ["--resume"], "--resume needs --to"),
+        ("conversations", ["--to", ""], "'--to': the name of a file is empty"),
         ("conversations", ["--to", "rows", "--skip", "3"], "--skip does not go with --to"),
         ("conversations", ["--to", "rows", "--sort", '{"a": 1, "b": 1}'], "--sort by one field"),
         ("conversations", ["--date-field", "$date"], "a field's name has no $ in front"),
