@@ -61,9 +61,8 @@ class Assumptions:
             return
         yield Finding("count_shape", "ok", self._collection)
         if not self._total:
-            yield Finding(
-                "documents", "unknown", self._collection, "there are none yet: nothing to compare with"
-            )
+            detail = "there are none yet: nothing to compare with"
+            yield Finding("documents", "unknown", self._collection, detail)
             return
         used = conditions(series.predicate for poll in self._polls for series in poll.series)
         if self._collection == COLLECTIONS[0] or used.fields:
@@ -74,12 +73,13 @@ class Assumptions:
         for name in used.fields:
             yield self._noted(name, self._field(name))
         for each in used.comparisons:
-            yield from (self._noted(each.field, finding) for finding in self._comparison(each))
+            if finding := self._comparison(each):
+                yield self._noted(each.field, finding)
         for name in used.dated:
             yield self._noted(name, self._dates(name))
         for poll in self._polls:
             for series in poll.series:
-                yield from self._series(poll, series)
+                yield self._series(poll, series)
 
     def _noted(self, name: str, finding: Finding) -> Finding:
         """Return a finding, and remember that it explains queries with a field or operator."""
@@ -102,9 +102,8 @@ class Assumptions:
             detail = f"the answer is {text}: please report this shape; is api.url right?"
             return Finding("count_shape", "differs", self._collection, detail)
         if cause is not None and cause.status == 404:
-            return Finding(
-                "bot_id", "differs", "id", f"{cause}: compare the id with the bot's Settings, and api.url"
-            )
+            detail = f"{cause}: compare the id with the bot's Settings, and api.url"
+            return Finding("bot_id", "differs", "id", detail)
         if cause is not None and cause.status == 403:
             return Finding("collection", "differs", self._collection, f"{cause}: the token may not read it")
         is_refused = cause is not None and cause.reason == "rejected"
@@ -121,11 +120,8 @@ class Assumptions:
             detail = f"a page has {rows} rows, not {_PAGE}: downloads take more requests"
             yield Finding("page", "differs", self._collection, detail)
         for check in sampler.checks:
-            name = _LISTS.get(check.name.partition(": ")[2])
-            if name is not None:
-                yield Finding(
-                    name, _result(check), f"{self._collection}: {check.name.partition(': ')[2]}", check.detail
-                )
+            if name := _LISTS.get(check.name.partition(": ")[2]):
+                yield Finding(name, _result(check), check.name, check.detail)
 
     def _operators(self, used: frozenset[str]) -> Iterator[Finding]:
         tried = Operators(self._requests, self._collection, self._total, tuple(self._fields.values()))
@@ -150,45 +146,36 @@ class Assumptions:
             return Finding("field", "differs", name, f"{detail}; did you mean {guess}?")
         return Finding("field", "unknown", name, f"{detail}: nothing happened yet, or it is misspelt")
 
-    def _comparison(self, each: Comparison) -> Iterator[Finding]:
-        """Yield why a comparison cannot match, if so: another type, or a value that never occurs."""
+    def _comparison(self, each: Comparison) -> Finding | None:
+        """Return why a comparison cannot match, if so: another type, or a value that never occurs."""
         field = self._fields.get(each.field)
         if field is None or not self._present.get(each.field):
-            return
-        shown = (
-            json.dumps(each.value, ensure_ascii=False)
-            if may_show_value(field.path, each.value)
-            else "a value"
-        )
-        subject = f"{each.field}: {shown}"
+            return None
         advice = near.type_advice(each.value, field)
         if not advice and each.operator != "$eq":
-            return
-        condition: Json = each.value if each.operator == "$eq" else {each.operator: each.value}
+            return None
         name = "type" if advice else "value"
+        may_show = may_show_value(field.path, each.value)
+        subject = f"{each.field}: {json.dumps(each.value, ensure_ascii=False) if may_show else 'a value'}"
+        condition: Json = each.value if each.operator == "$eq" else {each.operator: each.value}
         try:  # a rare type may be missing in the sample
-            count = self._count(
-                json.dumps({each.field: condition}, ensure_ascii=False, separators=(",", ":"))
-            )
+            count = self._count(predicate.compile({each.field: condition}).text)
         except NoAnswer as error:
-            yield Finding(name, "unknown", subject, str(error))
-            return
+            return Finding(name, "unknown", subject, str(error))
         if count:
-            yield Finding(name, "ok", subject)
-        elif advice:
-            yield Finding("type", "differs", subject, advice)
-        else:
-            known = (
-                [str(value) for value, _ in self._shown[each.field].values]
-                if each.field in self._shown
-                else []
-            )
-            guess = near.value(str(each.value), known)
-            if guess and not self._is_listed_with(each, guess):
-                yield Finding("value", "differs", subject, f"it never occurs; did you mean {guess}?")
-            else:
-                others = f"; those that do: {', '.join(known)}" if known else ""
-                yield Finding("value", "unknown", subject, f"it never occurs{others}")
+            return Finding(name, "ok", subject)
+        if advice:
+            return Finding("type", "differs", subject, advice)
+        return self._never_occurs(each, subject)
+
+    def _never_occurs(self, each: Comparison, subject: str) -> Finding:
+        shown = self._shown.get(each.field)
+        known = [str(value) for value, _ in shown.values] if shown else []
+        guess = near.value(str(each.value), known)
+        if guess and not self._is_listed_with(each, guess):
+            return Finding("value", "differs", subject, f"it never occurs; did you mean {guess}?")
+        others = f"; those that do: {', '.join(known)}" if known else ""
+        return Finding("value", "unknown", subject, f"it never occurs{others}")
 
     def _is_listed_with(self, each: Comparison, guess: str) -> bool:
         """Return whether each query that compares a field with a value compares it with another one, too."""
@@ -214,32 +201,30 @@ class Assumptions:
         detail = f"they are {proved.dates}, not {setting}: write api: {{dates: {proved.dates}}}"
         return Finding("dates", "differs", name, detail)
 
-    def _series(self, poll: Poll, series: Series) -> Iterator[Finding]:
-        """Yield a finding for a series that is refused, or that counts nothing for no other reason."""
+    def _series(self, poll: Poll, series: Series) -> Finding:
+        """Return the finding on a series: it may be refused, or count nothing for no other reason."""
         labels = [pair for pair in series.labels if pair[0] in poll.query.label_names]
         shown = (
             f"{name}={value}" if _may_show_label(series, name, value) else name for name, value in labels
         )
         subject = " ".join([poll.query.name, *shown])
-        formats = [self._formats.get(name) for name in series.predicate.dated] or [DATE_FORMATS[0]]
-        chosen = formats[0]
-        if chosen is None or len(set(formats)) > 1:
-            yield Finding("predicate", "unknown", subject, "not asked: the format of its dates is not proven")
-            return
+        formats = {self._formats.get(name) for name in series.predicate.dated} or {DATE_FORMATS[0]}
+        chosen = formats.pop()
+        if chosen is None or formats:
+            what = "not asked: the format of its dates is not proven"
+            return Finding("predicate", "unknown", subject, what)
         text = predicate.write(series.predicate, self._now, ZoneInfo(series.zone or "UTC"), chosen)
         used = conditions([series.predicate])
         try:
             count = self._count(text)
         except NoAnswer as error:
-            is_refused = error.error is not None and error.error.reason == "rejected"
             if because := self._explained & used.operators:
-                yield Finding("predicate", "unknown", subject, f"refused because of {', '.join(because)}")
-            else:
-                yield Finding("predicate", "differs" if is_refused else "unknown", subject, str(error))
-            return
+                return Finding("predicate", "unknown", subject, f"refused because of {', '.join(because)}")
+            is_refused = error.error is not None and error.error.reason == "rejected"
+            return Finding("predicate", "differs" if is_refused else "unknown", subject, str(error))
         names = [name for name in used.fields if name in self._explained]
         detail = f"counts 0 because of {', '.join(names)}" if names else "nothing just now"
-        yield Finding("predicate", "ok", subject, "" if count else detail)
+        return Finding("predicate", "ok", subject, "" if count else detail)
 
 
 def _may_show_label(series: Series, name: str, value: str) -> bool:

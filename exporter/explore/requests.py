@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Final, Protocol, TypeVar
 
 from exporter.errors import ApiError, ExporterError, TimedOut, Unauthorized, Unreachable
+from exporter.language.predicate import compile as compile_predicate
 from exporter.model import Collection, Json
 
 Row = dict[str, Json]
@@ -52,8 +52,7 @@ class Requests:
 
     def count(self, collection: Collection, predicate: dict[str, Json] | None = None) -> int:
         """Return how many documents match a predicate, or all."""
-        text = json.dumps(predicate, ensure_ascii=False, separators=(",", ":")) if predicate else ""
-        return self.count_text(collection, text)
+        return self.count_text(collection, compile_predicate(predicate).text)
 
     def count_text(self, collection: Collection, text: str) -> int:
         """Return how many documents match a predicate that is already JSON text."""
