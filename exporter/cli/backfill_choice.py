@@ -6,26 +6,20 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from itertools import groupby
-from typing import Final
 
 import click
 
 from exporter.backfill.backfill import Family, Past
 from exporter.cli.bots import check_names, paced_client
-from exporter.cli.stored_dates import PAGES, SAMPLE, check_stored
+from exporter.cli.stored_dates import MOST_REQUESTS, proven_dates
 from exporter.clock import Clock
 from exporter.exposition.family import Family as Exposed
 from exporter.exposition.family import write_labels
 from exporter.exposition.renderer import help_text, new_help_text
 from exporter.language import predicate
 from exporter.model import Bot, Collection, DateFormat, Labels, Plan, Poll, Query, Series
-from exporter.nativechat.history import Row
-from exporter.polling.dates import prove_at_once
-
-_PROBES: Final = 4 + PAGES
-"""Requests that prove the date format of a field, at most."""
+from exporter.nativechat.paced import PacedClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +52,7 @@ class Choice:
     def most_requests(self, bot: Bot, steps: int) -> int:
         """Return how many requests a bot gets at most, without retries."""
         polls = [poll for poll in self.polls if poll.bot is bot]
-        probes = _PROBES * len({poll.query.collection for poll in polls})
+        probes = MOST_REQUESTS * len({poll.query.collection for poll in polls})
         return probes + steps * sum(len(poll.series) for poll in polls)
 
     def digest(self) -> str:
@@ -109,22 +103,17 @@ def _without_past(query: Query, date_fields: Mapping[Collection, str]) -> str:
 
 
 class Bots:
-    """Asks bots for counts, each at its own pace; `asked` is the name of the latest one."""
+    """The clients of bots, each at its own pace; `asked` is the name of the bot that was asked last."""
 
     def __init__(self, bots: Sequence[Bot], clock: Clock) -> None:
         """Raise ExporterError if a bot's id is missing."""
         self.asked = ""
         self._clients = {bot.name: paced_client(bot, clock) for bot in bots}
 
-    def count(self, bot: Bot, collection: Collection, text: str) -> int:
-        """Return how many documents match a predicate text; raises ApiError after the last attempt."""
+    def client(self, bot: Bot) -> PacedClient:
+        """Return the client to ask a bot with now."""
         self.asked = bot.name
-        return self._clients[bot.name].count(collection, text)
-
-    def page(self, bot: Bot, collection: Collection, text: str, sort: str) -> list[Row]:
-        """Return a page of documents that match a predicate text; raises ApiError after the last attempt."""
-        self.asked = bot.name
-        return self._clients[bot.name].rows(collection, query=text, sort=sort, limit=SAMPLE)
+        return self._clients[bot.name]
 
 
 def families(choice: Choice, bots: Bots) -> list[Family]:
@@ -137,9 +126,7 @@ def families(choice: Choice, bots: Bots) -> list[Family]:
         bot, collection = poll.bot, poll.query.collection
         if (bot.name, collection) not in proven:
             fields = (choice.date_fields[collection],)
-            count = partial(bots.count, bot, collection)
-            dates = prove_at_once(bot.api.dates, collection, fields, count)
-            check_stored(dates, collection, fields, partial(bots.page, bot, collection))
+            dates = proven_dates(bots.client(bot), bot.api.dates, collection, fields)
             proven[bot.name, collection] = dates
 
     def past(poll: Poll, series: Series, labels: str) -> Past:
@@ -147,9 +134,8 @@ def families(choice: Choice, bots: Bots) -> list[Family]:
 
         def count(second: int) -> int:
             instant = datetime.fromtimestamp(second, UTC)
-            return bots.count(
-                poll.bot, series.collection, predicate.before(series.predicate, field, instant, dates)
-            )
+            text = predicate.before(series.predicate, field, instant, dates)
+            return bots.client(poll.bot).count(series.collection, text)
 
         return Past(labels, count)
 

@@ -21,13 +21,12 @@ from exporter.cli.history_flags import Wanted, history_flags
 from exporter.cli.history_format import RowFormat
 from exporter.cli.history_query import Dates
 from exporter.cli.output import abandon_output, put_line, reason
-from exporter.cli.stored_dates import SAMPLE
 from exporter.clock import Clock, SystemClock
 from exporter.config.load import load
 from exporter.errors import ApiError, WrongUsage
 from exporter.model import Bot, Collection, Json
 from exporter.nativechat.by_key import ID_FIELDS, ByKey
-from exporter.nativechat.history import Row, download
+from exporter.nativechat.history import download
 
 _HELP: Final = """\
 Downloads page by page until --limit, or until there are no more rows. Without --sort the order is the
@@ -65,8 +64,7 @@ class _Download:
         self._bot = bot
         self._wanted = wanted
         self._client = paced_client(bot, clock)
-        count = partial(self._client.count, collection)
-        self._dates = Dates(bot.api.dates, clock.wall(), zone, collection, count=count, page=self._page)
+        self._dates = Dates(self._client, bot.api.dates, clock.wall(), zone, collection)
         if wanted.since and wanted.until and not self._dates.is_before(wanted.since, wanted.until):
             raise click.UsageError("--since is not before --until")
         self._format = RowFormat(wanted.output, wanted.fields)
@@ -162,9 +160,6 @@ class _Download:
             "--fields": list(wanted.fields),
             "--output": wanted.output,
         }
-
-    def _page(self, query: str, sort: str) -> list[Row]:
-        return self._client.rows(self._collection, query=query, sort=sort, limit=SAMPLE)
 
     def _expected(self, query: str, done: int) -> int | None:
         """Return the number of rows that are left, for the progress bar; None if it is unknown."""
