@@ -113,27 +113,43 @@ class _Look:
 
     def at(self, collection: Collection) -> None:
         """Count and sample a collection, and find out whether predicates have an effect on it."""
-        total = _total(self.requests, collection, self.checks)
+        total = self._total(collection)
         presence = self.presences[collection] = Presence(self.requests, collection)
         if not total:
             self.collected.append(Collected(collection, total, 0, (), 0))
             self.askable.append(self.collected[-1])
             return
-        each, dated = _collected(self.requests, collection, total, self.sample, self.checks)
+        sampler = sampling.Sampler(self.requests, collection, total, self.sample)
+        sampler.run()
         query = presence.check()
-        self.checks.append(replace(query, name=f"{collection}: query"))
+        self.checks += [*sampler.checks, replace(query, name=f"{collection}: query")]
+        fields, sampled = sampler.profile.fields(), sampler.profile.total
+        shown = shown_fields(fields)
+        # Documents may come between the count and the sample.
+        each = Collected(collection, max(total, sampled), sampled, shown, len(fields) - len(shown))
         self.collected.append(each)
         if query.verdict == "differs":
             self.left_out.append(f"{collection} with a predicate: the API {query.detail}")
             self.askable.append(replace(each, fields=()))
-        else:
-            proved = [
-                dates.prove(self.requests, collection, one, instants, _present(presence, one) or 0)
-                for one, instants in dated
-            ]
-            # A field whose format is proven comes before a likelier one without.
-            self.date_fields += sorted(proved, key=lambda date: date.dates is None)
-            self.askable.append(each)
+            return
+        instants = {one.path: one.instants for one in fields}
+        proved = [
+            dates.prove(self.requests, collection, one, instants[one.path], _present(presence, one) or 0)
+            for one in date_fields(each)[:_DATE_FIELDS]
+        ]
+        # A field whose format is proven comes before a likelier one without.
+        self.date_fields += sorted(proved, key=lambda date: date.dates is None)
+        self.askable.append(each)
+
+    def _total(self, collection: Collection) -> int | None:
+        try:
+            total = self.requests.count(collection)
+        except NoAnswer as error:
+            why = error.error.described if error.error else str(error)
+            self.checks.append(Check(f"{collection}: count", "refused", why))
+            return None
+        self.checks.append(Check(f"{collection}: count", "ok", f"{total:,}"))
+        return total
 
 
 def _rests_on(found: Sequence[Collected], proposal: Proposal, present: int | None) -> str:
@@ -151,39 +167,12 @@ def _rests_on(found: Sequence[Collected], proposal: Proposal, present: int | Non
     return f"{has} {proposal.basis}".strip()
 
 
-def _total(requests: Requests, collection: Collection, checks: list[Check]) -> int | None:
-    try:
-        total = requests.count(collection)
-    except NoAnswer as error:
-        why = error.error.described if error.error else str(error)
-        checks.append(Check(f"{collection}: count", "refused", why))
-        return None
-    checks.append(Check(f"{collection}: count", "ok", f"{total:,}"))
-    return total
-
-
 def _shape(requests: Requests, shape: Callable[[], str], *, accepted: bool) -> Check:
     try:
         text = requests.other(shape)
     except NoAnswer as error:
         return Check("shape of a count", "unknown", str(error))
     return Check("shape of a count", "ok" if accepted else "differs", text)
-
-
-def _collected(
-    requests: Requests, collection: Collection, total: int, sample: int, checks: list[Check]
-) -> tuple[Collected, list[tuple[Field, tuple[int, ...]]]]:
-    """Return what may be shown of a collection, and its likeliest fields with dates, with some of these."""
-    sampler = sampling.Sampler(requests, collection, total, sample)
-    sampler.run()
-    checks += sampler.checks
-    fields = sampler.profile.fields()
-    shown = shown_fields(fields)
-    sampled = sampler.profile.total
-    # Documents may come between the count and the sample.
-    collected = Collected(collection, max(total, sampled), sampled, shown, len(fields) - len(shown))
-    instants = {each.path: each.instants for each in fields}
-    return collected, [(each, instants[each.path]) for each in date_fields(collected)[:_DATE_FIELDS]]
 
 
 def _operators(requests: Requests, collected: Sequence[Collected]) -> list[Check]:
