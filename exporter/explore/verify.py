@@ -14,7 +14,7 @@ from exporter.explore.findings import Finding
 from exporter.explore.requests import Requests
 from exporter.model import COLLECTIONS, Bot, Collection, Poll
 
-_FIXED_REQUESTS: Final = 40
+_FIXED_REQUESTS: Final = 36
 
 
 def most_requests(polls: Sequence[Poll]) -> int:
@@ -28,7 +28,7 @@ def most_requests(polls: Sequence[Poll]) -> int:
     return (
         _FIXED_REQUESTS
         + len(distinct)
-        + len(names)
+        + 2 * len(names)
         + len(values)
         + 2 * len(used)
         + len(dated) * dates.MOST_REQUESTS
