@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from exporter.explore import dates, near
-from exporter.explore.conditions import Comparison, conditions
+from exporter.explore.conditions import Comparison, Conditions, conditions
 from exporter.explore.findings import Check, Finding, Result
 from exporter.explore.operators import TRIED, Operators
 from exporter.explore.presence import Presence
@@ -69,6 +70,11 @@ class Assumptions:
             yield from self._sampled()
         query = self._presence.check()
         yield Finding("query", _result(query), self._collection, query.detail)
+        if query.verdict != "differs":
+            yield from self._compared(used)
+
+    def _compared(self, used: Conditions) -> Iterator[Finding]:
+        """Yield the findings on what the predicates compare, then those on whole predicates."""
         yield from self._operators(used.operators)
         for name in used.fields:
             yield self._noted(name, self._field(name))
@@ -116,7 +122,10 @@ class Assumptions:
         self._fields = {field.name: field for field in fields if field.can_be_asked}
         self._shown = {field.name: field for field in shown_fields(fields) if field.can_be_asked}
         rows = sampler.largest_page
-        if rows is not None and rows < _PAGE:
+        if not sampler.profile.total:
+            detail = f"no rows: values cannot be compared; {sampler.checks[0].detail}"
+            yield Finding("page", "unknown", self._collection, detail)
+        elif rows is not None and rows < _PAGE:
             detail = f"a page has {rows} rows, not {_PAGE}: downloads take more requests"
             yield Finding("page", "differs", self._collection, detail)
         for check in sampler.checks:
@@ -144,7 +153,17 @@ class Assumptions:
         detail = f"none of the {self._collection} has it"
         if guess := near.field(name, self._shown):
             return Finding("field", "differs", name, f"{detail}; did you mean {guess}?")
+        if others := self._others_with(name):
+            return Finding("field", "unknown", name, f"{detail}, but {others} do: is `collection` right?")
         return Finding("field", "unknown", name, f"{detail}: nothing happened yet, or it is misspelt")
+
+    def _others_with(self, name: str) -> str:
+        """Return the other collection if its documents have a field, or an empty text."""
+        [other] = (each for each in COLLECTIONS if each != self._collection)
+        try:
+            return other if replace(self._presence, collection=other).count(name) else ""
+        except NoAnswer:
+            return ""
 
     def _comparison(self, each: Comparison) -> Finding | None:
         """Return why a comparison cannot match, if so: another type, or a value that never occurs."""
