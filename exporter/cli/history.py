@@ -94,6 +94,7 @@ class _Download:
             return self._stopped(done, f"cannot print: {reason(error)}", self._rest(done))
         except (ApiError, KeyboardInterrupt) as error:
             return self._stopped(done, _why(error), self._rest(done))
+        self._say_what_is_missing(done)
         return 0
 
     def to_file(self, path: Path) -> int:
@@ -106,7 +107,7 @@ class _Download:
                 click.echo(f"{path} is complete", err=True)
                 return 0
             progress = progress or self._begun(flags)
-            done = progress.rows
+            done = before = progress.rows
             with closing(self._filled(file, progress)) as filled:
                 for rows in filled:
                     done = rows
@@ -115,6 +116,7 @@ class _Download:
         except (ApiError, KeyboardInterrupt) as error:
             return self._stopped(done, _why(error), file.stop(done))
         click.echo(f"{path} has {done:,} {self._collection}", err=True)
+        self._say_what_is_missing(done - before)
         return 0
 
     def _printed(self) -> Generator[int, None, None]:
@@ -207,6 +209,11 @@ class _Download:
         limit = self._wanted.limit
         left = f" --limit {limit - done}" if limit is not None else ""
         return f"; go on with --skip {self._wanted.skip + done}{left}"
+
+    def _say_what_is_missing(self, rows: int) -> None:
+        for field in self._format.missing if rows else ():
+            what = f"none of the {rows:,} {self._collection} has the field {field}"
+            click.echo(f"{what} (leave it out, or correct its name)", err=True)
 
     def _stopped(self, done: int, why: str, how_to_go_on: str) -> int:
         click.echo(f"stopped after {done:,} {self._collection}: {why}{how_to_go_on}", err=True)
