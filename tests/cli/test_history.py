@@ -267,6 +267,19 @@ def test_csv_has_a_column_for_each_field(typed: Typed, nativechat: Made) -> None
         assert cells[6] == ("" if row["Rating"] is None else str(row["Rating"]))
 
 
+@pytest.mark.parametrize("output", ["jsonl", "csv"])
+def test_a_field_that_no_row_has_is_told(typed: Typed, nativechat: Made, tmp_path: Path, output: str) -> None:
+    _, config = nativechat(history=50)
+    words = ["conversations", "--config.file", config, "--output", output]
+    flags = ["--fields", "_id,Data.user.LastName,Data.usr,_id", "--limit", "30"]
+    told = "none of the 30 conversations has the field Data.usr (leave it out, or correct its name)\n"
+    file = tmp_path / "rows"
+
+    assert typed(*words, *flags).stderr == told
+    assert typed(*words, *flags, "--to", file).stderr == f"{file} has 30 conversations\n{told}"
+    assert typed(*words, *flags[:-1], "0").stderr == ""
+
+
 def test_csv_has_each_text_as_it_is_in_one_row(typed: Typed, nativechat: Made, tmp_path: Path) -> None:
     texts = ["two\nlines", "cr\ronly", "both\r\n", "\u2028", "a,b", 'q"', "=1+1", " ", "", "nul\0"]
     simulation, config = nativechat(history=0)
