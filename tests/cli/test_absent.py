@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import click
 import pytest
 
 from exporter.cli import COMMANDS
-from exporter.cli.absent import is_absent, replacement
+from exporter.cli.absent import Absent, is_absent, replacement
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -17,6 +16,6 @@ def test_an_installation_has_every_command(command: str) -> None:
 @pytest.mark.parametrize("words", [[], ["--bots=3"], ["anything", "-x"]])
 def test_a_replacement_says_what_to_do_whatever_its_arguments(words: list[str]) -> None:
     command = replacement("simulate")
-    with pytest.raises(click.UsageError, match=r"needs exporter\.simulator, .*install the package") as raised:
+    with pytest.raises(Absent, match=r"needs exporter\.simulator, .*install the package") as raised:
         command.main(words, standalone_mode=False)
     assert raised.value.exit_code == 2
