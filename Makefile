@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-lowest check bench soak alerts-check image image-check image-debian release-check chart-check pod-check generate grafana picture recording components constraints
+.PHONY: help demo test test-lowest check bench soak alerts-check past-check image image-check image-debian release-check chart-check pod-check generate grafana picture recording components constraints
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -75,6 +75,9 @@ image-debian: ## the same where no registry can be reached, on a base made of De
 # With the settings of image-debian, where that has run.
 pod-check: $(VENV)/.dev ## run the sidecar's Pod with podman, from IMAGE, and do to it what Kubernetes would
 	$(addprefix CONTAINERS_CONF=,$(wildcard $(CURDIR)/build/image/containers.conf)) $(BIN)/python -m tools.pod --image $(IMAGE)
+
+past-check: $(VENV)/.dev components ## fill 90 days of a real Prometheus, and download 100,000 rows, interrupted: five minutes
+	$(BIN)/python -m tools.past
 
 TAG ?=
 release-check: check ## everything a release needs: version, changelog, archives, a clean installation

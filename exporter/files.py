@@ -1,15 +1,19 @@
-"""Reads regular files within a time limit: a pipe, or a network disk that is gone, can block for ever."""
+"""Reads regular files within a time limit, and claims files to write.
+
+A pipe, or a network disk that is gone, can block a read for ever.
+"""
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
-from typing import Final, TypeVar
+from typing import IO, Final, TypeVar
 
 T = TypeVar("T")
 
@@ -81,3 +85,16 @@ def read_regular(path: Path, most: int) -> tuple[bytes, os.stat_result]:
             return file.read(most), status
     finally:
         os.close(descriptor)
+
+
+def claim(file: IO[bytes]) -> None:
+    """Keep an open file to this process until it is closed; raises OSError if another process has claimed it.
+
+    A disk without locks keeps nothing.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise BlockingIOError(error.errno, "another process is writing it") from None
+    except OSError:
+        return

@@ -12,7 +12,7 @@ import pytest
 
 from exporter.config import source
 from exporter.errors import ConfigError
-from exporter.files import Limit, NotRegular, read_regular
+from exporter.files import Limit, NotRegular, claim, read_regular
 
 AMPLE = 20.0
 
@@ -99,3 +99,14 @@ def test_only_regular_files_are_read_and_a_pipe_is_refused_at_once(tmp_path: Pat
             read_regular(path, 1)
     (tmp_path / "file").write_bytes(b"content")
     assert read_regular(tmp_path / "file", 3)[0] == b"con"
+
+
+def test_a_file_is_claimed_once_until_it_is_closed(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.touch()
+    with path.open("rb") as first, path.open("rb") as second:
+        claim(first)
+        with pytest.raises(BlockingIOError, match="another process is writing it"):
+            claim(second)
+    with path.open("rb") as third:
+        claim(third)

@@ -9,6 +9,7 @@ from tempfile import TemporaryFile
 from typing import BinaryIO, cast
 
 from exporter.errors import WrongUsage
+from exporter.files import claim
 
 
 class Target:
@@ -17,6 +18,7 @@ class Target:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._beside = path.with_name(f"{path.name}.resume") if path else None
+        self._is_new = False
 
     def __str__(self) -> str:
         return str(self._path or "standard output")
@@ -40,10 +42,21 @@ class Target:
         return self._path.exists()
 
     def open_journal(self) -> BinaryIO:
-        """Open the journal, empty if it is new; without a file it is a temporary one."""
+        """Open the journal, empty if it is new; without a file it is a temporary one.
+
+        Raises OSError, also if another process has it open.
+        """
         if self._beside is None:
             return cast("BinaryIO", TemporaryFile())
-        return self._beside.open("r+b" if self._beside.exists() else "x+b")
+        is_new = not self._beside.exists()
+        file = self._beside.open("x+b" if is_new else "r+b")
+        try:
+            claim(file)
+        except OSError:
+            file.close()
+            raise
+        self._is_new = is_new
+        return file
 
     def put(self, texts: Iterable[str]) -> None:
         """Write the output, and remove the journal; raises OSError."""
@@ -58,10 +71,9 @@ class Target:
         self._beside.unlink()
 
     def stop(self, answers: int) -> str:
-        """Return how to continue after so many answers; with none, forget the backfill."""
-        if self._beside is None or not self._beside.exists():
+        """Return how to continue after so many answers; with none, forget a backfill that began now."""
+        if self._beside is None:
             return ""
-        if answers:
-            return "; go on with --resume"
-        self._beside.unlink()
-        return ""
+        if self._is_new and not answers:
+            self._beside.unlink(missing_ok=True)
+        return "; go on with --resume" if self._beside.exists() else ""

@@ -11,13 +11,9 @@ _SIMULATOR: Final = "exporter.simulator"
 
 
 class Absent(click.ClickException):
-    """A simulation needs the simulator, which is not installed."""
+    """A command that is not installed; unlike a UsageError it prints no usage."""
 
     exit_code = 2
-
-    def __init__(self) -> None:
-        advice = "the image has no simulator; install the package instead"
-        super().__init__(f"a simulation needs {_SIMULATOR}, which is not installed here ({advice})")
 
 
 def is_absent(command: str) -> bool:
@@ -29,11 +25,8 @@ def replacement(name: str) -> click.Command:
     """Return a command that takes any arguments and raises Absent."""
 
     def fail() -> None:
-        raise Absent
+        advice = "the image has no simulator; install the package instead"
+        raise Absent(f"a simulation needs {_SIMULATOR}, which is not installed here ({advice})")
 
-    return click.Command(
-        name,
-        callback=fail,
-        help="Not installed here.",
-        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
-    )
+    settings = {"ignore_unknown_options": True, "allow_extra_args": True}
+    return click.Command(name, callback=fail, help="Not installed here.", context_settings=settings)

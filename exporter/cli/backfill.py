@@ -143,10 +143,10 @@ class _Command:
 
     def _say_what_next(self, grid: Grid) -> None:
         since = datetime.fromtimestamp(grid.at(0), UTC)
-        what = f"{self._target} is complete, from {self._answers:,} counts"
+        click.echo(f"{self._target} is complete, from {self._answers:,} counts", err=True)
         condition = f"If Prometheus keeps values since {since:%Y-%m-%d}, in the folder data"
         command = _promtool(self._target, grid.until - grid.since)
-        click.echo(f"{what}. {condition}, this loads them:\n{command}", err=True)
+        click.echo(f"{condition}, this loads them:\n{command}", err=True)
 
     def _why(self, error: ApiError | KeyboardInterrupt | OSError) -> str:
         if isinstance(error, ApiError):

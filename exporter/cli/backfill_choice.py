@@ -3,34 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from itertools import groupby
-from typing import Final
 
 import click
 
 from exporter.backfill.backfill import Family, Past
-from exporter.cli.stored_dates import PAGES, SAMPLE, check_stored
+from exporter.cli.bots import check_names, paced_client
+from exporter.cli.stored_dates import MOST_REQUESTS, proven_dates
 from exporter.clock import Clock
-from exporter.config.secrets import TokenReader
-from exporter.errors import ExporterError
 from exporter.exposition.family import Family as Exposed
 from exporter.exposition.family import write_labels
 from exporter.exposition.renderer import help_text, new_help_text
 from exporter.language import predicate
-from exporter.language.suggest import did_you_mean
 from exporter.model import Bot, Collection, DateFormat, Labels, Plan, Poll, Query, Series
-from exporter.nativechat.client import Client
-from exporter.nativechat.history import Row
 from exporter.nativechat.paced import PacedClient
-from exporter.polling.dates import prove_at_once
-
-_PROBES: Final = 4 + PAGES
-"""Requests that prove the date format of a field, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +52,7 @@ class Choice:
     def most_requests(self, bot: Bot, steps: int) -> int:
         """Return how many requests a bot gets at most, without retries."""
         polls = [poll for poll in self.polls if poll.bot is bot]
-        probes = _PROBES * len({poll.query.collection for poll in polls})
+        probes = MOST_REQUESTS * len({poll.query.collection for poll in polls})
         return probes + steps * sum(len(poll.series) for poll in polls)
 
     def digest(self) -> str:
@@ -87,8 +76,8 @@ def choose(
     labels: Mapping[str, str],
 ) -> Choice:
     """Return the choice of the queries `names`, or of all that have a past. Raises UsageError."""
-    _check("query", names, [query.name for query in plan.queries])
-    _check("bot", [bot] if bot else [], [each.name for each in plan.bots])
+    check_names("query", names, [query.name for query in plan.queries])
+    check_names("bot", [bot] if bot else [], [each.name for each in plan.bots])
     wanted = [query for query in plan.queries if not names or query.name in names]
     reasons = {query.name: why for query in wanted if (why := _without_past(query, date_fields))}
     skipped = tuple(f"{name}: {why}" for name, why in reasons.items())
@@ -104,13 +93,6 @@ def choose(
     return Choice(polls, date_fields, labels, skipped)
 
 
-def _check(what: str, names: Sequence[str], known: Sequence[str]) -> None:
-    for name in names:
-        if name not in known:
-            advice = did_you_mean(name, known) or f"there are {', '.join(known)}"
-            raise click.UsageError(f"no {what} is called {name!r} ({advice})")
-
-
 def _without_past(query: Query, date_fields: Mapping[Collection, str]) -> str:
     """Return why a query cannot be backfilled, an empty text if it can."""
     if query.dated:
@@ -121,27 +103,17 @@ def _without_past(query: Query, date_fields: Mapping[Collection, str]) -> str:
 
 
 class Bots:
-    """Asks bots for counts, each at its own pace; `asked` is the name of the latest one."""
+    """The clients of bots, each at its own pace; `asked` is the name of the bot that was asked last."""
 
     def __init__(self, bots: Sequence[Bot], clock: Clock) -> None:
         """Raise ExporterError if a bot's id is missing."""
         self.asked = ""
-        self._clients: dict[str, PacedClient] = {}
-        for bot in bots:
-            if bot.fault:
-                raise ExporterError(f"{bot.fault[0]} ({bot.fault[1]})")
-            client = Client(bot, TokenReader(bot.token, os.environ), clock)
-            self._clients[bot.name] = PacedClient(client, bot, clock)
+        self._clients = {bot.name: paced_client(bot, clock) for bot in bots}
 
-    def count(self, bot: Bot, collection: Collection, text: str) -> int:
-        """Return how many documents match a predicate text; raises ApiError after the last attempt."""
+    def client(self, bot: Bot) -> PacedClient:
+        """Return the client to ask a bot with now."""
         self.asked = bot.name
-        return self._clients[bot.name].count(collection, text)
-
-    def page(self, bot: Bot, collection: Collection, text: str, sort: str) -> list[Row]:
-        """Return a page of documents that match a predicate text; raises ApiError after the last attempt."""
-        self.asked = bot.name
-        return self._clients[bot.name].rows(collection, query=text, sort=sort, limit=SAMPLE)
+        return self._clients[bot.name]
 
 
 def families(choice: Choice, bots: Bots) -> list[Family]:
@@ -154,9 +126,7 @@ def families(choice: Choice, bots: Bots) -> list[Family]:
         bot, collection = poll.bot, poll.query.collection
         if (bot.name, collection) not in proven:
             fields = (choice.date_fields[collection],)
-            count = partial(bots.count, bot, collection)
-            dates = prove_at_once(bot.api.dates, collection, fields, count)
-            check_stored(dates, collection, fields, partial(bots.page, bot, collection))
+            dates = proven_dates(bots.client(bot), bot.api.dates, collection, fields)
             proven[bot.name, collection] = dates
 
     def past(poll: Poll, series: Series, labels: str) -> Past:
@@ -164,9 +134,8 @@ def families(choice: Choice, bots: Bots) -> list[Family]:
 
         def count(second: int) -> int:
             instant = datetime.fromtimestamp(second, UTC)
-            return bots.count(
-                poll.bot, series.collection, predicate.before(series.predicate, field, instant, dates)
-            )
+            text = predicate.before(series.predicate, field, instant, dates)
+            return bots.client(poll.bot).count(series.collection, text)
 
         return Past(labels, count)
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any, Final, TypeVar, cast
+from typing import Final, cast
 from zoneinfo import ZoneInfo
 
 import click
 
-from exporter.cli.flags import Duration
+from exporter.cli.flags import Command, Parsed, new_file, sendable
 from exporter.language import datemath, durations
 from exporter.language.labels import NAME
 from exporter.model import COLLECTIONS, Collection
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 _DATE: Final = "a duration ago, such as 90d, date math or an instant"
 
@@ -35,26 +32,26 @@ def backfill_flags(command: Command) -> Command:
     """Add the flags that say which past to write, and where to."""
     flags = (
         click.option("--bot", help="Only this bot; by default all."),
-        click.option("--since", required=True, callback=_date, help=f"Where the past begins: {_DATE}."),
+        click.option("--since", required=True, type=Parsed(_date), help=f"Where the past begins: {_DATE}."),
         click.option(
             "--until",
             default="now-3h",
             show_default=True,
-            callback=_date,
+            type=Parsed(_date),
             help="Where it ends: at least three hours ago, and not after the first scrape.",
         ),
         click.option(
             "--step",
-            type=Duration(),
+            type=Parsed(_step, "duration"),
             default="1h",
             show_default=True,
-            callback=_step,
             help="The time from one count to the next.",
         ),
         click.option(
             "--date-field",
             "date_fields",
             multiple=True,
+            type=Parsed(sendable),
             callback=_date_fields,
             help="The date of a conversation, StartedAt by default; messages=FIELD for messages. Repeatable.",
         ),
@@ -62,10 +59,11 @@ def backfill_flags(command: Command) -> Command:
             "--label",
             "labels",
             multiple=True,
+            type=Parsed(sendable),
             callback=_labels,
             help="A label that a scrape adds, such as job=nativechat. Repeatable.",
         ),
-        click.option("--to", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file."),
+        click.option("--to", type=Parsed(new_file, "file"), help="Write to this file."),
         click.option("--resume", is_flag=True, help="Continue an interrupted backfill to the file of --to."),
     )
     for add in reversed(flags):
@@ -73,17 +71,18 @@ def backfill_flags(command: Command) -> Command:
     return command
 
 
-def _date(_ctx: click.Context, _param: click.Parameter, text: str) -> str:
+def _date(text: str) -> str:
     try:
         instant(text, datetime(2000, 1, 1, tzinfo=UTC), ZoneInfo("UTC"))
     except ValueError as error:
-        raise click.BadParameter(f"{error}, or a duration, such as 90d") from error
+        raise ValueError(f"{error}, or a duration, such as 90d") from error
     return text
 
 
-def _step(_ctx: click.Context, _param: click.Parameter, seconds: float) -> int:
+def _step(text: str) -> int:
+    seconds = durations.parse(text)
     if seconds < 60 or seconds % 1:
-        raise click.BadParameter("a step is at least a minute, in whole seconds (such as 1h)")
+        raise ValueError("a step is at least a minute, in whole seconds (such as 1h)")
     return int(seconds)
 
 

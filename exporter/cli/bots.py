@@ -1,20 +1,40 @@
-"""Chooses the bot that a command is about."""
+"""Finds what a command names, and the client to ask a bot with."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable, Sequence
+
 import click
 
+from exporter.clock import Clock
+from exporter.config.secrets import TokenReader
+from exporter.errors import ExporterError
 from exporter.language.suggest import did_you_mean
 from exporter.model import Bot, Config
+from exporter.nativechat.client import Client
+from exporter.nativechat.paced import PacedClient
+
+
+def check_names(what: str, names: Iterable[str], known: Sequence[str]) -> None:
+    """Raise UsageError for a name that is not known; `what` says what it names, such as `query`."""
+    for name in names:
+        if name not in known:
+            advice = did_you_mean(name, known) or f"there are {', '.join(known)}"
+            raise click.UsageError(f"no {what} is called {name!r} ({advice})")
 
 
 def bot_named(config: Config, name: str | None) -> Bot:
     """Return the bot with a name, or the only one if it is None; raises UsageError."""
     names = [bot.name for bot in config.bots]
-    if name is None and len(names) == 1:
-        return config.bots[0]
-    if name not in names:
-        what = f"no bot is called {name!r}" if name else "there are several bots"
-        advice = did_you_mean(name or "", names) or f"--bot takes one of {', '.join(names)}"
-        raise click.UsageError(f"{what} ({advice})")
-    return next(bot for bot in config.bots if bot.name == name)
+    if name is None and len(names) > 1:
+        raise click.UsageError(f"there are several bots (--bot takes one of {', '.join(names)})")
+    check_names("bot", [name] if name is not None else [], names)
+    return next(bot for bot in config.bots if name in (None, bot.name))
+
+
+def paced_client(bot: Bot, clock: Clock) -> PacedClient:
+    """Return a client that keeps to its bot's rate; raises ExporterError if the bot's id is missing."""
+    if bot.fault:
+        raise ExporterError(f"{bot.fault[0]} ({bot.fault[1]})")
+    return PacedClient(Client(bot, TokenReader(bot.token, os.environ), clock), bot, clock)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
 
+from exporter.cli.bots import check_names
 from exporter.cli.curl import command_line
-from exporter.cli.flags import config_file, logging_flags
+from exporter.cli.flags import config_file, logging_flags, output_flag
 from exporter.cli.output import columns
 from exporter.clock import SystemClock
 from exporter.config.load import load
@@ -21,7 +22,6 @@ from exporter.daemon.bot_client import BotClient
 from exporter.errors import ApiError
 from exporter.exposition.renderer import count_families, render
 from exporter.language.fields import doubtful
-from exporter.language.suggest import did_you_mean
 from exporter.model import Bot, Collection, Plan, Poll, Series
 from exporter.plan import make_plan
 from exporter.polling.poller import Poller
@@ -31,13 +31,7 @@ from exporter.snapshot import PollSnapshot, Snapshot
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @config_file
-@click.option(
-    "--output",
-    type=click.Choice(["table", "json", "prometheus"]),
-    default="table",
-    show_default=True,
-    help="The output format.",
-)
+@output_flag("table", "json", "prometheus")
 @click.option(
     "--explain",
     is_flag=True,
@@ -52,38 +46,41 @@ def count(*, names: tuple[str, ...], config_file: Path, output: str, explain: bo
     Exits with 1 if any request failed, or a bot's id or token is missing; the other counts are still printed.
     """
     plan = _only(make_plan(load(config_file, os.environ, secrets="of one bot").config), names)
-    tally = Tally()
+    tally = _Tally()
     _ask(plan, tally, _ExplainedClient if explain else BotClient)
-    printers = {"table": _table, "json": _json, "prometheus": _prometheus}
-    click.echo(printers[output](plan, tally), nl=output != "prometheus")
+    results = [tally.result(poll, row) for poll in plan.polls for row in range(len(poll.series))]
     if output == "prometheus":
-        click.echo(_failures(tally) + _zeros(plan, tally), nl=False, err=True)
-    elif output == "table" and (zeros := _zeros(plan, tally)):
-        click.echo(f"\n{zeros}", nl=False)
+        click.echo(_prometheus(plan, tally), nl=False)
+        click.echo(_failures(results) + _zeros(results), nl=False, err=True)
+    elif output == "json":
+        click.echo(_json(results))
+    else:
+        click.echo(_table(results))
+        if zeros := _zeros(results):
+            click.echo(f"\n{zeros}", nl=False)
     return 1 if tally.errors else 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """What was counted for one series, None with its error; `unknown` has a sentence for an unknown field."""
+
+    poll: Poll
+    series: Series
+    count: int | None
+    error: ApiError | None
+    seconds: float
+    unknown: tuple[str, ...]
+
+
 @dataclass
-class Tally:
+class _Tally:
     """A recorder that keeps counts and errors by poll and row, and sentences on unknown fields by poll."""
 
     counts: dict[tuple[tuple[str, str], int], int] = field(default_factory=dict)
     errors: dict[tuple[tuple[str, str], int], ApiError] = field(default_factory=dict)
     durations: dict[tuple[str, str], float] = field(default_factory=dict)
     unknown: dict[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
-
-    def started(self, poll: Poll) -> None:
-        """Do nothing: this is not printed."""
-
-    def skipped(self, poll: Poll) -> None:
-        """Do nothing: this is not printed."""
-
-    def asked(self, poll: Poll, error: ApiError | None, began: float) -> None:
-        """Do nothing: this is not printed."""
-
-    def last_count(self, poll: Poll, row: int) -> int | None:  # noqa: ARG002 - nothing is known from before
-        """Return None: this is the first count."""
-        return None
 
     def counted(self, poll: Poll, row: int, count: int) -> None:
         self.counts[poll.key, row] = count
@@ -97,12 +94,19 @@ class Tally:
     def unknown_fields(self, poll: Poll, sentences: Mapping[str, str]) -> None:
         self.unknown[poll.key] = sentences
 
-    def on_zero(self, poll: Poll, row: int) -> list[str]:
-        """Return a sentence for each field of a series that counts 0 which no document has."""
-        if self.counts.get((poll.key, row)) != 0:
-            return []
-        named = doubtful(poll.series[row].predicate)
-        return [text for name, text in self.unknown.get(poll.key, {}).items() if name in named]
+    # The recorder of `run` needs more than is printed here.
+    def started(self, poll: Poll) -> None: ...
+    def skipped(self, poll: Poll) -> None: ...
+    def asked(self, poll: Poll, error: ApiError | None, began: float) -> None: ...
+    def last_count(self, poll: Poll, row: int) -> int | None: ...
+
+    def result(self, poll: Poll, row: int) -> _Result:
+        """Return what is known of a series; where it counts 0, with a sentence for each unknown field."""
+        key, series = (poll.key, row), poll.series[row]
+        count, sentences = self.counts.get(key), self.unknown.get(poll.key, {})
+        named = doubtful(series.predicate) if count == 0 else frozenset()
+        unknown = tuple(text for name, text in sentences.items() if name in named)
+        return _Result(poll, series, count, self.errors.get(key), self.durations[poll.key], unknown)
 
 
 class _ExplainedClient(BotClient):
@@ -116,16 +120,12 @@ class _ExplainedClient(BotClient):
 
 
 def _only(plan: Plan, names: Sequence[str]) -> Plan:
-    known = [query.name for query in plan.queries]
-    for name in names:
-        if name not in known:
-            advice = did_you_mean(name, known) or f"there are {', '.join(known)}"
-            raise click.UsageError(f"no query is called {name!r} ({advice})")
+    check_names("query", names, [query.name for query in plan.queries])
     polls = tuple(poll for poll in plan.polls if not names or poll.query.name in names)
     return Plan(polls, plan.zone, plan.workers)
 
 
-def _ask(plan: Plan, tally: Tally, client: type[BotClient]) -> None:
+def _ask(plan: Plan, tally: _Tally, client: type[BotClient]) -> None:
     clock = SystemClock()
 
     def make_client(bot: Bot) -> BotClient:
@@ -137,47 +137,39 @@ def _ask(plan: Plan, tally: Tally, client: type[BotClient]) -> None:
     poller.run_once(plan)
 
 
-def _rows(plan: Plan) -> list[tuple[Poll, int, Series]]:
-    return [(poll, row, series) for poll in plan.polls for row, series in enumerate(poll.series)]
-
-
-def _table(plan: Plan, tally: Tally) -> str:
-    lines = []
-    for poll, row, series in _rows(plan):
-        counted, error = tally.counts.get((poll.key, row)), tally.errors.get((poll.key, row))
-        labels = ", ".join(f"{name}={value}" for name, value in series.labels if name != "bot")
-        lines.append(
-            (
-                poll.bot.name,
-                poll.query.name,
-                labels,
-                "" if counted is None else f"{counted:,}",
-                f"{tally.durations[poll.key]:.3f}s",
-                error.described if error else "",
-            )
+def _table(results: Sequence[_Result]) -> str:
+    lines = [
+        (
+            each.poll.bot.name,
+            each.poll.query.name,
+            ", ".join(f"{name}={value}" for name, value in each.series.labels if name != "bot"),
+            "" if each.count is None else f"{each.count:,}",
+            f"{each.seconds:.3f}s",
+            each.error.described if each.error else "",
         )
+        for each in results
+    ]
     return columns(("BOT", "QUERY", "LABELS", "COUNT", "TOOK", "ERROR"), lines, right=(3, 4))
 
 
-def _json(plan: Plan, tally: Tally) -> str:
-    objects = []
-    for poll, row, series in _rows(plan):
-        error = tally.errors.get((poll.key, row))
-        objects.append(
-            {
-                "query": poll.query.name,
-                "metric": series.metric,
-                "labels": dict(series.labels),
-                "count": tally.counts.get((poll.key, row)),
-                "seconds": round(tally.durations[poll.key], 6),
-                "error": error and {"reason": error.reason, "status": error.status, "message": str(error)},
-                "unknown_fields": tally.on_zero(poll, row),
-            }
-        )
+def _json(results: Sequence[_Result]) -> str:
+    objects = [
+        {
+            "query": each.poll.query.name,
+            "metric": each.series.metric,
+            "labels": dict(each.series.labels),
+            "count": each.count,
+            "seconds": round(each.seconds, 6),
+            "error": each.error
+            and {"reason": each.error.reason, "status": each.error.status, "message": str(each.error)},
+            "unknown_fields": each.unknown,
+        }
+        for each in results
+    ]
     return json.dumps(objects, ensure_ascii=False, indent=2)
 
 
-def _prometheus(plan: Plan, tally: Tally) -> str:
+def _prometheus(plan: Plan, tally: _Tally) -> str:
     polls = (
         PollSnapshot(poll, [tally.counts.get((poll.key, row)) for row in range(len(poll.series))])
         for poll in plan.polls
@@ -185,17 +177,15 @@ def _prometheus(plan: Plan, tally: Tally) -> str:
     return "".join(render(count_families(plan, with_new=False), Snapshot(tuple(polls)), openmetrics=False))
 
 
-def _zeros(plan: Plan, tally: Tally) -> str:
+def _zeros(results: Sequence[_Result]) -> str:
     """Return what is known about counts of 0 as text, each sentence of a query once."""
-    lines = (
-        f"{poll.bot.name}/{poll.query.name}: {sentence}\n"
-        for poll, row, _ in _rows(plan)
-        for sentence in tally.on_zero(poll, row)
-    )
-    return "".join(dict.fromkeys(lines))
+    return _once((each.poll, sentence) for each in results for sentence in each.unknown)
 
 
-def _failures(tally: Tally) -> str:
+def _failures(results: Sequence[_Result]) -> str:
     """Return the errors as text, each error of a query once: Prometheus's format has no place for them."""
-    lines = (f"{bot}/{query}: {error.described}\n" for ((bot, query), _), error in tally.errors.items())
-    return "".join(dict.fromkeys(lines))
+    return _once((each.poll, each.error.described) for each in results if each.error)
+
+
+def _once(told: Iterable[tuple[Poll, str]]) -> str:
+    return "".join(dict.fromkeys(f"{poll.bot.name}/{poll.query.name}: {text}\n" for poll, text in told))

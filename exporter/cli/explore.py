@@ -12,7 +12,7 @@ from typing import Any, Final
 import click
 
 from exporter.cli.bots import bot_named
-from exporter.cli.flags import config_file_or_shipped, logging_flags, shipped
+from exporter.cli.flags import Parsed, config_file_or_shipped, logging_flags, output_flag, shipped
 from exporter.cli.output import columns, reason
 from exporter.clock import SystemClock
 from exporter.config import source
@@ -34,17 +34,10 @@ _ID_VARIABLE: Final = "NATIVECHAT_BOT_ID"
 _TOKEN_VARIABLE: Final = "NATIVECHAT_TOKEN"  # noqa: S105 - the name of a variable
 
 
-def _check_id(_ctx: click.Context, _param: click.Parameter, text: str | None) -> str | None:
-    if text is not None and not re.fullmatch(r"[A-Za-z0-9_-]{1,200}", text):
-        raise click.BadParameter("not a bot's id: it has letters, digits, - and _ only")
+def _checked_id(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,200}", text):
+        raise ValueError("not a bot's id: it has letters, digits, - and _ only")
     return text
-
-
-def _check_url(_ctx: click.Context, _param: click.Parameter, text: str) -> str:
-    try:
-        return parse_url(text)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
 
 
 @click.command()
@@ -54,7 +47,7 @@ def _check_url(_ctx: click.Context, _param: click.Parameter, text: str) -> str:
     "--bot-id",
     envvar=_ID_VARIABLE,
     show_envvar=True,
-    callback=_check_id,
+    type=Parsed(_checked_id),
     help="The bot's id, from its Settings on NativeChat.",
 )
 @click.option(
@@ -63,7 +56,11 @@ def _check_url(_ctx: click.Context, _param: click.Parameter, text: str) -> str:
     help=f"The file with the bot's token; without it, the variable {_TOKEN_VARIABLE} holds the token.",
 )
 @click.option(
-    "--api-url", default=Api().url, show_default=True, callback=_check_url, help="The API's base URL."
+    "--api-url",
+    default=Api().url,
+    show_default=True,
+    type=Parsed(parse_url),
+    help="The API's base URL.",
 )
 @click.option(
     "--sample",
@@ -74,13 +71,7 @@ def _check_url(_ctx: click.Context, _param: click.Parameter, text: str) -> str:
 )
 @click.option("--write", type=click.Path(path_type=Path), help="Write a configuration to this file.")
 @click.option("--force", is_flag=True, help="Overwrite the file of --write.")
-@click.option(
-    "--output",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="The output format.",
-)
+@output_flag("table", "json")
 @logging_flags
 def explore(*, sample: int, write: Path | None, force: bool, output: str, **target: Any) -> int:
     """Look at one bot, and write a configuration for it.
@@ -97,7 +88,7 @@ def explore(*, sample: int, write: Path | None, force: bool, output: str, **targ
         click.echo(f"nativechat-exporter: {error.described}", err=True)
         return 1
     click.echo(_text(explored) if output == "table" else _json(explored))
-    if not explored.proposals:
+    if not explored.queries:
         click.echo("no query can be proposed: the API did not count", err=True)
         return 1
     if write:
@@ -107,7 +98,7 @@ def explore(*, sample: int, write: Path | None, force: bool, output: str, **targ
         except OSError as error:
             click.echo(f"nativechat-exporter: cannot write {write}: {reason(error)}", err=True)
             return 1
-        click.echo(f"wrote {len(explored.proposals)} queries to {write}", err=True)
+        click.echo(f"wrote {len(explored.queries)} queries to {write}", err=True)
     return 0
 
 

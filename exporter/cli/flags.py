@@ -17,6 +17,7 @@ from exporter.language import durations
 from exporter.logs import LEVELS, LogFormat, set_up
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Value = TypeVar("Value")
 
 
 def flag(name: str, parameter: str, *, scope: str = "", **settings: Any) -> Callable[[Command], Command]:
@@ -31,30 +32,58 @@ def flag(name: str, parameter: str, *, scope: str = "", **settings: Any) -> Call
     )
 
 
-class Duration(click.ParamType[float]):
-    """A Prometheus duration of at least a second, converted to seconds."""
+class Parsed(click.ParamType[Value]):
+    """Text that a function converts; its ValueError says what is wrong."""
 
-    name = "duration"
+    def __init__(self, parse: Callable[[str], Value], name: str = "text") -> None:
+        self.name = name
+        self._parse = parse
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Value:
+        if not isinstance(value, str):  # a default
+            converted: Value = value
+            return converted
         try:
-            seconds = durations.parse(value)
+            return self._parse(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
-        if seconds < 1:
-            self.fail(f"{value!r} is shorter than a second (write at least 1s)", param, ctx)
-        return seconds
 
 
-class TelemetryPath(click.ParamType[str]):
-    """The path of a URL, other than those of the exporter's other pages."""
+def seconds(text: str) -> float:
+    """Return the seconds of a Prometheus duration of at least a second; raises ValueError."""
+    found = durations.parse(text)
+    if found < 1:
+        raise ValueError(f"{text!r} is shorter than a second (write at least 1s)")
+    return found
 
-    name = "path"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if not re.fullmatch(r"/(?!-/)[^?#{}\s]*", value):
-            self.fail(f"{value!r} must start with / but not with /-/ (such as /metrics)", param, ctx)
-        return str(value)
+def new_file(text: str) -> Path:
+    """Return the path of a file to write; raises ValueError if the text is empty, as an unset variable is."""
+    if not text:
+        raise ValueError("the name of a file is empty")
+    if Path(text).is_dir():
+        raise ValueError(f"{text!r} is a directory")
+    return Path(text)
+
+
+def output_flag(*formats: str) -> Callable[[Command], Command]:
+    """Return a decorator that adds `--output`; the first format is the default."""
+    return click.option(
+        "--output",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        help="The output format.",
+    )
+
+
+def sendable(text: str) -> str:
+    """Return a text of the command line; raises ValueError if it has bytes that are no UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("not valid Unicode, such as half of an emoji") from error
+    return text
 
 
 def shipped() -> Path:

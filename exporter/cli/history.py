@@ -14,24 +14,19 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from exporter.cli.bots import bot_named
+from exporter.cli.bots import bot_named, paced_client
 from exporter.cli.flags import config_file, logging_flags
 from exporter.cli.history_file import DownloadFile, Progress
 from exporter.cli.history_flags import Wanted, history_flags
 from exporter.cli.history_format import RowFormat
 from exporter.cli.history_query import Dates
 from exporter.cli.output import abandon_output, put_line, reason
-from exporter.cli.stored_dates import SAMPLE
 from exporter.clock import Clock, SystemClock
 from exporter.config.load import load
-from exporter.config.secrets import TokenReader
-from exporter.errors import ApiError, ExporterError, WrongUsage
+from exporter.errors import ApiError, WrongUsage
 from exporter.model import Bot, Collection, Json
 from exporter.nativechat.by_key import ID_FIELDS, ByKey
-from exporter.nativechat.client import Client
-from exporter.nativechat.history import Row, download
-from exporter.nativechat.retries import Retries
-from exporter.rate_limiter import RateLimiter
+from exporter.nativechat.history import download
 
 _HELP: Final = """\
 Downloads page by page until --limit, or until there are no more rows. Without --sort the order is the
@@ -54,10 +49,7 @@ def _command(collection: Collection) -> click.Command:
         wanted = Wanted(**flags)
         config = load(config_file, os.environ, secrets="of one bot").config
         bot = bot_named(config, bot_name)
-        if bot.fault:
-            raise ExporterError(f"{bot.fault[0]} ({bot.fault[1]})")
-        download = _Download(collection, bot, config.zone, wanted, SystemClock())
-        return download.to_file(wanted.to) if wanted.to else download.to_output()
+        return _Download(collection, bot, config.zone, wanted, SystemClock()).run()
 
     return command
 
@@ -71,51 +63,35 @@ class _Download:
         self._collection = collection
         self._bot = bot
         self._wanted = wanted
-        self._client = Client(bot, TokenReader(bot.token, os.environ), clock)
-        self._retries = Retries(RateLimiter(bot.api.rate), bot.api.retries, bot.api.timeout, clock)
-        self._dates = Dates(bot.api.dates, clock.wall(), zone, collection, count=self._count, page=self._page)
+        self._client = paced_client(bot, clock)
+        self._dates = Dates(self._client, bot.api.dates, clock.wall(), zone, collection)
         if wanted.since and wanted.until and not self._dates.is_before(wanted.since, wanted.until):
             raise click.UsageError("--since is not before --until")
         self._format = RowFormat(wanted.output, wanted.fields)
 
-    def to_output(self) -> int:
-        """Print each row as it arrives; if that stops early, say after how many rows, and return 1."""
-        done = 0
+    def run(self) -> int:
+        """Print or write the rows; if that stops early, say after how many rows, and return 1."""
+        to, done = self._wanted.to, 0
+        file = DownloadFile(to) if to else None
         try:
-            with closing(self._printed()) as printed:
-                for rows in printed:
+            with closing(self._written(file) if file else self._printed()) as written:
+                for rows in written:
                     done = rows
         except BrokenPipeError:
             # The reader, such as head, has closed the pipe; nobody knows how many rows it has read.
             abandon_output()
             return 1
         except OSError as error:
-            abandon_output()
-            return self._stopped(done, f"cannot print: {reason(error)}", self._rest(done))
+            why = f"cannot {f'write {to}' if to else 'print'}: {reason(error)}"
+            if not file:
+                abandon_output()
         except (ApiError, KeyboardInterrupt) as error:
-            return self._stopped(done, _why(error), self._rest(done))
-        return 0
-
-    def to_file(self, path: Path) -> int:
-        """Write the rows to a file, from where an interrupted download ended; return 1 if it stops early."""
-        file, done = DownloadFile(path), 0
-        try:
-            flags = self._flags()
-            progress = file.interrupted(flags, resume=self._wanted.resume)
-            if progress is None and path.exists():
-                click.echo(f"{path} is complete", err=True)
-                return 0
-            progress = progress or self._begun(flags)
-            done = progress.rows
-            with closing(self._filled(file, progress)) as filled:
-                for rows in filled:
-                    done = rows
-        except OSError as error:
-            return self._stopped(done, f"cannot write {path}: {reason(error)}", file.how_to_go_on)
-        except (ApiError, KeyboardInterrupt) as error:
-            return self._stopped(done, _why(error), file.how_to_go_on)
-        click.echo(f"{path} has {done:,} {self._collection}", err=True)
-        return 0
+            why = error.described if isinstance(error, ApiError) else "interrupted"
+        else:
+            return 0
+        go_on = file.stop(done) if file else self._rest(done)
+        click.echo(f"stopped after {done:,} {self._collection}: {why}{go_on}", err=True)
+        return 1
 
     def _printed(self) -> Generator[int, None, None]:
         wanted = self._wanted
@@ -123,7 +99,6 @@ class _Download:
         rows = download(
             self._client,
             self._collection,
-            self._retries,
             query=query,
             sort=wanted.sort,
             limit=wanted.limit,
@@ -133,26 +108,32 @@ class _Download:
             put_line(self._format.head)
         expected = partial(self._expected, query, wanted.skip)
         with closing(_with_progress_bar(rows, expected, prints=True)) as shown:
+            done = 0
             for done, row in enumerate(shown, 1):
                 put_line(self._format.line(row))
                 yield done
+        self._say_what_is_missing(done)
 
-    def _filled(self, file: DownloadFile, progress: Progress) -> Generator[int, None, None]:
-        by_key = ByKey(
-            self._client,
-            self._collection,
-            self._retries,
-            progress.key,
-            progress.position,
-            query=progress.query,
-        )
+    def _written(self, file: DownloadFile) -> Generator[int, None, None]:
+        """Write the rows to a file, from where an interrupted download ended."""
+        path, flags = file.path, self._flags()
+        progress = file.interrupted(flags, resume=self._wanted.resume)
+        if progress is None and path.exists():
+            click.echo(f"{path} is complete", err=True)
+            return
+        progress = progress or self._begun(flags)
+        done = progress.rows
+        yield done
+        by_key = ByKey(self._client, self._collection, progress.key, progress.position, query=progress.query)
         limit = self._wanted.limit
-        rows = by_key.rows(None if limit is None else max(0, limit - progress.rows))
-        expected = partial(self._expected, progress.query, progress.rows)
+        rows = by_key.rows(None if limit is None else max(0, limit - done))
+        expected = partial(self._expected, progress.query, done)
         with closing(_with_progress_bar(rows, expected, prints=False)) as shown:
-            yield from file.fill(
+            done = yield from file.fill(
                 progress, shown, lambda: by_key.position, self._format.line, self._format.head
             )
+        click.echo(f"{path} has {done:,} {self._collection}", err=True)
+        self._say_what_is_missing(done - progress.rows)
 
     def _begun(self, flags: dict[str, Json]) -> Progress:
         """Return the progress of a download that begins now: its dates are resolved and proven."""
@@ -160,8 +141,7 @@ class _Download:
         query = self._dates.write(wanted.predicate)
         name, descends = wanted.key
         if not name:
-            ask = partial(self._client.rows, self._collection, query=query, limit=1)
-            row = next(iter(self._retries.request(ask)), {"_id": None})
+            row = next(iter(self._client.rows(self._collection, query=query, limit=1)), {"_id": None})
             name = next((name for name in ID_FIELDS if name in row), "")
             if not name:
                 what = f"{self._collection} have no {' or '.join(ID_FIELDS)}"
@@ -184,18 +164,11 @@ class _Download:
             "--output": wanted.output,
         }
 
-    def _count(self, predicate_text: str) -> int:
-        return self._retries.request(partial(self._client.count, self._collection, predicate_text))
-
-    def _page(self, query: str, sort: str) -> list[Row]:
-        ask = partial(self._client.rows, self._collection, query=query, sort=sort, limit=SAMPLE)
-        return self._retries.request(ask)
-
     def _expected(self, query: str, done: int) -> int | None:
         """Return the number of rows that are left, for the progress bar; None if it is unknown."""
         limit = self._wanted.limit
         try:
-            rest = max(0, self._client.count(self._collection, query, self._bot.api.timeout) - done)
+            rest = max(0, self._client.count(self._collection, query) - done)
         except ApiError:
             return limit
         return rest if limit is None else min(limit, rest)
@@ -208,13 +181,10 @@ class _Download:
         left = f" --limit {limit - done}" if limit is not None else ""
         return f"; go on with --skip {self._wanted.skip + done}{left}"
 
-    def _stopped(self, done: int, why: str, how_to_go_on: str) -> int:
-        click.echo(f"stopped after {done:,} {self._collection}: {why}{how_to_go_on}", err=True)
-        return 1
-
-
-def _why(error: ApiError | KeyboardInterrupt) -> str:
-    return error.described if isinstance(error, ApiError) else "interrupted"
+    def _say_what_is_missing(self, rows: int) -> None:
+        for field in self._format.missing if rows else ():
+            what = f"none of the {rows:,} {self._collection} has the field {field}"
+            click.echo(f"{what} (leave it out, or correct its name)", err=True)
 
 
 def _with_progress_bar(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from exporter.errors import WrongUsage
+from exporter.files import claim
 from exporter.model import DateFormat, Json
 from exporter.nativechat.by_key import Key, Position
 from exporter.nativechat.history import Row
@@ -54,6 +55,7 @@ class DownloadFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._beside = path.with_name(f"{path.name}.resume")
+        self._is_new = False
 
     def interrupted(self, flags: dict[str, Json], *, resume: bool) -> Progress | None:
         """Return the progress of an interrupted download, None if there is none.
@@ -65,7 +67,8 @@ class DownloadFile:
                 raise WrongUsage(f"{self.path} exists (name another file, or remove it)")
             return None
         if not resume:
-            raise WrongUsage(f"{self.path} is an interrupted download (continue it with --resume)")
+            advice = f"continue it with --resume, or remove it and {self._beside}"
+            raise WrongUsage(f"{self.path} is an interrupted download ({advice})")
         try:
             progress = Progress(**json.loads(self._beside.read_text("utf-8")))
         except (ValueError, TypeError) as error:
@@ -79,9 +82,11 @@ class DownloadFile:
             raise WrongUsage(f"{self.path} is shorter than it was (remove {self._beside}, and begin anew)")
         return progress
 
-    @property
-    def how_to_go_on(self) -> str:
-        """The flag that continues an interrupted download; empty if none was begun."""
+    def stop(self, rows: int) -> str:
+        """Return how to continue after so many rows; with none, forget a download that began now."""
+        if self._is_new and not rows:
+            self.path.unlink(missing_ok=True)
+            self._beside.unlink(missing_ok=True)
         return "; go on with --resume" if self._beside.exists() else ""
 
     def fill(
@@ -91,13 +96,19 @@ class DownloadFile:
         position: Callable[[], Position],
         line: Callable[[Row], str],
         head: str,
-    ) -> Generator[int, None, None]:
-        """Write rows, and yield how many the file has after each; `position` returns that of the latest row.
+    ) -> Generator[int, None, int]:
+        """Write rows, and yield how many the file has after each; return how many it has in the end.
 
-        Closing the iterator saves the progress. Raises what `rows` raises, and OSError.
+        `position` returns that of the latest row. Closing the iterator saves the progress. Raises what `rows`
+        raises, and OSError, also if another process writes the file.
         """
-        self._save(progress)
+        is_new = not self._beside.exists()
+        if is_new:
+            self._save(progress)  # before there is FILE, which alone would be complete
         with os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
+            claim(file)
+            self._is_new = is_new
+            self._save(progress)
             file.truncate(progress.size)
             file.seek(progress.size)
             written = progress
@@ -116,6 +127,7 @@ class DownloadFile:
                 file.flush()
                 self._save(written)
         self._beside.unlink()
+        return written.rows
 
     def _save(self, progress: Progress) -> None:
         new = self._beside.with_name(f"{self._beside.name}.new")

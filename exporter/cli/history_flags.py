@@ -6,20 +6,16 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
 
 import click
 
+from exporter.cli.flags import Command, Parsed, new_file, output_flag, sendable
 from exporter.cli.history_query import as_json, between, check_dates
 from exporter.errors import BadAnswer
 from exporter.language import datemath
 from exporter.language.predicate import both
 from exporter.model import Json
 from exporter.nativechat.answers import parse
-
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-_FORMATS: Final = ("jsonl", "csv")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,38 +66,32 @@ def history_flags(date_field: str) -> Callable[[Command], Command]:
         click.option(
             "--query",
             default="",
-            callback=_predicate,
+            type=Parsed(_predicate),
             help='A MongoDB predicate, as JSON, such as {"Errors": 2}.',
         ),
         click.option(
-            "--since", default="", callback=_date, help="Only rows from this date on, such as now-7d/d."
+            "--since", default="", type=Parsed(_date), help="Only rows from this date on, such as now-7d/d."
         ),
-        click.option("--until", default="", callback=_date, help="Only rows before this date."),
+        click.option("--until", default="", type=Parsed(_date), help="Only rows before this date."),
         click.option(
             "--date-field",
             default=date_field,
-            callback=_field,
+            type=Parsed(_field),
             show_default=True,
             help="The field that --since and --until compare.",
         ),
         click.option(
-            "--sort", default="", callback=_order, help='A field, -field, or JSON: {"StartedAt": -1}.'
+            "--sort", default="", type=Parsed(_order), help='A field, -field, or JSON: {"StartedAt": -1}.'
         ),
         click.option("--limit", type=click.IntRange(min=0), help="Stop after N rows."),
         click.option(
             "--skip", type=click.IntRange(min=0), default=0, show_default=True, help="Skip the first N rows."
         ),
         click.option(
-            "--fields", default="", callback=_fields, help="Only these fields, such as _id,Data.user."
+            "--fields", default="", type=Parsed(_fields), help="Only these fields, such as _id,Data.user."
         ),
-        click.option(
-            "--output",
-            type=click.Choice(_FORMATS),
-            default="jsonl",
-            show_default=True,
-            help="The output format.",
-        ),
-        click.option("--to", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file."),
+        output_flag("jsonl", "csv"),
+        click.option("--to", type=Parsed(new_file, "file"), help="Write to this file."),
         click.option("--resume", is_flag=True, help="Continue an interrupted download to this file."),
     )
 
@@ -113,62 +103,52 @@ def history_flags(date_field: str) -> Callable[[Command], Command]:
     return decorate
 
 
-def _predicate(_ctx: click.Context, _param: click.Parameter, text: str) -> str:
-    written = _json_object(text, 'as {"Status": "success"}') if text else ""
-    return _checked(written, lambda: check_dates(as_json(written)))
+def _predicate(text: str) -> str:
+    if not text:
+        return ""
+    written = _json_object(text, 'as {"Status": "success"}')
+    check_dates(as_json(written))
+    return written
 
 
-def _date(_ctx: click.Context, _param: click.Parameter, text: str) -> str:
-    return _checked(text, lambda: datemath.check(text)) if text else ""
-
-
-def _checked(text: str, check: Callable[[], None]) -> str:
-    try:
-        check()
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
+def _date(text: str) -> str:
+    if text:
+        datemath.check(text)
     return text
 
 
-def _field(_ctx: click.Context, _param: click.Parameter, text: str) -> str:
+def _field(text: str) -> str:
     if text.startswith("$"):
-        raise click.BadParameter("a field's name has no $ in front (such as StartedAt)")
-    return _sendable(text)
+        raise ValueError("a field's name has no $ in front (such as StartedAt)")
+    return sendable(text)
 
 
-def _fields(_ctx: click.Context, _param: click.Parameter, text: str) -> tuple[str, ...]:
-    return tuple(name for part in _sendable(text).split(",") if (name := part.strip()))
+def _fields(text: str) -> tuple[str, ...]:
+    return tuple(name for part in sendable(text).split(",") if (name := part.strip()))
 
 
-def _order(_ctx: click.Context, _param: click.Parameter, text: str) -> str:
+def _order(text: str) -> str:
     if not text.lstrip().startswith("{"):
-        return _sendable(text)
+        return sendable(text)
     order = _json_object(text, 'as {"StartedAt": -1}')
     if any(
         direction not in (1, -1) or isinstance(direction, bool) for direction in json.loads(order).values()
     ):
-        raise click.BadParameter('each field is sorted by 1 or -1, as {"StartedAt": -1}')
+        raise ValueError('each field is sorted by 1 or -1, as {"StartedAt": -1}')
     return order
 
 
 def _json_object(text: str, example: str) -> str:
+    sent = sendable(text).encode()
     try:
         json.loads(text)  # its message says where the error is
-        value = parse(_sendable(text).encode())
+        value = parse(sent)
     except ValueError as error:
-        raise click.BadParameter(f"not JSON: {error} ({example})") from error
+        raise ValueError(f"not JSON: {error} ({example})") from error
     except RecursionError as error:
-        raise click.BadParameter(f"JSON nested too deeply ({example})") from error
+        raise ValueError(f"JSON nested too deeply ({example})") from error
     except BadAnswer as error:
-        raise click.BadParameter(f"{error} ({example})") from error
+        raise ValueError(f"{error} ({example})") from error
     if not isinstance(value, dict):
-        raise click.BadParameter(f"not a JSON object ({example})")
-    return _sendable(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
-
-
-def _sendable(text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise click.BadParameter("not valid Unicode, such as half of an emoji") from error
-    return text
+        raise ValueError(f"not a JSON object ({example})")  # noqa: TRY004 - what is wrong is a text
+    return sendable(json.dumps(value, ensure_ascii=False, separators=(",", ":")))

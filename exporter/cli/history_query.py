@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from exporter.cli.stored_dates import Page, check_stored
+from exporter.cli.stored_dates import proven_dates
 from exporter.language import datemath, predicate
 from exporter.language.tree import walk
 from exporter.model import Collection, DateFormat, DateSetting, Json
-from exporter.polling.dates import prove_at_once
+from exporter.nativechat.paced import PacedClient
 
 
 def check_dates(raw: Json) -> None:
@@ -30,27 +29,16 @@ def between(since: str, until: str, field: str) -> Json:
 
 
 class Dates:
-    """The dates of one download: all resolved at one instant, in a format that is proven once it is needed.
-
-    `count` counts the documents that match a predicate text; `page` returns some. Both raise ApiError.
-    """
+    """The dates of one download: resolved at one instant, in a format that is proven once it is needed."""
 
     def __init__(
-        self,
-        setting: DateSetting,
-        now: float,
-        zone: ZoneInfo,
-        collection: Collection,
-        *,
-        count: Callable[[str], int],
-        page: Page,
+        self, client: PacedClient, setting: DateSetting, now: float, zone: ZoneInfo, collection: Collection
     ) -> None:
+        self._client = client
         self._setting = setting
         self._now = datetime.fromtimestamp(now, UTC)
         self._zone = zone
         self._collection = collection
-        self._count = count
-        self._page = page
 
     def is_before(self, since: str, until: str) -> bool:
         """Return whether one date, as configured, is before another."""
@@ -59,9 +47,7 @@ class Dates:
 
     def proven(self, *fields: str) -> DateFormat:
         """Return the format that matches in these fields; raises ApiError, such as DatesUnverified."""
-        dates = prove_at_once(self._setting, self._collection, fields, self._count)
-        check_stored(dates, self._collection, fields, self._page)
-        return dates
+        return proven_dates(self._client, self._setting, self._collection, fields)
 
     def write(self, raw: Json) -> str:
         """Return the text of a predicate with each `{"$date": …}` as it is sent; raises ApiError."""

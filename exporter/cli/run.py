@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,12 +13,12 @@ import click
 
 from exporter.cli.flags import (
     Command,
-    Duration,
-    TelemetryPath,
+    Parsed,
     config_file,
     config_file_or_shipped,
     flag,
     logging_flags,
+    seconds,
 )
 from exporter.cli.shards import chosen_shard, shard_flags
 from exporter.clock import SystemClock
@@ -30,6 +31,12 @@ from exporter.model import Config, TokenSource
 
 DEMO_EVERY: Final = 5.0
 """Longest interval of a query in `demo`, in seconds, so that values change while one watches."""
+
+
+def _telemetry_path(text: str) -> str:
+    if not re.fullmatch(r"/(?!-/)[^?#{}\s]*", text):
+        raise ValueError(f"{text!r} must start with / but not with /-/ (such as /metrics)")
+    return text
 
 
 def _web_flags(command: Command) -> Command:
@@ -50,7 +57,7 @@ def _web_flags(command: Command) -> Command:
         flag(
             "web.telemetry-path",
             "telemetry_path",
-            type=TelemetryPath(),
+            type=Parsed(_telemetry_path, "path"),
             default="/metrics",
             help="The path of the metrics page.",
         ),
@@ -72,7 +79,7 @@ def _web_flags(command: Command) -> Command:
 @flag(
     "config.watch-interval",
     "watch_interval",
-    type=Duration(),
+    type=Parsed(seconds, "duration"),
     default="5s",
     help="How often to check the configuration file for changes.",
 )

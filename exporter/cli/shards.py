@@ -5,33 +5,28 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Callable
-from typing import Any
 
 import click
 
-from exporter.cli.flags import Command, flag
+from exporter.cli.flags import Command, Parsed, flag
 from exporter.plan import Shard
 
 
-class Ordinal(click.ParamType[int]):
-    """A shard's ordinal, or `hostname` for the number at the end of a StatefulSet's Pod name."""
+def ordinal_of(text: str, host: Callable[[], str] = socket.gethostname) -> int:
+    """Return a shard's ordinal, for `hostname` the number at the end of a StatefulSet's Pod name.
 
-    name = "ordinal"
-
-    def __init__(self, host: Callable[[], str] = socket.gethostname) -> None:
-        self._host = host
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if value == "hostname":
-            host = self._host()
-            found = re.fullmatch(r".*-([0-9]{1,4})", host)
-            if not found:
-                what = f"this host is called {host!r}, without a number such as -0 at its end"
-                self.fail(f"{what} (write the ordinal itself, or use a StatefulSet)", param, ctx)
-            return int(found[1])
-        if not re.fullmatch(r"[0-9]{1,4}", str(value)):
-            self.fail(f"{value!r} is neither a number from 0 nor 'hostname'", param, ctx)
-        return int(value)
+    Raises ValueError for any other text.
+    """
+    if text == "hostname":
+        name = host()
+        found = re.fullmatch(r".*-([0-9]{1,4})", name)
+        if not found:
+            what = f"this host is called {name!r}, without a number such as -0 at its end"
+            raise ValueError(f"{what} (write the ordinal itself, or use a StatefulSet)")
+        return int(found[1])
+    if not re.fullmatch(r"[0-9]{1,4}", text):
+        raise ValueError(f"{text!r} is neither a number from 0 nor 'hostname'")
+    return int(text)
 
 
 def shard_flags(command: Command) -> Command:
@@ -46,7 +41,7 @@ def shard_flags(command: Command) -> Command:
     ordinal = flag(
         "shard.ordinal",
         "shard_ordinal",
-        type=Ordinal(),
+        type=Parsed(ordinal_of, "ordinal"),
         help="The ordinal of this shard, from 0; hostname uses the number at the end of this host's name.",
     )
     return ordinal(total(command))

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args, get_origin, get_typ
 import click
 from click.core import ParameterSource
 
-from exporter.cli.flags import flag, logging_flags
+from exporter.cli.flags import Parsed, flag, logging_flags
 from exporter.clock import Clock, SystemClock
 from exporter.daemon import signals
 from exporter.model import Secret
@@ -20,13 +20,11 @@ _Bot: TypeAlias = tuple[str, str, Secret]
 """A simulated bot: its name, id and token."""
 
 
-class NumberOrNone(click.ParamType[float | None]):
-    """A number, or the word none."""
-
-    name = "number or none"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | None:
-        return None if value == "none" else click.FLOAT.convert(value, param, ctx)
+def _number_or_none(text: str) -> float | None:
+    try:
+        return None if text == "none" else float(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is neither a number nor none") from error
 
 
 SCOPE: Final = "simulate."
@@ -43,13 +41,12 @@ def simulated(
     """
     from exporter.simulator.api import app
     from exporter.simulator.bots import simulated_bots
-    from exporter.simulator.settings import SettingError
-    from exporter.simulator.shapes import SHAPES
+    from exporter.simulator.settings import SHAPES
     from exporter.simulator.simulation import Simulation
 
     try:
         chosen = replace(SHAPES[shape], **settings)
-    except SettingError as error:
+    except ValueError as error:
         raise click.UsageError(str(error)) from error
     simulation = Simulation(chosen, simulated_bots(bots, chosen.seed), clock)
     listener = listen(address)
@@ -63,8 +60,7 @@ def simulated(
 
 def settings_flags(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add `--shape`, and a flag for every setting of the simulator, as the setting declares it."""
-    from exporter.simulator.settings import Settings
-    from exporter.simulator.shapes import SHAPES
+    from exporter.simulator.settings import SHAPES, Settings
 
     hints = get_type_hints(Settings, include_extras=True)
     for setting in reversed(fields(Settings)):
@@ -73,7 +69,7 @@ def settings_flags(command: Callable[..., Any]) -> Callable[..., Any]:
         if get_origin(hint) is Literal:
             kind = click.Choice(get_args(hint))
         elif type(None) in get_args(hint):
-            kind = NumberOrNone()
+            kind = Parsed(_number_or_none, "number or none")
         add = flag(
             setting.name.replace("_", "-"),
             setting.name,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from exporter.cli.flags import config_file, logging_flags
+from exporter.cli.flags import config_file, logging_flags, output_flag
 from exporter.cli.output import columns
 from exporter.clock import SystemClock
 from exporter.config.load import load
@@ -27,13 +27,7 @@ from exporter.plan import make_plan
 
 @click.command()
 @config_file
-@click.option(
-    "--output",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="The output format.",
-)
+@output_flag("table", "json")
 @logging_flags
 def verify(*, config_file: Path, output: str) -> int:
     """Check all that a configuration relies on.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
-from itertools import chain
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from exporter.explore import conditions, dates, near
+from exporter.explore import dates, near
+from exporter.explore.conditions import Comparison, Conditions, conditions
 from exporter.explore.findings import Check, Finding, Result
 from exporter.explore.operators import TRIED, Operators
 from exporter.explore.presence import Presence
@@ -61,28 +62,30 @@ class Assumptions:
             return
         yield Finding("count_shape", "ok", self._collection)
         if not self._total:
-            yield Finding(
-                "documents", "unknown", self._collection, "there are none yet: nothing to compare with"
-            )
+            detail = "there are none yet: nothing to compare with"
+            yield Finding("documents", "unknown", self._collection, detail)
             return
-        raws = [raw_predicate(series) for poll in self._polls for series in poll.series]
-        names = list(dict.fromkeys(name for raw in raws for name in conditions.fields(raw)))
-        if self._collection == COLLECTIONS[0] or names:
+        used = conditions(series.predicate for poll in self._polls for series in poll.series)
+        if self._collection == COLLECTIONS[0] or used.fields:
             yield from self._sampled()
         query = self._presence.check()
         yield Finding("query", _result(query), self._collection, query.detail)
-        yield from self._operators(frozenset(chain.from_iterable(map(conditions.used_operators, raws))))
-        for name in names:
+        if query.verdict != "differs":
+            yield from self._compared(used)
+
+    def _compared(self, used: Conditions) -> Iterator[Finding]:
+        """Yield the findings on what the predicates compare, then those on whole predicates."""
+        yield from self._operators(used.operators)
+        for name in used.fields:
             yield self._noted(name, self._field(name))
-        for each in dict.fromkeys(each for raw in raws for each in conditions.comparisons(raw)):
-            yield from (self._noted(each.field, finding) for finding in self._comparison(each))
-        for name in dict.fromkeys(
-            name for poll in self._polls for series in poll.series for name in series.predicate.dated
-        ):
+        for each in used.comparisons:
+            if finding := self._comparison(each):
+                yield self._noted(each.field, finding)
+        for name in used.dated:
             yield self._noted(name, self._dates(name))
         for poll in self._polls:
             for series in poll.series:
-                yield from self._series(poll, series)
+                yield self._series(poll, series)
 
     def _noted(self, name: str, finding: Finding) -> Finding:
         """Return a finding, and remember that it explains queries with a field or operator."""
@@ -105,9 +108,8 @@ class Assumptions:
             detail = f"the answer is {text}: please report this shape; is api.url right?"
             return Finding("count_shape", "differs", self._collection, detail)
         if cause is not None and cause.status == 404:
-            return Finding(
-                "bot_id", "differs", "id", f"{cause}: compare the id with the bot's Settings, and api.url"
-            )
+            detail = f"{cause}: compare the id with the bot's Settings, and api.url"
+            return Finding("bot_id", "differs", "id", detail)
         if cause is not None and cause.status == 403:
             return Finding("collection", "differs", self._collection, f"{cause}: the token may not read it")
         is_refused = cause is not None and cause.reason == "rejected"
@@ -120,15 +122,15 @@ class Assumptions:
         self._fields = {field.name: field for field in fields if field.can_be_asked}
         self._shown = {field.name: field for field in shown_fields(fields) if field.can_be_asked}
         rows = sampler.largest_page
-        if rows is not None and rows < _PAGE:
+        if not sampler.profile.total:
+            detail = f"no rows: values cannot be compared; {sampler.checks[0].detail}"
+            yield Finding("page", "unknown", self._collection, detail)
+        elif rows is not None and rows < _PAGE:
             detail = f"a page has {rows} rows, not {_PAGE}: downloads take more requests"
             yield Finding("page", "differs", self._collection, detail)
         for check in sampler.checks:
-            name = _LISTS.get(check.name.partition(": ")[2])
-            if name is not None:
-                yield Finding(
-                    name, _result(check), f"{self._collection}: {check.name.partition(': ')[2]}", check.detail
-                )
+            if name := _LISTS.get(check.name.partition(": ")[2]):
+                yield Finding(name, _result(check), check.name, check.detail)
 
     def _operators(self, used: frozenset[str]) -> Iterator[Finding]:
         tried = Operators(self._requests, self._collection, self._total, tuple(self._fields.values()))
@@ -151,53 +153,53 @@ class Assumptions:
         detail = f"none of the {self._collection} has it"
         if guess := near.field(name, self._shown):
             return Finding("field", "differs", name, f"{detail}; did you mean {guess}?")
+        if others := self._others_with(name):
+            return Finding("field", "unknown", name, f"{detail}, but {others} do: is `collection` right?")
         return Finding("field", "unknown", name, f"{detail}: nothing happened yet, or it is misspelt")
 
-    def _comparison(self, each: conditions.Comparison) -> Iterator[Finding]:
-        """Yield why a comparison cannot match, if so: another type, or a value that never occurs."""
+    def _others_with(self, name: str) -> str:
+        """Return the other collection if its documents have a field, or an empty text."""
+        [other] = (each for each in COLLECTIONS if each != self._collection)
+        try:
+            return other if replace(self._presence, collection=other).count(name) else ""
+        except NoAnswer:
+            return ""
+
+    def _comparison(self, each: Comparison) -> Finding | None:
+        """Return why a comparison cannot match, if so: another type, or a value that never occurs."""
         field = self._fields.get(each.field)
         if field is None or not self._present.get(each.field):
-            return
-        shown = (
-            json.dumps(each.value, ensure_ascii=False)
-            if may_show_value(field.path, each.value)
-            else "a value"
-        )
-        subject = f"{each.field}: {shown}"
+            return None
         advice = near.type_advice(each.value, field)
         if not advice and each.operator != "$eq":
-            return
-        condition: Json = each.value if each.operator == "$eq" else {each.operator: each.value}
+            return None
         name = "type" if advice else "value"
+        may_show = may_show_value(field.path, each.value)
+        subject = f"{each.field}: {json.dumps(each.value, ensure_ascii=False) if may_show else 'a value'}"
+        condition: Json = each.value if each.operator == "$eq" else {each.operator: each.value}
         try:  # a rare type may be missing in the sample
-            count = self._count(
-                json.dumps({each.field: condition}, ensure_ascii=False, separators=(",", ":"))
-            )
+            count = self._count(predicate.compile({each.field: condition}).text)
         except NoAnswer as error:
-            yield Finding(name, "unknown", subject, str(error))
-            return
+            return Finding(name, "unknown", subject, str(error))
         if count:
-            yield Finding(name, "ok", subject)
-        elif advice:
-            yield Finding("type", "differs", subject, advice)
-        else:
-            known = (
-                [str(value) for value, _ in self._shown[each.field].values]
-                if each.field in self._shown
-                else []
-            )
-            guess = near.value(str(each.value), known)
-            if guess and not self._is_listed_with(each, guess):
-                yield Finding("value", "differs", subject, f"it never occurs; did you mean {guess}?")
-            else:
-                others = f"; those that do: {', '.join(known)}" if known else ""
-                yield Finding("value", "unknown", subject, f"it never occurs{others}")
+            return Finding(name, "ok", subject)
+        if advice:
+            return Finding("type", "differs", subject, advice)
+        return self._never_occurs(each, subject)
 
-    def _is_listed_with(self, each: conditions.Comparison, guess: str) -> bool:
+    def _never_occurs(self, each: Comparison, subject: str) -> Finding:
+        shown = self._shown.get(each.field)
+        known = [str(value) for value, _ in shown.values] if shown else []
+        guess = near.value(str(each.value), known)
+        if guess and not self._is_listed_with(each, guess):
+            return Finding("value", "differs", subject, f"it never occurs; did you mean {guess}?")
+        others = f"; those that do: {', '.join(known)}" if known else ""
+        return Finding("value", "unknown", subject, f"it never occurs{others}")
+
+    def _is_listed_with(self, each: Comparison, guess: str) -> bool:
         """Return whether each query that compares a field with a value compares it with another one, too."""
         for poll in self._polls:
-            raws = (raw_predicate(series) for series in poll.series)
-            compared = {one for raw in raws for one in conditions.comparisons(raw)}
+            compared = conditions(series.predicate for series in poll.series).comparisons
             others = {str(one.value) for one in compared if one.field == each.field}
             if each in compared and guess not in others:
                 return False
@@ -207,7 +209,8 @@ class Assumptions:
         field = self._fields.get(name)
         if field is None or not self._present.get(name):
             return Finding("dates", "unknown", name, "no document with it was seen")
-        proved = dates.prove(self._requests, self._collection, field, field.instants)
+        present = self._present[name]
+        proved = dates.prove(self._requests, self._collection, field, field.instants, present)
         setting = self._bot.api.dates
         if proved.dates is None:
             return Finding("dates", "differs", name, f"no format is proven: {proved.detail}")
@@ -217,44 +220,37 @@ class Assumptions:
         detail = f"they are {proved.dates}, not {setting}: write api: {{dates: {proved.dates}}}"
         return Finding("dates", "differs", name, detail)
 
-    def _series(self, poll: Poll, series: Series) -> Iterator[Finding]:
-        """Yield a finding for a series that is refused, or that counts nothing for no other reason."""
+    def _series(self, poll: Poll, series: Series) -> Finding:
+        """Return the finding on a series: it may be refused, or count nothing for no other reason."""
         labels = [pair for pair in series.labels if pair[0] in poll.query.label_names]
         shown = (
             f"{name}={value}" if _may_show_label(series, name, value) else name for name, value in labels
         )
         subject = " ".join([poll.query.name, *shown])
-        formats = [self._formats.get(name) for name in series.predicate.dated] or [DATE_FORMATS[0]]
-        chosen = formats[0]
-        if chosen is None or len(set(formats)) > 1:
-            yield Finding("predicate", "unknown", subject, "not asked: the format of its dates is not proven")
-            return
+        formats = {self._formats.get(name) for name in series.predicate.dated} or {DATE_FORMATS[0]}
+        chosen = formats.pop()
+        if chosen is None or formats:
+            what = "not asked: the format of its dates is not proven"
+            return Finding("predicate", "unknown", subject, what)
         text = predicate.write(series.predicate, self._now, ZoneInfo(series.zone or "UTC"), chosen)
+        used = conditions([series.predicate])
         try:
             count = self._count(text)
         except NoAnswer as error:
+            if because := self._explained & used.operators:
+                return Finding("predicate", "unknown", subject, f"refused because of {', '.join(because)}")
             is_refused = error.error is not None and error.error.reason == "rejected"
-            if because := self._explained & conditions.used_operators(raw_predicate(series)):
-                yield Finding("predicate", "unknown", subject, f"refused because of {', '.join(because)}")
-            else:
-                yield Finding("predicate", "differs" if is_refused else "unknown", subject, str(error))
-            return
-        names = [name for name in conditions.fields(raw_predicate(series)) if name in self._explained]
+            return Finding("predicate", "differs" if is_refused else "unknown", subject, str(error))
+        names = [name for name in used.fields if name in self._explained]
         detail = f"counts 0 because of {', '.join(names)}" if names else "nothing just now"
-        yield Finding("predicate", "ok", subject, "" if count else detail)
-
-
-def raw_predicate(series: Series) -> Json:
-    """Return the predicate of a series as plain data."""
-    raw: Json = json.loads(series.predicate.text or "{}")
-    return raw
+        return Finding("predicate", "ok", subject, "" if count else detail)
 
 
 def _may_show_label(series: Series, name: str, value: str) -> bool:
     """Return whether a label or its field says a kind of thing, and neither is personal."""
-    raw = raw_predicate(series)
-    used = [each.field for each in conditions.comparisons(raw) if value in str(each.value)]
-    paths = [(name,), *(tuple(field.split(".")) for field in used or conditions.fields(raw))]
+    used = conditions([series.predicate])
+    compared = [each.field for each in used.comparisons if value in str(each.value)]
+    paths = [(name,), *(tuple(field.split(".")) for field in compared or used.fields)]
     is_kind = any(may_show_value(path, value) for path in paths)
     return is_kind and not any(map(speaks_of_person, paths))
 

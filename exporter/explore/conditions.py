@@ -1,14 +1,15 @@
-"""Takes a predicate apart: which fields it compares, how, and with what; pure."""
+"""Takes predicates apart: which fields they compare, how, and with what; pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from exporter.explore.profile import Scalar
-from exporter.language import operators
+from exporter.language import fields, operators
 from exporter.language.tree import walk
-from exporter.model import Json
+from exporter.model import Json, Predicate
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,41 +21,48 @@ class Comparison:
     value: Scalar
 
 
-def fields(raw: Json) -> list[str]:
-    """Return every field that a predicate compares, each once."""
-    return list(dict.fromkeys(name for name, _ in _conditions(raw)))
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What some predicates compare, each once: all fields, and those that are compared with a date.
+
+    `comparisons` are those with a scalar that some document must meet, so no negations. `operators` are
+    without those of Extended JSON.
+    """
+
+    fields: tuple[str, ...]
+    dated: tuple[str, ...]
+    comparisons: tuple[Comparison, ...]
+    operators: frozenset[str]
 
 
-def comparisons(raw: Json) -> list[Comparison]:
-    """Return every comparison with a scalar that some document must meet, each once; no negations."""
-    return list(dict.fromkeys(_compared(raw)))
+def conditions(predicates: Iterable[Predicate]) -> Conditions:
+    """Return what predicates compare, in their order."""
+    taken = list(predicates)
+    raws: list[Json] = [json.loads(predicate.text or "{}") for predicate in taken]
+    found = [each for raw in raws for each in fields.conditions((), raw)]
+    steps = (str(path[-1]) for path, _ in walk(raws) if path)
+    return Conditions(
+        tuple(dict.fromkeys(name for _, name, _ in found)),
+        tuple(dict.fromkeys(name for predicate in taken for name in predicate.dated)),
+        tuple(
+            dict.fromkeys(
+                each
+                for path, name, condition in found
+                if "$nor" not in path
+                for each in _compared(name, condition)
+            )
+        ),
+        frozenset(step for step in steps if step.startswith("$") and step not in operators.WRAPPERS),
+    )
 
 
-def used_operators(raw: Json) -> frozenset[str]:
-    """Return the operators in a predicate, without those of Extended JSON."""
-    steps = (path[-1] for path, _ in walk(raw) if path)
-    names = (step for step in steps if isinstance(step, str) and step.startswith("$"))
-    return frozenset(name for name in names if name not in operators.WRAPPERS)
-
-
-def _conditions(raw: Json, without: tuple[str, ...] = ()) -> Iterator[tuple[str, Json]]:
-    """Yield each field with its condition, but not below the logical operators `without`."""
-    for key, operand in raw.items() if isinstance(raw, dict) else ():
-        if key in operators.LOGICAL and isinstance(operand, list):
-            for branch in operand if key not in without else ():
-                yield from _conditions(branch, without)
-        elif not key.startswith("$"):
-            yield key, operand
-
-
-def _compared(raw: Json) -> Iterator[Comparison]:
-    for name, condition in _conditions(raw, without=("$nor",)):
-        compared: dict[str, Json] = {"$eq": condition}
-        if isinstance(condition, dict) and operators.has_operators(condition):
-            compared = condition
-        for operator, operand in compared.items():
-            values = operand if operator == "$in" and isinstance(operand, list) else [operand]
-            is_known = operator in ("$eq", "$in", *operators.ORDERING)
-            for value in values if is_known else ():
-                if isinstance(value, str | int | float):
-                    yield Comparison(name, "$eq" if operator == "$in" else operator, value)
+def _compared(name: str, condition: Json) -> Iterator[Comparison]:
+    compared: dict[str, Json] = {"$eq": condition}
+    if isinstance(condition, dict) and operators.has_operators(condition):
+        compared = condition
+    for operator, operand in compared.items():
+        values = operand if operator == "$in" and isinstance(operand, list) else [operand]
+        is_known = operator in ("$eq", "$in", *operators.ORDERING)
+        for value in values if is_known else ():
+            if isinstance(value, str | int | float):
+                yield Comparison(name, "$eq" if operator == "$in" else operator, value)

@@ -14,46 +14,53 @@ from exporter.explore.requests import NoAnswer, Requests
 from exporter.language import predicate
 from exporter.model import DATE_FORMATS, Collection, DateFormat
 
-MOST_REQUESTS: Final = 1 + 2 * len(DATE_FORMATS)
+MOST_REQUESTS: Final = 3 * len(DATE_FORMATS)
+
+_MOST: Final = 0.9
+"""Some documents may come and go between two counts."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def prove(requests: Requests, collection: Collection, field: Field, instants: tuple[int, ...]) -> DateField:
+def prove(
+    requests: Requests, collection: Collection, field: Field, instants: tuple[int, ...], present: int
+) -> DateField:
     """Find the first format with which a field counts as dates; `instants` are some of its own.
 
-    A right format matches some documents since 1970, and fewer since a date in the middle of the sample. The
-    second count tells text that is compared as text, or numbers of another unit, from dates.
+    A right format matches nearly all documents since 1970 that have the field, of which there are at least
+    `present`, and fewer since a date of the sample. The second count tells text that is compared as text, or
+    numbers of another unit, from dates.
     """
-    if field.type not in DATES:
+    kinds = [kind for kind, _ in field.types if kind in (*DATES, "date as text")]
+    if "date as text" in kinds or not kinds:
         detail = "text that is no date in UTC, such as 2026-11-28T12:00:00Z: no format fits"
         return DateField(collection, field, None, detail)
+    if len(kinds) > 1:
+        return DateField(collection, field, None, f"no format fits to all of its types: {', '.join(kinds)}")
     ask = partial(requests.count_text, collection)
-    try:
-        if not ask(predicate.exists_probe(field.name)):
-            return DateField(collection, field, None, "the API counts no document that has it")
-    except NoAnswer as error:
-        return DateField(
-            collection, field, None, f"`run` must count who has it before it sends dates; {error}"
-        )
-    refused = ""
+    others = ""
     for dates in DATE_FORMATS:
         try:
             early = ask(predicate.since_epoch_probe(field.name, dates))
             if early and _is_ordered(ask, field.name, dates, early, instants):
-                return DateField(collection, field, dates, f"{early:,} match since 1970")
+                if early >= _MOST * present:
+                    return DateField(collection, field, dates, f"{early:,} match since 1970")
+                others += f"; {dates} matches only {early:,}"
         except NoAnswer as error:
-            refused = f"; {dates}: {error}"
-    return DateField(collection, field, None, f"none of {', '.join(DATE_FORMATS)} matches{refused}")
+            others += f"; {dates}: {error}"
+    return DateField(collection, field, None, f"none of {', '.join(DATE_FORMATS)} matches all{others}")
 
 
 def _is_ordered(
     ask: Callable[[str], int], name: str, dates: DateFormat, early: int, instants: tuple[int, ...]
 ) -> bool:
-    """Return whether fewer documents match since a date in the middle than since 1970, but some."""
-    middle = instants[len(instants) // 2] if instants else 0
-    if not instants or middle == instants[0]:
-        return True
-    moment = (_EPOCH + timedelta(milliseconds=middle)).isoformat()
-    asked = predicate.compile({name: {"$gte": {"$date": moment}}})
-    return 0 < ask(predicate.write(asked, _EPOCH, ZoneInfo("UTC"), dates)) < early
+    """Return whether fewer documents match since some date of the sample than since 1970, but some do.
+
+    The newest is tried as well: all before the one in the middle may have been deleted meanwhile.
+    """
+    for instant in dict.fromkeys((instants[len(instants) // 2], instants[-1])) if instants else ():
+        moment = (_EPOCH + timedelta(milliseconds=instant)).isoformat()
+        asked = predicate.compile({name: {"$gte": {"$date": moment}}})
+        if 0 < ask(predicate.write(asked, _EPOCH, ZoneInfo("UTC"), dates)) < early:
+            return True
+    return len(set(instants)) < 2

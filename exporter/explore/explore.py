@@ -11,6 +11,7 @@ from exporter.explore.findings import Check, Collected, DateField, share
 from exporter.explore.operators import Operators
 from exporter.explore.presence import Presence
 from exporter.explore.privacy import shown_fields
+from exporter.explore.profile import Field
 from exporter.explore.proposals import MOST, SPARE, Proposal, Proposer, date_fields
 from exporter.explore.requests import NoAnswer, Requests
 from exporter.model import COLLECTIONS, Collection, DateFormat, Json
@@ -20,18 +21,28 @@ _DATE_FIELDS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
+class ProposedQuery:
+    """A query as it is written in a configuration, with what it rests on.
+
+    `present` is the number of documents that have its field, None if it has none or that cannot be asked.
+    """
+
+    query: dict[str, Json]
+    present: int | None
+    rests_on: str
+
+
+@dataclass(frozen=True, slots=True)
 class Explored:
     """All that was found out about one bot; holds nothing of a document that may not be shown.
 
-    `present` says, for each proposal, how many documents have its field, None if that cannot be asked.
     `dates` is the format of dates in the proposed queries, None if there is none.
     """
 
     checks: tuple[Check, ...]
     collected: tuple[Collected, ...]
     date_fields: tuple[DateField, ...]
-    proposals: tuple[Proposal, ...]
-    present: tuple[int | None, ...]
+    queries: tuple[ProposedQuery, ...]
     dates: DateFormat | None
     left_out: tuple[str, ...]
     requests: int
@@ -40,7 +51,7 @@ class Explored:
 def most_requests(sample: int) -> int:
     """Return the most requests that an exploration makes, without retries."""
     per_collection = (
-        1 + sampling.most_requests(sample) + _DATE_FIELDS * dates.MOST_REQUESTS + presence.MOST_REQUESTS
+        1 + sampling.most_requests(sample) + _DATE_FIELDS * (1 + dates.MOST_REQUESTS) + presence.MOST_REQUESTS
     )
     return 1 + len(COLLECTIONS) * per_collection + operators.MOST_REQUESTS + MOST + SPARE
 
@@ -54,26 +65,33 @@ def explore(requests: Requests, shape: Callable[[], str], sample: int, alert: Js
     look = _Look(requests, sample)
     for collection in COLLECTIONS:
         look.at(collection)
-    first = [Check("token", "ok"), _shape(requests, shape, accepted=look.collected[0].total is not None)]
+    is_counted = [each.total is not None for each in look.collected]
+    first = [
+        Check("token", "ok" if any(is_counted) else "unknown"),
+        _shape(requests, shape, accepted=is_counted[0]),
+    ]
     tried = _operators(requests, look.collected)
     usable = frozenset(check.name for check in tried if check.verdict in ("ok", "unknown"))
     chosen = next((each.dates for each in look.date_fields if each.dates), None)
     proposer = Proposer(look.askable, _of_one_format(look.date_fields, chosen), usable, alert)
-    proposals = proposer.proposals()
-    present = [_present(look.presences[each.collection], each) for each in proposals]
-    kept = [(each, number) for each, number in zip(proposals, present, strict=True) if number != 0][:MOST]
-    missed = [
-        f"{each.query['name']}: the API counts no document that has {each.field.name}"
-        for each, number in zip(proposals, present, strict=True)
-        if number == 0 and each.field
-    ]
-    has_dates = any("$date" in str(each.query.get("query")) for each, _ in kept)
+    queries: list[ProposedQuery] = []
+    missed: list[str] = []
+    for proposal in proposer.proposals():
+        found = proposal.field
+        present = _present(look.presences[proposal.collection], found) if found else None
+        if present == 0 and found:
+            what = f"the API counts no document that has {found.name}"
+            missed.append(f"{proposal.query['name']}: {what}")
+        else:
+            rests_on = _rests_on(look.collected, proposal, present)
+            queries.append(ProposedQuery(proposal.query, present, rests_on))
+    del queries[MOST:]
+    has_dates = any("$date" in str(each.query.get("query")) for each in queries)
     return Explored(
         checks=(*first, *look.checks, *tried),
         collected=tuple(look.collected),
         date_fields=tuple(look.date_fields),
-        proposals=tuple(each for each, _ in kept),
-        present=tuple(number for _, number in kept),
+        queries=tuple(queries),
         dates=chosen if has_dates else None,
         left_out=(*look.left_out, *proposer.left_out, *missed),
         requests=requests.sent,
@@ -95,49 +113,58 @@ class _Look:
 
     def at(self, collection: Collection) -> None:
         """Count and sample a collection, and find out whether predicates have an effect on it."""
-        total = _total(self.requests, collection, self.checks)
+        total = self._total(collection)
         presence = self.presences[collection] = Presence(self.requests, collection)
         if not total:
             self.collected.append(Collected(collection, total, 0, (), 0))
             self.askable.append(self.collected[-1])
             return
-        each, proved = _collected(self.requests, collection, total, self.sample, self.checks)
+        sampler = sampling.Sampler(self.requests, collection, total, self.sample)
+        sampler.run()
         query = presence.check()
-        self.checks.append(replace(query, name=f"{collection}: query"))
+        self.checks += [*sampler.checks, replace(query, name=f"{collection}: query")]
+        fields, sampled = sampler.profile.fields(), sampler.profile.total
+        shown = shown_fields(fields)
+        # Documents may come between the count and the sample.
+        each = Collected(collection, max(total, sampled), sampled, shown, len(fields) - len(shown))
         self.collected.append(each)
         if query.verdict == "differs":
             self.left_out.append(f"{collection} with a predicate: the API {query.detail}")
             self.askable.append(replace(each, fields=()))
-        else:
-            self.date_fields += proved
-            self.askable.append(each)
+            return
+        instants = {one.path: one.instants for one in fields}
+        proved = [
+            dates.prove(self.requests, collection, one, instants[one.path], _present(presence, one) or 0)
+            for one in date_fields(each)[:_DATE_FIELDS]
+        ]
+        # A field whose format is proven comes before a likelier one without.
+        self.date_fields += sorted(proved, key=lambda date: date.dates is None)
+        self.askable.append(each)
+
+    def _total(self, collection: Collection) -> int | None:
+        try:
+            total = self.requests.count(collection)
+        except NoAnswer as error:
+            why = error.error.described if error.error else str(error)
+            self.checks.append(Check(f"{collection}: count", "refused", why))
+            return None
+        self.checks.append(Check(f"{collection}: count", "ok", f"{total:,}"))
+        return total
 
 
-def comment(explored: Explored, proposal: Proposal, present: int | None) -> str:
+def _rests_on(found: Sequence[Collected], proposal: Proposal, present: int | None) -> str:
     """Return a sentence or more on what a proposed query rests on."""
     if proposal.field is None:
         return proposal.basis
-    total = next(each.total or 0 for each in explored.collected if each.collection == proposal.collection)
-    sampled = next(each.sampled for each in explored.collected if each.collection == proposal.collection)
-    name = proposal.field.name
+    [collected] = [each for each in found if each.collection == proposal.collection]
+    what, name = proposal.collection, proposal.field.name
     if present is None:
-        seen = share(proposal.field.documents, sampled)
-        has = f"{seen} of {sampled:,} sampled {proposal.collection} have {name}; the API does not count them."
+        seen = share(proposal.field.documents, collected.sampled)
+        has = f"{seen} of {collected.sampled:,} sampled {what} have {name}; the API does not count them."
     else:
-        total = max(present, total)  # documents may come between the two counts
-        shown = share(present, total)
-        has = f"{present:,} of {total:,} {proposal.collection} ({shown}) have {name}."
+        total = max(present, collected.total or 0)  # documents may come between the two counts
+        has = f"{present:,} of {total:,} {what} ({share(present, total)}) have {name}."
     return f"{has} {proposal.basis}".strip()
-
-
-def _total(requests: Requests, collection: Collection, checks: list[Check]) -> int | None:
-    try:
-        total = requests.count(collection)
-    except NoAnswer as error:
-        checks.append(Check(f"{collection}: count", "refused", str(error)))
-        return None
-    checks.append(Check(f"{collection}: count", "ok", f"{total:,}"))
-    return total
 
 
 def _shape(requests: Requests, shape: Callable[[], str], *, accepted: bool) -> Check:
@@ -148,32 +175,13 @@ def _shape(requests: Requests, shape: Callable[[], str], *, accepted: bool) -> C
     return Check("shape of a count", "ok" if accepted else "differs", text)
 
 
-def _collected(
-    requests: Requests, collection: Collection, total: int, sample: int, checks: list[Check]
-) -> tuple[Collected, list[DateField]]:
-    """Return what may be shown of a collection, and how its likeliest fields with dates are written."""
-    sampler = sampling.Sampler(requests, collection, total, sample)
-    sampler.run()
-    checks += sampler.checks
-    fields = sampler.profile.fields()
-    shown = shown_fields(fields)
-    collected = Collected(collection, total, sampler.profile.total, shown, len(fields) - len(shown))
-    instants = {each.path: each.instants for each in fields}
-    proved = [
-        dates.prove(requests, collection, each, instants[each.path])
-        for each in date_fields(collected)[:_DATE_FIELDS]
-    ]
-    # A field whose format is proven comes before a likelier one without.
-    return collected, sorted(proved, key=lambda date: date.dates is None)
-
-
 def _operators(requests: Requests, collected: Sequence[Collected]) -> list[Check]:
     """Try operators on the first collection with documents: they are the same for both, as documented."""
     for each in collected:
         if each.total and each.fields:
             fields = [one for one in each.fields if one.can_be_asked]
             return Operators(requests, each.collection, each.total, fields).checks()
-    return [Check(name, "unknown", "no document to try it with") for name in operators.TRIED]
+    return [Check(name, "unknown", "nothing to try it with") for name in operators.TRIED]
 
 
 def _of_one_format(found: Sequence[DateField], chosen: DateFormat | None) -> list[DateField]:
@@ -184,11 +192,9 @@ def _of_one_format(found: Sequence[DateField], chosen: DateFormat | None) -> lis
     ]
 
 
-def _present(presence: Presence, proposal: Proposal) -> int | None:
-    """Return how many documents have the field of a proposal; None without a field, or without an answer."""
-    if proposal.field is None:
-        return None
+def _present(presence: Presence, one: Field) -> int | None:
+    """Return how many documents have a field, None without an answer."""
     try:
-        return presence.count(proposal.field.name)
+        return presence.count(one.name)
     except NoAnswer:
         return None

@@ -1,4 +1,8 @@
-"""Tells what a name or value was probably meant to be; pure."""
+"""Tells what a name or value was probably meant to be; pure.
+
+It must be right, because `verify` then says that a configuration is wrong. So it guesses less than
+`language.suggest`, whose guesses only help a person who has made a mistake.
+"""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection as Some
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from exporter.explore.findings import Check
 from exporter.explore.profile import Field, Scalar
@@ -15,7 +15,10 @@ from exporter.model import Collection, Json
 
 TRIED: Final = (*DOCUMENTED, *LOGICAL, "$exists")
 _FIELDS: Final = 3
-MOST_REQUESTS: Final = len(TRIED) + _FIELDS + 1
+MOST_REQUESTS: Final = len(TRIED) + _FIELDS + 2
+
+_Compared: TypeAlias = tuple[str, int | str, int | None, int | None]
+"""An operator, what it counts, or why it does not, and the least and the most that fit to other counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +33,19 @@ class Operators:
     def checks(self, names: Some[str] = TRIED) -> list[Check]:
         """Return a check for each of `names`, `unknown` where no field has a value to try it with."""
         wanted = frozenset(names)
-        found = {check.name: check for check in (*self._equal(wanted), *self._ordered(wanted))}
+        compared = [*self._equal(wanted), *self._ordered(wanted)]
+        # A bot in use has new documents from one request to the next, and old ones go.
+        total = self._count({}) if compared else self.total
+        moved = 0 if isinstance(total, str) else abs(total - self.total)
+        slack = 3 + self.total // 100 + moved
+        found = {each[0]: _check(*each, slack=slack) for each in compared}
         return [
             found.get(name, Check(name, "unknown", "no field to try it with"))
             for name in TRIED
             if name in wanted
         ]
 
-    def _equal(self, wanted: frozenset[str]) -> Iterator[Check]:
+    def _equal(self, wanted: frozenset[str]) -> Iterator[_Compared]:
         """Try what compares for equality, with a value that some documents have and others have not."""
         for name, value in self._varying()[:_FIELDS] if wanted - set(ORDERING) else ():
             same = self._count({name: value})
@@ -58,7 +66,7 @@ class Operators:
             )
             for operator, predicate, least, most in expected:
                 if operator in wanted:
-                    yield self._compared(operator, self._count(predicate), least, most)
+                    yield operator, self._count(predicate), least, most
             return
 
     def _varying(self) -> list[tuple[str, Scalar]]:
@@ -72,7 +80,7 @@ class Operators:
                 found.append((distance, field.name, value))
         return [(name, value) for _, name, value in sorted(found, key=lambda each: each[:2])]
 
-    def _ordered(self, wanted: frozenset[str]) -> Iterator[Check]:
+    def _ordered(self, wanted: frozenset[str]) -> Iterator[_Compared]:
         """Try what compares numbers: what is greater and what is equal are what is not less.
 
         That holds only where a document has one number: of a list, one may be greater and another equal.
@@ -93,21 +101,11 @@ class Operators:
                 if wanted.isdisjoint((strict, loose)):
                     continue
                 first, second = self._count({name: {strict: value}}), self._count({name: {loose: value}})
-                yield self._compared(strict, first, second - same if isinstance(second, int) else None)
-                yield self._compared(loose, second, first + same if isinstance(first, int) else None)
+                less = second - same if isinstance(second, int) else None
+                more = first + same if isinstance(first, int) else None
+                yield strict, first, less, less
+                yield loose, second, more, more
             return
-
-    def _compared(self, operator: str, found: int | str, least: int | None, most: int | None = None) -> Check:
-        """Return the check of an operator that should count from `least` to `most`, by default just that."""
-        if isinstance(found, str):
-            return Check(operator, "refused", found)
-        if least is None:
-            return Check(operator, "ok")
-        # A bot in use has new documents from one request to the next.
-        slack = 3 + self.total // 100
-        if least - slack <= found <= (least if most is None else most) + slack:
-            return Check(operator, "ok")
-        return Check(operator, "differs", f"counts {found:,}, but {least:,} fit to other counts")
 
     def _count(self, predicate: dict[str, Json]) -> int | str:
         """Return a count, or why there is none."""
@@ -115,3 +113,11 @@ class Operators:
             return self.requests.count(self.collection, predicate)
         except NoAnswer as error:
             return str(error)
+
+
+def _check(operator: str, found: int | str, least: int | None, most: int | None, *, slack: int) -> Check:
+    if isinstance(found, str):
+        return Check(operator, "refused", found)
+    if least is None or most is None or least - slack <= found <= most + slack:
+        return Check(operator, "ok")
+    return Check(operator, "differs", f"counts {found:,}, but {least:,} fit to other counts")

@@ -218,4 +218,5 @@ def _is_enumerated(value: str, *, is_titled: bool) -> bool:
     if len(value) > _LONGEST or len(words) > _MOST_WORDS or not _ENUMERATED.fullmatch(value):
         return False
     is_name = len(words) > 1 and all(word[0].isupper() and not word.isupper() for word in words)
+    is_name = is_name or any(word[0].isupper() and not word.isupper() for word in value.split()[1:])
     return not _RANDOM.search(value) and (is_titled or not is_name)

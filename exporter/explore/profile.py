@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -139,13 +139,13 @@ def _field(path: Path, tally: _Tally) -> Field:
 
 
 def _walk(document: Mapping[str, Json]) -> Iterator[tuple[Path, Type, Scalar | None]]:
-    """Yield path, type and value of everything in a document but nulls, down to MAX_DEPTH levels.
+    """Yield path, type and value of everything in a document but nulls, level by level down to MAX_DEPTH.
 
     The value of a date is its milliseconds, if they can be read; objects, lists and ids have none.
     """
-    ahead: list[tuple[Path, int, Json]] = [((key,), 1, value) for key, value in document.items()]
+    ahead: deque[tuple[Path, int, Json]] = deque(((key,), 1, value) for key, value in document.items())
     while ahead:
-        path, depth, value = ahead.pop()
+        path, depth, value = ahead.popleft()
         if value is None:
             continue
         kind, scalar = _typed(value)
@@ -153,9 +153,9 @@ def _walk(document: Mapping[str, Json]) -> Iterator[tuple[Path, Type, Scalar | N
         if depth >= MAX_DEPTH:
             continue
         if isinstance(value, list):
-            ahead += [(path, depth + 1, each) for each in value]
+            ahead.extend((path, depth + 1, each) for each in value)
         elif isinstance(value, dict) and kind == "object":
-            ahead += [((*path, key), depth + 1, each) for key, each in value.items()]
+            ahead.extend(((*path, key), depth + 1, each) for key, each in value.items())
 
 
 def _typed(value: Json) -> tuple[Type, Scalar | None]:

@@ -78,11 +78,11 @@ class Proposer:
         for each in self.collected:
             if each.collection == "conversations":
                 yield from self._outcomes(each)
-                yield from self._recent(each.collection)
+                yield from self._recent(each)
         for each in self.collected:
             if each.collection == "messages":
                 yield from self._senders(each)
-                yield from self._recent(each.collection)
+                yield from self._recent(each)
         for each in self.collected:
             for found in sorted(each.fields, key=lambda found: -found.documents):
                 if (each.collection, found.name) not in self._used and len(found.values) > 1:
@@ -104,10 +104,11 @@ class Proposer:
             if self.alert:
                 query["alert"] = self.alert
             operator = "" if is_flag else "$gt"
-            yield Proposal(query, each.collection, errors, f"It is a {errors.type}.", operator)
-        elif listed := self._best(each, "Errors", _ERRORS, _is_list_or_object):
+            yield Proposal(query, each.collection, errors, _typed(errors), operator)
+        elif others := self._best(each, "Errors", _ERRORS, _is_of_errors):
+            types = ", ".join(kind for kind, _ in others.types)
             self.left_out.append(
-                f"conversations_with_errors: {listed.name} is a list or an object, not a number or a flag"
+                f"conversations_with_errors: {others.name} is no number or flag (its types: {types})"
             )
         if written := self._best(each, "Messages.user", _TURNS, _counts_messages):
             query = self._query(
@@ -116,22 +117,22 @@ class Proposer:
                 "Conversations in which the user wrote more than three messages.",
                 {written.name: {"$gt": 3}},
             )
-            yield Proposal(query, each.collection, written, "It is a number.", "$gt")
+            yield Proposal(query, each.collection, written, _typed(written), "$gt")
 
-    def _recent(self, collection: Collection) -> Iterator[Proposal]:
-        for found in [each for each in self.dates if each.collection == collection][:1]:
-            if found.dates is None:
-                self.left_out.append(
-                    f"{collection} of the last hour and day: {found.field.name}: {found.detail}"
-                )
-                continue
-            for name, length in _WINDOWS:
-                help_text = f"{collection.capitalize()} of the last {name}, by {found.field.name}."
-                compared: Json = {found.field.name: {"$gte": {"$date": f"now-{length}"}}}
-                query = self._query(collection, f"last_{name}", help_text, compared)
-                yield Proposal(
-                    query, collection, found.field, f"Dates as {found.dates}: {found.detail}.", "$gte"
-                )
+    def _recent(self, each: Collected) -> Iterator[Proposal]:
+        collection = each.collection
+        found = next((found for found in self.dates if found.collection == collection), None)
+        if found is None or found.dates is None:
+            if each.fields:
+                why = f"{found.field.name}: {found.detail}" if found else "no field with dates was found"
+                self.left_out.append(f"{collection} of the last hour and day: {why}")
+            return
+        for name, length in _WINDOWS:
+            help_text = f"{collection.capitalize()} of the last {name}, by {found.field.name}."
+            compared: Json = {found.field.name: {"$gte": {"$date": f"now-{length}"}}}
+            query = self._query(collection, f"last_{name}", help_text, compared)
+            basis = f"Dates as {found.dates}: {found.detail}."
+            yield Proposal(query, collection, found.field, basis, "$gte")
 
     def _senders(self, each: Collected) -> Iterator[Proposal]:
         if sender := self._best(each, "Sender", _SENDERS, _has_values):
@@ -162,7 +163,7 @@ class Proposer:
         values = _distinct(value for value, _ in found.values)
         if found.is_in_list(each.fields):
             self.left_out.append(
-                f"{each.collection} by {found.name}: it is a list, so one document is in many"
+                f"{each.collection} by {found.name}: it is in a list, so one document may be in many"
             )
             return
         label = slug if not label_name_problem(slug) and not label_name_doubt(slug) else f"{slug}_value"
@@ -171,7 +172,10 @@ class Proposer:
         if hidden := found.distinct - len(found.values):
             basis = f"{basis[:-1]}, {hidden} of them too rare to be listed."
         if "$nin" in self.usable:
-            listed.append({"other": next(name for name in ("other", "others", "rest") if name not in values)})
+            other = "other"
+            while other in values:
+                other += "s"
+            listed.append({"other": other})
         else:
             basis = f"{basis} Other values are not counted: the API does not take $nin."
         query = self._query(
@@ -226,18 +230,21 @@ def _may_be_date(found: Field) -> bool:
     return found.type in ("date", "UTC date as text", "date as text")
 
 
+def _typed(found: Field) -> str:
+    """Return a sentence on the type of a field, the most frequent one if there are several."""
+    return f"It is a {found.type}." if len(found.types) == 1 else f"Most are of the type {found.type}."
+
+
 def _has_values(found: Field) -> bool:
     return bool(found.values)
 
 
 def _is_number_or_flag(found: Field) -> bool:
-    last = words_of(found.path)[-1:]
-    return found.type in ("number", "boolean") and not _ERRORS.isdisjoint(last)
+    return found.type in ("number", "boolean") and _is_of_errors(found)
 
 
-def _is_list_or_object(found: Field) -> bool:
-    is_error = not _ERRORS.isdisjoint(words_of(found.path)[-1:])
-    return is_error and not {"list", "object"}.isdisjoint(dict(found.types))
+def _is_of_errors(found: Field) -> bool:
+    return not _ERRORS.isdisjoint(words_of(found.path)[-1:])
 
 
 def _counts_messages(found: Field) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from exporter.explore.explore import Explored, comment
+from exporter.explore.explore import Explored
 from exporter.explore.findings import Collected, share
 from exporter.explore.privacy import MIN_DOCUMENTS
 from exporter.explore.profile import Field
@@ -28,10 +28,7 @@ def tables(explored: Explored) -> list[Table]:
         (f"{each.collection} {each.field.name}", each.dates or "not proven", each.detail)
         for each in explored.date_fields
     ]
-    queries = [
-        (str(proposal.query["name"]), comment(explored, proposal, present))
-        for proposal, present in zip(explored.proposals, explored.present, strict=True)
-    ]
+    queries = [(str(each.query["name"]), each.rests_on) for each in explored.queries]
     left_out = "\n".join(f"left out: {each}" for each in explored.left_out)
     return [
         Table("What the API does", ("CHECK", "RESULT", "DETAIL"), checks),
@@ -76,12 +73,8 @@ def as_json(explored: Explored) -> Json:
             for each in explored.date_fields
         ],
         "queries": [
-            {
-                "name": proposal.query["name"],
-                "present": present,
-                "rests_on": comment(explored, proposal, present),
-            }
-            for proposal, present in zip(explored.proposals, explored.present, strict=True)
+            {"name": each.query["name"], "present": each.present, "rests_on": each.rests_on}
+            for each in explored.queries
         ],
         "left_out": list(explored.left_out),
     }

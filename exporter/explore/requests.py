@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Final, Protocol, TypeVar
 
 from exporter.errors import ApiError, ExporterError, TimedOut, Unauthorized, Unreachable
+from exporter.language.predicate import compile as compile_predicate
 from exporter.model import Collection, Json
 
 Row = dict[str, Json]
@@ -20,13 +20,7 @@ class Rows(Protocol):
     """Returns one page of a collection; raises ApiError after its last attempt."""
 
     def __call__(
-        self,
-        collection: Collection,
-        *,
-        query: str = "",
-        sort: str = "",
-        limit: int | None = None,
-        skip: int | None = None,
+        self, collection: Collection, *, sort: str = "", limit: int | None = None, skip: int | None = None
     ) -> list[Row]: ...
 
 
@@ -58,20 +52,14 @@ class Requests:
 
     def count(self, collection: Collection, predicate: dict[str, Json] | None = None) -> int:
         """Return how many documents match a predicate, or all."""
-        text = json.dumps(predicate, ensure_ascii=False, separators=(",", ":")) if predicate else ""
-        return self.count_text(collection, text)
+        return self.count_text(collection, compile_predicate(predicate).text)
 
     def count_text(self, collection: Collection, text: str) -> int:
         """Return how many documents match a predicate that is already JSON text."""
         return self.other(lambda: self._count(collection, text))
 
     def rows(
-        self,
-        collection: Collection,
-        *,
-        sort: str = "",
-        limit: int | None = None,
-        skip: int | None = None,
+        self, collection: Collection, *, sort: str = "", limit: int | None = None, skip: int | None = None
     ) -> list[Row]:
         """Return one page."""
         return self.other(lambda: self._rows(collection, sort=sort, limit=limit, skip=skip))

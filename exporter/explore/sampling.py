@@ -82,30 +82,21 @@ class Sampler:
         return []
 
     def _try_limit_and_skip(self, first: Sequence[Row]) -> None:
-        try:
-            rows = self._requests.rows(self._collection, limit=1, skip=1)
-        except NoAnswer as error:
-            self._note("skip", "refused", str(error))
-            self._try_limit()
+        second = self._ask("skip", limit=1, skip=1)
+        rows = self._ask("limit", limit=1) if second is None else second
+        if rows is not None:
+            wrong = "" if len(rows) == 1 else f"limit=1 gives {len(rows)} rows"
+            self._note("limit", "differs" if wrong else "ok", wrong)
+        if second is None:
             return
-        self._note_limit(rows)
-        if not rows or _digest(rows[0]) == _digest(first[0]):
+        if not second or _digest(second[0]) == _digest(first[0]):
             self._note("skip", "differs", "the first rows come again: it is ignored")
             return
         self._skips = True
-        if _digest(rows[0]) == _digest(first[1]):
+        if _digest(second[0]) == _digest(first[1]):
             self._note("skip", "ok")
         else:
             self._note("skip", "unknown", "the order of rows differs from page to page")
-
-    def _try_limit(self) -> None:
-        try:
-            self._note_limit(self._requests.rows(self._collection, limit=1))
-        except NoAnswer as error:
-            self._note("limit", "refused", str(error))
-
-    def _note_limit(self, rows: Sequence[Row]) -> None:
-        self._note("limit", *(("ok",) if len(rows) == 1 else ("differs", f"limit=1 gives {len(rows)} rows")))
 
     def _try_sort(self, first: Sequence[Row]) -> None:
         """Try both documented forms; the rows are the newest ones, if there is a field with dates."""
@@ -119,10 +110,8 @@ class Sampler:
                 continue
             field = chosen[0]
             sort = json.dumps({field.name: -1}, ensure_ascii=False) if descends else field.name
-            try:
-                rows = self._requests.rows(self._collection, sort=sort, limit=min(_SORTED_ROWS, len(first)))
-            except NoAnswer as error:
-                self._note(name, "refused", str(error))
+            rows = self._ask(name, sort=sort, limit=min(_SORTED_ROWS, len(first)))
+            if rows is None:
                 continue
             self._add(rows)
             before, after = _values(first, field.path), _values(rows, field.path)
@@ -136,17 +125,25 @@ class Sampler:
                 self._note(name, "ok")
 
     def _in_between(self, size: int) -> None:
-        """Read pages at equal distances, the last one at the end."""
+        """Read pages at equal distances behind the first `size` rows, the last one at the end."""
         left = max(0, self._sample - self.profile.total)
         page = max(1, min(size, max(left // 5, FEWEST_ROWS)))
         pages = min(-(-left // page), self._pages)
         for number in range(1, pages + 1):
-            skip = (self._total - page) * number // pages
+            skip = size + max(0, self._total - page - size) * (number - 1) // max(1, pages - 1)
             try:
-                self._add(self._requests.rows(self._collection, limit=page, skip=max(skip, 1)))
+                self._add(self._requests.rows(self._collection, limit=page, skip=skip))
             except NoAnswer as error:
                 self._note("skip", "refused", f"skip={skip}: {error}")
                 return
+
+    def _ask(self, name: str, *, limit: int, sort: str = "", skip: int | None = None) -> list[Row] | None:
+        """Return a page, or None after noting that what `name` says is refused."""
+        try:
+            return self._requests.rows(self._collection, sort=sort, limit=limit, skip=skip)
+        except NoAnswer as error:
+            self._note(name, "refused", str(error))
+            return None
 
     def _add(self, rows: Sequence[Row]) -> None:
         """Count the fields of rows that were not seen before, until the sample is full."""

@@ -4,35 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from itertools import chain
 from typing import Final
 
 from exporter.errors import ApiError, Unauthorized
-from exporter.explore import conditions, dates
-from exporter.explore.assumptions import Assumptions, raw_predicate
+from exporter.explore import dates
+from exporter.explore.assumptions import Assumptions
+from exporter.explore.conditions import conditions
 from exporter.explore.findings import Finding
 from exporter.explore.requests import Requests
 from exporter.model import COLLECTIONS, Bot, Collection, Poll
 
-_FIXED_REQUESTS: Final = 40
+_FIXED_REQUESTS: Final = 36
 
 
 def most_requests(polls: Sequence[Poll]) -> int:
     """Return the most requests that verifying one bot's polls takes, without retries."""
-    raws = [raw_predicate(series) for poll in polls for series in poll.series]
-    distinct = {series.predicate.text for poll in polls for series in poll.series}
-    names = {name for raw in raws for name in conditions.fields(raw)}
-    values = {each for raw in raws for each in conditions.comparisons(raw)}
-    used = frozenset(chain.from_iterable(map(conditions.used_operators, raws)))
-    dated = {name for poll in polls for series in poll.series for name in series.predicate.dated}
-    return (
-        _FIXED_REQUESTS
-        + len(distinct)
-        + len(names)
-        + len(values)
-        + 2 * len(used)
-        + len(dated) * dates.MOST_REQUESTS
-    )
+    predicates = [series.predicate for poll in polls for series in poll.series]
+    found = conditions(predicates)
+    distinct = len({predicate.text for predicate in predicates})
+    once = distinct + len(found.comparisons)
+    twice = len(found.fields) + len(found.operators)
+    return _FIXED_REQUESTS + once + 2 * twice + len(found.dated) * dates.MOST_REQUESTS
 
 
 def verify(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textwrap import indent, wrap
 from typing import Final
 
-from exporter.explore.explore import Explored, comment
+from exporter.explore.explore import Explored
 from exporter.language import yaml_text
 from exporter.model import Json
 
@@ -22,10 +22,7 @@ def configuration(explored: Explored, bot: dict[str, Json]) -> str:
     if explored.dates not in (None, "iso"):
         api = bot.get("api")
         bot = {**bot, "api": {**(api if isinstance(api, dict) else {}), "dates": explored.dates}}
-    queries = [
-        _item(proposal.query, comment(explored, proposal, present))
-        for proposal, present in zip(explored.proposals, explored.present, strict=True)
-    ]
+    queries = [_item(each.query, each.rests_on) for each in explored.queries]
     return f"{_HEAD}\nbots:\n{_item(bot, 'The bot that was explored.')}\nqueries:\n" + "\n".join(queries)
 
 

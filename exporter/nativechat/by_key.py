@@ -10,26 +10,19 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from exporter.errors import BadAnswer, Rejected
 from exporter.language.predicate import both
 from exporter.model import Collection, DateFormat, Json
-from exporter.nativechat.history import Pages, Row
-from exporter.nativechat.retries import Retries
+from exporter.nativechat.history import Row
+from exporter.nativechat.paced import PacedClient
 
 ID_FIELDS: Final = ("_id", "Id")
 """Fields that may identify a row (assumed: none is documented)."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _OTHER_KEY: Final = "name another field, one that every row has, with --sort"
-
-
-class Counts(Pages, Protocol):
-    """What a download by key needs of a client: pages and counts, each in one attempt."""
-
-    def count(self, collection: Collection, predicate_text: str, budget: float) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +105,8 @@ class ByKey:
 
     def __init__(
         self,
-        client: Counts,
+        client: PacedClient,
         collection: Collection,
-        retries: Retries,
         key: Key,
         position: Position,
         *,
@@ -124,7 +116,6 @@ class ByKey:
         self.position = position
         self._client = client
         self._collection = collection
-        self._retries = retries
         self._key = key
         self._query: Json = json.loads(query or "{}")
         self._page = page
@@ -188,12 +179,10 @@ class ByKey:
 
     def _ask(self, bound: Json) -> list[Row]:
         query = self._text(bound)
-        return self._retries.request(
-            partial(self._client.rows, self._collection, query=query, sort=self._key.sort, limit=self._page)
-        )
+        return self._client.rows(self._collection, query=query, sort=self._key.sort, limit=self._page)
 
     def _count(self, bound: Json) -> int:
-        return self._retries.request(partial(self._client.count, self._collection, self._text(bound)))
+        return self._client.count(self._collection, self._text(bound))
 
     def _text(self, bound: Json) -> str:
         whole = both(self._query, bound)

@@ -5,35 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from functools import partial
-from typing import Protocol
 
 from exporter.errors import BadAnswer
 from exporter.model import Collection, Json
-from exporter.nativechat.retries import Retries
+from exporter.nativechat.paced import PacedClient
 
 Row = dict[str, Json]
 
 
-class Pages(Protocol):
-    """What a download needs of a client: one page in one attempt."""
-
-    def rows(
-        self,
-        collection: Collection,
-        *,
-        query: str = "",
-        sort: str = "",
-        limit: int | None = None,
-        skip: int | None = None,
-        budget: float,
-    ) -> list[Row]: ...
-
-
 def download(
-    client: Pages,
+    client: PacedClient,
     collection: Collection,
-    retries: Retries,
     *,
     query: str = "",
     sort: str = "",
@@ -54,9 +36,7 @@ def download(
     before: list[bytes] = []
     while wanted is None or wanted > 0:
         size = page if wanted is None else min(page, wanted)
-        rows = retries.request(
-            partial(client.rows, collection, query=query, sort=sort, limit=size, skip=position)
-        )
+        rows = client.rows(collection, query=query, sort=sort, limit=size, skip=position)
         if not rows:
             return
         digests = [hashlib.sha256(json.dumps(row).encode()).digest() for row in rows]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from functools import partial
 
 from exporter.clock import Clock
@@ -14,9 +16,11 @@ from exporter.rate_limiter import RateLimiter
 class PacedClient:
     """A client's requests, one at a time, at the pace of its bot; every method raises ApiError."""
 
-    def __init__(self, client: Client, bot: Bot, clock: Clock) -> None:
+    def __init__(
+        self, client: Client, bot: Bot, clock: Clock, jitter: Callable[[], float] = random.random
+    ) -> None:
         self._client = client
-        self._retries = Retries(RateLimiter(bot.api.rate), bot.api.retries, bot.api.timeout, clock)
+        self._retries = Retries(RateLimiter(bot.api.rate), bot.api.retries, bot.api.timeout, clock, jitter)
 
     def count(self, collection: Collection, predicate_text: str) -> int:
         """Return how many documents match a JSON predicate."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -32,7 +31,7 @@ class Retries:
     retries: int
     timeout: float
     clock: Clock
-    jitter: Callable[[], float] = random.random
+    jitter: Callable[[], float]
 
     def request(self, attempt: Attempt[Answer_co]) -> Answer_co:
         """Return the answer of the first attempt that gets one; raises the ApiError of the last."""

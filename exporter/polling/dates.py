@@ -1,8 +1,9 @@
 """Finds out from the API itself how dates must be written in a request.
 
 A date in the wrong format matches nothing, and the API answers 0 with status 200: a wrong number without
-an error. So a format is used only after `field >= 1970`, written in it, has matched something. If no
-element has the field at all, nothing is proven, and the next run tries again.
+an error. So a format is used only after `field >= 1970`, written in it, has matched something. If none
+matches, a count of the field says whether the format is wrong, or no element has the field: then nothing is
+proven, and the next run tries again.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from exporter.errors import DatesUnverified, Rejected
 from exporter.language import predicate
 from exporter.model import DATE_FORMATS, Collection, DateFormat, DateSetting
 
-_NO_PROOF: Final = "this API takes no {field: {$ne: null}}: write the query without dates"
+_NO_PROOF: Final = "no format matches, and this API takes no {field: {$ne: null}}, so it cannot tell why"
+_REFUSED: Final = frozenset({400, 422})
 
 Step = TypeVar("Step")
 
@@ -29,11 +31,19 @@ def prove(
 
     Raises DatesUnverified if none is proven, and the ApiError of a request that failed.
     """
+    refuted = ""
+    for dates in DATE_FORMATS if setting == "auto" else (setting,):
+        for field in fields:
+            if not (yield from _matching(ask, predicate.since_epoch_probe(field, dates))):
+                refuted = field
+                break
+        else:
+            return dates
     for field in fields:
         try:
             found = yield from ask(predicate.exists_probe(field))
         except Rejected as error:
-            if error.status not in {400, 422}:
+            if error.status not in _REFUSED:
                 raise
             what = f"the proof of how {field} is written was rejected: {error}"
             raise DatesUnverified(what, status=error.status, advice=_NO_PROOF) from None
@@ -43,14 +53,6 @@ def prove(
                 f"{what}: how its dates are written cannot be proven",
                 advice="wait for the first one, or correct the field's name",
             )
-    refuted = ""
-    for dates in DATE_FORMATS if setting == "auto" else (setting,):
-        for field in fields:
-            if not (yield from _matching(ask, predicate.since_epoch_probe(field, dates))):
-                refuted = field
-                break
-        else:
-            return dates
     what = f"{collection} have the field {refuted}, but none of the tried date formats matches"
     raise DatesUnverified(what, advice="check that the field is a date" if setting == "auto" else None)
 
@@ -77,5 +79,7 @@ def _matching(ask: Ask[Step], text: str) -> Generator[Step, None, int]:
     """Return what `ask` counts, 0 if the API rejects the format."""
     try:
         return (yield from ask(text))
-    except Rejected:
+    except Rejected as error:
+        if error.status not in _REFUSED:
+            raise
         return 0

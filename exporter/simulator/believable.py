@@ -48,13 +48,6 @@ _PAUSE: Final = timedelta(seconds=20)
 
 
 @dataclass(frozen=True, slots=True)
-class _Person:
-    id: str
-    first_name: str
-    last_name: str
-
-
-@dataclass(frozen=True, slots=True)
 class Conversation:
     """The row of a finished conversation, and those of its messages in the order they were sent.
 
@@ -71,7 +64,7 @@ class Company:
     """One bot's users, and how often each channel and failure occurs; both differ from bot to bot."""
 
     def __init__(self, seed: str, dates: Dates, settings: Settings) -> None:
-        random = _random(seed)
+        random = Random(seed)
         self._form, self._id_field = settings.documents, settings.id_field
         self._dates = dates
         self._people = tuple(_person(random) for _ in range(_REGULARS))
@@ -84,26 +77,27 @@ class Company:
         while random.random() > _PATIENCE and pairs < 12:
             pairs += 1
         started = ended - 2 * pairs * _PAUSE
-        person = random.choice(self._people)
+        user, names = random.choice(self._people)
         row: Document = {
-            "_id": _id(random, started),
+            self._id_field: _id(random, started),
             "StartedAt": self._dates.store(started),
             **self._outcome(random),
             "Messages": {"user": pairs, "bot": pairs},
-            "Data": self._circumstances(random, person),
+            "Data": self._circumstances(random, names),
         }
         messages = tuple(
             {
-                "_id": _id(random, started),
-                "User": person.id,
-                "Conversation": row["_id"],
+                self._id_field: _id(random, started),
+                "User": user,
+                "Conversation": row[self._id_field],
                 "SentAt": self._dates.store(started + number * _PAUSE),
                 "Text": random.choice(_BOT_TEXTS if number % 2 else _USER_TEXTS),
             }
             for number in range(2 * pairs)
         )
         complete = row.get("Status") != "abandoned"
-        return Conversation(ended, complete, *reformed(row, messages, self._form, self._id_field, random))
+        row, messages = reformed(row, messages, self._form, random)
+        return Conversation(ended, complete, row, messages)
 
     def _outcome(self, random: Random) -> Document:
         """Return Status and Errors; a few conversations lack one of them."""
@@ -118,21 +112,19 @@ class Company:
             del outcome["Status" if forgotten < 0.03 else "Errors"]
         return outcome
 
-    def _circumstances(self, random: Random, person: _Person) -> Document:
+    def _circumstances(self, random: Random, names: Document) -> Document:
         (channel,) = random.choices(_CHANNELS, self._channel_weights)
         named = channel != "darvin" or random.random() > _ANONYMOUS_ON_THE_WEB
         return {
             **({"channel": {"ProviderName": channel}} if channel else {}),
-            **({"user": {"FirstName": person.first_name, "LastName": person.last_name}} if named else {}),
+            **({"user": {**names}} if named else {}),
         }
 
 
-def _random(seed: str) -> Random:
-    return Random(seed)  # noqa: S311 - must be reproducible, and protects nothing
-
-
-def _person(random: Random) -> _Person:
-    return _Person(f"{random.getrandbits(96):024x}", random.choice(_FIRST_NAMES), random.choice(_LAST_NAMES))
+def _person(random: Random) -> tuple[str, Document]:
+    """Return a user's id and names."""
+    identity = f"{random.getrandbits(96):024x}"
+    return identity, {"FirstName": random.choice(_FIRST_NAMES), "LastName": random.choice(_LAST_NAMES)}
 
 
 def _id(random: Random, moment: datetime) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import chain, count, islice
 from random import Random
 from typing import Final
 
@@ -24,17 +22,14 @@ class SimulatedBot:
 
 def simulated_bots(number: int, seed: int = 1) -> tuple[SimulatedBot, ...]:
     """Return the first `number` bots of a seed; they are the same each time."""
+    names = (*_NAMES, *(f"bot{ordinal}" for ordinal in range(len(_NAMES) + 1, number + 1)))
     return tuple(
         SimulatedBot(
             name, _hexadecimal(f"{seed}:{name}:id", 24), Secret(_hexadecimal(f"{seed}:{name}:token", 40))
         )
-        for name in islice(_names(), number)
+        for name in names[:number]
     )
 
 
-def _names() -> Iterable[str]:
-    return chain(_NAMES, (f"bot{ordinal}" for ordinal in count(len(_NAMES) + 1)))
-
-
 def _hexadecimal(seed: str, digits: int) -> str:
-    return f"{Random(seed).getrandbits(4 * digits):0{digits}x}"  # noqa: S311 - must be reproducible
+    return f"{Random(seed).getrandbits(4 * digits):0{digits}x}"

@@ -1,21 +1,11 @@
-"""Endpoints under `/-/` that show the simulator's state, set faults, and add or delete conversations.
-
-    curl localhost:PORT/-/state
-    curl -X PUT localhost:PORT/-/faults -d '{"bot": "support", "kind": "status", "status": 503, "times": 3}'
-    curl -X DELETE localhost:PORT/-/faults
-    curl localhost:PORT/-/burst -d '{"bot": "support", "number": 50, "fields": {"Errors": 2}}'
-    curl localhost:PORT/-/forget -d '{"bot": "support", "oldest": 100}'
-    curl localhost:PORT/-/forget -d '{"query": {"Status": "success"}}'
-
-Without `bot`, each applies to all bots.
-"""
+"""Endpoints under `/-/` that show the simulator's state, set faults, and add or delete conversations."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, fields
 from typing import Final
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl
 
 from exporter.handler import Request
 from exporter.model import Json
@@ -23,13 +13,7 @@ from exporter.simulator.faults import Fault
 from exporter.simulator.refusal import Refused, json_object
 from exporter.simulator.simulation import Simulation
 
-_KINDS: Final[dict[str, tuple[type, ...]]] = {
-    "kind": (str,),
-    "status": (int,),
-    "retry_after": (str, int),
-    "seconds": (int, float),
-    "times": (int,),
-}
+_MOST_IN_A_BURST: Final = 10_000
 
 
 class Control:
@@ -37,21 +21,20 @@ class Control:
 
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
-        self._routes: dict[str, dict[str, Callable[[Request], Json]]] = {
-            "/-/state": {"GET": self._state},
-            "/-/faults": {"PUT": self._set_fault, "DELETE": self._clear_faults},
-            "/-/burst": {"POST": self._burst},
-            "/-/forget": {"POST": self._forget},
+        self._routes: dict[str, Callable[[Request], Json]] = {
+            "GET /-/state": self._state,
+            "PUT /-/faults": self._set_fault,
+            "DELETE /-/faults": self._clear_faults,
+            "POST /-/burst": self._burst,
+            "POST /-/forget": self._forget,
         }
 
     def answer(self, request: Request) -> Json:
         """Return what a request asks for, or raise Refused."""
-        methods = self._routes.get(request.path)
-        if methods is None:
-            raise Refused("unknown path", 404)
-        if request.method not in methods:
-            raise Refused(f"{request.method} is not allowed here (use {', '.join(methods)})", 405)
-        return methods[request.method](request)
+        route = self._routes.get(f"{request.method} {request.path}")
+        if route is None:
+            raise Refused(f"unknown path or method (known are {', '.join(self._routes)})", 404)
+        return route(request)
 
     def _state(self, _: Request) -> Json:
         """Return bots, their counts and numbers of requests, and the faults that are set."""
@@ -71,24 +54,28 @@ class Control:
     def _set_fault(self, request: Request) -> Json:
         """Set a fault for a bot, or for all: the fields of `Fault`, and `bot`."""
         order = _order(request, "bot", *(field.name for field in fields(Fault)))
-        bot = order.pop("bot", None)
-        if bot is not None:
-            (bot,) = self._named(bot)
-        self._simulation.faults.set(_fault(order), bot)
+        name = order.pop("bot", None)
+        bot = None if name is None else self._named(name)[0]
+        try:
+            fault = Fault(**{"kind": None, **order})  # type: ignore[arg-type]
+        except ValueError as error:
+            raise Refused(str(error)) from error
+        self._simulation.faults.set(fault, bot)
         return self._state(request)
 
     def _clear_faults(self, request: Request) -> Json:
         """Clear the faults of the bot in the URL's query string, or every fault."""
-        (bot,) = parse_qs(request.query).get("bot", [None])[:1]
-        self._simulation.faults.clear(bot)
+        self._simulation.faults.clear(dict(parse_qsl(request.query)).get("bot"))
         return self._state(request)
 
     def _burst(self, request: Request) -> Json:
         """Add conversations that end now, with the values of `fields` at dotted paths."""
         order = _order(request, "bot", "number", "fields")
-        number, values = _whole(order, "number"), order.get("fields", {})
+        number, values = _whole(order, "number", _MOST_IN_A_BURST), order.get("fields", {})
         if not isinstance(values, dict):
             raise Refused("fields must be an object of values by dotted path")
+        if self._simulation.settings.id_field in values:
+            raise Refused("a burst cannot choose ids")
         for bot in self._named(order.get("bot")):
             self._simulation.burst(bot, number, values)
         return self._state(request)
@@ -123,22 +110,8 @@ def _order(request: Request, *known: str) -> dict[str, Json]:
     return order
 
 
-def _whole(order: dict[str, Json], name: str) -> int:
+def _whole(order: dict[str, Json], name: str, most: int = 10**9) -> int:
     number = order.get(name)
-    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-        raise Refused(f"{name} must be a whole number from 1")
+    if type(number) is not int or not 1 <= number <= most:
+        raise Refused(f"{name} must be a whole number from 1 to {most}")
     return number
-
-
-def _fault(order: dict[str, Json]) -> Fault:
-    if "kind" not in order:
-        raise Refused("kind is missing")
-    for name, value in order.items():
-        if isinstance(value, bool) or not isinstance(value, _KINDS[name]):
-            raise Refused(f"{name} must be {'text' if str in _KINDS[name] else 'a number'}")
-    if "retry_after" in order:
-        order["retry_after"] = str(order["retry_after"])
-    try:
-        return Fault(**order)  # type: ignore[arg-type]
-    except ValueError as error:
-        raise Refused(str(error)) from error

@@ -46,7 +46,7 @@ class Dates:
             return UNMATCHABLE
         try:
             return _moment(literal)
-        except (ValueError, TypeError, OverflowError) as error:
+        except (ValueError, OverflowError) as error:
             raise Refused("$date takes ISO 8601 text with a time zone, or milliseconds") from error
 
     def show(self, value: object, name: str = "") -> Any:
@@ -63,19 +63,14 @@ class Dates:
 
 
 def _moment(literal: Json) -> datetime:
-    if isinstance(literal, dict):
-        (name, digits), *more = literal.items()
-        if name != "$numberLong" or more or not isinstance(digits, str):
-            raise ValueError(name)
-        literal = int(digits)
-    if isinstance(literal, str):
-        moment = datetime.fromisoformat(literal)
-        if moment.tzinfo is None:
-            raise ValueError(literal)
-        return moment.astimezone(UTC)
-    if isinstance(literal, bool) or not isinstance(literal, int):
-        raise TypeError(literal)
-    return _instant(literal)
+    match literal:
+        case {"$numberLong": str(digits), **more} if not more:
+            return _instant(int(digits))
+        case int() if not isinstance(literal, bool):
+            return _instant(literal)
+        case str() if (moment := datetime.fromisoformat(literal)).tzinfo:
+            return moment.astimezone(UTC)
+    raise ValueError(literal)
 
 
 def _iso(moment: datetime) -> str:

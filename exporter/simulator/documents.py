@@ -2,47 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
+from types import MappingProxyType
 from typing import Final
 
-from exporter.simulator.settings import Documents, IdField
-from exporter.simulator.values import Document
+from exporter.simulator.settings import Documents
+from exporter.simulator.values import MISSING, Document, values_at
 
+_FLAT: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "_id": "_id",
+        "Id": "Id",
+        "StartedAt": "CreatedAt",
+        "Status": "Outcome",
+        "Errors": "Failures",
+        "Messages.user": "UserMessages",
+        "Messages.bot": "BotMessages",
+        "Data.channel.ProviderName": "Channel",
+        "Data.user.FirstName": "FirstName",
+        "Data.user.LastName": "LastName",
+    }
+)
 _TAGS: Final = ("vip", "new", "returning", "поверително")
 _STEPS: Final = ("greet", "ask", "confirm")
 
 
 def reformed(
-    row: Document, messages: Sequence[Document], form: Documents, id_field: IdField, random: Random
+    row: Document, messages: Sequence[Document], form: Documents, random: Random
 ) -> tuple[Document, tuple[Document, ...]]:
-    """Return a conversation and its messages in a form; `id_field` replaces `_id`.
-
-    `Conversation` of a message stays the conversation's id. The documented form does not use `random`.
-    """
+    """Return a conversation and its messages in a form; the documented one does not use `random`."""
     if form == "flat":
         row, messages = _flat(row), [_flat_message(*numbered) for numbered in enumerate(messages)]
     elif form == "untidy":
         row = _untidy(row, messages[-1]["SentAt"], random)
         messages = [_untidy_message(*numbered, random) for numbered in enumerate(messages)]
-    return _renamed(row, id_field), tuple(_renamed(message, id_field) for message in messages)
+    return row, tuple(messages)
 
 
 def _flat(row: Document) -> Document:
     """Return the row without nesting, and with no field that the API's documentation shows."""
-    names = {"_id": "_id", "StartedAt": "CreatedAt", "Status": "Outcome", "Errors": "Failures"}
-    flat = {names[name]: value for name, value in row.items() if name in names}
-    for parent, child, name in (
-        ("Messages", "user", "UserMessages"),
-        ("Messages", "bot", "BotMessages"),
-        ("channel", "ProviderName", "Channel"),
-        ("user", "FirstName", "FirstName"),
-        ("user", "LastName", "LastName"),
-    ):
-        inner = row.get(parent) or _part(row, "Data").get(parent)
-        if isinstance(inner, dict) and child in inner:
-            flat[name] = inner[child]
-    return flat
+    values = {name: next(values_at(path, row)) for path, name in _FLAT.items()}
+    return {name: value for name, value in values.items() if value is not MISSING}
 
 
 def _flat_message(number: int, message: Document) -> Document:
@@ -52,10 +53,11 @@ def _flat_message(number: int, message: Document) -> Document:
 
 def _untidy(row: Document, ended: object, random: Random) -> Document:
     """Return the row with what a store without a schema collects over the years."""
+    channel = next(values_at("Data.channel.ProviderName", row))
     untidy = {
         **row,
         "Times": {"Ended": ended},
-        "Канал": _part(_part(row, "Data"), "channel").get("ProviderName", "неизвестен"),
+        "Канал": "неизвестен" if channel is MISSING else channel,
         "utm.source": random.choice(("ad", "mail")),
         "Tags": random.sample(_TAGS, random.randint(0, 2)),
         "Steps": [{"Name": name, "Done": random.random() < 0.9} for name in _STEPS],
@@ -82,14 +84,5 @@ def _untidy_message(number: int, message: Document, random: Random) -> Document:
     return untidy
 
 
-def _part(row: Document, name: str) -> Document:
-    inner = row.get(name)
-    return inner if isinstance(inner, dict) else {}
-
-
 def _sender(number: int) -> str:
     return "bot" if number % 2 else "user"
-
-
-def _renamed(row: Document, id_field: IdField) -> Document:
-    return {id_field if name == "_id" else name: value for name, value in row.items()}

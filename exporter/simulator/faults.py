@@ -1,13 +1,23 @@
-"""The faults that are set: for which bot, and for how many further requests."""
+"""The faults of the simulated API: which are set, and what they send instead of a response.
+
+What HTTP does not allow (a reset, a truncated body, a wrong length) is written to the connection directly,
+which is then closed. Faults below TCP, such as lost packets or a silent host, cannot be simulated.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import math
+import re
+import socket
+import struct
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType
+from types import MappingProxyType, NoneType
 from typing import Final
+
+from exporter.handler import Request, Response
 
 BAD_COUNTS: Final[Mapping[str, bytes]] = MappingProxyType(
     {
@@ -40,34 +50,40 @@ KINDS: Final = (
     *BAD_COUNTS,
 )
 
+_GOOD: Final = b'{"count": 12}'
+_SLOW: Final = _GOOD.rjust(120)
+_CHUNK: Final = b" " * 65_536
+_ABORTIVE_CLOSE: Final = struct.pack("ii", 1, 0)
+_JSON: Final = ("Content-Type", "application/json")
+_PRINTABLE: Final = re.compile("[ -~]+")
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """A fault for the next `times` requests; without `times`, until it is cleared.
 
     `status` and `retry_after` (a header's text) belong to kind status; a 204 has no body. `seconds` is the
-    time between two bytes of kind drip. ValueError for a wrong value.
+    time between two bytes of kind drip. ValueError for a wrong value, of whatever type.
     """
 
     kind: str
     status: int = 500
-    retry_after: str | None = None
+    retry_after: str | int | None = None
     seconds: float = 1.0
     times: int | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ValueError(f"no fault is called {self.kind!r} (choose from {', '.join(KINDS)})")
-        if not 200 <= self.status <= 599:
-            raise ValueError("status must be from 200 to 599")
-        if self.retry_after is not None and not (
-            self.retry_after.isascii() and self.retry_after.isprintable()
-        ):
-            raise ValueError("retry_after must be plain text (seconds or an HTTP date)")
-        if not (math.isfinite(self.seconds) and self.seconds >= 0):
-            raise ValueError("seconds must not be negative")
-        if self.times is not None and self.times < 1:
-            raise ValueError("times must be at least 1 (leave it out for a fault that stays)")
+            raise ValueError(f"kind must be one of {', '.join(KINDS)}")
+        if type(self.status) is not int or not 200 <= self.status <= 599:
+            raise ValueError("status must be a whole number from 200 to 599")
+        header = self.retry_after
+        if type(header) not in (str, int, NoneType) or not _PRINTABLE.fullmatch(str(header)):
+            raise ValueError("retry_after must be seconds or an HTTP date")
+        if type(self.seconds) not in (int, float) or not 0 <= self.seconds < math.inf:
+            raise ValueError("seconds must be a number from 0")
+        if self.times is not None and (type(self.times) is not int or self.times < 1):
+            raise ValueError("times must be a whole number from 1 (leave it out for a fault that stays)")
 
 
 class Faults:
@@ -90,7 +106,7 @@ class Faults:
             else:
                 self._set.pop(bot, None)
 
-    def take(self, bot: str | None) -> Fault | None:
+    def take(self, bot: str) -> Fault | None:
         """Return the fault for the next request of this bot, and count down its `times`."""
         with self._lock:
             where = bot if bot in self._set else None
@@ -106,3 +122,45 @@ class Faults:
         """Return the faults by bot name; the key None is the fault of all bots."""
         with self._lock:
             return dict(self._set)
+
+
+async def misbehave(fault: Fault, request: Request) -> Response | None:
+    """Return the response of a fault, or None after it has written to the stream itself."""
+    if fault.kind in BAD_COUNTS:
+        return Response(200, BAD_COUNTS[fault.kind], (_JSON,))
+    if fault.kind == "status":
+        headers = () if fault.retry_after is None else (("Retry-After", str(fault.retry_after)),)
+        body = b"" if fault.status in (204, 304) else b'{"error": "a simulated fault"}'
+        return Response(fault.status, body, (_JSON, *headers))
+    if fault.kind == "redirect":
+        return Response(302, b"", (_JSON, ("Location", "http://127.0.0.1:9/elsewhere")))
+    await _write(fault, request)
+    return None
+
+
+async def _write(fault: Fault, request: Request) -> None:
+    stream = request.stream
+    match fault.kind:
+        case "hang":
+            await asyncio.Event().wait()  # until the client closes the connection
+        case "reset":
+            stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORTIVE_CLOSE)
+        case "truncated":
+            await stream.write(_head(f"content-length: {len(_GOOD)}") + _GOOD[:7])
+        case "wrong-length":
+            await stream.write(_head(f"content-length: {len(_GOOD) - 1}") + _GOOD)
+        case "drip":
+            await stream.write(_head(f"content-length: {len(_SLOW)}"))
+            for byte in _SLOW[:-1]:
+                await stream.write(bytes([byte]))
+                await asyncio.sleep(fault.seconds)
+            await stream.write(_SLOW[-1:])
+        case "endless":
+            await stream.write(_head("transfer-encoding: chunked"))
+            while True:
+                await stream.write(b"%x\r\n%b\r\n" % (len(_CHUNK), _CHUNK))
+                await asyncio.sleep(0)
+
+
+def _head(length: str) -> bytes:
+    return "\r\n".join(("HTTP/1.1 200 OK", "content-type: application/json", length, "", "")).encode()

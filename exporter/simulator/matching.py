@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from exporter.model import Json
 from exporter.simulator.dates import Dates
@@ -20,6 +20,7 @@ from exporter.simulator.values import MISSING, OTHER, Document, order_key, value
 
 Matcher: TypeAlias = Callable[[Document], bool]
 Test: TypeAlias = Callable[[object], bool]
+T = TypeVar("T")
 
 MAX_DEPTH: Final = 100
 """MongoDB's own limit for nested documents."""
@@ -30,8 +31,6 @@ _COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "$lt": operator.lt,
     "$lte": operator.le,
 }
-_LOGICAL: Final = ("$and", "$or", "$nor")
-_FORBIDDEN: Final = ("$where", "$expr", "$function")
 _REGEX_FLAGS: Final = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "x": re.VERBOSE}
 
 
@@ -46,18 +45,17 @@ class _Compiler:
 
     def __init__(self, dates: Dates, refused: Collection[str]) -> None:
         self._dates = dates
-        operators: dict[str, Callable[[str, Json], Matcher]] = {
+        self._refused = refused
+        self._operators: dict[str, Callable[[str, Json], Matcher]] = {
             "$eq": lambda path, operand: self._equal(path, [operand]),
             "$ne": lambda path, operand: _none([self._equal(path, [operand])]),
             "$in": lambda path, operand: self._equal(path, _array("$in", operand)),
             "$nin": lambda path, operand: _none([self._equal(path, _array("$nin", operand))]),
             "$not": lambda path, operand: _none([self._not_operand(path, operand)]),
             "$exists": lambda path, operand: _exists(path) if operand else _none([_exists(path)]),
+            "$regex": lambda path, operand: _some(path, _regex(operand)),
             **{name: partial(self._compare, name) for name in _COMPARISONS},
         }
-        self._operators = {name: make for name, make in operators.items() if name not in refused}
-        self._logical = [name for name in _LOGICAL if name not in refused]
-        self._regex = ("$regex",) if "$regex" not in refused else ()
 
     def predicate(self, predicate: Json) -> Matcher:
         """Return the function of a predicate; all of its parts must hold."""
@@ -66,28 +64,28 @@ class _Compiler:
         return _every([self._part(key, condition) for key, condition in predicate.items()])
 
     def _part(self, key: str, condition: Json) -> Matcher:
-        if key in self._logical:
-            branches = _array(key, condition)
-            if not branches:
-                raise Refused(f"{key} must be a nonempty array")
-            join = {"$and": _every, "$or": _either, "$nor": _none}[key]
-            return join([self.predicate(branch) for branch in branches])
-        if key.startswith("$"):
-            raise _unknown(key)
-        return self._condition(key, condition)
+        if not key.startswith("$"):
+            return self._condition(key, condition)
+        join = self._known(key, _JOINS)
+        branches = _array(key, condition)
+        if not branches:
+            raise Refused(f"{key} must be a nonempty array")
+        return join([self.predicate(branch) for branch in branches])
 
     def _condition(self, path: str, condition: Json) -> Matcher:
         if not isinstance(condition, dict) or not _has_operators(condition):
             return self._equal(path, [condition])
-        parts: list[Matcher] = []
-        for name, operand in condition.items():
-            if name in self._regex:
-                parts.append(_some(path, _regex(operand, condition.get("$options", ""))))
-            elif name in self._operators:
-                parts.append(self._operators[name](path, operand))
-            elif name != "$options" or "$regex" not in condition:
-                raise _unknown(name)
-        return _every(parts)
+        operators = dict(condition)
+        if "$regex" in operators:
+            operators["$regex"] = [operators["$regex"], operators.pop("$options", "")]
+        return _every(
+            [self._known(name, self._operators)(path, operand) for name, operand in operators.items()]
+        )
+
+    def _known(self, name: str, operators: Mapping[str, T]) -> T:
+        if name in self._refused or name not in operators:
+            raise Refused(f"unknown operator {name}")
+        return operators[name]
 
     def _equal(self, path: str, literals: Sequence[Json]) -> Matcher:
         """Return whether a value, or one of its elements, equals one of these; a missing one equals null."""
@@ -123,7 +121,7 @@ class _Compiler:
             return self._dates.read(literal["$date"])
         for name in literal:
             if name.startswith("$"):
-                raise _unknown(name)
+                raise Refused(f"unknown operator {name}")
         return {name: self._value(item) for name, item in literal.items()}
 
 
@@ -139,6 +137,9 @@ def _none(parts: Sequence[Matcher]) -> Matcher:
     return lambda document: not any(part(document) for part in parts)
 
 
+_JOINS: Final = {"$and": _every, "$or": _either, "$nor": _none}
+
+
 def _some(path: str, test: Test) -> Matcher:
     """Return whether a value at the path, or one of its elements, passes a test."""
     return lambda document: any(map(test, values_at(path, document, spread=True)))
@@ -148,7 +149,8 @@ def _exists(path: str) -> Matcher:
     return _some(path, lambda value: value is not MISSING)
 
 
-def _regex(pattern: Json, options: Json) -> Test:
+def _regex(operand: Json) -> Test:
+    pattern, options = _array("$regex", operand)
     if not isinstance(pattern, str) or not isinstance(options, str) or set(options) - _REGEX_FLAGS.keys():
         raise Refused("$regex takes text, $options some of i, m, s, x")
     flags = re.NOFLAG
@@ -170,10 +172,6 @@ def _bound_depth(value: Json, left: int) -> None:
 
 def _has_operators(condition: dict[str, Json]) -> bool:
     return any(name.startswith("$") for name in condition) and condition.keys() != {"$date"}
-
-
-def _unknown(name: str) -> Refused:
-    return Refused(f"{name} is not allowed" if name in _FORBIDDEN else f"unknown operator {name}")
 
 
 def _array(name: str, operand: Json) -> list[Json]:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from exporter.model import Json
-from exporter.simulator.ordering import SortKeys, read_sort
 from exporter.simulator.refusal import Refused, json_object
 from exporter.simulator.settings import PARAMETERS, Settings
+from exporter.simulator.values import SortKeys
 
+_FIELD: Final = re.compile(r"-?[A-Za-z_]\w*(\.\w+)*")
 _WHOLE: Final = re.compile(r"[0-9]{1,12}")
 
 
@@ -50,6 +51,21 @@ def read_parameters(items: Sequence[tuple[str, str]], settings: Settings) -> Par
         limit=min(limit, settings.max_limit),
         skip=_whole("skip", values.get("skip"), 0),
     )
+
+
+def read_sort(text: str) -> SortKeys:
+    """Return the keys of a `sort` parameter: `Field`, `-Field`, or a JSON object of 1 and -1.
+
+    The leading minus is assumed. Refused for any other text.
+    """
+    if not text.startswith("{"):
+        if not _FIELD.fullmatch(text):
+            raise Refused("sort takes a field name, -field, or a JSON object of 1 and -1")
+        return ((text.removeprefix("-"), text.startswith("-")),)
+    directions = json_object(text, "sort")
+    if not directions or not all(type(step) is int and step in (1, -1) for step in directions.values()):
+        raise Refused("sort takes an object of field names with 1 or -1")
+    return tuple((path, step == -1) for path, step in directions.items())
 
 
 def _whole(name: str, text: str | None, default: int) -> int:

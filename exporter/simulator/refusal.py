@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import NoReturn
 
 from exporter.model import Json
 
@@ -20,13 +19,9 @@ class Refused(Exception):
 def json_object(text: str | bytes, name: str) -> dict[str, Json]:
     """Return the JSON object in a text that is called `name`; Refused for anything else, such as NaN."""
     try:
-        value: Json = json.loads(text, parse_constant=_refuse)
+        value: Json = json.loads(text, parse_constant=int)  # int refuses NaN and Infinity, which are no JSON
     except (ValueError, RecursionError) as error:
         raise Refused(f"{name} is not valid JSON") from error
     if not isinstance(value, dict):
         raise Refused(f"{name} must be a JSON object")
     return value
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(constant)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated, Final, Literal
 
-from exporter.errors import ExporterError
 from exporter.model import DateFormat
 
 CountShape = Literal["count", "bare", "Result", "Count", "total"]
@@ -20,15 +21,11 @@ RetryAfterForm = Literal["seconds", "http-date"]
 PARAMETERS: Final = ("query", "sort", "limit", "skip")
 
 
-class SettingError(ExporterError):
-    """A setting has a wrong value."""
-
-
 @dataclass(frozen=True, slots=True)
 class Settings:
     """How the simulated NativeChat behaves; the annotation of each field says what it sets.
 
-    Raises SettingError for a wrong value. Every default is an assumption: nothing public shows what the
+    Raises ValueError for a wrong value. Every default is an assumption: nothing public shows what the
     real API does.
     """
 
@@ -78,30 +75,85 @@ class Settings:
     @property
     def refused(self) -> frozenset[str]:
         """The names of parameters and operators in `refuse`."""
-        return _names(self.refuse)
+        return frozenset(self.refuse.split(",")) - {""}
 
     @property
     def ignored(self) -> frozenset[str]:
         """The names of parameters in `ignore`."""
-        return _names(self.ignore)
+        return frozenset(self.ignore.split(",")) - {""}
 
     def __post_init__(self) -> None:
         for name in self.refused | self.ignored:
             if name not in PARAMETERS and (name in self.ignored or name[0] != "$"):
-                raise SettingError(f"{name} is no parameter (known are {', '.join(PARAMETERS)})")
+                raise ValueError(f"{name} is no parameter (known are {', '.join(PARAMETERS)})")
         if not 0 <= self.throttle < 1:
-            raise SettingError("throttle must be a number from 0 and below 1")
+            raise ValueError("throttle must be a number from 0 and below 1")
         for name in ("default_limit", "max_limit", "max_conversations"):
             if getattr(self, name) < 1:
-                raise SettingError(f"{name} must be at least 1")
+                raise ValueError(f"{name} must be at least 1")
         for name in ("latency", "jitter", "history", "growth"):
             if not 0 <= getattr(self, name) < math.inf:
-                raise SettingError(f"{name} must be a number from 0")
+                raise ValueError(f"{name} must be a number from 0")
         for name in ("rate", "history_days", "delivery"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
-                raise SettingError(f"{name} must be a number above 0")
+                raise ValueError(f"{name} must be a number above 0")
 
 
-def _names(text: str) -> frozenset[str]:
-    return frozenset(name for part in text.split(",") if (name := part.strip()))
+SHAPES: Final[Mapping[str, Settings]] = MappingProxyType(
+    {
+        "documented": Settings(),
+        "flat": Settings(
+            documents="flat",
+            id_field="Id",
+            dates="epoch-ms",
+            shown_dates="as-stored",
+            undecoded_dates="nothing",
+            count_shape="bare",
+            default_limit=10,
+            max_limit=10,
+            refuse="$exists",
+            throttle=0.02,
+        ),
+        "extended": Settings(
+            dates="extended-json",
+            shown_dates="as-stored",
+            count_shape="Result",
+            default_limit=50,
+            max_limit=1000,
+            over_limit="refuse",
+            refuse="$ne,$nin",
+        ),
+        "untidy": Settings(
+            documents="untidy",
+            undecoded_dates="nothing",
+            count_shape="Count",
+            default_limit=20,
+            max_limit=20,
+            refuse="sort",
+            throttle=0.02,
+            retry_after="http-date",
+        ),
+        "unordered": Settings(
+            documents="untidy",
+            id_field="Id",
+            dates="extended-json",
+            count_shape="bare",
+            refuse="$ne,$exists",
+            ignore="sort",
+        ),
+        "delivered": Settings(
+            documents="flat",
+            dates="epoch-ms",
+            undecoded_dates="nothing",
+            max_limit=10,
+            over_limit="refuse",
+            ignore="skip",
+            delivery=43_200.0,
+        ),
+    }
+)
+"""Settings by the name of a shape: each differs from the others in what nothing documents.
+
+`documented` has every default.
+"""

@@ -2,39 +2,46 @@
 
 from __future__ import annotations
 
-import re
+import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Final
 
 from exporter.clock import Clock
 from exporter.model import COLLECTIONS, Collection, Json
-from exporter.simulator.allowance import Allowance
 from exporter.simulator.bots import SimulatedBot
 from exporter.simulator.dataset import Dataset
 from exporter.simulator.faults import Faults
-from exporter.simulator.matching import Matcher, matcher
-from exporter.simulator.ordering import SortKeys
-from exporter.simulator.refusal import Refused
+from exporter.simulator.matching import matcher
 from exporter.simulator.settings import Settings
-from exporter.simulator.values import Document
-
-_BOT_PATH: Final = re.compile(r"/v1/bots/([^/]+)/")
-
-MOST_IN_A_BURST: Final = 10_000
-"""Most conversations that one burst may add."""
+from exporter.simulator.values import Document, SortKeys, ordered
 
 
 class _Service:
-    """The state of one bot."""
+    """One bot's data, and how many requests it received and may still receive."""
 
     def __init__(self, bot: SimulatedBot, start: datetime, settings: Settings) -> None:
-        self.bot = bot
         self.data = Dataset(bot.id, start, settings)
-        self.allowance = Allowance(settings.rate)
         self.requests = 0
+        self._rate = settings.rate
+        self._left = 0.0
+        self._at = float("-inf")
+
+    def admit(self, now: float) -> int:
+        """Count a request; return 0, or the whole seconds to wait if it exceeds the rate.
+
+        A token bucket: it holds the requests of a second, at least one.
+        """
+        self.requests += 1
+        if self._rate is None:
+            return 0
+        self._left = min(max(1.0, self._rate), self._left + (now - self._at) * self._rate)
+        self._at = now
+        if self._left < 1.0:
+            return math.ceil((1.0 - self._left) / self._rate)
+        self._left -= 1.0
+        return 0
 
 
 class Simulation:
@@ -50,28 +57,16 @@ class Simulation:
         self._clock = clock
         self._lock = threading.Lock()
         self._services = {bot.name: _Service(bot, self._now(), settings) for bot in bots}
-        self._names = {bot.id: bot.name for bot in bots}
-
-    def bot_with_id(self, bot_id: str) -> SimulatedBot:
-        """Return the bot with this id; KeyError for an unknown one."""
-        return self._services[self._names[bot_id]].bot
-
-    def bot_of_path(self, path: str) -> str | None:
-        """Return the name of the bot that a URL's path belongs to, or None."""
-        found = _BOT_PATH.match(path)
-        return self._names.get(found[1]) if found else None
 
     def admit(self, bot: str) -> int:
         """Count a request; return 0, or the seconds to wait if it exceeds the rate."""
         with self._lock:
-            service = self._services[bot]
-            service.requests += 1
-            return service.allowance.spend(self._clock.steady())
+            return self._services[bot].admit(self._clock.steady())
 
     def count(self, bot: str, collection: Collection, query: Json | None = None) -> int:
         """Return how many rows match now; Refused for a wrong predicate."""
         with self._grown(bot) as data:
-            return data.count(collection, self._matcher(query, data))
+            return len(self._matching(data, collection, query))
 
     def page(
         self,
@@ -83,17 +78,16 @@ class Simulation:
         skip: int = 0,
         limit: int = 100,
     ) -> list[Document]:
-        """Return the rows of one page as responses show them; Refused for a wrong predicate."""
+        """Return the rows of one page as responses show them, by default oldest first.
+
+        Refused for a wrong predicate.
+        """
         with self._grown(bot) as data:
-            rows = data.page(collection, self._matcher(query, data), sort, skip, limit)
-            return [data.dates.show(row) for row in rows]
+            rows = ordered(self._matching(data, collection, query), sort)
+            return [data.dates.show(row) for row in rows[skip : skip + limit]]
 
     def burst(self, bot: str, number: int, fields: Mapping[str, object] | None = None) -> None:
         """Add `number` conversations that end now, with these values at these dotted paths."""
-        if not 1 <= number <= MOST_IN_A_BURST:
-            raise Refused(f"a burst has from 1 to {MOST_IN_A_BURST} conversations")
-        if self.settings.id_field in (fields or {}):
-            raise Refused("a burst cannot choose ids")
         with self._grown(bot) as data:
             data.burst(number, self._now(), fields or {})
 
@@ -118,8 +112,7 @@ class Simulation:
 
     def counts(self, bot: str) -> dict[str, int]:
         """Return the number of rows in each collection of a bot."""
-        with self._grown(bot) as data:
-            return {collection: data.count(collection, None) for collection in COLLECTIONS}
+        return {collection: self.count(bot, collection) for collection in COLLECTIONS}
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.wall(), UTC)
@@ -131,5 +124,6 @@ class Simulation:
             service.data.grow(self._now())
             yield service.data
 
-    def _matcher(self, query: Json | None, data: Dataset) -> Matcher | None:
-        return matcher(query, data.dates, self.settings.refused) if query not in (None, {}) else None
+    def _matching(self, data: Dataset, collection: Collection, query: Json | None) -> list[Document]:
+        rows = data.rows(collection)
+        return list(filter(matcher(query, data.dates, self.settings.refused), rows)) if query else rows

@@ -1,29 +1,27 @@
-"""Finds the values at a dotted path of a document, and compares values, as MongoDB does."""
+"""Finds the values at a dotted path of a document, compares them and sorts by them, as MongoDB does."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from types import NoneType
+from functools import partial
+from types import MappingProxyType, NoneType
 from typing import Any, Final, TypeAlias
 
 Document: TypeAlias = "dict[str, object]"
 OrderKey: TypeAlias = "tuple[int, Any]"
+SortKeys: TypeAlias = "tuple[tuple[str, bool], ...]"
+"""Dotted paths, most significant first, each with whether it is descending."""
 
 MISSING: Final = object()
 """The value at a path that leads nowhere."""
 
-_NULL, _NUMBER, _TEXT, _OBJECT, _ARRAY, _BOOLEAN, _DATE, OTHER = range(8)
-_BRACKETS: Final[dict[type, int]] = {
-    NoneType: _NULL,
-    int: _NUMBER,
-    float: _NUMBER,
-    str: _TEXT,
-    dict: _OBJECT,
-    list: _ARRAY,
-    bool: _BOOLEAN,
-    datetime: _DATE,
-}
+_TYPES: Final = ((NoneType,), (int, float), (str,), (dict,), (list,), (bool,), (datetime,))
+_RANKS: Final[Mapping[type, int]] = MappingProxyType(
+    {kind: rank for rank, kinds in enumerate(_TYPES) for kind in kinds}
+)
+OTHER: Final = len(_TYPES)
+"""The rank of a value of any other type."""
 
 
 def values_at(path: str, value: object, *, spread: bool = False) -> Iterator[object]:
@@ -61,10 +59,27 @@ def order_key(value: object) -> OrderKey:
     Two keys are equal if and only if the values are equal in MongoDB: a boolean is not a number, and
     objects with another order of fields are different.
     """
-    bracket = _BRACKETS.get(type(value), OTHER)
-    if bracket == _OBJECT and isinstance(value, dict):
+    rank = _RANKS.get(type(value), OTHER)
+    if isinstance(value, dict):
         parts = ((name, order_key(part)) for name, part in value.items())
-        return bracket, tuple((key[0], name, key) for name, key in parts)
-    if bracket == _ARRAY and isinstance(value, list):
-        return bracket, tuple(map(order_key, value))
-    return bracket, 0 if value is None else id(value) if bracket == OTHER else value
+        return rank, tuple((key[0], name, key) for name, key in parts)
+    if isinstance(value, list):
+        return rank, tuple(map(order_key, value))
+    return rank, 0 if value is None else id(value) if rank == OTHER else value
+
+
+def ordered(documents: Iterable[Document], keys: SortKeys) -> Sequence[Document]:
+    """Return the documents sorted; equal ones keep their order, and missing fields sort as null."""
+    rows = list(documents)
+    for path, descends in reversed(keys):
+        rows.sort(key=partial(_sort_key, path, descends), reverse=descends)
+    return rows
+
+
+def _sort_key(path: str, descends: bool, document: Document) -> OrderKey:
+    """Return the sort key of one document: of an array, its least element, or descending its greatest."""
+    keys: list[OrderKey] = []
+    for value in values_at(path, document):
+        if value is not MISSING:
+            keys.extend(map(order_key, value) if isinstance(value, list) else [order_key(value)])
+    return (max if descends else min)(keys, default=order_key(None))

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from exporter.files import claim
 from exporter.handler import Handler, Request, Response
 from exporter.model import Collection
 from exporter.simulator.simulation import Simulation
@@ -217,7 +218,7 @@ def interrupted(api: Api, typed: Typed, folder: Path, counts: int) -> tuple[list
     to = folder / "past.om"
     config = folder / "config.yaml"
     words: list[str | Path] = ["backfill", "--config.file", config, "--since", "2026-01-01", "--to", to]
-    api.works_for = 4 + counts  # four requests prove the date format
+    api.works_for = 3 + counts  # three requests prove the date format
     done = typed(*words, "--until", "2026-01-03")
     assert done.returncode == 1
     assert f"stopped after {counts} counts: bot main: rejected: " in done.stderr
@@ -234,7 +235,7 @@ def test_what_was_interrupted_continues_to_the_same_bytes(
     assert not to.exists()
     before = api.requests
     assert typed(*words, "--until", "2026-01-03", "--resume").returncode == 0
-    assert api.requests - before == 4 + 48 - counts
+    assert api.requests - before == 3 + 48 - counts
     whole = typed(*words[:-2], "--until", "2026-01-03")
     assert to.read_text("utf-8") == whole.stdout
 
@@ -253,6 +254,19 @@ def test_what_was_interrupted_is_not_begun_anew_by_accident(api: Api, typed: Typ
     assert (
         f"{to} is an interrupted backfill (continue it with --resume, or remove {to}.resume)" in done.stderr
     )
+
+
+def test_what_another_process_writes_is_left_to_it(api: Api, typed: Typed, tmp_path: Path) -> None:
+    words, to = interrupted(api, typed, tmp_path, 5)
+    journal = to.with_name("past.om.resume")
+    before = journal.read_bytes()
+    with journal.open("rb") as file:
+        claim(file)
+        done = typed(*words, "--until", "2026-01-03", "--resume")
+    assert done.returncode == 1
+    assert f"cannot write {to}: another process is writing it" in done.stderr
+    assert journal.read_bytes() == before
+    assert typed(*words, "--until", "2026-01-03", "--resume").returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -320,6 +334,9 @@ def test_relative_dates_stay_those_of_the_beginning(api: Api, typed: Typed, tmp_
         (["--since", "1d", "--label", "bot=x"], "--label bot: the series of conversations have this label"),
         (["--since", "1d", "--label", "__name__=x"], "'__name__=x' is not a label"),
         (["--since", "1d", "--date-field", "mesages=SentAt"], "'mesages=SentAt' is not a field"),
+        (["--since", "1d", "--label", "job=\udcff"], "not valid Unicode"),
+        (["--since", "1d", "--date-field", "\udcff"], "not valid Unicode"),
+        (["--since", "1d", "--to", ""], "'--to': the name of a file is empty"),
         (["--since", "1d", "--resume"], "--resume needs --to"),
         (["--since", "1d", "--bot", "suport"], "no bot is called 'suport' (did you mean \"support\"?)"),
         (["by_chanel", "--since", "1d"], "no query is called 'by_chanel' (did you mean \"by_channel\"?)"),

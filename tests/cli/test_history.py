@@ -121,7 +121,7 @@ def test_with_several_bots_a_flag_chooses_one(typed: Typed, nativechat: Made) ->
     [
         ([], "there are several bots (--bot takes one of support, sales)"),
         (["--bot", "suport"], "no bot is called 'suport' (did you mean \"support\"?)"),
-        (["--bot", "x"], "no bot is called 'x' (--bot takes one of support, sales)"),
+        (["--bot", "x"], "no bot is called 'x' (there are support, sales)"),
         (["--query", "{Status: success}"], "--query': not JSON: "),
         (["--query", '["Status"]'], '--query\': not a JSON object (as {"Status": "success"})'),
         (["--sort", '{"StartedAt": "down"}'], "each field is sorted by 1 or -1"),
@@ -267,6 +267,33 @@ def test_csv_has_a_column_for_each_field(typed: Typed, nativechat: Made) -> None
         assert cells[6] == ("" if row["Rating"] is None else str(row["Rating"]))
 
 
+@pytest.mark.parametrize("output", ["jsonl", "csv"])
+def test_a_field_that_no_row_has_is_told(typed: Typed, nativechat: Made, tmp_path: Path, output: str) -> None:
+    _, config = nativechat(history=50)
+    words = ["conversations", "--config.file", config, "--output", output]
+    flags = ["--fields", "_id,Data.user.LastName,Data.usr,_id", "--limit", "30"]
+    told = "none of the 30 conversations has the field Data.usr (leave it out, or correct its name)\n"
+    file = tmp_path / "rows"
+
+    assert typed(*words, *flags).stderr == told
+    assert typed(*words, *flags, "--to", file).stderr == f"{file} has 30 conversations\n{told}"
+    assert typed(*words, *flags[:-1], "0").stderr == ""
+
+
+def test_csv_has_each_text_as_it_is_in_one_row(typed: Typed, nativechat: Made, tmp_path: Path) -> None:
+    texts = ["two\nlines", "cr\ronly", "both\r\n", "\u2028", "a,b", 'q"', "=1+1", " ", "", "nul\0"]
+    simulation, config = nativechat(history=0)
+    for text in texts:
+        simulation.burst("support", 1, {"Text": text})
+    file = tmp_path / "rows.csv"
+    words = ["conversations", "--config.file", config, "--output", "csv", "--fields", "Text,_id,Text"]
+    printed, written = typed(*words), typed(*words, "--sort", "_id", "--to", file)
+    assert (printed.returncode, written.returncode) == (0, 0), written.stderr
+    for content in (printed.stdout, file.read_bytes().decode()):
+        _, *found = csv.reader(io.StringIO(content, newline=""))
+        assert sorted((row[0], row[2]) for row in found) == sorted(zip(texts, texts, strict=True))
+
+
 @pytest.mark.parametrize(
     ("command", "flags", "complaint"),
     [
@@ -275,6 +302,7 @@ def test_csv_has_a_column_for_each_field(typed: Typed, nativechat: Made) -> None
         ("conversations", ["--query", '{"StartedAt": {"$date": "now-1x"}}'], '"now-1x" is not a date'),
         ("conversations", ["--output", "csv"], "--output csv needs --fields"),
         ("conversations", ["--resume"], "--resume needs --to"),
+        ("conversations", ["--to", ""], "'--to': the name of a file is empty"),
         ("conversations", ["--to", "rows", "--skip", "3"], "--skip does not go with --to"),
         ("conversations", ["--to", "rows", "--sort", '{"a": 1, "b": 1}'], "--sort by one field"),
         ("conversations", ["--date-field", "$date"], "a field's name has no $ in front"),

@@ -16,6 +16,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from exporter.files import claim
 from exporter.handler import Handler, Request, Response
 from exporter.simulator.simulation import Simulation
 
@@ -170,10 +171,40 @@ def test_what_was_begun_is_not_begun_anew(interrupted: tuple[Path, list[Any]], t
     file, command = interrupted
     done = typed(*command)
 
+    advice = f"continue it with --resume, or remove it and {file}.resume"
     assert (done.returncode, done.stderr) == (
         2,
-        f"nativechat-exporter: {file} is an interrupted download (continue it with --resume)\n",
+        f"nativechat-exporter: {file} is an interrupted download ({advice})\n",
     )
+
+
+def test_what_another_process_writes_is_left_to_it(interrupted: tuple[Path, list[Any]], typed: Typed) -> None:
+    file, command = interrupted
+    beside = file.with_name("rows.resume")
+    before = file.read_bytes(), beside.read_bytes()
+    with file.open("rb") as held:
+        claim(held)
+        done = typed(*command, "--resume")
+
+    why = f"cannot write {file}: another process is writing it"
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"stopped after 100 conversations: {why}; go on with --resume\n",
+    )
+    assert (file.read_bytes(), beside.read_bytes()) == before
+
+
+def test_what_failed_before_the_first_row_leaves_no_file(
+    typed: Typed, nativechat: Made, tmp_path: Path
+) -> None:
+    _, config = nativechat()
+    file = tmp_path / "rows"
+    command = ("conversations", "--config.file", config, "--to", file)
+    done = typed(*command, "--sort", "Status")
+
+    assert done.returncode == 1
+    assert "--resume" not in done.stderr
+    assert typed(*command).returncode == 0
 
 
 @pytest.mark.parametrize(

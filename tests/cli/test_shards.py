@@ -5,28 +5,24 @@ from __future__ import annotations
 import click
 import pytest
 
-from exporter.cli.shards import Ordinal, chosen_shard
+from exporter.cli.shards import chosen_shard, ordinal_of
 from exporter.plan import Shard
-
-
-def ordinal_of(value: str, host: str = "elsewhere") -> int:
-    return Ordinal(lambda: host).convert(value, None, None)
 
 
 @pytest.mark.parametrize(
     ("host", "ordinal"), [("exporter-0", 0), ("nativechat-exporter-12", 12), ("a-007", 7)]
 )
 def test_hostname_means_the_number_at_the_end_of_the_host_s_name(host: str, ordinal: int) -> None:
-    assert ordinal_of("hostname", host) == ordinal
+    assert ordinal_of("hostname", lambda: host) == ordinal
 
 
 @pytest.mark.parametrize(
     "host", ["laptop", "pod-", "node1", "exporter-0.example.com", "exporter-6bd7c4-x2x9z", ""]
 )
 def test_hostname_is_refused_if_the_name_ends_without_a_number(host: str) -> None:
-    with pytest.raises(click.BadParameter) as refused:
-        ordinal_of("hostname", host)
-    assert refused.value.message == (
+    with pytest.raises(ValueError, match="host") as refused:
+        ordinal_of("hostname", lambda: host)
+    assert str(refused.value) == (
         f"this host is called {host!r}, without a number such as -0 at its end "
         "(write the ordinal itself, or use a StatefulSet)"
     )
@@ -39,9 +35,9 @@ def test_an_ordinal_may_be_a_number(text: str, ordinal: int) -> None:
 
 @pytest.mark.parametrize("text", ["-1", "one", "1.0", "²", " 1", "host"])
 def test_an_ordinal_is_refused_if_it_is_not_a_number(text: str) -> None:
-    with pytest.raises(click.BadParameter) as refused:
+    with pytest.raises(ValueError, match="host") as refused:
         ordinal_of(text)
-    assert refused.value.message == f"{text!r} is neither a number from 0 nor 'hostname'"
+    assert str(refused.value) == f"{text!r} is neither a number from 0 nor 'hostname'"
 
 
 def test_without_flags_there_is_one_shard() -> None:

@@ -102,7 +102,7 @@ def test_every_setting_of_the_simulator_is_a_flag_that_works(started: Started) -
     [
         ("--latency=-1", "latency must be a number from 0"),
         ("--rate=0", "rate must be a number above 0"),
-        ("--rate=fast", "'fast' is not"),
+        ("--rate=fast", "'fast' is neither a number nor none"),
         ("--default-limit=0", "default_limit must be at least 1"),
         ("--count-shape=xml", "'xml' is not one of 'count', 'bare', 'Result', 'Count', 'total'"),
         ("--shape=round", "'round' is not one of 'documented', 'flat'"),

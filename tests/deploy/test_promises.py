@@ -14,7 +14,7 @@ import yaml
 
 from exporter import __version__
 from exporter.cli import COMMANDS, cli
-from exporter.cli.shards import Ordinal, chosen_shard
+from exporter.cli.shards import chosen_shard, ordinal_of
 from exporter.config.load import load
 from exporter.plan import Shard
 from exporter.web.app import HEALTHY, READY
@@ -200,7 +200,7 @@ def test_the_pods_of_a_stateful_set_are_all_shards_once_each(build: Build) -> No
     told = variables["NATIVECHAT_EXPORTER_SHARD_ORDINAL"]
 
     def shard(pod: int) -> Shard:
-        return chosen_shard(Ordinal(lambda: f"{name}-{pod}").convert(told, None, None), total)
+        return chosen_shard(ordinal_of(told, lambda: f"{name}-{pod}"), total)
 
     assert [shard(pod) for pod in range(replicas)] == [Shard(n, replicas) for n in range(replicas)]
 

@@ -118,7 +118,7 @@ class Manual:
         return [
             (str(example), line.split(" ", 2)[-1].split(" > ")[0])
             for example in self.of("console")
-            for line in example.text.splitlines()
+            for line in example.text.replace("\\\n", "").splitlines()
             if line.startswith(f"$ {program} ")
         ]
 

@@ -14,8 +14,9 @@ from exporter.handler import Request, Response
 from exporter.model import DateFormat
 from exporter.simulator.dates import Dates
 from exporter.simulator.matching import matcher
-from exporter.simulator.ordering import ordered, read_sort
+from exporter.simulator.parameters import read_sort
 from exporter.simulator.refusal import Refused
+from exporter.simulator.values import ordered
 from tests.cli.conftest import logging_as_before, plain_environment, serve, typed
 
 __all__ = ["FakeApi", "FakeBot", "logging_as_before", "plain_environment", "serve", "typed"]

@@ -169,7 +169,7 @@ SHAPES = [
         ],
         {"уеб", "поща", "done", "lost", "ask", "tell"},
         "epoch-ms",
-        ["it is a list"],
+        ["it is in a list"],
     ),
     Shape(
         "no sort, no format of dates, a list in an envelope",
@@ -196,10 +196,8 @@ SHAPES = [
             documented(300, Dates("iso")),
             {"refuses": frozenset({"$ne", "$nin", "$exists"}), "ignores": frozenset({"skip"})},
         ),
-        [*CONVERSATIONS, "messages", "conversations_by_data_language"],
+        [*CONVERSATIONS, "messages", *WINDOWS, "conversations_by_data_language"],
         KINDS,
-        "",
-        ["conversations of the last hour"],
     ),
     Shape(
         "429 now and then, larger limits refused, only comparisons for equality",

@@ -19,14 +19,18 @@ from tests.explore.conftest import FakeBot
 START = datetime(2026, 11, 1, tzinfo=UTC)
 
 
-def proved(store: Callable[[datetime], Any], dates: DateFormat = "iso", **how: Any) -> DateField:
+def proved(
+    store: Callable[[datetime], Any], dates: DateFormat = "iso", *, deleted: int = 0, **how: Any
+) -> DateField:
     documents = [{"At": store(START + timedelta(hours=number))} for number in range(60)]
     bot = FakeBot(documents, dates=dates, **how)
     profile = Profile()
     for row in bot.rows("conversations"):
         profile.add(row)
+    bot.conversations = documents[deleted:]
     requests = Requests(bot.count, bot.rows, MOST_REQUESTS)
-    return prove(requests, "conversations", profile.fields()[0], profile.fields()[0].instants)
+    [field] = profile.fields()
+    return prove(requests, "conversations", field, field.instants, len(bot.conversations))
 
 
 @pytest.mark.parametrize("dates", DATE_FORMATS)
@@ -62,13 +66,37 @@ def test_an_api_that_matches_every_date_proves_nothing() -> None:
         profile.add(document)
     bot = Careless(documents)
     requests = Requests(bot.count, bot.rows, MOST_REQUESTS)
-    assert prove(requests, "conversations", profile.fields()[0], profile.fields()[0].instants).dates is None
+    [field] = profile.fields()
+    assert prove(requests, "conversations", field, field.instants, len(documents)).dates is None
 
 
-def test_without_the_operator_that_run_needs_nothing_is_proven() -> None:
-    found = proved(Dates("iso").store, refuses=frozenset({"$exists", "$ne"}))
+def test_a_format_is_proven_although_the_field_cannot_be_counted() -> None:
+    assert proved(Dates("iso").store, refuses=frozenset({"$exists", "$ne"})).dates == "iso"
+
+
+def test_a_format_is_proven_although_the_older_half_of_the_sample_is_deleted_meanwhile() -> None:
+    assert proved(Dates("iso").store, deleted=40).dates == "iso"
+
+
+def test_dates_that_are_stored_in_two_ways_are_not_proven() -> None:
+    ways = [Dates("iso"), Dates("extended-json")]
+    found = proved(lambda moment: ways[moment.hour % 2].store(moment), "extended-json")
     assert found.dates is None
-    assert "400" in found.detail
+    assert found.detail.endswith("matches all; iso matches only 30; extended-json matches only 30")
+
+
+def test_dates_of_which_some_have_no_zone_are_not_proven() -> None:
+    found = proved(lambda moment: f"{moment:%Y-%m-%dT%H:%M:%S}" + "Z" * (moment.hour % 3 > 0))
+    assert (found.dates, "no date in UTC" in found.detail) == (None, True)
+
+
+def test_dates_of_two_types_are_not_proven() -> None:
+    ways = [Dates("iso"), Dates("epoch-ms")]
+    found = proved(lambda moment: ways[moment.hour % 2].store(moment))
+    assert (found.dates, found.detail) == (
+        None,
+        "no format fits to all of its types: UTC date as text, milliseconds",
+    )
 
 
 def test_without_an_order_nothing_is_proven() -> None:

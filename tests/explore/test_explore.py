@@ -12,6 +12,7 @@ from subprocess import CompletedProcess
 import pytest
 
 from exporter.config.load import load
+from exporter.errors import Rejected
 from exporter.explore.explore import most_requests
 from exporter.handler import Handler
 from exporter.plan import make_plan
@@ -21,6 +22,7 @@ from tests.explore.shapes import SHAPES, Shape
 
 Typed = Callable[..., CompletedProcess[str]]
 Serve = Callable[[Handler], str]
+TOP = Path(__file__).parents[2]
 LISTS = {"limit", "skip", "sort", "page"}
 ENVIRON = {"NATIVECHAT_BOT_ID": "5990b7b5d57ae86c1b2dfd6e", "NATIVECHAT_TOKEN": "made-up-token"}
 
@@ -98,6 +100,7 @@ def test_nothing_personal_is_in_any_output(shape: Shape, typed: Typed, serve: Se
 
 def test_the_announced_requests_take_less_than_half_a_minute_at_the_default_rate() -> None:
     assert most_requests(500) / 10 < 25
+    assert f"at most {most_requests(500)}\nrequests" in (TOP / "docs/explore.md").read_text("utf-8")
 
 
 def test_a_file_is_overwritten_only_on_demand(typed: Typed, serve: Serve, tmp_path: Path) -> None:
@@ -134,6 +137,16 @@ def test_a_token_that_is_wrong_or_missing_is_told(
     done = typed("explore", "--api-url", serve(SHAPES[0].api()))
     assert done.returncode == code
     assert said in done.stderr
+
+
+def test_a_bot_that_is_not_there_is_told_and_no_token_is_taken_for_accepted(
+    typed: Typed, serve: Serve, tmp_path: Path
+) -> None:
+    api = FakeApi(FakeBot(fails=lambda _: Rejected("refused", status=404)))
+    done = explored(typed, serve(api), tmp_path / "config.yaml")
+    assert done.returncode == 1
+    assert re.search("token +unknown", done.stdout)
+    assert re.search("conversations: count +refused .*404.*check the bot's id", done.stdout)
 
 
 def test_an_api_that_is_not_there_is_told(typed: Typed) -> None:
@@ -206,13 +219,17 @@ def test_of_a_bot_that_grows_meanwhile_no_more_documents_have_a_field_than_there
     typed: Typed, serve: Serve, tmp_path: Path
 ) -> None:
     class Growing(FakeBot):
-        def count(self, collection: str, text: str) -> int:
+        def found(self, collection: str, text: str) -> list[Document]:
             newest = dict(self.conversations[-1], _id=f"new-{len(self.conversations)}")
             self.conversations = [*self.conversations, newest]
-            return super().count(collection, text)
+            return super().found(collection, text)
 
     bot = SHAPES[0].api().bot
-    done = explored(typed, serve(FakeApi(Growing(bot.conversations, bot.messages))), tmp_path / "bot.yaml")
+    api = FakeApi(Growing(bot.conversations[:200], bot.messages))
+    done = explored(typed, serve(api), tmp_path / "bot.yaml")
+    sampled = re.search(r"Fields of (\d+) conversations, in a sample of (\d+)", done.stdout)
+    assert sampled is not None
+    assert 201 < int(sampled[2]) <= int(sampled[1])
     found = re.findall(r"([\d,]+) of ([\d,]+) conversations \((.+?) %\)", done.stdout)
     assert any(number == "100" for *_, number in found)
     for part, whole, _ in found:

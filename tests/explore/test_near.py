@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.explore import near
-from exporter.explore.conditions import comparisons, fields, used_operators
+from exporter.explore.conditions import conditions
 from exporter.explore.profile import Profile
+from exporter.language import predicate
 from exporter.model import Json
 
 letters = st.text("abcé", min_size=4, max_size=8)
@@ -87,9 +88,10 @@ def test_a_predicate_is_taken_apart() -> None:
         "G": {"$not": {"$gt": 5}},
         "H": {"whole": "mapping"},
     }
-    assert fields(raw) == ["A", "B", "C", "D", "E", "F", "G", "H"]
-    found = [(each.field, each.operator, each.value) for each in comparisons(raw)]
-    assert found == [("A", "$eq", 1), ("B", "$gt", 2), ("C", "$eq", "x"), ("E", "$eq", "y")]
-    assert used_operators(raw) == {"$gt", "$ne", "$in", "$gte", "$or", "$nor", "$not"}
-    assert not fields(None)
-    assert not comparisons(None)
+    found = conditions([predicate.compile(raw)])
+    assert list(found.fields) == ["A", "B", "C", "D", "E", "F", "G", "H"]
+    compared = [(each.field, each.operator, each.value) for each in found.comparisons]
+    assert compared == [("A", "$eq", 1), ("B", "$gt", 2), ("C", "$eq", "x"), ("E", "$eq", "y")]
+    assert found.dated == ("D",)
+    assert found.operators == {"$gt", "$ne", "$in", "$gte", "$or", "$nor", "$not"}
+    assert not conditions([predicate.compile(None)]).fields

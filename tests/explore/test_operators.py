@@ -37,6 +37,21 @@ def test_an_operator_that_is_refused_is_told(operator: str) -> None:
     assert verdicts[operator] == "refused"
 
 
+def test_an_api_is_right_if_documents_come_and_go_meanwhile() -> None:
+    class Growing(FakeBot):
+        def found(self, collection: str, text: str) -> list[Document]:
+            self.conversations = [*self.conversations, DOCUMENTS[1]]
+            return super().found(collection, text)
+
+    class Shrinking(FakeBot):
+        def found(self, collection: str, text: str) -> list[Document]:
+            self.conversations = self.conversations[1:]
+            return super().found(collection, text)
+
+    for bot in (Growing(DOCUMENTS), Shrinking(DOCUMENTS)):
+        assert set(tried(bot).values()) == {"ok"}
+
+
 @pytest.mark.parametrize("wrong", [0, len(DOCUMENTS)])
 @pytest.mark.parametrize("operator", TRIED)
 def test_an_operator_that_counts_all_or_nothing_is_told(operator: str, wrong: int) -> None:

@@ -83,6 +83,7 @@ def test_values_of_a_kind_are_shown(path: str, found: list[Any]) -> None:
         ("Data.kind", ["10.0.0.1"]),
         ("Data.kind", ["359 888 123"]),
         ("Data.kind", ["main street 12"]),
+        ("reason", ["patient Petrov"]),
         ("Channel.operator", ["Ivan Petrov"]),
         ("Event.host", ["Ivan Petrov"]),
         ("State.setBy", ["Ivan"]),

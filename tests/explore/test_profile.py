@@ -155,3 +155,8 @@ def test_many_paths_and_deep_documents_have_a_bound() -> None:
     made.add({f"key{number}": 1 for number in range(6_000)})
     assert max(len(field.path) for field in made.fields()) <= 32
     assert len(made.fields()) == 5_000
+
+
+def test_of_too_many_paths_those_of_the_first_levels_are_kept() -> None:
+    deep = {f"key{number}": 1 for number in range(6_000)}
+    assert {("Status",), ("Data",), ("At",)} <= profile({"Status": "x", "Data": deep, "At": 1}).keys()

@@ -6,11 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.config.load import parse
-from exporter.explore.explore import Explored
+from exporter.explore.explore import Explored, ProposedQuery
 from exporter.explore.findings import Collected, DateField
 from exporter.explore.operators import TRIED
 from exporter.explore.privacy import shown_fields
@@ -56,8 +57,8 @@ def written(documents: list[dict[str, Any]], usable: frozenset[str]) -> tuple[li
     found = [collected(collection, documents) for collection in COLLECTIONS]
     dates = [DateField(each.collection, field, "auto", "") for each in found for field in date_fields(each)]  # type: ignore[arg-type]
     proposals = Proposer(found, dates, usable, {"rises_by": 1, "within": "10m"}).proposals()
-    present = tuple(None if each.field is None else 1 for each in proposals)
-    explored = Explored((), tuple(found), (), tuple(proposals), present, None, (), 0)
+    queries = tuple(ProposedQuery(each.query, 1, each.basis) for each in proposals)
+    explored = Explored((), tuple(found), (), queries, None, (), 0)
     return proposals, configuration(explored, BOT)
 
 
@@ -103,13 +104,15 @@ def test_the_most_useful_come_first_and_there_is_an_end() -> None:
 
 
 def test_a_value_that_is_called_other_is_not_mixed_up_with_the_rest() -> None:
-    [proposal] = [
-        each
-        for each in written([{"Status": value} for value in ("other", "x")] * 5, frozenset(TRIED))[0]
-        if each.query["name"] == "conversations_by_outcome"
-    ]
-    labels: Any = proposal.query["labels"]
-    assert {"other": "others"} in labels["outcome"]
+    for values, rest in ((["other", "x"], "others"), (["other", "others", "rest"], "otherss")):
+        documents = [{"Status": value} for value in values] * 5
+        [proposal] = [
+            each
+            for each in written(documents, frozenset(TRIED))[0]
+            if each.query["name"] == "conversations_by_outcome"
+        ]
+        labels: Any = proposal.query["labels"]
+        assert {"other": rest} in labels["outcome"]
 
 
 def test_a_query_that_cannot_be_written_is_left_out_with_the_reason() -> None:
@@ -120,11 +123,27 @@ def test_a_query_that_cannot_be_written_is_left_out_with_the_reason() -> None:
     assert any("Status is a field of conversations" in reason for reason in proposer.left_out)
 
 
-def test_errors_that_are_a_list_are_left_out_with_the_reason() -> None:
-    documents: list[dict[str, Any]] = [{"Errors": [{"Code": 404}]}, {"Errors": []}] * 5
+def test_a_query_on_errors_says_if_some_are_no_numbers() -> None:
+    for errors, basis in ((0, "It is a number."), ("few", "Most are of the type number.")):
+        documents = [{"Errors": each} for each in (1, 2, errors)] * 5
+        proposals = Proposer([collected("conversations", documents)], [], frozenset(TRIED)).proposals()
+        assert basis in [each.basis for each in proposals]
+
+
+@pytest.mark.parametrize(
+    ("errors", "types"),
+    [([[{"Code": 404}], []], "list, object"), (["0", "2"], "text"), (["few", 1], "number, text")],
+)
+def test_errors_that_are_no_numbers_are_left_out_with_the_reason(errors: list[Json], types: str) -> None:
+    documents: list[dict[str, Any]] = [{"Errors": each} for each in errors] * 5
     proposer = Proposer([collected("conversations", documents)], [], frozenset(TRIED))
     assert [each.query["name"] for each in proposer.proposals()][:1] == ["conversations"]
-    assert (
-        "conversations_with_errors: Errors is a list or an object, not a number or a flag"
-        in proposer.left_out
-    )
+    why = f"conversations_with_errors: Errors is no number or flag (its types: {types})"
+    assert (why in proposer.left_out) == ("number" not in types)
+
+
+def test_without_a_field_with_dates_the_recent_windows_are_left_out_with_the_reason() -> None:
+    documents = [{"Status": "a", "At": 1_796_000_000}] * 5
+    proposer = Proposer([collected("conversations", documents)], [], frozenset(TRIED))
+    proposer.proposals()
+    assert "conversations of the last hour and day: no field with dates was found" in proposer.left_out

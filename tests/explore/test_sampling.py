@@ -51,9 +51,10 @@ def test_the_sample_has_old_new_and_in_between(max_limit: int) -> None:
     assert set(verdicts.values()) == {"ok"}
 
 
-def test_a_small_collection_is_read_whole() -> None:
-    sampler, _ = sampled(FakeBot(history(30)), 30)
-    assert sampler.profile.total == 30
+@pytest.mark.parametrize(("total", "ignores"), [(30, ""), (80, ""), (80, "sort")])
+def test_a_small_collection_is_read_whole(total: int, ignores: str) -> None:
+    sampler, _ = sampled(FakeBot(history(total), ignores=frozenset({ignores})), total)
+    assert sampler.profile.total == total
 
 
 @pytest.mark.parametrize("total", [0, 1])

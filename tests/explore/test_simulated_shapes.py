@@ -20,7 +20,7 @@ from exporter.model import COLLECTIONS
 from exporter.plan import make_plan
 from exporter.simulator.api import app
 from exporter.simulator.bots import simulated_bots
-from exporter.simulator.shapes import SHAPES
+from exporter.simulator.settings import SHAPES
 from exporter.simulator.simulation import Simulation
 from tests.explore.conftest import Document
 from tests.explore.evaluation import holds, shown_of
@@ -51,9 +51,9 @@ SENDER, FIELD = {"messages_by_sender"}, {"conversations_by_field"}
 QUERIES = {
     "documented": ALWAYS | WINDOWS,
     "flat": ALWAYS | WINDOWS | SENDER,
-    "extended": ALWAYS,  # without $ne no format of dates is proven
+    "extended": ALWAYS | WINDOWS,
     "untidy": ALWAYS | WINDOWS | SENDER | FIELD,
-    "unordered": ALWAYS | SENDER | FIELD,
+    "unordered": ALWAYS | WINDOWS | SENDER | FIELD,
     "delivered": ALWAYS | WINDOWS | SENDER,
 }
 

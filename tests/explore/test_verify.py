@@ -181,7 +181,7 @@ def test_a_planted_difference_is_found_and_no_other(verified: Verified, planted:
     code, findings = verified(planted.api(), *planted.changes, more=planted.more)
     assert code == 1
     assert planted.finding in differing(findings)
-    if planted.finding not in ("query", "rate"):  # these make others
+    if planted.finding != "rate":  # it makes others
         assert differing(findings) == {planted.finding}
     assert any(
         planted.said in each["detail"]
@@ -252,6 +252,31 @@ def test_a_zero_says_why(verified: Verified) -> None:
     details = {each["subject"]: each["detail"] for each in findings if each["finding"] == "predicate"}
     assert details["conversations_by_outcome outcome=success"] == "counts 0 because of Statuss"
     assert details["conversations_with_errors"] == "nothing just now"
+
+
+@pytest.mark.parametrize(
+    ("collection", "field", "other"),
+    [("conversations", "Text", "messages"), ("messages", "Errors", "conversations")],
+)
+def test_a_field_of_the_other_collection_is_told(
+    verified: Verified, collection: str, field: str, other: str
+) -> None:
+    more = f"  - {{name: wrong, collection: {collection}, query: {{{field}: {{$gt: 0}}}}}}\n"
+    code, findings = verified(good(), more=more)
+    assert code == 0
+    [told] = [each["detail"] for each in findings if each["finding"] == "field" and each["result"] != "ok"]
+    assert told == f"none of the {collection} has it, but {other} do: is `collection` right?"
+
+
+@pytest.mark.parametrize("page", [lambda _: [], lambda _: {"none": 1}])
+def test_without_rows_values_are_not_compared_which_is_told(
+    verified: Verified, page: Callable[[list[Document]], Any]
+) -> None:
+    code, findings = verified(FakeApi(good().bot, rows_body=page))
+    assert code == 0
+    [told] = [each for each in findings if each["finding"] == "page"]
+    assert told["result"] == "unknown"
+    assert told["detail"].startswith("no rows: values cannot be compared; ")
 
 
 def test_a_value_of_a_person_is_not_repeated(verified: Verified) -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from itertools import islice
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -14,10 +14,9 @@ from exporter.errors import BadAnswer, Rejected
 from exporter.model import Collection
 from exporter.nativechat.by_key import ByKey, Key, Position, value_at
 from exporter.nativechat.history import Row
-from exporter.nativechat.retries import Retries
-from exporter.rate_limiter import RateLimiter
+from exporter.nativechat.paced import PacedClient
 from exporter.simulator.bots import simulated_bots
-from exporter.simulator.ordering import read_sort
+from exporter.simulator.parameters import read_sort
 from exporter.simulator.settings import Settings
 from exporter.simulator.simulation import Simulation
 from tests.clock import FakeClock
@@ -46,7 +45,6 @@ class Chat:
         sort: str = "",
         limit: int | None = None,
         skip: int | None = None,
-        budget: float = 1.0,
     ) -> list[Row]:
         assert skip is None
         self.before_page()
@@ -57,7 +55,7 @@ class Chat:
         rows: list[Row] = json.loads(json.dumps(page))
         return rows
 
-    def count(self, collection: Collection, predicate_text: str, budget: float = 1.0) -> int:
+    def count(self, collection: Collection, predicate_text: str) -> int:
         self.before_count()
         if self.refused and self.refused in predicate_text:
             raise Rejected("unknown operator")
@@ -70,8 +68,7 @@ class Chat:
         collection: Collection = "conversations",
         **more: Any,
     ) -> ByKey:
-        retries = Retries(RateLimiter(None), 0, 10.0, FakeClock())
-        return ByKey(self, collection, retries, key, position or Position(), **more)
+        return ByKey(cast("PacedClient", self), collection, key, position or Position(), **more)
 
     def ids(self, collection: Collection = "conversations") -> list[Any]:
         return [row["_id"] for row in self.rows(collection, limit=10**9)]

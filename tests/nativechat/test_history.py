@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -12,13 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.errors import ApiError, BadAnswer, Rejected, ServerError, Throttled, TimedOut, Unreachable
-from exporter.model import Collection, Json
+from exporter.model import Api, Bot, Collection, Json, TokenSource
 from exporter.nativechat.history import download
-from exporter.nativechat.retries import Retries
-from exporter.rate_limiter import RETRY_AFTER_CAP, RateLimiter
+from exporter.nativechat.paced import PacedClient
+from exporter.rate_limiter import RETRY_AFTER_CAP
 from tests.clock import FakeClock
 
 if TYPE_CHECKING:
+    from exporter.nativechat.client import Client
     from tests.nativechat.conftest import Caller
     from tests.server import Server, Wire
 
@@ -58,12 +59,9 @@ class FakePages:
         return self.rows_held[start : start + min(limit or self.most, self.most)]
 
     def download(self, *, rate: float | None = None, retries: int = 2, **options: Any) -> Iterator[Row]:
-        return download(
-            self,
-            "messages",
-            Retries(RateLimiter(rate), retries, 10.0, self.clock, jitter=lambda: 0.0),
-            **options,
-        )
+        bot = Bot("main", "id", TokenSource(), api=Api(rate=rate, retries=retries, timeout=10.0))
+        client = PacedClient(cast("Client", self), bot, self.clock, jitter=lambda: 0.0)
+        return download(client, "messages", **options)
 
 
 @given(
@@ -197,11 +195,10 @@ def test_a_download_through_the_real_client_asks_as_documented(
         wire.answer(b'[{"_id":%b}]' % given["skip"][0].encode() if given["skip"] < ["5"] else b"[]")
 
     server = serve(page)
-    clock = FakeClock()
+    bot = Bot("main", "id", TokenSource(), api=Api(rate=None))
     rows = download(
-        ask(server.url).client,
+        PacedClient(ask(server.url).client, bot, FakeClock()),
         "conversations",
-        Retries(RateLimiter(None), 0, 20.0, clock),
         query='{"Errors":0}',
         sort="-StartedAt",
         skip=1,

@@ -75,21 +75,33 @@ def test_a_format_is_proven_if_and_only_if_it_matches_in_every_field(
     assert isinstance(error, DatesUnverified) == (not good)
 
 
-def test_a_proof_asks_for_the_field_and_then_for_dates_since_1970() -> None:
+def test_a_proof_asks_for_dates_since_1970_and_for_the_field_only_if_none_matches() -> None:
+    since = {"StartedAt": {"$gte": "1970-01-01T00:00:00.000Z"}}
     api = Api({"StartedAt": frozenset({"iso"})})
     assert api.prove("iso", "StartedAt") == ("iso", None)
-    assert [json.loads(text) for text in api.asked] == [
-        {"StartedAt": {"$ne": None}},
-        {"StartedAt": {"$gte": "1970-01-01T00:00:00.000Z"}},
-    ]
+    assert [json.loads(text) for text in api.asked] == [since]
+    api = Api({"StartedAt": frozenset({"epoch-ms"})})
+    assert isinstance(api.prove("iso", "StartedAt")[1], DatesUnverified)
+    assert [json.loads(text) for text in api.asked] == [since, {"StartedAt": {"$ne": None}}]
 
 
-def test_a_field_that_no_element_has_proves_nothing_and_is_not_asked_for_dates() -> None:
-    api = Api({"StartedAt": None})
-    _, error = api.prove("auto", "StartedAt")
+def test_a_field_that_no_element_has_proves_nothing() -> None:
+    _, error = Api({"StartedAt": None}).prove("auto", "StartedAt")
     assert str(error) == (
         "none of the conversations has the field StartedAt yet: how its dates are written cannot be proven"
     )
+
+
+def test_a_format_is_proven_although_the_field_cannot_be_counted() -> None:
+    api = Api({"StartedAt": frozenset({"epoch-ms"})})
+    api.fail(exists_probe("StartedAt"), Rejected("no", status=400))
+    assert api.prove("auto", "StartedAt") == ("epoch-ms", None)
+
+
+def test_a_date_that_is_rejected_for_another_reason_than_its_format_ends_the_proof() -> None:
+    api, failure = Api({"StartedAt": frozenset({"iso"})}), Rejected("no", status=404)
+    api.fail(since_epoch_probe("StartedAt", "iso"), failure)
+    assert api.prove("auto", "StartedAt") == (None, failure)
     assert len(api.asked) == 1
 
 
@@ -112,13 +124,13 @@ def test_auto_is_not_advised_where_it_is_set(
 
 @pytest.mark.parametrize("probe", [exists_probe("StartedAt"), since_epoch_probe("StartedAt", "iso")])
 def test_a_failure_of_the_api_during_the_proof_is_reported_as_it_is(probe: str) -> None:
-    api, failure = Api({"StartedAt": frozenset({"iso"})}), ServerError("ill", status=500)
+    api, failure = Api({"StartedAt": None}), ServerError("ill", status=500)
     api.fail(probe, failure)
     assert api.prove("auto", "StartedAt") == (None, failure)
 
 
 def test_a_rejected_probe_for_the_field_proves_nothing_and_says_that_it_was_the_proof() -> None:
-    api, failure = Api({"StartedAt": frozenset({"iso"})}), Rejected("no", status=400)
+    api, failure = Api({"StartedAt": None}), Rejected("no", status=400)
     api.fail(exists_probe("StartedAt"), failure)
     proven, error = api.prove("iso", "StartedAt")
     assert proven is None

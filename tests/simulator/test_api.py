@@ -163,7 +163,7 @@ def test_history_can_only_be_read(served: Served, method: str) -> None:
         ("query", '{"Errors": NaN}', "query is not valid JSON"),
         ("query", "[" * 4_000, "query is not valid JSON"),
         ("query", "[]", "query must be a JSON object"),
-        ("query", '{"$where": "1"}', "$where is not allowed"),
+        ("query", '{"$where": "1"}', "unknown operator $where"),
         ("query", '{"Errors": {"$grater": 0}}', "unknown operator $grater"),
         ("query", '{"$or": []}', "$or must be a nonempty array"),
         ("sort", '{"StartedAt": 2}', "sort takes an object of field names with 1 or -1"),

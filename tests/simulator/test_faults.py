@@ -144,12 +144,12 @@ def test_a_fault_ends_after_its_times() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"kind": "hung"}, "no fault is called 'hung'"),
-        ({"kind": "status", "status": 199}, "status must be from 200 to 599"),
-        ({"kind": "status", "retry_after": "1\r\nX: 1"}, "retry_after must be plain text"),
-        ({"kind": "drip", "seconds": -1.0}, "seconds must not be negative"),
-        ({"kind": "drip", "seconds": float("nan")}, "seconds must not be negative"),
-        ({"kind": "hang", "times": 0}, "times must be at least 1"),
+        ({"kind": "hung"}, "kind must be one of status, hang"),
+        ({"kind": "status", "status": 199}, "status must be a whole number from 200 to 599"),
+        ({"kind": "status", "retry_after": "1\r\nX: 1"}, "retry_after must be seconds or an HTTP date"),
+        ({"kind": "drip", "seconds": -1.0}, "seconds must be a number from 0"),
+        ({"kind": "drip", "seconds": float("nan")}, "seconds must be a number from 0"),
+        ({"kind": "hang", "times": 0}, "times must be a whole number from 1"),
     ],
 )
 def test_a_wrong_fault_is_refused(wrong: dict[str, Any], message: str) -> None:

@@ -109,10 +109,10 @@ def test_a_predicate_matches_what_mongodb_matches(predicate: Json, expected: str
 
 
 REFUSED: list[tuple[Json, str]] = [
-    ({"$where": "true"}, "$where is not allowed"),
-    ({"$expr": {"$gt": ["$f", 1]}}, "$expr is not allowed"),
-    ({"f": {"$function": {}}}, "$function is not allowed"),
-    ({"f": {"$gt": {"$function": {}}}}, "$function is not allowed"),
+    ({"$where": "true"}, "unknown operator $where"),
+    ({"$expr": {"$gt": ["$f", 1]}}, "unknown operator $expr"),
+    ({"f": {"$function": {}}}, "unknown operator $function"),
+    ({"f": {"$gt": {"$function": {}}}}, "unknown operator $function"),
     ({"f": {"$grater": 1}}, "unknown operator $grater"),
     ({"f": {"$elemMatch": {"a": 5}}}, "unknown operator $elemMatch"),
     ({"f": {"$gt": 1, "plain": 2}}, "unknown operator plain"),

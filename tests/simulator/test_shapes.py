@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from exporter.simulator.settings import Settings
-from exporter.simulator.shapes import SHAPES
+from exporter.simulator.settings import SHAPES, Settings
 
 ALIKE = {
     "seed",

@@ -7,8 +7,10 @@ import pytest
 
 from exporter.clock import SystemClock
 from exporter.model import DATE_FORMATS
-from exporter.simulator.allowance import Allowance
-from exporter.simulator.settings import CountShape, SettingError, Settings
+from exporter.simulator.bots import simulated_bots
+from exporter.simulator.settings import CountShape, Settings
+from exporter.simulator.simulation import Simulation
+from tests.clock import FakeClock
 
 EPOCH: dict[str, Any] = {
     "iso": "1970-01-01T00:00:00.000Z",
@@ -32,7 +34,7 @@ EPOCH: dict[str, Any] = {
     ],
 )
 def test_a_wrong_setting_is_refused(switch: str, value: Any, message: str) -> None:
-    with pytest.raises(SettingError, match=message):
+    with pytest.raises(ValueError, match=message):
         Settings(**{switch: value})
 
 
@@ -145,17 +147,21 @@ def test_a_429_has_a_retry_after(serve: Any, form: str) -> None:
     assert served.get("conversations/_count").status == 200
 
 
-def test_an_allowance_permits_a_burst_of_one_second() -> None:
-    allowance = Allowance(10.0)
+def test_a_rate_permits_a_burst_of_one_second() -> None:
+    clock = FakeClock()
+    [bot] = bots = simulated_bots(1)
+    simulation = Simulation(Settings(rate=10.0), bots, clock)
 
-    assert [allowance.spend(0.0) for _ in range(11)] == [0] * 10 + [1]
-    assert [allowance.spend(0.2) for _ in range(3)] == [0, 0, 1]
+    assert [simulation.admit(bot.name) for _ in range(11)] == [0] * 10 + [1]
+    clock.sleep(0.2)
+    assert [simulation.admit(bot.name) for _ in range(3)] == [0, 0, 1]
 
 
 def test_without_a_rate_there_is_no_limit() -> None:
-    allowance = Allowance(None)
+    [bot] = bots = simulated_bots(1)
+    simulation = Simulation(Settings(), bots, FakeClock())
 
-    assert not any(allowance.spend(0.0) for _ in range(1000))
+    assert not any(simulation.admit(bot.name) for _ in range(1000))
 
 
 def test_a_response_takes_the_configured_latency(serve: Any) -> None:

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.simulator.ordering import ordered, read_sort
+from exporter.simulator.parameters import read_sort
 from exporter.simulator.refusal import Refused
-from exporter.simulator.values import order_key
+from exporter.simulator.values import order_key, ordered
 
 IN_MONGODB_ORDER: list[Any] = [
     None,

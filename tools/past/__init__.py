@@ -1,0 +1,1 @@
+"""Checks `backfill` and downloads at full size, which takes minutes: `python -m tools.past`."""
