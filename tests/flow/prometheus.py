@@ -36,9 +36,11 @@ def prometheus(program: str, targets: Mapping[str, Sequence[str]], home: Path) -
             stdout=log,
             stderr=log,
         )
-        yield address
-        process.terminate()
-        process.wait(30)
+        try:
+            yield address
+        finally:
+            process.terminate()
+            process.wait(30)
 
 
 def asked(address: str, expression: str, by: Sequence[str] = ("bot",)) -> dict[tuple[str, ...], float]:

@@ -24,7 +24,7 @@ READ: dict[str, Callable[[str], int]] = {
 def document(number: int) -> dict[str, Any]:
     """Return the document of a number, the milliseconds of its date since the Unix epoch."""
     date = datetime.fromtimestamp(number / 1000, UTC).isoformat(timespec="milliseconds")
-    text = f'text {number}, "quoted"\nand a second line'
+    text = f"text {number}\nof two lines"
     return {"_id": f"{number:024x}", "StartedAt": date.replace("+00:00", "Z"), "Text": text}
 
 

@@ -27,15 +27,20 @@ FORMS: dict[str, list[str]] = {
 
 def check_downloads(home: Path, random: Random) -> Iterator[tuple[str, bool]]:
     """Yield what was found in each form, and whether it is right."""
-    few, _ = _downloaded(home, random, "few", [], 1000)
+    few, *_ = _downloaded(home, random, "few", [], 1000)
     for form, flags in FORMS.items():
-        many, found = _downloaded(home, random, form.split()[0], flags, ROWS)
-        yield f"{form}: {found}", "0 twice, 0 missing, 0 wrong" in found
+        many, found, holds = _downloaded(home, random, form.split()[0], flags, ROWS)
+        yield f"{form}: {found}", holds
         yield f"its peak memory: {many:.1f} MiB, beside {few:.1f} of 1,000 rows", many < few + 8
 
 
-def _downloaded(home: Path, random: Random, name: str, flags: list[str], size: int) -> tuple[float, str]:
-    """Download so many documents, interrupted three times; return the peak memory, and what was found."""
+def _downloaded(
+    home: Path, random: Random, name: str, flags: list[str], size: int
+) -> tuple[float, str, bool]:
+    """Download so many documents, interrupted three times.
+
+    Return the peak memory, what was found, and whether it is right.
+    """
     api = Documents([FIRST + APART * number for number in range(size)])
     before = set(api.numbers)
     fresh = count(1)  # so that no number comes again
@@ -63,14 +68,15 @@ def _downloaded(home: Path, random: Random, name: str, flags: list[str], size: i
     assert child.code == 0, child.log
     rows = list(_rows(file, is_csv="--output=csv" in flags))
     numbers = [READ["_id"](row["_id"]) for row in rows]
+    stayed = before & set(api.numbers)
     twice = len(numbers) - len(set(numbers))
-    missing = len((before & set(api.numbers)) - set(numbers))
+    missing = len(stayed - set(numbers))
     wrong = sum(row != document(number) for row, number in zip(rows, numbers, strict=True))
-    kept = len(before & set(api.numbers))
     found = (
-        f"{len(rows):,} rows, of them {kept:,} that stayed: {twice} twice, {missing} missing, {wrong} wrong"
+        f"{len(rows):,} rows, {twice} twice, {wrong} wrong, {missing} missing of {len(stayed):,} that stayed"
     )
-    return max(peak, child.peak), f"{found}; interrupted at the pages {stops}, {api.requests:,} requests"
+    after = f"interrupted at the pages {stops}, {api.requests:,} requests"
+    return max(peak, child.peak), f"{found}; {after}", not (twice or missing or wrong)
 
 
 def _rows(file: Path, *, is_csv: bool) -> Iterator[dict[str, Any]]:
