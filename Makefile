@@ -21,6 +21,8 @@ demo: $(VENV)/.demo ## run the whole thing on this machine, against a simulated 
 # Many a test waits for another process: one more at a time than there are cores keeps them all busy.
 # A file's tests stay together, so that what they share is made once; folders that wait long come first.
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+# What is compiled once serves every process that a test starts, also where the environment forbids to keep it.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.dev components ## run every test, and hold coverage to its promise
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report=
 	$(BIN)/coverage report --fail-under=92

@@ -217,22 +217,13 @@ def _eventually() -> Callable[..., Any]:
 
 @pytest.fixture(scope="session")
 def plain_environ() -> dict[str, str]:
-    """This process's environment without variables that change the exporter or measure coverage.
-
-    Measuring coverage takes time and memory in each process.
-    """
+    """This process's environment without variables that change the exporter."""
     proxies = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
     return {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("NATIVECHAT", "COV")) and name.lower() not in proxies
+        if not name.startswith("NATIVECHAT") and name.lower() not in proxies
     }
-
-
-@pytest.fixture(scope="session")
-def covered() -> dict[str, str]:
-    """The environment of an exporter whose coverage is measured."""
-    return {name: value for name, value in os.environ.items() if name.startswith("COV")}
 
 
 @pytest.fixture(scope="module")

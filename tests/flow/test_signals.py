@@ -97,12 +97,11 @@ def test_a_signal_ends_it_whatever_its_clients_do(
     nativechat: Callable[..., Chat],
     query: Query,
     *,
-    covered: dict[str, str],
     situation: str,
     number: signal.Signals,
 ) -> None:
     chat = nativechat()
-    running = exporter(chat.config([query()]), env=chat.environ | covered)
+    running = exporter(chat.config([query()]), env=chat.environ)
     with ExitStack() as stack:
         SITUATIONS[situation](stack, running)
         assert_ended(running, number)

@@ -11,7 +11,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import PIPE, CompletedProcess, Popen
@@ -31,9 +31,9 @@ EXPLORED: Final = 13
 
 
 def listening(process: Popen[str]) -> str:
-    """Return the address that a daemon logs."""
+    """Return the address that a daemon logs. The line of `demo` for a person may come before or after it."""
     assert process.stderr
-    events = (json.loads(line) for line in process.stderr)
+    events = (json.loads(line) for line in process.stderr if line.startswith("{"))
     return str(next(event["address"] for event in events if event["msg"] == "listening"))
 
 
@@ -77,6 +77,16 @@ class Installed:
         with self.start(*words, env=env) as process:
             out, err = process.communicate(timeout=PATIENCE)
         return CompletedProcess(words, process.returncode, out, err)
+
+    @contextmanager
+    def serving(self, command: str, env: Mapping[str, str] | None = None) -> Iterator[Popen[str]]:
+        """Start a command that serves on a free port; kill it at the end, whatever a test has found."""
+        flags = ("--web.listen-address=127.0.0.1:0", "--log.format=json")
+        with self.start(command, *flags, env=env) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
 
     @property
     def shipped(self) -> Path:
@@ -127,7 +137,7 @@ def unpacked(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def environ(*paths: Path) -> dict[str, str]:
     """Return this process's environment with these paths to import from, and nothing of ours in it."""
-    ours = ("NATIVECHAT", "COV", "PYTHON")
+    ours = ("NATIVECHAT", "PYTHON")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {**kept, "PYTHONPATH": os.pathsep.join(map(str, paths)), "NO_PROXY": "127.0.0.1"}
 

@@ -52,16 +52,14 @@ def test_it_counts(plain: Installed, nativechat: Serve) -> None:
 
 
 def test_it_runs_and_ends_well_when_told(plain: Installed, nativechat: Serve, served: Served) -> None:
-    flags = ("--web.listen-address=127.0.0.1:0", "--log.format=json")
-    with plain.start("run", *flags, env=nativechat(plain.home)) as process:
+    with plain.serving("run", env=nativechat(plain.home)) as process:
         assert all(count > 0 for count in served(process).values())
         process.terminate()
         assert process.wait(30) == 0
 
 
 def test_a_demo_needs_no_file(plain: Installed, served: Served) -> None:
-    flags = ("--web.listen-address=127.0.0.1:0", "--log.format=json")
-    with plain.start("demo", *flags) as process:
+    with plain.serving("demo") as process:
         assert all(count > 0 for count in served(process).values())
         process.terminate()
         assert process.wait(30) == 0
