@@ -131,7 +131,7 @@ def dashboard(config_file: Path, status_page: str, runbook: str) -> None:
     scope="rules_",
     multiple=True,
     metavar="NAME=VALUE",
-    type=_Pair(name=labels.NAME.pattern),
+    type=_Pair(name=f"(?!__){labels.NAME.pattern}"),
     help="A label for every alert. Repeatable.",
 )
 def rules(

@@ -14,11 +14,13 @@ from exporter.monitoring.choices import Choices
 from exporter.monitoring.own_alerts import OWN_NAMES, own_rules
 from exporter.monitoring.query_alerts import query_rules
 from exporter.monitoring.rule import Group, Rule
+from exporter.monitoring.variables import APART, bot_labels
 
-QUERIES: Final = "nativechat"
 EXPORTER: Final = "nativechat-exporter"
 
 _INTERVAL: Final = 30.0
+_OF_ALERTS: Final = ("alertname", "alertstate", "severity", "bot", "query", "key", "ordinal")
+_OF_TARGETS: Final = (*APART, "job", "instance", "pod")
 
 
 def groups(config: Config, choices: Choices) -> tuple[Group, ...]:
@@ -31,11 +33,10 @@ def groups(config: Config, choices: Choices) -> tuple[Group, ...]:
     _check("without", choices.without, known)
     _check("severity", choices.severities, known)
     _check("threshold", choices.thresholds, OWN_NAMES)
-    of_bots = (name for bot in config.bots for name, _ in bot.labels)
     of_queries = (name for query in config.queries for name in query.label_names)
-    for name in ("alertname", "severity", "bot", *of_bots, *of_queries):
+    for name in (*_OF_ALERTS, *_OF_TARGETS, *bot_labels(config), *of_queries):
         if name in choices.labels:
-            raise WrongUsage(f"--label {name}: alerts have this label already (choose another name)")
+            raise WrongUsage(f"--label {name}: alerts may have this label already (choose another name)")
     added = ((f"--label {name}", value) for name, value in choices.labels.items())
     for flag, value in (*added, ("--runbook-url", choices.runbook)):
         if "{{" in value:
@@ -43,7 +44,7 @@ def groups(config: Config, choices: Choices) -> tuple[Group, ...]:
     whens = (alert.when for query in config.queries for alert in query.alerts)
     halves = [when.within / 2 for when in whens if not isinstance(when, Level)]
     made = (
-        Group(QUERIES, min(_INTERVAL, *halves, _INTERVAL), _chosen(defined, choices)),
+        Group("nativechat", min([_INTERVAL, *halves]), _chosen(defined, choices)),
         Group(EXPORTER, _INTERVAL, _chosen(own_rules(config, choices), choices)),
     )
     return tuple(group for group in made if group.rules)

@@ -10,6 +10,7 @@ from exporter.alert import Insert, Template
 from exporter.language import durations
 from exporter.model import Json
 from exporter.monitoring.links import DASHBOARD_UID, panel_id
+from exporter.monitoring.prometheus_rules import inserted
 from exporter.monitoring.rule import Group, Rule
 
 FOLDER: Final = "NativeChat"
@@ -100,14 +101,12 @@ def _condition() -> Json:
 
 
 def _text(template: Template) -> str:
-    return "".join(_insert(piece) if isinstance(piece, Insert) else _literal(piece) for piece in template)
+    return "".join(
+        inserted(piece, "$values.A.Value") if isinstance(piece, Insert) else _literal(piece)
+        for piece in template
+    )
 
 
 def _literal(text: str) -> str:
     """Return a text that Grafana leaves as it is: some versions replace ${…} by environment variables."""
     return text.replace("{{", '{{ "{{" }}').replace("$", '{{ "$" }}')
-
-
-def _insert(insert: Insert) -> str:
-    what = f"$labels.{insert.label}" if insert.label else "$values.A.Value"
-    return f"{{{{ {what} | {insert.form} }}}}" if insert.form else f"{{{{ {what} }}}}"

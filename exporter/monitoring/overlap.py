@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from itertools import combinations
 
-from exporter.model import Json, Query, Variant
+from exporter.model import Json, Query
 
 
 def adds_up(query: Query) -> bool:
@@ -14,7 +14,7 @@ def adds_up(query: Query) -> bool:
     That is so if every two series require different values of the same field. If they require different
     fields, as success and error may, one conversation can match both, and the sum has no meaning.
     """
-    required = [_required(variant) for variant in query.variants]
+    required = [_required(json.loads(variant.predicate.text or "{}")) for variant in query.variants]
     return all(
         any(field in second and second[field] != wanted for field, wanted in first.items())
         for first, second in combinations(required, 2)
@@ -26,17 +26,13 @@ def counts_all(query: Query) -> bool:
     return not query.label_names and not any(variant.predicate.text for variant in query.variants)
 
 
-def _required(variant: Variant) -> dict[str, Json]:
+def _required(predicate: Json) -> dict[str, Json]:
     """Return the fields for which a predicate requires one value, with that value."""
-    return _equal(json.loads(variant.predicate.text)) if variant.predicate.text else {}
-
-
-def _equal(predicate: Json) -> dict[str, Json]:
     found: dict[str, Json] = {}
     for field, wanted in predicate.items() if isinstance(predicate, dict) else ():
         if field == "$and" and isinstance(wanted, list):
             for part in wanted:
-                found |= _equal(part)
+                found |= _required(part)
         elif not field.startswith("$") and not isinstance(wanted, dict | list):
             found[field] = wanted
     return found

@@ -42,11 +42,11 @@ class _Own:
 
 
 _THRESHOLDS: Final = (
-    r"[1-9][0-9]{0,8}(s|m|h|d|w)",
-    r"[0-9]{1,3}(\.[0-9]{1,6})?%",
-    r"[0-9]{1,9}(\.[0-9]{1,6})?",
+    r"[1-9]([0-9]{0,4}[smhd]|[0-9]{0,3}w)",
+    r"(?=.*[1-9])[0-9]{1,2}(\.[0-9]{1,6})?%",
+    r"(?=.*[1-9])[0-9]{1,9}(\.[0-9]{1,6})?",
 )
-"""The patterns of a duration, a percentage and a number."""
+"""The patterns of a duration, a percentage and a number, each above 0."""
 
 _LEAST_WINDOW: Final = 120.0
 """Seconds in which there are two scrapes, where Prometheus scrapes each minute, as it does by default."""
@@ -76,8 +76,8 @@ _OWN: Final = (
         "10m",
         "absent(nativechat_exporter_build_info)",
         "Prometheus scrapes no nativechat-exporter",
-        "For THRESHOLD there was no exporter to scrape, so no alert on any bot can fire. Check whether it is "
-        "deployed, and whether Prometheus's scrape configuration or service discovery finds it.",
+        "For THRESHOLD there was no exporter to scrape, so no alert on its bots can fire. Check whether it "
+        "is deployed, and whether Prometheus's scrape configuration or service discovery finds it.",
         "The exporter itself/Exporters",
         severity="critical",
         because=(("NativeChatExporterDown", "on ()"),),
@@ -251,11 +251,13 @@ def _of_jobs(jobs: tuple[str, ...]) -> Iterator[_Own]:
         return
     down, absent = _OWN[:2]
     yield replace(down, expression=f"avg_over_time(up{{job=~{_text('|'.join(jobs))}}}[5m]) < 0.5\nand up")
-    # The alert has the label only if it must be equal. A target that is down is not absent.
-    kinds = [("=" if re.fullmatch(r"[\w/-]+", job) else "=~", _text(job)) for job in jobs]
-    yield replace(
-        absent, expression="\nor ".join(f"absent(up{{job{kind}{job}}})" for kind, job in kinds), because=()
+    # `absent` takes no label from a regular expression. A target that is down is not absent.
+    missing = (
+        f'label_replace(absent(up{{job=~{_text(job)}}}), "job", {_text(job).replace("$", "$$")}, "", "")'
+        for job in jobs
     )
+    summary = f"{{{{ $labels.job }}}}: {absent.summary} of this job"
+    yield replace(absent, expression="\nor ".join(missing), summary=summary, because=())
 
 
 def _text(regex: str) -> str:

@@ -79,8 +79,7 @@ def alerts(title: str, description: str, names: str) -> Panel:
 def stat(title: str, description: str, *targets: Target, alarming: bool = False) -> Panel:
     """Return current values as large numbers; if they are alarming, they are red from 1."""
     made = _panel("stat", title, description, targets, instant=True)
-    calm: Panel = {"color": {"fixedColor": "text", "mode": "fixed"}}
-    colours = _thresholds(((None, "green"), (1, "red"))) if alarming else calm
+    colours = _thresholds(((None, "green"), (1, "red"))) if alarming else _colour("text")
     return _with(made, {**colours, "unit": "locale"})
 
 
@@ -109,7 +108,7 @@ def trend(
         low, high = ("transparent", limit.colour) if limit.bad == "above" else (limit.colour, "transparent")
         fields |= _thresholds(((None, low), (limit.value, high)))
     overrides = [
-        _coloured("byRegexp", f"/^({'|'.join(map(re.escape, names))})$/", colour)
+        _override("byRegexp", f"/^({'|'.join(map(re.escape, names))})$/", _colour(colour))
         for names, colour in ((tones.red, "red"), (tones.green, "green"))
         if names
     ]
@@ -226,8 +225,8 @@ def _ref(number: int) -> str:
     return chr(ord("A") + number)
 
 
-def _coloured(matcher: str, name: str, colour: str) -> Json:
-    return _override(matcher, name, {"color": {"fixedColor": colour, "mode": "fixed"}})
+def _colour(name: str) -> Panel:
+    return {"color": {"fixedColor": name, "mode": "fixed"}}
 
 
 def _override(matcher: str, name: str, properties: Panel) -> Json:

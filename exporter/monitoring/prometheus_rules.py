@@ -53,11 +53,12 @@ def _rule(rule: Rule) -> Json:
 def text(template: Template) -> str:
     """Return a text as a template of Prometheus; literal braces stay literal."""
     return "".join(
-        _insert(piece) if isinstance(piece, Insert) else piece.replace("{{", '{{ "{{" }}')
+        inserted(piece) if isinstance(piece, Insert) else piece.replace("{{", '{{ "{{" }}')
         for piece in template
     )
 
 
-def _insert(insert: Insert) -> str:
-    what = f"$labels.{insert.label}" if insert.label else "$value"
+def inserted(insert: Insert, value: str = "$value") -> str:
+    """Return a label or the alert's value as a template; `value` is the variable of the value."""
+    what = f"$labels.{insert.label}" if insert.label else value
     return f"{{{{ {what} | {insert.form} }}}}" if insert.form else f"{{{{ {what} }}}}"

@@ -34,16 +34,24 @@ def value(query: Query, matchers: str = "") -> str:
     return f"last_over_time({metric(query, matchers)}[{bridge}])"
 
 
-def new(query: Query, within: float, matchers: str = "") -> str:
+def new(query: Query, within: float) -> str:
     """Return how many are new in `within` seconds; never less than what the exporter saw."""
-    selector = f"{query.metric}_new_total{{{matchers}}}" if matchers else f"{query.metric}_new_total"
-    return f"increase({selector}[{durations.write(within)}])"
+    return f"increase({query.counter}[{durations.write(within)}])"
 
 
-def begun(query: Query, within: float) -> str:
-    """Return the series of a query that were there two intervals ago, or `within` seconds before that."""
-    window, before = durations.write(within), durations.write(2 * query.every)
-    return f"last_over_time({query.metric}_new_total[{window}] offset {before})"
+def earlier(query: Query, within: float) -> str:
+    """Return the range of a window of `within` seconds without two intervals of the query at each end."""
+    window = max(within - 4 * query.every, within / 2)
+    return f"[{durations.write(window)}] offset {durations.write(2 * query.every)}"
+
+
+def unless_down(up: str, window: str, labels: tuple[str, ...]) -> str:
+    """Return a clause that leaves out what was down, by the metric `up`, in a whole range.
+
+    `labels` are those that only one side has.
+    """
+    ignoring = f"ignoring ({', '.join(labels)}) " if labels else ""
+    return f"\nunless {ignoring}{one(f'max_over_time({up}{window})')} == 0"
 
 
 def more_labels(query: Query, whole: Query) -> str:

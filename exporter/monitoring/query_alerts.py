@@ -13,12 +13,9 @@ from exporter.language import durations
 from exporter.model import Config, Query
 from exporter.monitoring import links, promql
 from exporter.monitoring.rule import Rule
-from exporter.monitoring.watched import watched_panel
-
-RUNBOOK_NEW: Final = "Something new matches"
-RUNBOOK_TOO_FEW: Final = "Too few are new"
-RUNBOOK_ABOVE: Final = "A value is too high"
-RUNBOOK_BELOW: Final = "A value is too low"
+from exporter.monitoring.variables import bot_labels
+from exporter.monitoring.watched import percent, terms, what_it_watches
+from exporter.monitoring.words import described
 
 _VALUE: Final = Insert()
 _COUNT: Final = Insert(form='printf "%.0f"')
@@ -32,11 +29,10 @@ def query_rules(config: Config, runbook: str, taken: Collection[str]) -> tuple[R
     `runbook` is the page they link to unless the configuration names another, or empty; `taken` are names
     that are not available.
     """
-    queries = {query.name: query for query in config.queries}
     alerts = [(query, alert) for query in config.queries for alert in query.alerts]
     often = Counter([*taken, *(_name(query, alert) for query, alert in alerts)])
     return tuple(
-        _rule(_name(query, alert, full=often[_name(query, alert)] > 1), query, alert, queries, runbook)
+        _rule(_name(query, alert, full=often[_name(query, alert)] > 1), query, alert, config, runbook)
         for query, alert in alerts
     )
 
@@ -50,26 +46,26 @@ def _name(query: Query, alert: Alert, *, full: bool = False) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Condition:
-    """When an alert fires: `happened` is text for its summary, `written` the condition as configured."""
+    """When an alert fires: `happened` is text for its summary."""
 
     expression: str
     runbook: str
     happened: Template
-    written: str
     advice: Template
 
 
-def _rule(name: str, query: Query, alert: Alert, queries: Mapping[str, Query], runbook: str) -> Rule:
+def _rule(name: str, query: Query, alert: Alert, config: Config, runbook: str) -> Rule:
+    queries = {each.name: each for each in config.queries}
+    labels = (*bot_labels(config), *query.label_names)
     match alert.when:
         case Rise() as when:
-            condition = _rise(query, when, queries)
+            condition = _rise(query, when, queries, labels)
         case TooFew() as when:
-            condition = _too_few(query, when)
+            condition = _too_few(query, when, labels)
         case Level() as when:
             condition = _level(query, when, queries)
-    lasting = f" for {durations.write(alert.lasting)}" if alert.lasting else ""
     summary = (Insert("bot"), ": ", *condition.happened)
-    meaning = f". {query.metric}: {_sentence(query.help)} Fires where {condition.written}{lasting}. "
+    meaning = f". {query.metric}: {described(query, f'Fires where {terms(alert)}.')} "
     return Rule(
         name=name,
         expression=condition.expression,
@@ -78,34 +74,33 @@ def _rule(name: str, query: Query, alert: Alert, queries: Mapping[str, Query], r
         summary=alert.summary or summary,
         description=(*summary, meaning, *condition.advice),
         runbook_url=alert.runbook_url or links.section(runbook, condition.runbook),
-        panel=f"{query.name}/{watched_panel(query, alert, queries)}",
+        panel=f"{query.name}/{what_it_watches(query, alert, queries)['title']}",
     )
 
 
-def _rise(query: Query, rise: Rise, queries: Mapping[str, Query]) -> _Condition:
+def _rise(query: Query, rise: Rise, queries: Mapping[str, Query], labels: tuple[str, ...]) -> _Condition:
     within = durations.write(rise.within)
     new = promql.one(promql.new(query, rise.within))
-    expression, share = f"floor({new}) >= {rise.by}", ""
+    expression = f"floor({new}) >= {rise.by}"
     if rise.of:
         whole = queries[rise.of]
-        matching = promql.matching(query, whole)
         all_new = promql.one(promql.new(whole, rise.within))
-        expression += f"\nand {new}\n  > {matching}{rise.above:.10g} * {all_new}"
-        # Right after its start, `of` may not have been counted a second time.
-        begun = promql.one(promql.begun(whole, rise.within))
+        expression += f"\nand {new}\n  > {promql.matching(query, whole)}{rise.above:.10g} * {all_new}"
+        # At a start, and at both ends of a long gap or outage, `of` may lack what this has counted.
+        earlier = promql.earlier(whole, rise.within)
+        counted = promql.one(f"last_over_time({whole.counter}{earlier})")
         more = promql.more_labels(query, whole)
-        expression += f"\nand {f'ignoring ({more}) ' if more else ''}{begun}"
-        share = f", and these are more than {_percent(rise.above)} of what is new in {rise.of}"
+        expression += f"\nand {f'ignoring ({more}) ' if more else ''}{counted}"
+        expression += promql.unless_down("nativechat_up", earlier, labels)
     return _Condition(
         expression=expression,
-        runbook=RUNBOOK_NEW,
+        runbook="Something new matches",
         happened=(_COUNT, f" new in {query.name}", *_labels(query), f" within {within}"),
-        written=f"{rise.by} or more are new within {within}{share}",
         advice=_latest(query),
     )
 
 
-def _too_few(query: Query, few: TooFew) -> _Condition:
+def _too_few(query: Query, few: TooFew, labels: tuple[str, ...]) -> _Condition:
     within = durations.write(few.within)
     # The count must be there at each step: each minute, up to a day.
     step = min(few.within, max(60.0, few.within // _MOST_STEPS))
@@ -116,34 +111,28 @@ def _too_few(query: Query, few: TooFew) -> _Condition:
         if few.than == 1
         else promql.one(f"count_over_time({query.metric}{window})")
     )
+    # With a long `stale_after`, the count is there though no run succeeds.
+    up = f'nativechat_exporter_query_up{{query="{query.name}"}}'
+    there += f" >= {few.within // step:.0f}{promql.unless_down(up, '[5m]', ('query', *labels))}"
     return _Condition(
-        expression=f"floor({promql.one(promql.new(query, few.within))}) < {few.than}\n"
-        f"and {there} >= {few.within // step:.0f}",
-        runbook=RUNBOOK_TOO_FEW,
+        expression=f"floor({promql.one(promql.new(query, few.within))}) < {few.than}\nand {there}",
+        runbook="Too few are new",
         happened=("only ", _COUNT, f" new in {query.name}", *_labels(query), f" within {within}"),
-        written=f"fewer than {few.than} are new within {within}, and the count was there all the time",
         advice=("Requests to NativeChat succeed, so try the bot itself on its channels.",),
     )
 
 
 def _level(query: Query, level: Level, queries: Mapping[str, Query]) -> _Condition:
-    of = f" of {level.of}" if level.of else ""
-    limit = _percent(level.value) if level.of else f"{level.value:.15g}"
+    of, value, limit = "", _VALUE, f"{level.value:.15g}"
     expression = promql.one(promql.value(query))
     if level.of:
+        of, value, limit = f" of {level.of}", _SHARE, percent(level.value)
         whole = queries[level.of]
         expression += f"\n  / {promql.matching(query, whole)}({promql.one(promql.value(whole))} > 0)"
     return _Condition(
         expression=f"{expression} {'>' if level.side == 'above' else '<'} {level.value:.15g}",
-        runbook=RUNBOOK_ABOVE if level.side == "above" else RUNBOOK_BELOW,
-        happened=(
-            query.name,
-            *_labels(query),
-            " is ",
-            _SHARE if level.of else _VALUE,
-            f"{of}, {level.side} {limit}",
-        ),
-        written=f"it is {level.side} {limit}{of}",
+        runbook=f"A value is too {'high' if level.side == 'above' else 'low'}",
+        happened=(query.name, *_labels(query), " is ", value, f"{of}, {level.side} {limit}"),
         advice=_latest(query),
     )
 
@@ -163,11 +152,3 @@ def _latest(query: Query) -> Template:
     newest = " --sort=-StartedAt" if query.collection == "conversations" else ""
     command = f"nativechat-exporter {query.collection} --bot ", Insert("bot"), f"{asked}{newest} --limit 10"
     return ("To see the latest: ", *command)
-
-
-def _percent(share: float) -> str:
-    return f"{share * 100:.10g}%"
-
-
-def _sentence(text: str) -> str:
-    return text if text.endswith((".", "!", "?")) else f"{text}."

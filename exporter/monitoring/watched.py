@@ -13,12 +13,6 @@ from exporter.monitoring.panels import Limit, Panel, Tones, trend
 from exporter.monitoring.words import about_errors, described, legend, titled
 
 _COLOURS: Final = {"info": "blue", "critical": "red"}
-_OTHER_COLOUR: Final = "orange"
-
-
-def watched_panel(query: Query, alert: Alert, queries: Mapping[str, Query]) -> str:
-    """Return the title of the panel that shows what an alert watches."""
-    return str(what_it_watches(query, alert, queries)["title"])
 
 
 def what_it_watches(
@@ -44,7 +38,7 @@ def what_it_watches(
     bound = limit(alert)
     return trend(
         title,
-        described(query, terms(alert)),
+        described(query, f"The alert ({alert.severity}) fires when {terms(alert)}."),
         (
             expressions.foremost(expression, "topk" if bound.bad == "above" else "bottomk"),
             legend((*by, *query.label_names)),
@@ -56,24 +50,29 @@ def what_it_watches(
 
 
 def terms(alert: Alert) -> str:
-    """Return a sentence that says when an alert fires."""
+    """Return the condition of an alert, and how long it must hold."""
     match alert.when:
         case Rise(by, within, above, of):
-            share = f", and these are more than {above * 100:.6g} % of what is new in {of}" if of else ""
+            share = f", and these are more than {percent(above)} of what is new in {of}" if of else ""
             when = f"{by} or more are new within {durations.write(within)}{share}"
         case TooFew(than, within):
             when = f"fewer than {than} are new within {durations.write(within)}"
+            when += ", and the count was there all the time"
         case Level(side, value, None):
-            when = f"it is {side} {value:g}"
+            when = f"it is {side} {value:.15g}"
         case Level(side, value, of):
-            when = f"its share of {of} is {side} {value * 100:.6g} %"
-    lasting = f" for {durations.write(alert.lasting)}" if alert.lasting else ""
-    return f"The alert ({alert.severity}) fires when {when}{lasting}."
+            when = f"it is {side} {percent(value)} of {of}"
+    return f"{when} for {durations.write(alert.lasting)}" if alert.lasting else when
+
+
+def percent(share: float) -> str:
+    """Return a share as a percentage, such as 5% for 0.05."""
+    return f"{share * 100:.10g}%"
 
 
 def limit(alert: Alert) -> Limit:
     """Return the limit of an alert."""
-    colour = _COLOURS.get(alert.severity, _OTHER_COLOUR)
+    colour = _COLOURS.get(alert.severity, "orange")
     match alert.when:
         case Rise(by, _, above, of):
             return Limit(above if of else by, "above", colour)

@@ -74,7 +74,11 @@ def test_flags_of_rules_choose_jobs_alerts_severities_thresholds_and_labels(type
     }
     assert 'up{job=~"shop-.*|chat"}' in rules["NativeChatExporterDown"]["expr"]
     absent = rules["NativeChatExporterAbsent"]["expr"]
-    assert absent == 'absent(up{job=~"shop-.*"})\nor absent(up{job="chat"})'
+    assert absent == "\nor ".join(
+        f'label_replace(absent(up{{job=~"{job}"}}), "job", "{job}", "", "")' for job in ("shop-.*", "chat")
+    )
+    told = rules["NativeChatExporterAbsent"]["annotations"]["summary"]
+    assert told == "{{ $labels.job }}: Prometheus scrapes no nativechat-exporter of this job"
     assert "NativeChatShardMissing" not in rules
     errors = rules["NativeChatConversationsWithErrors"]["labels"]
     assert errors == {"severity": "critical", "team": "care"}
@@ -96,7 +100,14 @@ def test_a_name_that_comes_twice_in_one_flag_is_wrong_usage(typed: Typed, words:
 
 
 @pytest.mark.parametrize(
-    "word", ["--label=1x=y", "--label=team", "--severity=NativeChatBotDown=Not Good", "--without=NativeChatX"]
+    "word",
+    [
+        "--label=1x=y",
+        "--label=__x=y",
+        "--label=team",
+        "--severity=NativeChatBotDown=Not Good",
+        "--without=NativeChatX",
+    ],
 )
 def test_a_wrong_flag_of_rules_is_wrong_usage(typed: Typed, word: str) -> None:
     done = typed("rules", word, "--config.file", ROOT / "config.yaml")

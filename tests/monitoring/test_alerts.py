@@ -145,7 +145,7 @@ def test_an_alert_that_is_left_out_explains_no_other(config: Config) -> None:
     assert not rules.keys() & choices.without
     assert "unless" not in rules["NativeChatQueryFailing"].expression
     assert "unless" not in rules["NativeChatExporterAbsent"].expression
-    assert "nativechat_up" not in "".join(rule.expression for rule in rules.values())
+    assert "nativechat_up" not in "".join(rules[name].expression for name in OWN_NAMES if name in rules)
 
 
 @pytest.mark.parametrize(
@@ -174,9 +174,27 @@ def test_a_threshold_is_in_the_expression(config: Config, alert: str, threshold:
         (Choices(thresholds={"NativeChatBotDown": "5"}), r"--threshold NativeChatBotDown=5: .* such as 5m"),
         (Choices(thresholds={"NativeChatPollsSkipped": "5"}), "such as 25%"),
         (Choices(thresholds={"NativeChatInternalError": "5m"}), "such as 1"),
-        (Choices(labels={"team": "x"}), "--label team: alerts have this label already"),
-        (Choices(labels={"channel": "x"}), "--label channel: alerts have"),
-        (Choices(labels={"severity": "x"}), "--label severity: alerts have"),
+        (Choices(labels={"team": "x"}), "--label team: alerts may have this label already"),
+        (Choices(labels={"channel": "x"}), "--label channel: alerts may have"),
+        (Choices(labels={"severity": "x"}), "--label severity: alerts may have"),
+        *(
+            (Choices(labels={name: "x"}), f"--label {name}: alerts may have this label already")
+            for name in (
+                "alertstate",
+                "cluster",
+                "namespace",
+                "job",
+                "instance",
+                "pod",
+                "query",
+                "key",
+                "ordinal",
+            )
+        ),
+        (Choices(thresholds={"NativeChatInternalError": "0"}), "such as 1"),
+        (Choices(thresholds={"NativeChatPollsSkipped": "0.0%"}), "such as 25%"),
+        (Choices(thresholds={"NativeChatPollsSkipped": "100%"}), "such as 25%"),
+        (Choices(thresholds={"NativeChatQueryFailing": "99999w"}), "such as 10m"),
         (Choices(labels={"zone": "{{ foo"}), r"--label zone: .* template"),
         (Choices(runbook="https://x.example/{{ y"), r"--runbook-url: .* template"),
         (Choices(thresholds={"NativeChatBotDown": "119s"}), r"--threshold .*=119s: .* \(write 2m or more"),

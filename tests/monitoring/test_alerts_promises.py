@@ -24,7 +24,8 @@ WHOLE = "increase(nativechat_conversations_new_total[15m])"
 ONE = "max without (instance, pod)"
 BOT_DOWN = f"expr: |-\n          {ONE} (max_over_time(nativechat_up[5m])) == 0\n"
 LASTED = f"          and {ONE} (last_over_time(nativechat_up[5m] offset 5m))\n"
-BEGUN = f"and {ONE} (last_over_time(nativechat_conversations_new_total[15m] offset 2m))"
+BEGUN = f"and {ONE} (last_over_time(nativechat_conversations_new_total[11m] offset 2m))"
+ANSWERED = f"unless {ONE} (max_over_time(nativechat_up[11m] offset 2m)) == 0"
 LAG = f"{ONE} (min_over_time(nativechat_exporter_schedule_lag_seconds[5m])) > 30"
 BUILD = "and ignoring (version, python) last_over_time(nativechat_exporter_build_info[1d])"
 UP = "nativechat_exporter_query_up"
@@ -40,7 +41,10 @@ NAMES = "two bots of one team under one name"
 OUTAGE = "an API that answers 503"
 RESTART = "an outage of hours"
 NEVER = "a bot that never answered"
-FIRST_ERRORS = "a busy bot with one error of a hundred"
+FIRST_ERRORS = "a busy bot with one error of a hundred is silent after the first start"
+BUSY = "a busy bot with one error of a hundred is silent at both ends"
+GONE = "a busy bot is silent at both ends of sixteen minutes without"
+TOLD = "an outage of ten minutes ends no alert"
 SILENT = "one failed run, a start"
 ALONE = "one query that fails"
 STALE = "a value that gets old without a failure"
@@ -55,6 +59,9 @@ PARTS = [
     (f"floor({ONE} ({NEW})) >= 1", f"floor({ONE} ({NEW})) >= 6", BURSTS),
     (f"floor({ONE} ({NEW})) >= 1", f"{NEW} >= 1", REPLICAS),
     (f"{ONE} ({NEW})", f"sum ({NEW})", BURSTS),
+    (f"and {ONE} ({NEW})", f"and sum without (instance, pod) ({NEW})", REPLICAS),
+    (f"{ONE} ({WHOLE})", f"sum without (instance, pod) ({WHOLE})", REPLICAS),
+    (f"{ONE} ({WHOLE})", f"min without (instance, pod) ({WHOLE})", REPLICAS),
     ("floor(", "(", "what is new is a whole number"),
     ("errors_new_total[15m]", "errors_new_total[10m]", BURSTS),
     ("errors_new_total[15m]", "errors_new_total[20m]", BURSTS),
@@ -70,8 +77,16 @@ PARTS = [
     (BUILD, "", PROCESS),
     ("unless on () (", "unless on () (up > 1 and ", ABSENT),
     (BEGUN, "", FIRST_ERRORS),
-    ("[15m] offset 2m", "[15m] offset 1m", FIRST_ERRORS),
-    ("[15m] offset 2m", "[1m] offset 2m", "an error before thirty missing minutes"),
+    ("total[11m] offset 2m", "total[11m] offset 1m", FIRST_ERRORS),
+    ("total[11m] offset 2m", "total[15m] offset 2m", GONE),
+    ("total[11m] offset 2m", "total[1m] offset 2m", "an error before thirty missing minutes"),
+    (ANSWERED, "", BUSY),
+    (ANSWERED, ANSWERED.replace(ONE, ""), BUSY),
+    (ANSWERED, ANSWERED.replace(ONE, "max by (bot)"), BUSY),
+    (ANSWERED, ANSWERED.replace(ONE, "min without (instance, pod)"), TOLD),
+    ("nativechat_up[11m] offset 2m", "nativechat_up[15m] offset 2m", BUSY),
+    ("nativechat_up[11m] offset 2m", "nativechat_up[11m]", BUSY),
+    ("nativechat_up[11m] offset 2m", "nativechat_up[1m] offset 2m", TOLD),
     (BOT_DOWN, f"expr: |-\n          {ONE} (nativechat_up) == 0\n", RESTART),
     (BOT_DOWN + LASTED, "expr: max_over_time(nativechat_up[5m]) == 0\n", RESTART),
     (BOT_DOWN + LASTED, BOT_DOWN, NEVER),
@@ -80,6 +95,7 @@ PARTS = [
     (f"{ONE} (max_over_time(nativechat_up[5m]))", "max by (bot) (max_over_time(nativechat_up[5m]))", OUTAGE),
     (f"{ONE} (max_over_time({UP}[5m]))", f"max_over_time({UP}[5m])", SILENT),
     (f"max_over_time({UP}[5m])", f"min_over_time({UP}[5m])", ALONE),
+    (f"{ONE} (max_over_time({UP}[5m]))", f"max by (bot, query) (max_over_time({UP}[5m]))", ALONE),
     ("unless ignoring (query) (", "unless ignoring (query) (0 > ", RESTART),
     ("60 + 3 *", "60 + 1 *", STALE),
     (f"and {ONE} ({UP}) == 1", "", STALE),
@@ -113,6 +129,103 @@ PARTS = [
 """Parts of the shipped rules, a replacement for each, and the promise that the replacement breaks."""
 
 
+HIGH = "a value fires where it is above"
+RARE = "a value that is gone fires nothing"
+OF_ALL = "a share is that of the same bot"
+OF_PARTS = "a share of labelled series"
+LESS = "less than asked for is silent"
+NEW_PARTS = "what is new is a share of what is new"
+QUIET = "a bot that nobody writes to"
+PODS = "of Pods that follow each other"
+KEPT = "nobody is said to be silent while no run succeeds"
+
+COMMON = "nativechat_by_channel_and_outcome"
+STEPS = "count_over_time((max without (instance, pod) (nativechat_messages_at_all))[2h:1m])"
+FAILS = (
+    'unless ignoring (query, team) {} (max_over_time(nativechat_exporter_query_up{{query="{}"}}[5m])) == 0'
+)
+
+LEVEL_PARTS = [
+    ("(nativechat_messages[5m])) > 100", "(nativechat_messages[5m])) >= 100", HIGH),
+    ("last_over_time(nativechat_messages[5m])", "nativechat_messages", HIGH),
+    ("last_over_time(nativechat_messages[5m])", "last_over_time(nativechat_messages[30m])", RARE),
+    ("(nativechat_messages_rarely[2h])) < 1", "(nativechat_messages_rarely[2h])) <= 1", RARE),
+    ("nativechat_messages_rarely[2h]", "nativechat_messages_rarely[5m]", RARE),
+    ("> 0.5\n", ">= 0.5\n", OF_ALL),
+    (
+        f"{ONE} (last_over_time(nativechat_by_channel[5m]))\n",
+        "last_over_time(nativechat_by_channel[5m])\n",
+        OF_ALL,
+    ),
+    (
+        f"{ONE} (last_over_time(nativechat_conversations[5m]))",
+        "max (last_over_time(nativechat_conversations[5m]))",
+        OF_ALL,
+    ),
+    ("last_over_time(nativechat_by_channel[5m])", "nativechat_by_channel", OF_ALL),
+    ("for: 2m", "for: 1m", OF_ALL),
+    ("/ ignoring (channel) group_left ()", "/", OF_ALL),
+    ("/ ignoring (outcome) group_left ()", "/", OF_PARTS),
+    (
+        "(last_over_time(nativechat_by_channel[5m])) > 0)",
+        "(last_over_time(nativechat_by_channel[5m])))",
+        OF_PARTS,
+    ),
+    ("(nativechat_bot_down_new_total[5m]))) >= 3", "(nativechat_bot_down_new_total[5m]))) >= 2", LESS),
+    ("nativechat_bot_down_new_total[5m]", "nativechat_bot_down_new_total[4m]", LESS),
+    ("nativechat_bot_down_new_total[5m]", "nativechat_bot_down_new_total[10m]", LESS),
+    (f"{COMMON}_new_total[10m]))) >= 2", f"{COMMON}_new_total[10m]))) >= 4", NEW_PARTS),
+    (f"{COMMON}_new_total[10m]))) >= 2", f"{COMMON}_new_total[10m]))) >= 1", NEW_PARTS),
+    (
+        f"{ONE} (increase({COMMON}_new_total[10m]))",
+        f"sum without (instance, pod) (increase({COMMON}_new_total[10m]))",
+        NEW_PARTS,
+    ),
+    ("> ignoring (outcome) group_left () 0.2 *", "> ignoring (outcome) group_left () 0.01 *", NEW_PARTS),
+    ("> ignoring (outcome) group_left () 0.2 *", "> 0.2 *", NEW_PARTS),
+    ("and ignoring (outcome)", "and", NEW_PARTS),
+    ("unless ignoring (team, channel, outcome)", "unless", NEW_PARTS),
+    (
+        "(increase(nativechat_conversations_new_total[2h]))) < 2",
+        "(increase(nativechat_conversations_new_total[2h]))) < 1",
+        QUIET,
+    ),
+    (
+        "(increase(nativechat_conversations_new_total[2h]))) < 2",
+        "(increase(nativechat_conversations_new_total[2h]))) <= 2",
+        QUIET,
+    ),
+    (
+        "increase(nativechat_conversations_new_total[2h])",
+        "increase(nativechat_conversations_new_total[1h])",
+        QUIET,
+    ),
+    ("(nativechat_conversations[2h:1m])) >= 120", "(nativechat_conversations[2h:1m])) >= 60", QUIET),
+    (
+        "count_over_time(nativechat_conversations[2h:1m])",
+        "count_over_time(nativechat_conversations[3h:1m])",
+        QUIET,
+    ),
+    (
+        f"{ONE} (count_over_time(nativechat_conversations",
+        "sum without (instance, pod) (count_over_time(nativechat_conversations",
+        PODS,
+    ),
+    (STEPS, f"{ONE} (count_over_time(nativechat_messages_at_all[2h:1m]))", PODS),
+    (
+        "(increase(nativechat_messages_at_all_new_total[2h]))) < 1",
+        "(increase(nativechat_messages_at_all_new_total[2h]))) < 2",
+        PODS,
+    ),
+    (f"{STEPS} >= 120", f"{STEPS} >= 60", PODS),
+    (FAILS.format(ONE, "messages_at_all"), "", KEPT),
+    (FAILS.format(ONE, "conversations"), "", KEPT),
+    ('{query="messages_at_all"}[5m]', '{query="messages_at_all"}[1s]', KEPT),
+    (FAILS.format(ONE, "messages_at_all"), FAILS.format("", "messages_at_all"), KEPT),
+]
+"""The same for rules on levels.yaml, of alerts of every kind."""
+
+
 @pytest.fixture(scope="module")
 def shipped(root: Path) -> list[dict[str, Any]]:
     """The shipped rule tests."""
@@ -126,34 +239,47 @@ def test_the_shipped_rules_keep_their_promises(root: Path, promtool: Promtool) -
     assert kept.returncode == 0, kept.stdout + kept.stderr
 
 
-def test_rules_on_values_and_shares_keep_promises(levels: Path, tmp_path: Path, promtool: Promtool) -> None:
+@pytest.fixture(scope="module")
+def level_rules(levels: Path) -> str:
+    """The rules of levels.yaml."""
     choices = Choices(runbook="https://runbook.example/alerting")
     made = groups(load(levels, {}, secrets="optional").config, choices)
-    (tmp_path / "rules.yml").write_text(yaml_text.write(rule_file(made), ""), "utf-8")
+    return yaml_text.write(rule_file(made), "")
+
+
+def test_rules_on_values_and_shares_keep_promises(
+    levels: Path, level_rules: str, tmp_path: Path, promtool: Promtool
+) -> None:
+    (tmp_path / "rules.yml").write_text(level_rules, "utf-8")
     promises = tmp_path / "promises.yml"
     promises.write_text(levels.with_name("levels_test.yml").read_text("utf-8"), "utf-8")
     kept = promtool("test", "rules", promises)
     assert kept.returncode == 0, kept.stdout + kept.stderr
 
 
-@pytest.mark.parametrize(("part", "instead", "promise"), PARTS, ids=[part for part, *_ in PARTS])
+@pytest.mark.parametrize(
+    ("of", "part", "instead", "promise"),
+    [*(("shipped", *each) for each in PARTS), *(("levels", *each) for each in LEVEL_PARTS)],
+)
 def test_a_rule_without_one_of_its_parts_breaks_a_promise(
     root: Path,
-    shipped: list[dict[str, Any]],
+    levels: Path,
+    level_rules: str,
     tmp_path: Path,
     promtool: Promtool,
     *,
+    of: str,
     part: str,
     instead: str,
     promise: str,
 ) -> None:
-    rules = (root / "prometheus/rules.yml").read_text("utf-8")
+    file = root / "prometheus/rules_test.yml" if of == "shipped" else levels.with_name("levels_test.yml")
+    rules = (root / "prometheus/rules.yml").read_text("utf-8") if of == "shipped" else level_rules
     assert part in rules, "the rules have no such part any more"
-    [test] = [each for each in shipped if each["name"].startswith(promise)]
+    document = yaml.safe_load(file.read_text("utf-8"))
+    [test] = [each for each in document["tests"] if each["name"].startswith(promise)]
     promises = tmp_path / "promises.yml"
-    promises.write_text(
-        json.dumps({"rule_files": ["rules.yml"], "evaluation_interval": "30s", "tests": [test]}), "utf-8"
-    )
+    promises.write_text(json.dumps({**document, "tests": [test]}), "utf-8")
     # The test above shows that the unchanged rules keep it.
     (tmp_path / "rules.yml").write_text(rules.replace(part, instead), "utf-8")
     judged = promtool("test", "rules", promises)
@@ -164,7 +290,7 @@ def test_a_rule_without_one_of_its_parts_breaks_a_promise(
 def test_an_exporter_that_never_ran_is_told_where_rules_name_its_job(
     levels: Path, tmp_path: Path, promtool: Promtool
 ) -> None:
-    choices = Choices(jobs=("one", "tw[o]", "three"))
+    choices = Choices(jobs=("one", "tw[o]", "three", "fou?r$"))
     made = groups(load(levels, {}, secrets="optional").config, choices)
     (tmp_path / "rules.yml").write_text(yaml_text.write(rule_file(made), ""), "utf-8")
     running = {
@@ -177,6 +303,7 @@ def test_an_exporter_that_never_ran_is_told_where_rules_name_its_job(
     expected = [
         {"labels": '{alertname="NativeChatExporterDown", job="two", instance="b"}', "value": 1},
         {"labels": '{alertname="NativeChatExporterAbsent", job="three"}', "value": 1},
+        {"labels": '{alertname="NativeChatExporterAbsent", job="fou?r$"}', "value": 1},
     ]
     test = {
         "interval": "30s",

@@ -205,7 +205,7 @@ def limits(one: Json) -> tuple[str, list[tuple[str, float | None]]]:
             "By channel",
             "Share of conversations",
             [("transparent", None), ("orange", 0.9)],
-            "share of conversations is above 90 %",
+            "it is above 90% of conversations",
         ),
         (
             "two labels",
