@@ -129,6 +129,7 @@ _OWN: Final = (
         "25%",
         "max without (instance, pod) (\n"
         f"  increase({_QUERY}_skipped_total[1h]) >= 3\n"
+        f"  and increase({_QUERY}_skipped_total[20m]) > 0\n"  # an outage that is over explains the rest
         f"  and increase({_QUERY}_skipped_total[1h])\n"
         f"    > THRESHOLD * (increase({_QUERY}_skipped_total[1h]) + increase({_QUERY}_runs_total[1h]))\n"
         ")",
@@ -137,7 +138,7 @@ _OWN: Final = (
         "due while the previous one had not ended, so values are older than `every` says. The bot's rate "
         "allows too little, answers are slow, or the query has too many series.",
         "The exporter itself/Queries of each bot",
-        lasting="15m",
+        lasting="30m",
         because=(("NativeChatBotDown", "ignoring (query)"), ("NativeChatValueStale", "")),
     ),
     _Own(

@@ -17,7 +17,6 @@ from exporter.monitoring.variables import bot_labels
 from exporter.monitoring.watched import percent, terms, what_it_watches
 from exporter.monitoring.words import described
 
-_VALUE: Final = Insert()
 _COUNT: Final = Insert(form='printf "%.0f"')
 _SHARE: Final = Insert(form="humanizePercentage")
 _MOST_STEPS: Final = 1440
@@ -123,7 +122,7 @@ def _too_few(query: Query, few: TooFew, labels: tuple[str, ...]) -> _Condition:
 
 
 def _level(query: Query, level: Level, queries: Mapping[str, Query]) -> _Condition:
-    of, value, limit = "", _VALUE, f"{level.value:.15g}"
+    of, value, limit = "", Insert(), f"{level.value:.15g}"
     expression = promql.one(promql.value(query))
     if level.of:
         of, value, limit = f" of {level.of}", _SHARE, percent(level.value)

@@ -103,7 +103,7 @@ PARTS = [
     ("min_over_time(nativechat_exporter_schedule", "max_over_time(nativechat_exporter_schedule", LATE),
     ("[5m])) > 30", "[5m])) > 400", STALE),
     ("> 0.25 *", "> 0.01 *", SKIPPED),
-    (f"{SKIPPED_COUNT} >= 3", f"{SKIPPED_COUNT} >= 2", SKIPPED),
+    (f"{SKIPPED_COUNT} >= 3", f"{SKIPPED_COUNT} >= 1", SKIPPED),
     ("unless ignoring (query) (", "unless ignoring (query) (0 > ", SKIPPED),
     ("unless (\n", "unless (0 > ", SKIPPED),
     ("min without (instance, pod) (nativechat_exporter_config", f"{ONE} (nativechat_exporter_config", RELOAD),
@@ -123,7 +123,8 @@ PARTS = [
     ("for: 10m", "for: 30s", ABSENT),
     ("for: 10m", "for: 30s", NAMES),
     ("for: 10m", "for: 30s", OUTAGE),
-    ("for: 15m", "for: 1m", SKIPPED),
+    ("[20m]) > 0", "[1h]) > 0", SKIPPED),
+    ("for: 30m", "for: 15m", SKIPPED),
     ("for: 15m", "for: 1m", ONCE),
 ]
 """Parts of the shipped rules, a replacement for each, and the promise that the replacement breaks."""
