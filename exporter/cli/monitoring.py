@@ -151,6 +151,8 @@ def rules(
     These are the alerts it defines, and those on the exporter itself. Makes no requests, and needs no ids
     or tokens.
     """
+    if "" in jobs:
+        raise WrongUsage("--job: it is empty (write the name of a job)")
     config = load(config_file, os.environ, secrets="optional").config
     choices = Choices(
         jobs=jobs,

@@ -104,6 +104,7 @@ def test_a_name_that_comes_twice_in_one_flag_is_wrong_usage(typed: Typed, words:
     [
         "--label=1x=y",
         "--label=__x=y",
+        "--job=",
         "--label=team",
         "--severity=NativeChatBotDown=Not Good",
         "--without=NativeChatX",
