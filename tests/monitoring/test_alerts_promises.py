@@ -228,11 +228,10 @@ LEVEL_PARTS = [
 
 
 @pytest.fixture(scope="module")
-def shipped(root: Path) -> list[dict[str, Any]]:
-    """The shipped rule tests."""
-    document: dict[str, Any] = yaml.safe_load((root / "prometheus/rules_test.yml").read_text("utf-8"))
-    found: list[dict[str, Any]] = document["tests"]
-    return found
+def promised(root: Path, levels: Path) -> dict[str, dict[str, Any]]:
+    """The rule tests of both."""
+    files = {"shipped": root / "prometheus/rules_test.yml", "levels": levels.with_name("levels_test.yml")}
+    return {name: yaml.safe_load(file.read_text("utf-8")) for name, file in files.items()}
 
 
 def test_the_shipped_rules_keep_their_promises(root: Path, promtool: Promtool) -> None:
@@ -264,8 +263,8 @@ def test_rules_on_values_and_shares_keep_promises(
 )
 def test_a_rule_without_one_of_its_parts_breaks_a_promise(
     root: Path,
-    levels: Path,
     level_rules: str,
+    promised: dict[str, dict[str, Any]],
     tmp_path: Path,
     promtool: Promtool,
     *,
@@ -274,13 +273,11 @@ def test_a_rule_without_one_of_its_parts_breaks_a_promise(
     instead: str,
     promise: str,
 ) -> None:
-    file = root / "prometheus/rules_test.yml" if of == "shipped" else levels.with_name("levels_test.yml")
     rules = (root / "prometheus/rules.yml").read_text("utf-8") if of == "shipped" else level_rules
     assert part in rules, "the rules have no such part any more"
-    document = yaml.safe_load(file.read_text("utf-8"))
-    [test] = [each for each in document["tests"] if each["name"].startswith(promise)]
+    [test] = [each for each in promised[of]["tests"] if each["name"].startswith(promise)]
     promises = tmp_path / "promises.yml"
-    promises.write_text(json.dumps({**document, "tests": [test]}), "utf-8")
+    promises.write_text(json.dumps({**promised[of], "tests": [test]}), "utf-8")
     # The test above shows that the unchanged rules keep it.
     (tmp_path / "rules.yml").write_text(rules.replace(part, instead), "utf-8")
     judged = promtool("test", "rules", promises)
@@ -318,11 +315,11 @@ def test_an_exporter_that_never_ran_is_told_where_rules_name_its_job(
 
 
 def test_every_shipped_alert_fires_in_one_promise_and_is_silent_in_another(
-    root: Path, shipped: list[dict[str, Any]]
+    root: Path, promised: dict[str, dict[str, Any]]
 ) -> None:
     rules = yaml.safe_load((root / "prometheus/rules.yml").read_text("utf-8"))
     names = {rule["alert"] for group in rules["groups"] for rule in group["rules"]}
-    asked = [each for test in shipped for each in test.get("promql_expr_test", ())]
+    asked = [each for test in promised["shipped"]["tests"] for each in test.get("promql_expr_test", ())]
     fires = {
         name
         for each in asked
