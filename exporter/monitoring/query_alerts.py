@@ -19,7 +19,6 @@ from exporter.monitoring.words import described
 
 _COUNT: Final = Insert(form='printf "%.0f"')
 _SHARE: Final = Insert(form="humanizePercentage")
-_MOST_STEPS: Final = 1440
 
 
 def query_rules(config: Config, runbook: str, taken: Collection[str]) -> tuple[Rule, ...]:
@@ -102,7 +101,7 @@ def _rise(query: Query, rise: Rise, queries: Mapping[str, Query], labels: tuple[
 def _too_few(query: Query, few: TooFew, labels: tuple[str, ...]) -> _Condition:
     within = durations.write(few.within)
     # The count must be there at each step: each minute, up to a day.
-    step = min(few.within, max(60.0, few.within // _MOST_STEPS))
+    step = min(few.within, max(60.0, few.within // 1440))
     window = f"[{within}:{durations.write(step)}]"
     # Of Pods that follow each other none has seen all that is new. Only "none" is the same for all of them.
     there = (
@@ -112,7 +111,8 @@ def _too_few(query: Query, few: TooFew, labels: tuple[str, ...]) -> _Condition:
     )
     # With a long `stale_after`, the count is there though no run succeeds.
     up = f'nativechat_exporter_query_up{{query="{query.name}"}}'
-    there += f" >= {few.within // step:.0f}{promql.unless_down(up, '[5m]', ('query', *labels))}"
+    there += f" == scalar(count_over_time(vector(1){window}))"
+    there += promql.unless_down(up, "[5m]", ("query", *labels))
     return _Condition(
         expression=f"floor({promql.one(promql.new(query, few.within))}) < {few.than}\nand {there}",
         runbook="Too few are new",

@@ -141,6 +141,7 @@ PODS = "of Pods that follow each other"
 KEPT = "nobody is said to be silent while no run succeeds"
 
 COMMON = "nativechat_by_channel_and_outcome"
+ALWAYS = "scalar(count_over_time(vector(1)[2h:1m]))"
 STEPS = "count_over_time((max without (instance, pod) (nativechat_messages_at_all))[2h:1m])"
 FAILS = (
     'unless ignoring (query, team) {} (max_over_time(nativechat_exporter_query_up{{query="{}"}}[5m])) == 0'
@@ -201,15 +202,15 @@ LEVEL_PARTS = [
         "increase(nativechat_conversations_new_total[1h])",
         QUIET,
     ),
-    ("(nativechat_conversations[2h:1m])) >= 120", "(nativechat_conversations[2h:1m])) >= 60", QUIET),
+    (f"(nativechat_conversations[2h:1m])) == {ALWAYS}", "(nativechat_conversations[2h:1m])) >= 119", QUIET),
     (
         "count_over_time(nativechat_conversations[2h:1m])",
         "count_over_time(nativechat_conversations[3h:1m])",
         QUIET,
     ),
     (
-        f"{ONE} (count_over_time(nativechat_conversations",
-        "sum without (instance, pod) (count_over_time(nativechat_conversations",
+        f"{ONE} (count_over_time(nativechat_conversations[2h:1m])) ==",
+        "sum without (instance, pod) (count_over_time(nativechat_conversations[2h:1m])) >=",
         PODS,
     ),
     (STEPS, f"{ONE} (count_over_time(nativechat_messages_at_all[2h:1m]))", PODS),
@@ -218,7 +219,7 @@ LEVEL_PARTS = [
         "(increase(nativechat_messages_at_all_new_total[2h]))) < 2",
         PODS,
     ),
-    (f"{STEPS} >= 120", f"{STEPS} >= 60", PODS),
+    (f"{STEPS} == {ALWAYS}", f"{STEPS} >= 120", PODS),
     (FAILS.format(ONE, "messages_at_all"), "", KEPT),
     (FAILS.format(ONE, "conversations"), "", KEPT),
     ('{query="messages_at_all"}[5m]', '{query="messages_at_all"}[1s]', KEPT),
