@@ -22,7 +22,7 @@ _FORMAT: Final = 39
 
 _STARTED: Final = of_process(f"process_start_time_seconds{{{JOB}}}")
 _LOADED: Final = f"{OURS}config_last_reload_success_timestamp_seconds{{{JOB}}}"
-_FIRING: Final = 'ALERTS{alertname=~"NativeChat.*",alertstate="firing"}'
+_FIRING: Final = 'count by (alertname) (ALERTS{alertname=~"NativeChat.*",alertstate="firing"})'
 _SETTLED: Final = 30
 """Seconds after a start within which the configuration is loaded: that is no reload."""
 
@@ -67,7 +67,7 @@ def _annotations() -> list[Json]:
     marked = (
         ("Restarts", "blue", f"1000 * ({_STARTED})", "Start of {{instance}}"),
         ("Reloads", "purple", f"1000 * ({reloaded})", "New configuration of {{instance}}"),
-        ("Alerts", "red", _FIRING, "{{alertname}} {{bot}}"),
+        ("Alerts", "red", _FIRING, "{{alertname}}"),
     )
     return [
         {
