@@ -85,13 +85,11 @@ class Operators:
 
         That holds only where a document has one number: of a list, one may be greater and another equal.
         """
-        single = [
-            field
-            for field in self.fields
-            if field.values and dict(field.types).keys() == {"number"} and not field.is_in_list(self.fields)
-        ]
+        single = [field for field in self.fields if field.values and dict(field.types).keys() == {"number"}]
         single.sort(key=lambda field: (-len(field.values), field.name))
         for field in single if wanted & set(ORDERING) else ():
+            if field.is_in_list(self.fields):
+                continue
             numbers = sorted(value for value, _ in field.values if isinstance(value, int | float))
             name, value = field.name, numbers[len(numbers) // 2]
             same = self._count({name: value})

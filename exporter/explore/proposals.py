@@ -64,8 +64,10 @@ class Proposer:
                 self.left_out.append(f"{proposal.query['name']}: the API does not take {proposal.operator}")
             elif doubt := _doubt(proposal):
                 self.left_out.append(f"{proposal.query['name']}: {doubt}")
-            elif len(found) < MOST + SPARE:
+            else:
                 found.append(proposal)
+            if len(found) == MOST + SPARE:
+                break
         return found
 
     def _all(self) -> Iterator[Proposal]:

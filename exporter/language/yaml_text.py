@@ -14,6 +14,12 @@ _BLOCK_LEVELS: Final = 2
 _OTHER_BREAKS: Final = re.compile("[\r\x85\u2028\u2029]")
 """Line breaks that YAML would read back as a newline."""
 
+_NO_PLAIN_TEXT: Final = re.compile(
+    r"[-+.]?[0-9][0-9_.]*(e[-+]?[0-9]+)?|[-+]?0[xob][0-9a-f_]+|[-+]?\.(inf|nan)|yes|no|on|off|true|false|null",
+    re.IGNORECASE,
+)
+"""Texts that some parsers read as a number or truth value, such as 08 and 1e3; PyYAML does not quote all."""
+
 
 class _Dumper(yaml.SafeDumper):
     """Indents lists below their key, and writes multi-line text as a block."""
@@ -27,6 +33,8 @@ class _Dumper(yaml.SafeDumper):
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     style = '"' if _OTHER_BREAKS.search(text) else "|" if "\n" in text else None
+    if _NO_PLAIN_TEXT.fullmatch(text):
+        style = "'"
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 

@@ -25,7 +25,7 @@ BOT: dict[str, Json] = {"name": "main", "id": {"env": "ID"}, "token": {"env": "T
 
 WORDS = (
     "Status state channel Type total info bot job namespace new kind Errors at Messages user turns sender "
-    "SentAt StartedAt канал no x<y $set a.b kind_count"
+    "SentAt StartedAt канал no x<y $set a.b kind_count 1e3 08 oN"
 )
 TEXTS = "yes no on null ~ 1 1.0 0x1f 1e3 a-b other others = x:y 2026-11-28T12:00:00Z"
 

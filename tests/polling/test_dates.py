@@ -98,11 +98,12 @@ def test_a_format_is_proven_although_the_field_cannot_be_counted() -> None:
     assert api.prove("auto", "StartedAt") == ("epoch-ms", None)
 
 
-def test_a_date_that_is_rejected_for_another_reason_than_its_format_ends_the_proof() -> None:
-    api, failure = Api({"StartedAt": frozenset({"iso"})}), Rejected("no", status=404)
-    api.fail(since_epoch_probe("StartedAt", "iso"), failure)
-    assert api.prove("auto", "StartedAt") == (None, failure)
-    assert len(api.asked) == 1
+@pytest.mark.parametrize("probe", [since_epoch_probe("StartedAt", "iso"), exists_probe("StartedAt")])
+def test_a_request_that_is_rejected_for_another_reason_than_its_predicate_ends_the_proof(probe: str) -> None:
+    api, failure = Api({"StartedAt": None}), Rejected("no", status=404)
+    api.fail(probe, failure)
+    assert api.prove("iso", "StartedAt") == (None, failure)
+    assert api.asked[-1] == probe
 
 
 def test_a_refuted_setting_names_the_field() -> None:
