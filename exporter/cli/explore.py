@@ -12,7 +12,7 @@ from typing import Any, Final
 import click
 
 from exporter.cli.bots import bot_named
-from exporter.cli.flags import Parsed, config_file_or_shipped, logging_flags, output_flag, shipped
+from exporter.cli.flags import Parsed, config_file_or_shipped, logging_flags, new_file, output_flag, shipped
 from exporter.cli.output import columns, reason
 from exporter.clock import SystemClock
 from exporter.config import source
@@ -69,7 +69,7 @@ def _checked_id(text: str) -> str:
     show_default=True,
     help="The number of conversations, and of messages, to look at.",
 )
-@click.option("--write", type=click.Path(path_type=Path), help="Write a configuration to this file.")
+@click.option("--write", type=Parsed(new_file, "file"), help="Write a configuration to this file.")
 @click.option("--force", is_flag=True, help="Overwrite the file of --write.")
 @output_flag("table", "json")
 @logging_flags

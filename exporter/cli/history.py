@@ -25,7 +25,7 @@ from exporter.clock import Clock, SystemClock
 from exporter.config.load import load
 from exporter.errors import ApiError, WrongUsage
 from exporter.model import Bot, Collection, Json
-from exporter.nativechat.by_key import ID_FIELDS, ByKey
+from exporter.nativechat.by_key import ID_FIELDS, ByKey, NoOrder
 from exporter.nativechat.history import download
 
 _HELP: Final = """\
@@ -71,7 +71,7 @@ class _Download:
 
     def run(self) -> int:
         """Print or write the rows; if that stops early, say after how many rows, and return 1."""
-        to, done = self._wanted.to, 0
+        to, done, may_continue = self._wanted.to, 0, True
         file = DownloadFile(to) if to else None
         try:
             with closing(self._written(file) if file else self._printed()) as written:
@@ -87,9 +87,10 @@ class _Download:
                 abandon_output()
         except (ApiError, KeyboardInterrupt) as error:
             why = error.described if isinstance(error, ApiError) else "interrupted"
+            may_continue = not isinstance(error, NoOrder)
         else:
             return 0
-        go_on = file.stop(done) if file else self._rest(done)
+        go_on = file.stop(done, may_continue=may_continue) if file else self._rest(done)
         click.echo(f"stopped after {done:,} {self._collection}: {why}{go_on}", err=True)
         return 1
 

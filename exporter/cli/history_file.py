@@ -7,6 +7,7 @@ written twice and none is lost, even if the process is killed.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Generator, Iterable
@@ -70,10 +71,10 @@ class DownloadFile:
             advice = f"continue it with --resume, or remove it and {self._beside}"
             raise WrongUsage(f"{self.path} is an interrupted download ({advice})")
         try:
-            progress = Progress(**json.loads(self._beside.read_text("utf-8")))
-        except (ValueError, TypeError) as error:
+            progress = _read(self._beside.read_text("utf-8"))
+        except ValueError as error:
             raise WrongUsage(
-                f"{self._beside} cannot be read (remove it and {self.path}, and begin anew)"
+                f"{self._beside} is damaged (remove it and {self.path}, and begin anew)"
             ) from error
         for name, value in progress.flags.items():
             if flags.get(name) != value:
@@ -82,12 +83,18 @@ class DownloadFile:
             raise WrongUsage(f"{self.path} is shorter than it was (remove {self._beside}, and begin anew)")
         return progress
 
-    def stop(self, rows: int) -> str:
-        """Return how to continue after so many rows; with none, forget a download that began now."""
+    def stop(self, rows: int, *, may_continue: bool) -> str:
+        """Return what to do after so many rows; with none, forget a download that began now."""
         if self._is_new and not rows:
             self.path.unlink(missing_ok=True)
             self._beside.unlink(missing_ok=True)
-        return "; go on with --resume" if self._beside.exists() else ""
+        if not self._beside.exists():
+            return ""
+        return (
+            "; go on with --resume"
+            if may_continue
+            else f"; remove {self.path} and {self._beside}, and begin anew"
+        )
 
     def fill(
         self,
@@ -134,8 +141,21 @@ class DownloadFile:
         with os.fdopen(
             os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
         ) as file:
-            json.dump(asdict(progress), file)
+            text = json.dumps(asdict(progress))
+            file.write(f"{text}\n{_digest(text)}")
         new.replace(self._beside)
+
+
+def _read(text: str) -> Progress:
+    """Return the progress in a text; raises ValueError unless the text is as it was written."""
+    written, _, digest = text.partition("\n")
+    if digest != _digest(written):
+        raise ValueError("the text was changed")
+    return Progress(**json.loads(written))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _moved(progress: Progress, position: Position, size: int) -> Progress:

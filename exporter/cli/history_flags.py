@@ -12,7 +12,7 @@ import click
 from exporter.cli.flags import Command, Parsed, new_file, output_flag, sendable
 from exporter.cli.history_query import as_json, between, check_dates
 from exporter.errors import BadAnswer
-from exporter.language import datemath
+from exporter.language import datemath, durations
 from exporter.language.predicate import both
 from exporter.model import Json
 from exporter.nativechat.answers import parse
@@ -70,7 +70,10 @@ def history_flags(date_field: str) -> Callable[[Command], Command]:
             help='A MongoDB predicate, as JSON, such as {"Errors": 2}.',
         ),
         click.option(
-            "--since", default="", type=Parsed(_date), help="Only rows from this date on, such as now-7d/d."
+            "--since",
+            default="",
+            type=Parsed(_date),
+            help="Only rows from this date on, such as 7d (ago) or now-7d/d.",
         ),
         click.option("--until", default="", type=Parsed(_date), help="Only rows before this date."),
         click.option(
@@ -112,7 +115,12 @@ def _predicate(text: str) -> str:
 
 
 def _date(text: str) -> str:
-    if text:
+    """Return date math or an instant; a duration is that long ago."""
+    if not text:
+        return ""
+    try:
+        return f"now-{int(durations.parse(text))}s"
+    except ValueError:
         datemath.check(text)
     return text
 

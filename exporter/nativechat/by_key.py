@@ -21,8 +21,15 @@ from exporter.nativechat.paced import PacedClient
 ID_FIELDS: Final = ("_id", "Id")
 """Fields that may identify a row (assumed: none is documented)."""
 
+_NUMBERS: Final = {"$numberInt", "$numberLong", "$numberDouble", "$numberDecimal"}
+"""Numbers in MongoDB's extended JSON, which are text inside."""
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _OTHER_KEY: Final = "name another field, one that every row has, with --sort"
+
+
+class NoOrder(BadAnswer):
+    """The rows cannot be downloaded in the order of this key; continuing does not help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +58,11 @@ class Key:
 
     def rank(self, value: Json) -> tuple[str, Any]:
         """Return a value's type, and what orders values of this type; raises TypeError or ValueError."""
-        inner = next(iter(value.values())) if isinstance(value, dict) and len(value) == 1 else value
+        tag, inner = next(iter(value.items())) if isinstance(value, dict) and len(value) == 1 else ("", value)
         if self.dates in ("extended-json", "epoch-ms"):
             return "date", _instant(inner)
+        if tag in _NUMBERS:
+            return "number", float(str(inner))
         if isinstance(inner, bool) or not isinstance(inner, int | float | str):
             raise TypeError(f"{self.field} is not text, a number or a date in every row")
         return "text" if isinstance(inner, str) else "number", inner
@@ -82,16 +91,16 @@ class Position:
         return value_at(row, key.field) == self.last and _id(row) in self.ids
 
     def after(self, key: Key, row: Row) -> Position:
-        """Return the position after a row; raises BadAnswer if it cannot be ordered, or is not in order."""
+        """Return the position after a row; raises NoOrder if it cannot be ordered, or is not in order."""
         value = value_at(row, key.field)
         try:
             kind, rank = key.rank(value)
             last_kind, last = key.rank(value if self.last is None else self.last)
         except (TypeError, ValueError, OverflowError) as error:
-            raise BadAnswer(f"a row cannot be ordered: {error}", advice=_OTHER_KEY) from error
+            raise NoOrder(f"a row cannot be ordered: {error}", advice=_OTHER_KEY) from error
         if kind != last_kind or (last < rank if key.descends else rank < last):
             what = f"rows are not in the order of {key.field}: the API seems to ignore `sort`"
-            raise BadAnswer(what, advice="download without --to")
+            raise NoOrder(what, advice="download without --to")
         ids = (*(self.ids if value == self.last else ()), _id(row))
         return Position(value, () if key.is_unique else ids)
 
@@ -123,7 +132,7 @@ class ByKey:
     def rows(self, limit: int | None = None) -> Iterator[Row]:
         """Yield the rows after the position.
 
-        Raises ApiError after the last attempt. Raises BadAnswer if the API ignores `sort`, if a row lacks
+        Raises ApiError after the last attempt. Raises NoOrder if the API ignores `sort`, if a row lacks
         the key or has one of another type, and if more rows than a page have the same key.
         """
         wanted = limit
@@ -146,11 +155,11 @@ class ByKey:
             return rows
         if self._count(key.bound("eq", position.last)) > len(page):
             what = f"more {self._collection} than a page holds have the same {key.field}"
-            raise BadAnswer(what, advice="name a field that differs from row to row with --sort, such as _id")
+            raise NoOrder(what, advice="name a field that differs from row to row with --sort, such as _id")
         return self._ask(key.bound("gt", position.last))
 
     def _first_rows(self) -> list[Row]:
-        """Return the first page; raises BadAnswer unless it is the first, and the key selects every row."""
+        """Return the first page; raises NoOrder unless it is the first, and the key selects every row."""
         key = self._key
         for _ in range(2):  # rows may be added between the page and the count
             rows = self._ask({})
@@ -158,15 +167,15 @@ class ByKey:
             if not rows:
                 return rows
             if None in values:
-                raise BadAnswer(f"some {self._collection} have no {key.field}", advice=_OTHER_KEY)
+                raise NoOrder(f"some {self._collection} have no {key.field}", advice=_OTHER_KEY)
             self._check_selects(values[0])
             if self._count(key.bound("lt", values[-1])) <= sum(value != values[-1] for value in values):
                 return rows
         what = f"rows are not in the order of {key.field}: the API seems to ignore `sort`"
-        raise BadAnswer(what, advice="download without --to")
+        raise NoOrder(what, advice="download without --to")
 
     def _check_selects(self, value: Json) -> None:
-        """Raise BadAnswer if there are rows that are neither from a key's value on nor before it."""
+        """Raise NoOrder if there are rows that are neither from a key's value on nor before it."""
         key = self._key
         ordered: Json = [key.bound("gte", value), key.bound("lt", value)]
         try:
@@ -175,7 +184,7 @@ class ByKey:
             strays = 0 if self._count({"$or": ordered}) else 1
         if strays:
             what = f"{strays:,} {self._collection} cannot be selected by their {key.field}"
-            raise BadAnswer(f"{what}: they lack it, or it is stored otherwise than shown", advice=_OTHER_KEY)
+            raise NoOrder(f"{what}: they lack it, or it is stored otherwise than shown", advice=_OTHER_KEY)
 
     def _ask(self, bound: Json) -> list[Row]:
         query = self._text(bound)

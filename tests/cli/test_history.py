@@ -193,6 +193,16 @@ def test_since_and_until_select_by_date_in_whatever_form_dates_are_stored(
     assert sorted(row["StartedAt"] for row in found) == dates[40:90]
 
 
+def test_a_duration_in_since_is_that_long_ago(typed: Typed, nativechat: Made) -> None:
+    _, config = nativechat()
+    by_duration, by_math = (
+        rows(typed("conversations", "--config.file", config, "--since", since)) for since in ("2d", "now-48h")
+    )
+
+    assert by_duration == by_math
+    assert by_duration
+
+
 def test_date_math_works_in_since_and_in_the_query(typed: Typed, nativechat: Made) -> None:
     simulation, config = nativechat(wire="extended-json", dates="extended-json")
     by_since = rows(typed("conversations", "--config.file", config, "--since", "now-2d"))
