@@ -91,7 +91,7 @@ def history_flags(date_field: str) -> Callable[[Command], Command]:
             "--skip", type=click.IntRange(min=0), default=0, show_default=True, help="Skip the first N rows."
         ),
         click.option(
-            "--fields", default="", type=Parsed(_fields), help="Only these fields, such as _id,Data.user."
+            "--fields", default=(), type=Parsed(_fields), help="Only these fields, such as _id,Data.user."
         ),
         output_flag("jsonl", "csv"),
         click.option("--to", type=Parsed(new_file, "file"), help="Write to this file."),
@@ -132,7 +132,10 @@ def _field(text: str) -> str:
 
 
 def _fields(text: str) -> tuple[str, ...]:
-    return tuple(name for part in sendable(text).split(",") if (name := part.strip()))
+    fields = tuple(name for part in sendable(text).split(",") if (name := part.strip()))
+    if not fields:
+        raise ValueError("no field is named (such as _id,Data.user)")
+    return fields
 
 
 def _order(text: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Final
 from exporter.errors import BadAnswer, Rejected
 from exporter.language.predicate import both
 from exporter.model import Collection, DateFormat, Json
-from exporter.nativechat.history import Row
+from exporter.nativechat.history import Pages, Row
 from exporter.nativechat.paced import PacedClient
 
 ID_FIELDS: Final = ("_id", "Id")
@@ -124,6 +124,7 @@ class ByKey:
     ) -> None:
         self.position = position
         self._client = client
+        self._pages = Pages(client, collection)
         self._collection = collection
         self._key = key
         self._query: Json = json.loads(query or "{}")
@@ -188,7 +189,7 @@ class ByKey:
 
     def _ask(self, bound: Json) -> list[Row]:
         query = self._text(bound)
-        return self._client.rows(self._collection, query=query, sort=self._key.sort, limit=self._page)
+        return self._pages.ask(query=query, sort=self._key.sort, limit=self._page)
 
     def _count(self, bound: Json) -> int:
         return self._client.count(self._collection, self._text(bound))

@@ -304,6 +304,29 @@ def test_csv_has_each_text_as_it_is_in_one_row(typed: Typed, nativechat: Made, t
         assert sorted((row[0], row[2]) for row in found) == sorted(zip(texts, texts, strict=True))
 
 
+def test_an_api_that_refuses_the_limit_gives_all_rows_in_pages_of_its_own_size(
+    typed: Typed, nativechat: Made, tmp_path: Path
+) -> None:
+    simulation, config = nativechat(default_limit=10, max_limit=10, over_limit="refuse")
+    file = tmp_path / "rows"
+    words = ("conversations", "--config.file", config)
+
+    assert rows(typed(*words)) == everything(simulation, "conversations")
+    assert len(rows(typed(*words, "--limit", "25"))) == 25
+    assert typed(*words, "--to", file).returncode == 0
+    assert len(file.read_text("utf-8").splitlines()) == len(everything(simulation, "conversations"))
+
+
+def test_an_api_that_refuses_the_order_is_no_reason_to_check_a_predicate(
+    typed: Typed, nativechat: Made
+) -> None:
+    _, config = nativechat(refuse="sort")
+    done = typed("conversations", "--config.file", config, "--sort", "StartedAt")
+
+    assert done.returncode == 1
+    assert "answered 400 (check --query and --sort; `explore` shows which" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("command", "flags", "complaint"),
     [
@@ -311,6 +334,7 @@ def test_csv_has_each_text_as_it_is_in_one_row(typed: Typed, nativechat: Made, t
         ("conversations", ["--since", "yesterday"], '"yesterday" is not a date'),
         ("conversations", ["--query", '{"StartedAt": {"$date": "now-1x"}}'], '"now-1x" is not a date'),
         ("conversations", ["--output", "csv"], "--output csv needs --fields"),
+        ("conversations", ["--fields", ""], "'--fields': no field is named"),
         ("conversations", ["--resume"], "--resume needs --to"),
         ("conversations", ["--to", ""], "'--to': the name of a file is empty"),
         ("conversations", ["--to", "rows", "--skip", "3"], "--skip does not go with --to"),
