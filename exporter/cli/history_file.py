@@ -7,7 +7,6 @@ written twice and none is lost, even if the process is killed.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Generator, Iterable
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from exporter.errors import WrongUsage
-from exporter.files import claim
+from exporter.files import claim, with_digest, without_digest
 from exporter.model import DateFormat, Json
 from exporter.nativechat.by_key import Key, Position
 from exporter.nativechat.history import Row
@@ -71,7 +70,7 @@ class DownloadFile:
             advice = f"continue it with --resume, or remove it and {self._beside}"
             raise WrongUsage(f"{self.path} is an interrupted download ({advice})")
         try:
-            progress = _read(self._beside.read_text("utf-8"))
+            progress = Progress(**json.loads(without_digest(self._beside.read_text("utf-8"))))
         except ValueError as error:
             raise WrongUsage(
                 f"{self._beside} is damaged (remove it and {self.path}, and begin anew)"
@@ -141,21 +140,8 @@ class DownloadFile:
         with os.fdopen(
             os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
         ) as file:
-            text = json.dumps(asdict(progress))
-            file.write(f"{text}\n{_digest(text)}")
+            file.write(with_digest(json.dumps(asdict(progress))))
         new.replace(self._beside)
-
-
-def _read(text: str) -> Progress:
-    """Return the progress in a text; raises ValueError unless the text is as it was written."""
-    written, _, digest = text.partition("\n")
-    if digest != _digest(written):
-        raise ValueError("the text was changed")
-    return Progress(**json.loads(written))
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _moved(progress: Progress, position: Position, size: int) -> Progress:

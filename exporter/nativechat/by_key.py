@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from exporter.errors import BadAnswer, Rejected
+from exporter.errors import Rejected
 from exporter.language.predicate import both
 from exporter.model import Collection, DateFormat, Json
-from exporter.nativechat.history import Pages, Row
+from exporter.nativechat.history import CannotContinue, Pages, Row
 from exporter.nativechat.paced import PacedClient
 
 ID_FIELDS: Final = ("_id", "Id")
@@ -26,10 +26,6 @@ _NUMBERS: Final = {"$numberInt", "$numberLong", "$numberDouble", "$numberDecimal
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _OTHER_KEY: Final = "name another field, one that every row has, with --sort"
-
-
-class NoOrder(BadAnswer):
-    """The rows cannot be downloaded in the order of this key; continuing does not help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +87,16 @@ class Position:
         return value_at(row, key.field) == self.last and _id(row) in self.ids
 
     def after(self, key: Key, row: Row) -> Position:
-        """Return the position after a row; raises NoOrder if it cannot be ordered, or is not in order."""
+        """Return the position after a row; raises CannotContinue if it is not in order, or has none."""
         value = value_at(row, key.field)
         try:
             kind, rank = key.rank(value)
             last_kind, last = key.rank(value if self.last is None else self.last)
         except (TypeError, ValueError, OverflowError) as error:
-            raise NoOrder(f"a row cannot be ordered: {error}", advice=_OTHER_KEY) from error
+            raise CannotContinue(f"a row cannot be ordered: {error}", advice=_OTHER_KEY) from error
         if kind != last_kind or (last < rank if key.descends else rank < last):
             what = f"rows are not in the order of {key.field}: the API seems to ignore `sort`"
-            raise NoOrder(what, advice="download without --to")
+            raise CannotContinue(what, advice="download without --to")
         ids = (*(self.ids if value == self.last else ()), _id(row))
         return Position(value, () if key.is_unique else ids)
 
@@ -133,8 +129,8 @@ class ByKey:
     def rows(self, limit: int | None = None) -> Iterator[Row]:
         """Yield the rows after the position.
 
-        Raises ApiError after the last attempt. Raises NoOrder if the API ignores `sort`, if a row lacks
-        the key or has one of another type, and if more rows than a page have the same key.
+        Raises ApiError after the last attempt. Raises CannotContinue if the API ignores `sort`, if a row
+        lacks the key or has one of another type, and if more rows than a page have the same key.
         """
         wanted = limit
         while wanted is None or wanted > 0:
@@ -156,11 +152,13 @@ class ByKey:
             return rows
         if self._count(key.bound("eq", position.last)) > len(page):
             what = f"more {self._collection} than a page holds have the same {key.field}"
-            raise NoOrder(what, advice="name a field that differs from row to row with --sort, such as _id")
+            raise CannotContinue(
+                what, advice="name a field that differs from row to row with --sort, such as _id"
+            )
         return self._ask(key.bound("gt", position.last))
 
     def _first_rows(self) -> list[Row]:
-        """Return the first page; raises NoOrder unless it is the first, and the key selects every row."""
+        """Return the first page; raises CannotContinue if it is another, or the key selects not every row."""
         key = self._key
         for _ in range(2):  # rows may be added between the page and the count
             rows = self._ask({})
@@ -168,15 +166,15 @@ class ByKey:
             if not rows:
                 return rows
             if None in values:
-                raise NoOrder(f"some {self._collection} have no {key.field}", advice=_OTHER_KEY)
+                raise CannotContinue(f"some {self._collection} have no {key.field}", advice=_OTHER_KEY)
             self._check_selects(values[0])
             if self._count(key.bound("lt", values[-1])) <= sum(value != values[-1] for value in values):
                 return rows
         what = f"rows are not in the order of {key.field}: the API seems to ignore `sort`"
-        raise NoOrder(what, advice="download without --to")
+        raise CannotContinue(what, advice="download without --to")
 
     def _check_selects(self, value: Json) -> None:
-        """Raise NoOrder if there are rows that are neither from a key's value on nor before it."""
+        """Raise CannotContinue if there are rows that are neither from a key's value on nor before it."""
         key = self._key
         ordered: Json = [key.bound("gte", value), key.bound("lt", value)]
         try:
@@ -185,7 +183,9 @@ class ByKey:
             strays = 0 if self._count({"$or": ordered}) else 1
         if strays:
             what = f"{strays:,} {self._collection} cannot be selected by their {key.field}"
-            raise NoOrder(f"{what}: they lack it, or it is stored otherwise than shown", advice=_OTHER_KEY)
+            raise CannotContinue(
+                f"{what}: they lack it, or it is stored otherwise than shown", advice=_OTHER_KEY
+            )
 
     def _ask(self, bound: Json) -> list[Row]:
         query = self._text(bound)

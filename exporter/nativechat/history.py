@@ -18,6 +18,10 @@ _REFUSED: Final = (400, 422)
 _ADVICE: Final = "check --query and --sort; `explore` shows which operators and sorts the API takes"
 
 
+class CannotContinue(BadAnswer):
+    """The API does not do what this download needs, so that it would stop again."""
+
+
 class Pages:
     """Asks for the pages of a collection, of the API's own size once it has refused a `limit`."""
 
@@ -61,7 +65,7 @@ def download(
     Without `sort` the order is the API's own, which is not documented: rows may repeat or be missing
     where pages meet. There is no default order, because no field is documented to be in every row.
 
-    Raises ApiError after the last attempt. Raises BadAnswer for a page that begins like the previous
+    Raises ApiError after the last attempt. Raises CannotContinue for a page that begins like the previous
     one, which is what a server that ignores `skip` returns.
     """
     position, wanted = skip or 0, limit
@@ -75,7 +79,8 @@ def download(
         digests = [hashlib.sha256(json.dumps(row).encode()).digest() for row in rows]
         alike = min(len(digests), len(before))
         if alike and digests[:alike] == before[:alike]:
-            raise BadAnswer(f"GET {collection} answered with the same page twice: it seems to ignore `skip`")
+            what = f"GET {collection} answered with the same page twice: it seems to ignore `skip`"
+            raise CannotContinue(what, advice="download with --to, which needs no `skip`")
         before = digests
         yield from rows[:wanted]
         position += len(rows)

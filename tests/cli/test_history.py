@@ -317,6 +317,14 @@ def test_an_api_that_refuses_the_limit_gives_all_rows_in_pages_of_its_own_size(
     assert len(file.read_text("utf-8").splitlines()) == len(everything(simulation, "conversations"))
 
 
+def test_an_api_that_ignores_skip_is_no_reason_to_go_on_with_skip(typed: Typed, nativechat: Made) -> None:
+    _, config = nativechat(ignore="skip")
+    done = typed("conversations", "--config.file", config)
+
+    assert done.returncode == 1
+    assert done.stderr.endswith("seems to ignore `skip` (download with --to, which needs no `skip`)\n")
+
+
 def test_an_api_that_refuses_the_order_is_no_reason_to_check_a_predicate(
     typed: Typed, nativechat: Made
 ) -> None:
