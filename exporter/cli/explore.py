@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+from click.core import ParameterSource
 
 from exporter.cli.bots import bot_named
 from exporter.cli.flags import Parsed, config_file_or_shipped, logging_flags, new_file, output_flag, shipped
@@ -81,6 +82,14 @@ def explore(*, sample: int, write: Path | None, force: bool, output: str, **targ
     """
     if write and write.exists() and not force:
         raise click.UsageError(f"{write} exists (name another file, or overwrite it with --force)")
+    source_of = click.get_current_context().get_parameter_source
+    others = [
+        name for name in ("bot_id", "token_file", "api_url") if source_of(name) is ParameterSource.COMMANDLINE
+    ]
+    if target["bot_name"] is not None and others:
+        raise click.UsageError(
+            "--bot takes these from the configuration: --bot-id, --token-file, --api-url (leave them out)"
+        )
     bot, section = _target(**target)
     try:
         explored = _explored(bot, sample)

@@ -164,6 +164,7 @@ def test_an_api_that_is_not_there_is_told(typed: Typed) -> None:
         ["--sample", "1"],
         ["--bot", "nobody"],
         ["--token-file", "/nowhere"],
+        ["--bot", "main", "--api-url", "http://127.0.0.1:9/v1"],
         ["--write", ""],
         ["--write", "/", "--force"],
     ],
