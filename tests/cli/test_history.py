@@ -241,6 +241,17 @@ def test_one_date_outside_of_utc_at_either_end_downloads_nothing(
     assert "some conversations have a StartedAt that is no UTC text" in done.stderr
 
 
+def test_seconds_are_not_taken_for_milliseconds(typed: Typed, nativechat: Made) -> None:
+    simulation, config = nativechat(wire="epoch-ms", dates="epoch-ms", shown_dates="as-stored", history=0)
+    flags = ("--config.file", config, "--since", "2000-01-01")
+    simulation.burst("support", 1, {"StartedAt": 1_795_910_400})
+    done = typed("conversations", *flags)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "conversations have a StartedAt that is a number, but not of milliseconds" in done.stderr
+    simulation.burst("support", 1, {"StartedAt": 1_795_910_400_000})
+    assert len(rows(typed("conversations", *flags))) == 1
+
+
 def test_dates_are_printed_as_the_api_shows_them(typed: Typed, nativechat: Made) -> None:
     simulation, config = nativechat(**EXTENDED)
     found = rows(typed("conversations", "--config.file", config))
