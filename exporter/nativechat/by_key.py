@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from exporter.errors import Rejected
+from exporter.errors import BadAnswer, Rejected
 from exporter.language.predicate import both
 from exporter.model import Collection, DateFormat, Json
 from exporter.nativechat.history import CannotContinue, Pages, Row
@@ -129,13 +129,14 @@ class ByKey:
     def rows(self, limit: int | None = None) -> Iterator[Row]:
         """Yield the rows after the position.
 
-        Raises ApiError after the last attempt. Raises CannotContinue if the API ignores `sort`, if a row
-        lacks the key or has one of another type, and if more rows than a page have the same key.
+        Raises ApiError after the last attempt. Raises BadAnswer if the pages end before the last row. Raises
+        CannotContinue if the API ignores `sort`, if a row lacks the key or has one of another type, and if
+        more rows than a page have the same key.
         """
         wanted = limit
         while wanted is None or wanted > 0:
             rows = self._first_rows() if self.position.last is None else self._next_rows()
-            if not rows:
+            if not rows and not (rows := self._rows_not_shown()):
                 return
             for row in rows[:wanted]:
                 self.position = self.position.after(self._key, row)
@@ -156,6 +157,17 @@ class ByKey:
                 what, advice="name a field that differs from row to row with --sort, such as _id"
             )
         return self._ask(key.bound("gt", position.last))
+
+    def _rows_not_shown(self) -> list[Row]:
+        """Ask again after an empty page, unless no rows are left; raises BadAnswer if it is empty again."""
+        last = self.position.last
+        bound: Json = {} if last is None else self._key.bound("gt", last)
+        left = self._count(bound)
+        rows = self._ask(bound) if left else []
+        if left and not rows:
+            what = f"GET {self._collection} answered with an empty page, though {left:,} are left"
+            raise BadAnswer(what, advice="the API fails, or they were deleted just now")
+        return rows
 
     def _first_rows(self) -> list[Row]:
         """Return the first page; raises CannotContinue if it is another, or the key selects not every row."""
