@@ -170,7 +170,7 @@ class ByKey:
         return rows
 
     def _first_rows(self) -> list[Row]:
-        """Return the first page; raises CannotContinue if it is another, or the key selects not every row."""
+        """Return the first page; raises CannotContinue if it is another one, or if a row lacks the key."""
         key = self._key
         for _ in range(2):  # rows may be added between the page and the count
             rows = self._ask({})
