@@ -1,4 +1,4 @@
-"""Reads regular files within a time limit, and claims files to write.
+"""Reads regular files within a time limit, claims files to write, and detects changes to what was written.
 
 A pipe, or a network disk that is gone, can block a read for ever.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
 import stat
 from collections.abc import Callable
@@ -98,3 +99,16 @@ def claim(file: IO[bytes]) -> None:
         raise BlockingIOError(error.errno, "another process is writing it") from None
     except OSError:
         return
+
+
+def with_digest(text: str) -> str:
+    """Return a text with its digest, from which `without_digest` sees that it was not changed."""
+    return f"{text} {hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def without_digest(written: str) -> str:
+    """Return the text of what `with_digest` returned; raises ValueError if it was changed."""
+    text = written.rpartition(" ")[0]
+    if written != with_digest(text):
+        raise ValueError("it was changed after it was written")
+    return text

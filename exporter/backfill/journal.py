@@ -7,11 +7,12 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 from exporter.errors import WrongUsage
+from exporter.files import with_digest, without_digest
 from exporter.model import Json
 
 
 class Journal:
-    """A file with `header`, a line of JSON, and a line for each of `answers` answers.
+    """A file with `header`, a line of JSON and its digest, and a line for each of `answers` answers.
 
     A backfill asks in an order that depends only on earlier answers. So it continues by reading the answers
     that it has before it asks for more, and reads them again to write its output.
@@ -33,12 +34,12 @@ class Journal:
         file.truncate(size)
         file.seek(0)
         if not size:
-            file.write(f"{json.dumps(header)}\n".encode())
+            file.write(f"{with_digest(json.dumps(header))}\n".encode())
             file.flush()
             file.seek(0)
         try:
-            self.header: dict[str, Json] = dict(json.loads(file.readline()))
-        except (ValueError, TypeError) as error:
+            self.header: dict[str, Json] = json.loads(without_digest(file.readline().decode().rstrip("\n")))
+        except ValueError as error:
             raise _no_journal(file) from error
         self.answers = max(0, lines - 1)
         self._file = file

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+from click.core import ParameterSource
 
 from exporter.cli.bots import bot_named
-from exporter.cli.flags import Parsed, config_file_or_shipped, logging_flags, output_flag, shipped
+from exporter.cli.flags import Parsed, config_file_or_shipped, logging_flags, new_file, output_flag, shipped
 from exporter.cli.output import columns, reason
 from exporter.clock import SystemClock
 from exporter.config import source
@@ -69,7 +70,7 @@ def _checked_id(text: str) -> str:
     show_default=True,
     help="The number of conversations, and of messages, to look at.",
 )
-@click.option("--write", type=click.Path(path_type=Path), help="Write a configuration to this file.")
+@click.option("--write", type=Parsed(new_file, "file"), help="Write a configuration to this file.")
 @click.option("--force", is_flag=True, help="Overwrite the file of --write.")
 @output_flag("table", "json")
 @logging_flags
@@ -81,6 +82,14 @@ def explore(*, sample: int, write: Path | None, force: bool, output: str, **targ
     """
     if write and write.exists() and not force:
         raise click.UsageError(f"{write} exists (name another file, or overwrite it with --force)")
+    source_of = click.get_current_context().get_parameter_source
+    others = [
+        name for name in ("bot_id", "token_file", "api_url") if source_of(name) is ParameterSource.COMMANDLINE
+    ]
+    if target["bot_name"] is not None and others:
+        raise click.UsageError(
+            "--bot takes these from the configuration: --bot-id, --token-file, --api-url (leave them out)"
+        )
     bot, section = _target(**target)
     try:
         explored = _explored(bot, sample)

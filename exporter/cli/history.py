@@ -26,7 +26,7 @@ from exporter.config.load import load
 from exporter.errors import ApiError, WrongUsage
 from exporter.model import Bot, Collection, Json
 from exporter.nativechat.by_key import ID_FIELDS, ByKey
-from exporter.nativechat.history import download
+from exporter.nativechat.history import CannotContinue, download
 
 _HELP: Final = """\
 Downloads page by page until --limit, or until there are no more rows. Without --sort the order is the
@@ -71,7 +71,7 @@ class _Download:
 
     def run(self) -> int:
         """Print or write the rows; if that stops early, say after how many rows, and return 1."""
-        to, done = self._wanted.to, 0
+        to, done, may_continue = self._wanted.to, 0, True
         file = DownloadFile(to) if to else None
         try:
             with closing(self._written(file) if file else self._printed()) as written:
@@ -87,9 +87,13 @@ class _Download:
                 abandon_output()
         except (ApiError, KeyboardInterrupt) as error:
             why = error.described if isinstance(error, ApiError) else "interrupted"
+            may_continue = not isinstance(error, CannotContinue)
         else:
             return 0
-        go_on = file.stop(done) if file else self._rest(done)
+        if file:
+            go_on = file.stop(done, may_continue=may_continue)
+        else:
+            go_on = self._rest(done) if may_continue else ""
         click.echo(f"stopped after {done:,} {self._collection}: {why}{go_on}", err=True)
         return 1
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from exporter.errors import WrongUsage
-from exporter.files import claim
+from exporter.files import claim, with_digest, without_digest
 from exporter.model import DateFormat, Json
 from exporter.nativechat.by_key import Key, Position
 from exporter.nativechat.history import Row
@@ -70,10 +70,10 @@ class DownloadFile:
             advice = f"continue it with --resume, or remove it and {self._beside}"
             raise WrongUsage(f"{self.path} is an interrupted download ({advice})")
         try:
-            progress = Progress(**json.loads(self._beside.read_text("utf-8")))
-        except (ValueError, TypeError) as error:
+            progress = Progress(**json.loads(without_digest(self._beside.read_text("utf-8"))))
+        except ValueError as error:
             raise WrongUsage(
-                f"{self._beside} cannot be read (remove it and {self.path}, and begin anew)"
+                f"{self._beside} is damaged (remove it and {self.path}, and begin anew)"
             ) from error
         for name, value in progress.flags.items():
             if flags.get(name) != value:
@@ -82,12 +82,18 @@ class DownloadFile:
             raise WrongUsage(f"{self.path} is shorter than it was (remove {self._beside}, and begin anew)")
         return progress
 
-    def stop(self, rows: int) -> str:
-        """Return how to continue after so many rows; with none, forget a download that began now."""
+    def stop(self, rows: int, *, may_continue: bool) -> str:
+        """Return what to do after so many rows; with none, forget a download that began now."""
         if self._is_new and not rows:
             self.path.unlink(missing_ok=True)
             self._beside.unlink(missing_ok=True)
-        return "; go on with --resume" if self._beside.exists() else ""
+        if not self._beside.exists():
+            return ""
+        return (
+            "; go on with --resume"
+            if may_continue
+            else f"; remove {self.path} and {self._beside}, and begin anew"
+        )
 
     def fill(
         self,
@@ -134,7 +140,7 @@ class DownloadFile:
         with os.fdopen(
             os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
         ) as file:
-            json.dump(asdict(progress), file)
+            file.write(with_digest(json.dumps(asdict(progress))))
         new.replace(self._beside)
 
 

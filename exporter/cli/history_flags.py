@@ -12,7 +12,7 @@ import click
 from exporter.cli.flags import Command, Parsed, new_file, output_flag, sendable
 from exporter.cli.history_query import as_json, between, check_dates
 from exporter.errors import BadAnswer
-from exporter.language import datemath
+from exporter.language import datemath, durations
 from exporter.language.predicate import both
 from exporter.model import Json
 from exporter.nativechat.answers import parse
@@ -70,7 +70,10 @@ def history_flags(date_field: str) -> Callable[[Command], Command]:
             help='A MongoDB predicate, as JSON, such as {"Errors": 2}.',
         ),
         click.option(
-            "--since", default="", type=Parsed(_date), help="Only rows from this date on, such as now-7d/d."
+            "--since",
+            default="",
+            type=Parsed(_date),
+            help="Only rows from this date on, such as 7d (ago) or now-7d/d.",
         ),
         click.option("--until", default="", type=Parsed(_date), help="Only rows before this date."),
         click.option(
@@ -88,7 +91,7 @@ def history_flags(date_field: str) -> Callable[[Command], Command]:
             "--skip", type=click.IntRange(min=0), default=0, show_default=True, help="Skip the first N rows."
         ),
         click.option(
-            "--fields", default="", type=Parsed(_fields), help="Only these fields, such as _id,Data.user."
+            "--fields", default=(), type=Parsed(_fields), help="Only these fields, such as _id,Data.user."
         ),
         output_flag("jsonl", "csv"),
         click.option("--to", type=Parsed(new_file, "file"), help="Write to this file."),
@@ -112,7 +115,12 @@ def _predicate(text: str) -> str:
 
 
 def _date(text: str) -> str:
-    if text:
+    """Return date math or an instant; a duration is that long ago."""
+    if not text:
+        return ""
+    try:
+        return f"now-{int(durations.parse(text))}s"
+    except ValueError:
         datemath.check(text)
     return text
 
@@ -124,7 +132,10 @@ def _field(text: str) -> str:
 
 
 def _fields(text: str) -> tuple[str, ...]:
-    return tuple(name for part in sendable(text).split(",") if (name := part.strip()))
+    fields = tuple(name for part in sendable(text).split(",") if (name := part.strip()))
+    if not fields:
+        raise ValueError("no field is named (such as _id,Data.user)")
+    return fields
 
 
 def _order(text: str) -> str:

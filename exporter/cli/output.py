@@ -22,7 +22,14 @@ def columns(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequen
 
 
 def encode_output() -> None:
-    """Use UTF-8 on standard output and standard error; escape half of an emoji as JSON does."""
+    """Use UTF-8 on standard output and standard error; escape half of an emoji as JSON does.
+
+    If the shell has closed one, writing to standard output fails, and messages are discarded.
+    """
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w")
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")

@@ -33,7 +33,7 @@ def prove(
     """
     kinds = [kind for kind, _ in field.types if kind in (*DATES, "date as text")]
     if "date as text" in kinds or not kinds:
-        detail = "text that is no date in UTC, such as 2026-11-28T12:00:00Z: no format fits"
+        detail = "no date in UTC, such as 2026-11-28T12:00:00Z, and no milliseconds: no format fits"
         return DateField(collection, field, None, detail)
     if len(kinds) > 1:
         return DateField(collection, field, None, f"no format fits to all of its types: {', '.join(kinds)}")

@@ -15,11 +15,14 @@ from typing import Any, Final
 from exporter.errors import BadAnswer, Rejected
 from exporter.language.predicate import both
 from exporter.model import Collection, DateFormat, Json
-from exporter.nativechat.history import Row
+from exporter.nativechat.history import CannotContinue, Pages, Row
 from exporter.nativechat.paced import PacedClient
 
 ID_FIELDS: Final = ("_id", "Id")
 """Fields that may identify a row (assumed: none is documented)."""
+
+_NUMBERS: Final = {"$numberInt", "$numberLong", "$numberDouble", "$numberDecimal"}
+"""Numbers in MongoDB's extended JSON, which are text inside."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _OTHER_KEY: Final = "name another field, one that every row has, with --sort"
@@ -51,9 +54,11 @@ class Key:
 
     def rank(self, value: Json) -> tuple[str, Any]:
         """Return a value's type, and what orders values of this type; raises TypeError or ValueError."""
-        inner = next(iter(value.values())) if isinstance(value, dict) and len(value) == 1 else value
+        tag, inner = next(iter(value.items())) if isinstance(value, dict) and len(value) == 1 else ("", value)
         if self.dates in ("extended-json", "epoch-ms"):
             return "date", _instant(inner)
+        if tag in _NUMBERS:
+            return "number", float(str(inner))
         if isinstance(inner, bool) or not isinstance(inner, int | float | str):
             raise TypeError(f"{self.field} is not text, a number or a date in every row")
         return "text" if isinstance(inner, str) else "number", inner
@@ -82,16 +87,16 @@ class Position:
         return value_at(row, key.field) == self.last and _id(row) in self.ids
 
     def after(self, key: Key, row: Row) -> Position:
-        """Return the position after a row; raises BadAnswer if it cannot be ordered, or is not in order."""
+        """Return the position after a row; raises CannotContinue if it is not in order, or has none."""
         value = value_at(row, key.field)
         try:
             kind, rank = key.rank(value)
             last_kind, last = key.rank(value if self.last is None else self.last)
         except (TypeError, ValueError, OverflowError) as error:
-            raise BadAnswer(f"a row cannot be ordered: {error}", advice=_OTHER_KEY) from error
+            raise CannotContinue(f"a row cannot be ordered: {error}", advice=_OTHER_KEY) from error
         if kind != last_kind or (last < rank if key.descends else rank < last):
             what = f"rows are not in the order of {key.field}: the API seems to ignore `sort`"
-            raise BadAnswer(what, advice="download without --to")
+            raise CannotContinue(what, advice="download without --to")
         ids = (*(self.ids if value == self.last else ()), _id(row))
         return Position(value, () if key.is_unique else ids)
 
@@ -115,6 +120,7 @@ class ByKey:
     ) -> None:
         self.position = position
         self._client = client
+        self._pages = Pages(client, collection)
         self._collection = collection
         self._key = key
         self._query: Json = json.loads(query or "{}")
@@ -123,13 +129,14 @@ class ByKey:
     def rows(self, limit: int | None = None) -> Iterator[Row]:
         """Yield the rows after the position.
 
-        Raises ApiError after the last attempt. Raises BadAnswer if the API ignores `sort`, if a row lacks
-        the key or has one of another type, and if more rows than a page have the same key.
+        Raises ApiError after the last attempt. Raises BadAnswer if the pages end before the last row. Raises
+        CannotContinue if the API ignores `sort`, if a row lacks the key or has one of another type, and if
+        more rows than a page have the same key.
         """
         wanted = limit
         while wanted is None or wanted > 0:
             rows = self._first_rows() if self.position.last is None else self._next_rows()
-            if not rows:
+            if not rows and not (rows := self._rows_not_shown()):
                 return
             for row in rows[:wanted]:
                 self.position = self.position.after(self._key, row)
@@ -146,11 +153,24 @@ class ByKey:
             return rows
         if self._count(key.bound("eq", position.last)) > len(page):
             what = f"more {self._collection} than a page holds have the same {key.field}"
-            raise BadAnswer(what, advice="name a field that differs from row to row with --sort, such as _id")
+            raise CannotContinue(
+                what, advice="name a field that differs from row to row with --sort, such as _id"
+            )
         return self._ask(key.bound("gt", position.last))
 
+    def _rows_not_shown(self) -> list[Row]:
+        """Ask again after an empty page, unless no rows are left; raises BadAnswer if it is empty again."""
+        last = self.position.last
+        bound: Json = {} if last is None else self._key.bound("gt", last)
+        left = self._count(bound)
+        rows = self._ask(bound) if left else []
+        if left and not rows:
+            what = f"GET {self._collection} answered with an empty page, though {left:,} are left"
+            raise BadAnswer(what, advice="the API fails, or they were deleted just now")
+        return rows
+
     def _first_rows(self) -> list[Row]:
-        """Return the first page; raises BadAnswer unless it is the first, and the key selects every row."""
+        """Return the first page; raises CannotContinue if it is another one, or if a row lacks the key."""
         key = self._key
         for _ in range(2):  # rows may be added between the page and the count
             rows = self._ask({})
@@ -158,15 +178,15 @@ class ByKey:
             if not rows:
                 return rows
             if None in values:
-                raise BadAnswer(f"some {self._collection} have no {key.field}", advice=_OTHER_KEY)
+                raise CannotContinue(f"some {self._collection} have no {key.field}", advice=_OTHER_KEY)
             self._check_selects(values[0])
             if self._count(key.bound("lt", values[-1])) <= sum(value != values[-1] for value in values):
                 return rows
         what = f"rows are not in the order of {key.field}: the API seems to ignore `sort`"
-        raise BadAnswer(what, advice="download without --to")
+        raise CannotContinue(what, advice="download without --to")
 
     def _check_selects(self, value: Json) -> None:
-        """Raise BadAnswer if there are rows that are neither from a key's value on nor before it."""
+        """Raise CannotContinue if there are rows that are neither from a key's value on nor before it."""
         key = self._key
         ordered: Json = [key.bound("gte", value), key.bound("lt", value)]
         try:
@@ -175,11 +195,13 @@ class ByKey:
             strays = 0 if self._count({"$or": ordered}) else 1
         if strays:
             what = f"{strays:,} {self._collection} cannot be selected by their {key.field}"
-            raise BadAnswer(f"{what}: they lack it, or it is stored otherwise than shown", advice=_OTHER_KEY)
+            raise CannotContinue(
+                f"{what}: they lack it, or it is stored otherwise than shown", advice=_OTHER_KEY
+            )
 
     def _ask(self, bound: Json) -> list[Row]:
         query = self._text(bound)
-        return self._client.rows(self._collection, query=query, sort=self._key.sort, limit=self._page)
+        return self._pages.ask(query=query, sort=self._key.sort, limit=self._page)
 
     def _count(self, bound: Json) -> int:
         return self._client.count(self._collection, self._text(bound))

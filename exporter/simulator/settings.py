@@ -94,10 +94,10 @@ class Settings:
         for name in ("latency", "jitter", "history", "growth"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be a number from 0")
-        for name in ("rate", "history_days", "delivery"):
+        for name, most in (("rate", 1e6), ("history_days", 36_500), ("delivery", 1e9)):
             value = getattr(self, name)
-            if value is not None and not 0 < value < math.inf:
-                raise ValueError(f"{name} must be a number above 0")
+            if value is not None and not 0 < value <= most:
+                raise ValueError(f"{name} must be a number above 0 and at most {most:g}")
 
 
 SHAPES: Final[Mapping[str, Settings]] = MappingProxyType(

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from exporter.backfill.journal import Journal
 from exporter.errors import WrongUsage
+from exporter.files import with_digest
 
 
 def written(answers: list[int]) -> bytes:
@@ -56,8 +57,17 @@ def test_answers_are_read_again_from_a_position() -> None:
     assert [journal.answer(int) for _ in range(2)] == [7, 8]
 
 
-@pytest.mark.parametrize("content", ["not JSON\n", "3\n", '{"a": 1}\nmany\n', '{"a": 1}\n-1\n'])
-def test_another_file_is_refused_and_left_alone(tmp_path: Path, content: str) -> None:
+BEGUN = with_digest('{"since": 1}')
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("not JSON\n", "3\n", "\n", '{"since": 1}\n', f"{BEGUN.replace('1', '2', 1)}\n"),
+        *(f"{BEGUN}\nmany\n", f"{BEGUN}\n-1\n"),
+    ],
+)
+def test_another_file_and_a_changed_header_are_refused_and_left_alone(tmp_path: Path, content: str) -> None:
     path = tmp_path / "past.om.resume"
     path.write_text(content, "utf-8")
     with path.open("r+b") as file, pytest.raises(WrongUsage, match=r"past\.om\.resume is no journal"):

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from exporter.files import claim
+from exporter.files import claim, with_digest, without_digest
 from exporter.handler import Handler, Request, Response
 from exporter.model import Collection
 from exporter.simulator.simulation import Simulation
@@ -311,9 +311,9 @@ def test_relative_dates_stay_those_of_the_beginning(api: Api, typed: Typed, tmp_
     typed(*words)
     journal = to.with_name("past.om.resume")
     head, _, rest = journal.read_text("utf-8").partition("\n")
-    begun = json.loads(head)
+    begun = json.loads(without_digest(head))
     earlier = {**begun, "since": begun["since"] - 86_400, "until": begun["until"] - 86_400}
-    journal.write_text(f"{json.dumps(earlier)}\n{rest}", "utf-8")
+    journal.write_text(f"{with_digest(json.dumps(earlier))}\n{rest}", "utf-8")
     api.works_for = 1_000_000
     assert typed(*words, "--resume").returncode == 0
     times = [time for values in samples(to.read_text("utf-8")).values() for time in values]

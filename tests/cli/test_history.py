@@ -193,6 +193,16 @@ def test_since_and_until_select_by_date_in_whatever_form_dates_are_stored(
     assert sorted(row["StartedAt"] for row in found) == dates[40:90]
 
 
+def test_a_duration_in_since_is_that_long_ago(typed: Typed, nativechat: Made) -> None:
+    _, config = nativechat()
+    by_duration, by_math = (
+        rows(typed("conversations", "--config.file", config, "--since", since)) for since in ("2d", "now-48h")
+    )
+
+    assert by_duration == by_math
+    assert by_duration
+
+
 def test_date_math_works_in_since_and_in_the_query(typed: Typed, nativechat: Made) -> None:
     simulation, config = nativechat(wire="extended-json", dates="extended-json")
     by_since = rows(typed("conversations", "--config.file", config, "--since", "now-2d"))
@@ -229,6 +239,17 @@ def test_one_date_outside_of_utc_at_either_end_downloads_nothing(
     done = typed("conversations", *flags)
     assert (done.returncode, done.stdout) == (1, "")
     assert "some conversations have a StartedAt that is no UTC text" in done.stderr
+
+
+def test_seconds_are_not_taken_for_milliseconds(typed: Typed, nativechat: Made) -> None:
+    simulation, config = nativechat(wire="epoch-ms", dates="epoch-ms", shown_dates="as-stored", history=0)
+    flags = ("--config.file", config, "--since", "2000-01-01")
+    simulation.burst("support", 1, {"StartedAt": 1_795_910_400})
+    done = typed("conversations", *flags)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "conversations have a StartedAt that is a number, but not of milliseconds" in done.stderr
+    simulation.burst("support", 1, {"StartedAt": 1_795_910_400_000})
+    assert len(rows(typed("conversations", *flags))) == 1
 
 
 def test_dates_are_printed_as_the_api_shows_them(typed: Typed, nativechat: Made) -> None:
@@ -294,6 +315,37 @@ def test_csv_has_each_text_as_it_is_in_one_row(typed: Typed, nativechat: Made, t
         assert sorted((row[0], row[2]) for row in found) == sorted(zip(texts, texts, strict=True))
 
 
+def test_an_api_that_refuses_the_limit_gives_all_rows_in_pages_of_its_own_size(
+    typed: Typed, nativechat: Made, tmp_path: Path
+) -> None:
+    simulation, config = nativechat(default_limit=10, max_limit=10, over_limit="refuse")
+    file = tmp_path / "rows"
+    words = ("conversations", "--config.file", config)
+
+    assert rows(typed(*words)) == everything(simulation, "conversations")
+    assert len(rows(typed(*words, "--limit", "25"))) == 25
+    assert typed(*words, "--to", file).returncode == 0
+    assert len(file.read_text("utf-8").splitlines()) == len(everything(simulation, "conversations"))
+
+
+def test_an_api_that_ignores_skip_is_no_reason_to_go_on_with_skip(typed: Typed, nativechat: Made) -> None:
+    _, config = nativechat(ignore="skip")
+    done = typed("conversations", "--config.file", config)
+
+    assert done.returncode == 1
+    assert done.stderr.endswith("seems to ignore `skip` (download with --to, which needs no `skip`)\n")
+
+
+def test_an_api_that_refuses_the_order_is_no_reason_to_check_a_predicate(
+    typed: Typed, nativechat: Made
+) -> None:
+    _, config = nativechat(refuse="sort")
+    done = typed("conversations", "--config.file", config, "--sort", "StartedAt")
+
+    assert done.returncode == 1
+    assert "answered 400 (check --query and --sort; `explore` shows which" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("command", "flags", "complaint"),
     [
@@ -301,6 +353,7 @@ def test_csv_has_each_text_as_it_is_in_one_row(typed: Typed, nativechat: Made, t
         ("conversations", ["--since", "yesterday"], '"yesterday" is not a date'),
         ("conversations", ["--query", '{"StartedAt": {"$date": "now-1x"}}'], '"now-1x" is not a date'),
         ("conversations", ["--output", "csv"], "--output csv needs --fields"),
+        ("conversations", ["--fields", ""], "'--fields': no field is named"),
         ("conversations", ["--resume"], "--resume needs --to"),
         ("conversations", ["--to", ""], "'--to': the name of a file is empty"),
         ("conversations", ["--to", "rows", "--skip", "3"], "--skip does not go with --to"),

@@ -6,6 +6,7 @@ import asyncio
 import csv
 import json
 import os
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -234,12 +235,45 @@ def test_a_file_that_was_shortened_or_lost_its_progress_is_not_continued(
     file, command = interrupted
     os.truncate(file, 10)
     shorter = typed(*command, "--resume")
-    file.with_name("rows.resume").write_text("{", "utf-8")
-    unreadable = typed(*command, "--resume")
 
-    assert (shorter.returncode, unreadable.returncode) == (2, 2)
+    assert shorter.returncode == 2
     assert "rows is shorter than it was" in shorter.stderr
-    assert "rows.resume cannot be read" in unreadable.stderr
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [
+        (r"(?s).*", "{"),
+        (r'"size": \d+', '"size": "many"'),
+        (r'"rows": \d+', '"rows": -5'),
+        (r'"last": "\w+"', '"last": "ffffffffffffffffffffffff"'),
+    ],
+)
+def test_progress_that_was_changed_is_not_continued(
+    interrupted: tuple[Path, list[Any]], typed: Typed, was: str, now: str
+) -> None:
+    file, command = interrupted
+    beside = file.with_name("rows.resume")
+    beside.write_text(re.sub(was, now, beside.read_text("utf-8"), count=1), "utf-8")
+    done = typed(*command, "--resume")
+
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"nativechat-exporter: {beside} is damaged (remove it and {file}, and begin anew)\n",
+    )
+
+
+def test_a_key_that_too_many_rows_share_is_a_reason_to_begin_anew(
+    typed: Typed, nativechat: Made, tmp_path: Path
+) -> None:
+    _, config = nativechat(history=600)
+    file = tmp_path / "rows"
+    only = ("--query", '{"Status": "success"}', "--sort", "Status")
+    done = typed("conversations", "--config.file", config, "--to", file, *only)
+
+    assert done.returncode == 1
+    assert "more conversations than a page holds have the same Status (name a field that" in done.stderr
+    assert done.stderr.endswith(f"; remove {file} and {file}.resume, and begin anew\n")
 
 
 def test_a_file_that_cannot_be_written_is_a_failure(typed: Typed, nativechat: Made, tmp_path: Path) -> None:

@@ -7,10 +7,11 @@ import os
 import pty
 import re
 import signal
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from subprocess import Popen
+from subprocess import Popen, run
 from threading import Event
 
 import pytest
@@ -257,3 +258,15 @@ def test_a_path_that_is_not_utf_8_is_printed_without_a_traceback(started: Starte
     printed, told = started("check", "--config.file", odd).communicate(timeout=PATIENCE)
     assert told == ""
     assert "\\udcff.yaml: bots: 1" in printed
+
+
+@pytest.mark.parametrize("command", ["conversations", "check"])
+def test_a_closed_output_is_a_failure_and_closed_messages_are_discarded(paged: Paged, command: str) -> None:
+    _, _, config = paged(2)
+    words = f"{sys.executable} -m exporter {command} --config.file {config}"
+    no_output = run(["sh", "-c", f"{words} >&-"], capture_output=True, encoding="utf-8", check=False)
+    no_messages = run(["sh", "-c", f"{words} 2>&-"], capture_output=True, encoding="utf-8", check=False)
+
+    assert no_output.returncode == 1
+    assert no_output.stderr.endswith("cannot print: bad file descriptor\n")
+    assert (no_messages.returncode, no_messages.stdout == "") == (0, False)

@@ -166,6 +166,9 @@ def test_an_api_that_is_not_there_is_told(typed: Typed) -> None:
         ["--sample", "1"],
         ["--bot", "nobody"],
         ["--token-file", "/nowhere"],
+        ["--bot", "main", "--api-url", "http://127.0.0.1:9/v1"],
+        ["--write", ""],
+        ["--write", "/", "--force"],
     ],
 )
 def test_wrong_usage_is_told_before_any_request(typed: Typed, words: list[str]) -> None:

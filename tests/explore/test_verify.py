@@ -237,6 +237,13 @@ def test_an_api_that_cannot_be_reached_is_not_wrong(verified: Verified) -> None:
     ]
 
 
+def test_a_token_with_which_nothing_was_read_is_unknown(verified: Verified) -> None:
+    code, findings = verified(FakeApi(good().bot, throttles=1))
+    assert code == 1
+    assert findings[0]["result"] == "unknown"
+    assert (findings[0]["finding"], findings[0]["detail"]) == ("token", "nothing could be read with it")
+
+
 def test_an_unknown_value_lists_those_that_occur(verified: Verified) -> None:
     _, findings = verified(good(), ("[facebook, viber, darvin]", "[telegraph]"))
     [finding] = [each for each in findings if each["result"] != "ok"]

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from exporter.errors import BadAnswer, Rejected
-from exporter.model import Collection
+from exporter.model import Collection, Json
 from exporter.nativechat.by_key import ByKey, Key, Position, value_at
 from exporter.nativechat.history import Row
 from exporter.nativechat.paced import PacedClient
@@ -238,3 +238,39 @@ def test_a_dotted_path_has_a_value_or_none(path: str, value: Any) -> None:
     row: Row = {"a": {"b": 1, "c": [{"d": 1}, {"d": 2}, {}, 3]}, "e.f": "dotted"}
 
     assert value_at(row, path) == value
+
+
+@pytest.mark.parametrize("kind", ["$numberInt", "$numberLong", "$numberDouble", "$numberDecimal"])
+def test_numbers_of_extended_json_are_ordered_as_numbers(kind: str) -> None:
+    key = Key("Number")
+    position = Position()
+    numbers: list[Json] = [{kind: "9"}, {kind: "12"}, 13]
+    for number in numbers:
+        position = position.after(key, {"Number": number})
+
+    with pytest.raises(BadAnswer, match="not in the order of Number"):
+        position.after(key, {"Number": {kind: "2"}})
+
+
+def _with_empty_pages(chat: Chat, empty: range) -> ByKey:
+    """Return a download in which some pages, counted from 1, are empty by mistake."""
+    whole, asked = chat.rows, 0
+
+    def rows(collection: Collection, **options: Any) -> list[Row]:
+        nonlocal asked
+        asked += 1
+        return [] if asked in empty else whole(collection, **options)
+
+    chat.rows = rows  # type: ignore[method-assign]
+    return chat.by_key(BY_ID, page=20)
+
+
+def test_an_empty_page_before_the_last_row_is_asked_for_again() -> None:
+    chat = Chat()
+    before = chat.ids()
+    assert [row["_id"] for row in _with_empty_pages(chat, range(3, 4)).rows()] == sorted(before)
+
+
+def test_pages_that_end_before_the_last_row_are_no_complete_download() -> None:
+    with pytest.raises(BadAnswer, match=r"an empty page, though \d+ are left"):
+        list(_with_empty_pages(Chat(), range(3, 99)).rows())

@@ -31,6 +31,7 @@ EPOCH: dict[str, Any] = {
         ("refuse", "sort,Errors", "Errors is no parameter"),
         ("ignore", "$ne", r"\$ne is no parameter"),
         ("history_days", float("inf"), "history_days must be a number above 0"),
+        ("history_days", 1e9, "history_days must be a number above 0 and at most 36500"),
     ],
 )
 def test_a_wrong_setting_is_refused(switch: str, value: Any, message: str) -> None:
