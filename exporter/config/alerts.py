@@ -161,14 +161,14 @@ def _when(values: Values, path: Path, report: Report) -> Rise | TooFew | Level |
         report.error((*path, first), "without within", advice)
         return None
     of: str | None = values.get("of")
-    if of is not None and "above" not in values:
+    if of is not None and not {"above", "below"} & values.keys():
         report.error(
             (*path, "of"), "without above or below", "write a share such as above: 5%, or take it out"
         )
     if first == "rises_less_than":
         return TooFew(values[first], values["within"])
     above = _limit("above", values, path, report) if "above" in values else 0.0
-    if "above" in values and of is None and not values["above"].share:
+    if "above" in values and of is None and not values["above"].share and report.clean((*path, "of")):
         report.error((*path, "above"), "a number with rises_by", "write a share such as 5%, and `of`")
     return Rise(values[first], values["within"], above, of)
 
@@ -197,7 +197,7 @@ def _check_new(
 def _limit(side: str, values: Values, path: Path, report: Report) -> float:
     amount: _Amount = values[side]
     here = (*path, side)
-    if amount.share and "of" not in values:
+    if amount.share and "of" not in values and report.clean((*path, "of")):
         report.error(here, "a share without `of`", "write the query to divide by as `of`")
     if "of" in values and not amount.share:
         report.error(here, "a number with `of`", "write a share such as 5%, or take `of` out")

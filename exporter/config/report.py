@@ -44,10 +44,9 @@ class Report:
         may_pass: bool = False,
     ) -> None:
         """Report an error at the value of a path, its key, or another place: the file cannot be used."""
-        if path in self.refused and not at_key and place is None:
-            return
-        at = place or self.place(path, at_key=at_key)
-        self.problems.append(Problem(at, written(path), _line(what), _line(advice), may_pass=may_pass))
+        if at_key or place is not None or path not in self.refused:
+            at = place or self.place(path, at_key=at_key)
+            self.problems.append(Problem(at, written(path), _line(what), _line(advice), may_pass=may_pass))
         self._faulty.update(path[:length] for length in range(len(path) + 1))
 
     def warning(

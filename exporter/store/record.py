@@ -40,18 +40,16 @@ class Record:
     def inherit(self, before: Record, now: float) -> None:
         """Take over, at steady time `now`, the history of a changed poll and the counts of equal series.
 
-        A series with equal labels keeps what is new, so that a counter never falls. If its request changed,
-        its next count is its first.
+        A series with equal labels whose request changed begins anew: what is new is 0, and its next count is
+        its first. Prometheus takes that for a restart.
         """
         old = before.snapshot(now)  # what is stale by the old `stale_after` is not fresh by a longer one
         self.latest = replace(old, poll=self.latest.poll, unknown_fields={})
         rows = {series.labels: row for row, series in enumerate(old.poll.series)}
         for row, series in enumerate(self.latest.poll.series):
             was = rows.get(series.labels)
-            if was is None:
-                continue
-            self._new[row] = before._new[was]
-            if series == old.poll.series[was]:
+            if was is not None and series == old.poll.series[was]:
+                self._new[row] = before._new[was]
                 self._counts[row], self._counted_at[row] = old.counts[was], old.counted_at[was]
                 self._last[row] = before._last[was]
 

@@ -100,7 +100,7 @@ class App:
             HEALTHY: (_READS, self._healthy),
             READY: (_READS, self._ready),
             CONFIG_TEXT: (_READS, self._config),
-            RELOAD: (("POST", "PUT"), self._reload),
+            RELOAD: (("POST",), self._reload),
             # Last, because a telemetry path of / replaces the status page.
             provided.telemetry_path: (_READS, self._metrics),
         }

@@ -94,9 +94,8 @@ def test_the_configuration_is_plain_text_byte_for_byte(serve: Serve, ask: Ask) -
     assert (status, headers["content-type"], body) == (200, "text/plain; charset=utf-8", CONFIG)
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT"])
-def test_a_reload_that_succeeds_says_so(serve: Serve, ask: Ask, method: str) -> None:
-    assert ask(serve(App(PROVIDED)), "/-/reload", method=method)[::2] == (200, b"reloaded\n")
+def test_a_reload_that_succeeds_says_so(serve: Serve, ask: Ask) -> None:
+    assert ask(serve(App(PROVIDED)), "/-/reload", method="POST")[::2] == (200, b"reloaded\n")
 
 
 def test_a_reload_that_failed_lists_every_problem(serve: Serve, ask: Ask) -> None:
@@ -115,7 +114,8 @@ def test_reloading_is_forbidden_unless_enabled(serve: Serve, ask: Ask) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("GET", "/-/reload", "POST, PUT"),
+        ("GET", "/-/reload", "POST"),
+        ("PUT", "/-/reload", "POST"),
         ("POST", "/", "GET, HEAD"),
         ("DELETE", "/metrics", "GET, HEAD"),
         ("OPTIONS", "/-/healthy", "GET, HEAD"),
