@@ -9,9 +9,8 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from exporter.cli.flags import Command, Parsed, new_file, sendable
+from exporter.cli.flags import LABEL, Command, Parsed, by_name, new_file, pair, sendable
 from exporter.language import datemath, durations
-from exporter.language.labels import NAME
 from exporter.model import COLLECTIONS, Collection
 
 _DATE: Final = "a duration ago, such as 90d, date math or an instant"
@@ -59,8 +58,8 @@ def backfill_flags(command: Command) -> Command:
             "--label",
             "labels",
             multiple=True,
-            type=Parsed(sendable),
-            callback=_labels,
+            type=pair("NAME=VALUE", LABEL),
+            callback=by_name,
             help="A label that a scrape adds, such as job=nativechat. Repeatable.",
         ),
         click.option("--to", type=Parsed(new_file, "file"), help="Write to this file."),
@@ -94,14 +93,4 @@ def _date_fields(_ctx: click.Context, _param: click.Parameter, texts: Sequence[s
         if collection not in ("", *COLLECTIONS) or not field or field.startswith("$"):
             raise click.BadParameter(f"{text!r} is not a field (such as StartedAt, or messages=SentAt)")
         found[cast("Collection", collection or "conversations")] = field
-    return found
-
-
-def _labels(_ctx: click.Context, _param: click.Parameter, texts: Sequence[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for text in texts:
-        name, _, value = text.partition("=")
-        if not NAME.fullmatch(name) or name.startswith("__") or not value or name in found:
-            raise click.BadParameter(f"{text!r} is not a label, or comes twice (such as job=nativechat)")
-        found[name] = value
     return found

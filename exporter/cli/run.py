@@ -50,7 +50,6 @@ def _web_flags(command: Command) -> Command:
         ),
         flag(
             "web.config.file",
-            "web_config_file",
             type=click.Path(path_type=Path),
             help="TLS and basic auth, in the format of Prometheus's exporter-toolkit.",
         ),

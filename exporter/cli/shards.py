@@ -33,14 +33,12 @@ def shard_flags(command: Command) -> Command:
     """Add `--shard.ordinal`, None if it is not given, and `--shard.total`."""
     total = flag(
         "shard.total",
-        "shard_total",
         type=click.IntRange(1, 1024),
         default=1,
         help="The number of shards.",
     )
     ordinal = flag(
         "shard.ordinal",
-        "shard_ordinal",
         type=Parsed(ordinal_of, "ordinal"),
         help="The ordinal of this shard, from 0; hostname uses the number at the end of this host's name.",
     )
