@@ -34,6 +34,11 @@ class NoAnswer(ExporterError):
         super().__init__(message)
         self.error = error
 
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the API refuses the request for what it asks, so that it would refuse it again."""
+        return self.error is not None and self.error.reason == "rejected"
+
 
 class Requests:
     """Counts and pages of one bot; `sent` is the number of requests so far, without their retries.
