@@ -69,7 +69,7 @@ def dashboard(config_file: Path, status_page: str, runbook: str) -> None:
     metavar="REGEX",
     help="A job in Prometheus that must have an exporter, even if it never ran. Repeatable.",
 )
-@_repeated("without", metavar="ALERT", help="Leave out an alert. Repeatable.")
+@_repeated("without", metavar="ALERT", help="Skip an alert. Repeatable.")
 @_pairs(
     "severity",
     "severities",

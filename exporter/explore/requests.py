@@ -13,7 +13,7 @@ Row = dict[str, Json]
 Answer = TypeVar("Answer")
 
 _TIMEOUTS: Final = 3
-"""After so many timeouts in a row the API is taken to be down."""
+"""After this many timeouts in a row, the API counts as down."""
 
 
 class Rows(Protocol):

@@ -40,7 +40,7 @@ def groups(config: Config, choices: Choices) -> tuple[Group, ...]:
     added = ((f"--label {name}", value) for name, value in choices.labels.items())
     for flag, value in (*added, ("--runbook-url", choices.runbook)):
         if "{{" in value:
-            raise WrongUsage(f"{flag}: Prometheus reads {{{{ as the begin of a template (leave it out)")
+            raise WrongUsage(f"{flag}: Prometheus reads {{{{ as the beginning of a template (remove it)")
     whens = (alert.when for query in config.queries for alert in query.alerts)
     halves = [when.within / 2 for when in whens if not isinstance(when, Level)]
     made = (

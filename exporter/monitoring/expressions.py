@@ -50,7 +50,7 @@ def watched(query: Query) -> str:
 def share(query: Query, whole: Query, within: float | None) -> str:
     """Return each series' share of the series of `whole` with the same labels, as an alert sees it.
 
-    It is the share of what is new within so many seconds; for None, of the values.
+    It is the share of what is new in the last `within` seconds or, if that is None, of the values.
     """
     return f"{_counted(query, within)} / {promql.matching(query, whole)}({_counted(whole, within)} > 0)"
 

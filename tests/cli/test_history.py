@@ -272,7 +272,9 @@ def test_a_field_that_no_row_has_is_told(typed: Typed, nativechat: Made, tmp_pat
     _, config = nativechat(history=50)
     words = ["conversations", "--config.file", config, "--output", output]
     flags = ["--fields", "_id,Data.user.LastName,Data.usr,_id", "--limit", "30"]
-    told = "none of the 30 conversations has the field Data.usr (leave it out, or correct its name)\n"
+    told = (
+        "none of the 30 conversations has the field Data.usr (remove it from --fields, or correct its name)\n"
+    )
     file = tmp_path / "rows"
 
     assert typed(*words, *flags).stderr == told

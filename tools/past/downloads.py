@@ -37,7 +37,7 @@ def check_downloads(home: Path, random: Random) -> Iterator[tuple[str, bool]]:
 def _downloaded(
     home: Path, random: Random, name: str, flags: list[str], size: int
 ) -> tuple[float, str, bool]:
-    """Download so many documents, interrupted three times.
+    """Download `size` documents, interrupted three times.
 
     Return the peak memory, the result, and whether it is right.
     """
