@@ -37,6 +37,17 @@ def flag(name: str, parameter: str = "", *, scope: str = "", **settings: Any) ->
     )
 
 
+def together(*flags: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Return a decorator that adds several flags; `--help` shows them in this order."""
+
+    def decorate(command: Command) -> Command:
+        for add in reversed(flags):
+            command = add(command)
+        return command
+
+    return decorate
+
+
 class Parsed(click.ParamType[Value]):
     """Text that a function converts; its ValueError says what is wrong."""
 
@@ -69,6 +80,13 @@ def new_file(text: str) -> Path:
     if Path(text).is_dir():
         raise ValueError(f"{text!r} is a directory")
     return Path(text)
+
+
+to_file = together(
+    click.option("--to", type=Parsed(new_file, "file"), help="Write to this file."),
+    click.option("--resume", is_flag=True, help="Continue a command that was interrupted; needs --to."),
+)
+"""The flags `--to`, None if it is not given, and `--resume`."""
 
 
 def output_flag(*formats: str) -> Callable[[Command], Command]:
@@ -157,4 +175,4 @@ def logging_flags(command: Callable[..., int]) -> Callable[..., int]:
     form = click.Choice(["logfmt", "json"])
     add_level = flag("log.level", type=level, default="info", help="Log this level and above.")
     add_format = flag("log.format", type=form, default="logfmt", help="The format of log lines.")
-    return add_level(add_format(logging_command))
+    return together(add_level, add_format)(logging_command)
