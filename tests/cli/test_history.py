@@ -121,7 +121,7 @@ def test_with_several_bots_a_flag_chooses_one(typed: Typed, nativechat: Made) ->
     [
         ([], "there are several bots (--bot takes one of support, sales)"),
         (["--bot", "suport"], "no bot is called 'suport' (did you mean \"support\"?)"),
-        (["--bot", "x"], "no bot is called 'x' (there are support, sales)"),
+        (["--bot", "x"], "no bot is called 'x' (known are support, sales)"),
         (["--query", "{Status: success}"], "--query': not JSON: "),
         (["--query", '["Status"]'], '--query\': not a JSON object (as {"Status": "success"})'),
         (["--sort", '{"StartedAt": "down"}'], "each field is sorted by 1 or -1"),
