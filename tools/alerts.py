@@ -104,8 +104,8 @@ class Webhook:
         self.messages.append(Message(time.monotonic(), data["status"], tuple(names), summary))
 
 
-class Story:
-    """What happens, line by line, each with the seconds since the start."""
+class Trial:
+    """Bursts of errors and what must follow, printed line by line with the seconds since the start."""
 
     def __init__(self, stage: Stage, webhook: Webhook) -> None:
         self._stage = stage
@@ -113,51 +113,51 @@ class Story:
         self._began = time.monotonic()
         self._bot = stage.bots[0]
 
-    def tell(self) -> None:
-        """Let the bursts come; end the process if something does not happen as promised."""
-        self.until("the bots have been counted and scraped for some time", self._settled)
+    def run(self) -> None:
+        """Make the bursts; end the process at the first result that is wrong."""
+        self._until("the bots have been counted and scraped for some time", self._settled)
         at_rest = self._page(COUNT)
         for number in range(1, BURSTS + 1):
             last = self._burst(number, at_rest)
             if number == 1:
                 # The alert must last until Alertmanager has waited, though the errors are gone.
                 what = f"a notification, at most {NOTICE:g} s later"
-                self.until(what, lambda: self._webhook.of("firing"), NOTICE)
-                self.say(f"      {self._webhook.messages[0].summary}")
+                self._until(what, lambda: self._webhook.of("firing"), NOTICE)
+                self._print(f"      {self._webhook.messages[0].summary}")
             if number < BURSTS:
                 time.sleep(APART)
         limit = last + WITHIN + 2 * INTERVAL - time.monotonic()
         what = f"its end, at most {WITHIN + 2 * INTERVAL:g} s after the last burst"
-        ended = self.until(what, lambda: self._webhook.of("resolved"), limit).came - last
-        self.say(f"      {ended:.0f} s after the last burst")
-        self.hold(
+        ended = self._until(what, lambda: self._webhook.of("resolved"), limit).came - last
+        self._print(f"      {ended:.0f} s after the last burst")
+        self._hold(
             f"not before {WITHIN - SCRAPE:g} s: each burst counted for `within`", ended >= WITHIN - SCRAPE
         )
         told = [(message.status, message.alerts) for message in self._webhook.messages]
         only = (f"{ALERT} of {self._bot}",)
-        self.hold(
+        self._hold(
             "one notification and its end, of this alert and bot",
             told == [("firing", only), ("resolved", only)],
         )
 
     def _burst(self, number: int, at_rest: float) -> float:
-        """Let errors come after a scrape and go before the next one; return when an answer showed them."""
+        """Add errors after a scrape, and delete them before the next; return when an answer showed them."""
         scraped = self._scraped()
-        self.until("a scrape", lambda: self._scraped() > scraped)
+        self._until("a scrape", lambda: self._scraped() > scraped)
         scraped = self._scraped()
-        self._stage.tell("POST", "burst", bot=self._bot, number=4 * ERRORS, fields={"Errors": 0})
-        self._stage.tell(
+        self._stage.control("POST", "burst", bot=self._bot, number=4 * ERRORS, fields={"Errors": 0})
+        self._stage.control(
             "POST", "burst", bot=self._bot, number=ERRORS, fields={"Errors": 2, "Data.burst": True}
         )
-        self.until(
+        self._until(
             f"burst {number}: an answer with {ERRORS} errors more",
             lambda: self._page(COUNT) == at_rest + ERRORS,
         )
         seen = time.monotonic()
-        self._stage.tell("POST", "forget", bot=self._bot, query={"Data.burst": True})
-        self.until(f"burst {number}: an answer without them", lambda: self._page(COUNT) == at_rest)
-        self.hold("no scrape in between", self._scraped() == scraped)
-        self.hold(
+        self._stage.control("POST", "forget", bot=self._bot, query={"Data.burst": True})
+        self._until(f"burst {number}: an answer without them", lambda: self._page(COUNT) == at_rest)
+        self._hold("no scrape in between", self._scraped() == scraped)
+        self._hold(
             f"the counter has all {number * ERRORS}", self._page(f"{COUNT}_new_total") == number * ERRORS
         )
         return seen
@@ -182,23 +182,23 @@ class Story:
             found = re.search(rf'^{metric}{{bot="{self._bot}"}} (\S+)$', answer.read().decode(), re.MULTILINE)
         return float(found[1]) if found else -1.0
 
-    def until(self, what: str, look: Callable[[], Any], patience: float = PATIENCE) -> Any:
-        """Wait for the first truthy thing that `look` finds, say so, and return it; else end the process."""
+    def _until(self, what: str, look: Callable[[], Any], patience: float = PATIENCE) -> Any:
+        """Wait until `look` returns something truthy, print that, and return it; else end the process."""
         give_up = time.monotonic() + patience
         while not (found := look()):
             if time.monotonic() > give_up:
-                self.hold(what, False)
+                self._hold(what, False)
             time.sleep(0.1)
-        self.hold(what, True)
+        self._hold(what, True)
         return found
 
-    def hold(self, what: str, holds: bool) -> None:
-        """Say whether something holds, and end the process if it does not."""
-        self.say(f"{'ok' if holds else 'NOT':5} {what}")
+    def _hold(self, what: str, holds: bool) -> None:
+        """Print whether something holds, and end the process if it does not."""
+        self._print(f"{'ok' if holds else 'NOT':5} {what}")
         if not holds:
             sys.exit("\n".join(map(str, ["notifications:", *self._webhook.messages])))
 
-    def say(self, what: str) -> None:
+    def _print(self, what: str) -> None:
         """Print a line with the seconds since the start."""
         print(f"{time.monotonic() - self._began:5.0f} s  {what}", flush=True)
 
@@ -230,7 +230,7 @@ def configured(file: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run everything, and tell the story."""
+    """Run everything, and print the results."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -241,7 +241,7 @@ def main() -> None:
     with TemporaryDirectory() as name, Webhook() as webhook, alertmanager(Path(name), webhook) as manager:
         size = Size(bots=2, growth=0.0, scrape_seconds=SCRAPE)
         with staged(Path(name), config, size, managers=(manager,), expressions=expressions) as stage:
-            Story(stage, webhook).tell()
+            Trial(stage, webhook).run()
 
 
 if __name__ == "__main__":

@@ -48,8 +48,8 @@ class Stage:
         with self.config.open("a", encoding="utf-8") as file:
             file.write("\n")
 
-    def tell(self, method: str, path: str, **body: object) -> None:
-        """Tell the simulator how to misbehave, or how its data grows and shrinks."""
+    def control(self, method: str, path: str, **body: object) -> None:
+        """Set or clear a fault of the simulator, or add or delete data."""
         request = Request(
             f"{self.simulator}/-/{path}", json.dumps(body).encode() if body else None, method=method
         )
