@@ -50,12 +50,14 @@ def serving(output: Path, program: str, *flags: str) -> Iterator[str]:
 
 
 @contextmanager
-def prometheus(home: Path, settings: Mapping[str, object], *flags: str) -> Iterator[str]:
+def prometheus(
+    home: Path, settings: Mapping[str, object], *flags: str, program: str = "prometheus"
+) -> Iterator[str]:
     """Run a Prometheus in `home`, on its folder data, while the context lasts; give its address."""
     (home / "prometheus.yml").write_text(json.dumps(settings), "utf-8")
     log = home / "prometheus.log"
     files = ("--config.file=prometheus.yml", "--storage.tsdb.path=data")
-    with serving(log, "prometheus", *files, *flags) as address:
+    with serving(log, program, *files, *flags) as address:
         shown(log, "Server is ready to receive web requests")
         yield address
 

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
-from urllib.request import urlopen
 
 import pytest
 import yaml
 
 from exporter.simulator.faults import Fault
+from tests.flow.prometheus import SCRAPED_EACH_SECOND, asked
+from tools import processes
 
 if TYPE_CHECKING:
     from tests.flow.conftest import Chat, Running, StartExporter
@@ -67,13 +65,7 @@ class Monitoring:
 
     def ask(self, expression: str) -> dict[str, float]:
         """Return the values of an instant query by bot; empty while Prometheus does not answer."""
-        url = f"http://{self._address}/api/v1/query?{urlencode({'query': expression})}"
-        try:
-            with urlopen(url, timeout=5) as answer:
-                result = json.load(answer)["data"]["result"]
-        except OSError:
-            return {}
-        return {one["metric"].get("bot", ""): float(one["value"][1]) for one in result}
+        return {bot: value for (bot,), value in asked(self._address, expression).items()}
 
     def firing(self, alert: str) -> set[str]:
         """Return the bots for which an alert fires."""
@@ -84,25 +76,6 @@ class Monitoring:
         made = json.loads((ROOT / "grafana/dashboards/nativechat.json").read_text("utf-8"))
         [marks] = [one["expr"] for one in made["annotations"]["list"] if one["name"] == "Alerts"]
         return bool(self.ask(marks))
-
-
-@contextmanager
-def served(home: Path, program: str, *flags: str) -> Iterator[str]:
-    """Run a program on a free port; give its address."""
-    # Hold the port, so that no other process gets it; with SO_REUSEADDR the program can still listen on it.
-    held = socket.socket()
-    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    held.bind(("127.0.0.1", 0))
-    address = f"127.0.0.1:{held.getsockname()[1]}"
-    with held, (home / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [program, f"--web.listen-address={address}", *flags], stdout=log, stderr=log, cwd=home
-        )
-        try:
-            yield address
-        finally:
-            process.terminate()
-            process.wait(30)
 
 
 @pytest.fixture(scope="module")
@@ -144,21 +117,18 @@ def monitoring(
     receiver = {"name": "webhook", "webhook_configs": [{"url": url, "send_resolved": True}]}
     (manager_home / "am.yml").write_text(json.dumps({"route": route, "receivers": [receiver]}), "utf-8")
     manager = installed("prometheus-alertmanager", "prometheus-alertmanager")
-    with served(
-        manager_home, manager, "--config.file=am.yml", "--storage.path=data", "--cluster.listen-address="
-    ) as manager_address:
-        second = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
-        config = {
-            "global": second,
+    flags = ("--config.file=am.yml", "--storage.path=data", "--cluster.listen-address=")
+    with processes.serving(manager_home / "log", manager, *flags) as manager_address:
+        settings = {
+            "global": {**SCRAPED_EACH_SECOND, "evaluation_interval": "1s"},
             "rule_files": ["rules.yml"],
             "alerting": {"alertmanagers": [{"static_configs": [{"targets": [manager_address]}]}]},
             "scrape_configs": [
                 {"job_name": "nativechat", "static_configs": [{"targets": [running.address]}]}
             ],
         }
-        (home / "prometheus.yml").write_text(json.dumps(config), "utf-8")
-        prometheus = installed("prometheus", "prometheus")
-        with served(home, prometheus, "--config.file=prometheus.yml", "--storage.tsdb.path=data") as address:
+        program = installed("prometheus", "prometheus")
+        with processes.prometheus(home, settings, program=program) as address:
             yield Monitoring(address, webhook)
     webhook.server.shutdown()
     webhook.server.server_close()
