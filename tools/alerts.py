@@ -16,20 +16,16 @@ import json
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Thread
 from typing import Any, Final
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
 import yaml
 
-from tools.processes import serving, shown
+from tools.notifications import Notification, Webhook, alertmanager
 from tools.stage import Size, Stage, staged
 
 ALERT: Final = "NativeChatConversationsWithErrors"
@@ -54,58 +50,8 @@ PATIENCE: Final = 60.0
 """Seconds for what takes a few."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A notification, and when it came, in monotonic seconds."""
-
-    came: float
-    status: str
-    alerts: tuple[str, ...]
-    summary: str
-
-
-class Webhook:
-    """Receives Alertmanager's notifications while it is entered."""
-
-    def __init__(self) -> None:
-        self.messages: list[Message] = []
-        keep = self._keep
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                keep(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - so do its callers
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/"
-
-    def __enter__(self) -> Webhook:
-        Thread(target=self._server.serve_forever, name="webhook", daemon=True).start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    def of(self, status: str) -> Message | None:
-        """Return the first notification with a status."""
-        return next((message for message in self.messages if message.status == status), None)
-
-    def _keep(self, data: dict[str, Any]) -> None:
-        alerts = data["alerts"]
-        names = (
-            f"{alert['labels']['alertname']} of {alert['labels'].get('bot', 'no bot')}" for alert in alerts
-        )
-        summary = alerts[0]["annotations"]["summary"]
-        self.messages.append(Message(time.monotonic(), data["status"], tuple(names), summary))
-
-
-class Story:
-    """What happens, line by line, each with the seconds since the start."""
+class Trial:
+    """Bursts of errors and what must follow, printed line by line with the seconds since the start."""
 
     def __init__(self, stage: Stage, webhook: Webhook) -> None:
         self._stage = stage
@@ -113,54 +59,57 @@ class Story:
         self._began = time.monotonic()
         self._bot = stage.bots[0]
 
-    def tell(self) -> None:
-        """Let the bursts come; end the process if something does not happen as promised."""
-        self.until("the bots have been counted and scraped for some time", self._settled)
+    def run(self) -> None:
+        """Make the bursts; end the process at the first result that is wrong."""
+        self._until("the bots have been counted and scraped for some time", self._settled)
         at_rest = self._page(COUNT)
         for number in range(1, BURSTS + 1):
             last = self._burst(number, at_rest)
             if number == 1:
                 # The alert must last until Alertmanager has waited, though the errors are gone.
                 what = f"a notification, at most {NOTICE:g} s later"
-                self.until(what, lambda: self._webhook.of("firing"), NOTICE)
-                self.say(f"      {self._webhook.messages[0].summary}")
+                self._until(what, lambda: self._notified("firing"), NOTICE)
+                self._print(f"      {self._webhook.alerts[0].summary}")
             if number < BURSTS:
                 time.sleep(APART)
         limit = last + WITHIN + 2 * INTERVAL - time.monotonic()
         what = f"its end, at most {WITHIN + 2 * INTERVAL:g} s after the last burst"
-        ended = self.until(what, lambda: self._webhook.of("resolved"), limit).came - last
-        self.say(f"      {ended:.0f} s after the last burst")
-        self.hold(
+        ended = self._until(what, lambda: self._notified("resolved"), limit).came - last
+        self._print(f"      {ended:.0f} s after the last burst")
+        self._hold(
             f"not before {WITHIN - SCRAPE:g} s: each burst counted for `within`", ended >= WITHIN - SCRAPE
         )
-        told = [(message.status, message.alerts) for message in self._webhook.messages]
-        only = (f"{ALERT} of {self._bot}",)
-        self.hold(
+        alerts = [(alert.name, alert.bot, alert.status) for alert in self._webhook.alerts]
+        self._hold(
             "one notification and its end, of this alert and bot",
-            told == [("firing", only), ("resolved", only)],
+            alerts == [(ALERT, self._bot, "firing"), (ALERT, self._bot, "resolved")],
         )
 
     def _burst(self, number: int, at_rest: float) -> float:
-        """Let errors come after a scrape and go before the next one; return when an answer showed them."""
+        """Add errors after a scrape, and delete them before the next; return when an answer showed them."""
         scraped = self._scraped()
-        self.until("a scrape", lambda: self._scraped() > scraped)
+        self._until("a scrape", lambda: self._scraped() > scraped)
         scraped = self._scraped()
-        self._stage.tell("POST", "burst", bot=self._bot, number=4 * ERRORS, fields={"Errors": 0})
-        self._stage.tell(
+        self._stage.control("POST", "burst", bot=self._bot, number=4 * ERRORS, fields={"Errors": 0})
+        self._stage.control(
             "POST", "burst", bot=self._bot, number=ERRORS, fields={"Errors": 2, "Data.burst": True}
         )
-        self.until(
+        self._until(
             f"burst {number}: an answer with {ERRORS} errors more",
             lambda: self._page(COUNT) == at_rest + ERRORS,
         )
         seen = time.monotonic()
-        self._stage.tell("POST", "forget", bot=self._bot, query={"Data.burst": True})
-        self.until(f"burst {number}: an answer without them", lambda: self._page(COUNT) == at_rest)
-        self.hold("no scrape in between", self._scraped() == scraped)
-        self.hold(
+        self._stage.control("POST", "forget", bot=self._bot, query={"Data.burst": True})
+        self._until(f"burst {number}: an answer without them", lambda: self._page(COUNT) == at_rest)
+        self._hold("no scrape in between", self._scraped() == scraped)
+        self._hold(
             f"the counter has all {number * ERRORS}", self._page(f"{COUNT}_new_total") == number * ERRORS
         )
         return seen
+
+    def _notified(self, status: str) -> Notification | None:
+        """Return the first notification with a status."""
+        return next((each for each in self._webhook.notifications if each.status == status), None)
 
     def _settled(self) -> bool:
         return len(self._asked(f"nativechat_conversations_new_total offset {SCRAPE}s")) == len(
@@ -182,42 +131,25 @@ class Story:
             found = re.search(rf'^{metric}{{bot="{self._bot}"}} (\S+)$', answer.read().decode(), re.MULTILINE)
         return float(found[1]) if found else -1.0
 
-    def until(self, what: str, look: Callable[[], Any], patience: float = PATIENCE) -> Any:
-        """Wait for the first truthy thing that `look` finds, say so, and return it; else end the process."""
+    def _until(self, what: str, look: Callable[[], Any], patience: float = PATIENCE) -> Any:
+        """Wait until `look` returns something truthy, print that, and return it; else end the process."""
         give_up = time.monotonic() + patience
         while not (found := look()):
             if time.monotonic() > give_up:
-                self.hold(what, False)
+                self._hold(what, False)
             time.sleep(0.1)
-        self.hold(what, True)
+        self._hold(what, True)
         return found
 
-    def hold(self, what: str, holds: bool) -> None:
-        """Say whether something holds, and end the process if it does not."""
-        self.say(f"{'ok' if holds else 'NOT':5} {what}")
+    def _hold(self, what: str, holds: bool) -> None:
+        """Print whether something holds, and end the process if it does not."""
+        self._print(f"{'ok' if holds else 'NOT':5} {what}")
         if not holds:
-            sys.exit("\n".join(map(str, ["notifications:", *self._webhook.messages])))
+            sys.exit("\n".join(map(str, ["notifications:", *self._webhook.notifications])))
 
-    def say(self, what: str) -> None:
+    def _print(self, what: str) -> None:
         """Print a line with the seconds since the start."""
         print(f"{time.monotonic() - self._began:5.0f} s  {what}", flush=True)
-
-
-@contextmanager
-def alertmanager(home: Path, webhook: Webhook) -> Iterator[str]:
-    """Run an Alertmanager that sends everything to a webhook; give its address."""
-    receiver = {"name": "webhook", "webhook_configs": [{"url": webhook.url, "send_resolved": True}]}
-    route = {"receiver": "webhook", "group_interval": f"{INTERVAL}s"}
-    (home / "alertmanager.yml").write_text(json.dumps({"route": route, "receivers": [receiver]}), "utf-8")
-    flags = (
-        "--config.file=alertmanager.yml",
-        "--storage.path=alertmanager-data",
-        "--cluster.listen-address=",
-    )
-    log = home / "alertmanager.log"
-    with serving(log, "prometheus-alertmanager", *flags) as address:
-        shown(log, "Listening")
-        yield address
 
 
 def configured(file: Path) -> dict[str, Any]:
@@ -230,7 +162,7 @@ def configured(file: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run everything, and tell the story."""
+    """Run everything, and print the results."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -238,10 +170,14 @@ def main() -> None:
     options = parser.parse_args()
     config = configured(Path(__file__).parents[1] / "config.yaml")
     expressions = {ALERT: options.expression} if options.expression else {}
-    with TemporaryDirectory() as name, Webhook() as webhook, alertmanager(Path(name), webhook) as manager:
-        size = Size(bots=2, growth=0.0, scrape_seconds=SCRAPE)
-        with staged(Path(name), config, size, managers=(manager,), expressions=expressions) as stage:
-            Story(stage, webhook).tell()
+    size = Size(bots=2, growth=0.0, scrape_seconds=SCRAPE)
+    with TemporaryDirectory() as name, Webhook() as webhook:
+        home = Path(name)
+        with (
+            alertmanager(home, webhook, {"group_interval": f"{INTERVAL}s"}) as manager,
+            staged(home, config, size, managers=(manager,), expressions=expressions) as stage,
+        ):
+            Trial(stage, webhook).run()
 
 
 if __name__ == "__main__":

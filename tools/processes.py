@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -46,6 +47,19 @@ def serving(output: Path, program: str, *flags: str) -> Iterator[str]:
         address = f"127.0.0.1:{held.getsockname()[1]}"
         with running(output, (program, f"--web.listen-address={address}", *flags)):
             yield address
+
+
+@contextmanager
+def prometheus(
+    home: Path, settings: Mapping[str, object], *flags: str, program: str = "prometheus"
+) -> Iterator[str]:
+    """Run a Prometheus in `home`, on its folder data, while the context lasts; give its address."""
+    (home / "prometheus.yml").write_text(json.dumps(settings), "utf-8")
+    log = home / "prometheus.log"
+    files = ("--config.file=prometheus.yml", "--storage.tsdb.path=data")
+    with serving(log, program, *files, *flags) as address:
+        shown(log, "Server is ready to receive web requests")
+        yield address
 
 
 def shown(output: Path, pattern: str) -> str:

@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from urllib.request import Request, urlopen
 
 import yaml
 
-from tools.processes import exporter, serving, shown, text
+from tools.processes import exporter, prometheus, shown, text
 
 EVERY = "5s"
 
@@ -48,8 +48,8 @@ class Stage:
         with self.config.open("a", encoding="utf-8") as file:
             file.write("\n")
 
-    def tell(self, method: str, path: str, **body: object) -> None:
-        """Tell the simulator how to misbehave, or how its data grows and shrinks."""
+    def control(self, method: str, path: str, **body: object) -> None:
+        """Set or clear a fault of the simulator, or add or delete data."""
         request = Request(
             f"{self.simulator}/-/{path}", json.dumps(body).encode() if body else None, method=method
         )
@@ -92,9 +92,9 @@ def staged(
         address = shown(run, r"msg=listening address=(\S+)")
         rules = home / "rules.yml"
         rules.write_text(json.dumps(_rules(home, expressions or {})), "utf-8")
-        prometheus = stack.enter_context(_scraping(home, address, size.scrape_seconds, managers))
+        scraper = stack.enter_context(_scraping(home, address, size.scrape_seconds, managers))
         names = tuple(name for name, *_ in known)
-        yield Stage(url.removesuffix("/v1"), f"http://{address}", f"http://{prometheus}", names, asked)
+        yield Stage(url.removesuffix("/v1"), f"http://{address}", f"http://{scraper}", names, asked)
 
 
 def quickened(config: dict[str, Any], url: str, bots: list[tuple[str, str]]) -> dict[str, Any]:
@@ -117,8 +117,9 @@ def _rules(home: Path, expressions: dict[str, str]) -> Any:
     return rules
 
 
-@contextmanager
-def _scraping(home: Path, target: str, seconds: int, managers: tuple[str, ...]) -> Iterator[str]:
+def _scraping(
+    home: Path, target: str, seconds: int, managers: tuple[str, ...]
+) -> AbstractContextManager[str]:
     """Run a Prometheus that scrapes one address, with the alert rules of `home`; give its address."""
     interval = f"{seconds}s"
     settings = {
@@ -127,8 +128,4 @@ def _scraping(home: Path, target: str, seconds: int, managers: tuple[str, ...]) 
         "alerting": {"alertmanagers": [{"static_configs": [{"targets": list(managers)}]}]},
         "scrape_configs": [{"job_name": "nativechat", "static_configs": [{"targets": [target]}]}],
     }
-    (home / "prometheus.yml").write_text(json.dumps(settings), "utf-8")
-    flags = ("--config.file=prometheus.yml", "--storage.tsdb.path=prometheus-data")
-    with serving(home / "prometheus.log", "prometheus", *flags) as address:
-        shown(home / "prometheus.log", "Server is ready to receive web requests")
-        yield address
+    return prometheus(home, settings)

@@ -71,7 +71,7 @@ class Target:
         self._beside.unlink()
 
     def stop(self, answers: int) -> str:
-        """Return how to continue after so many answers; with none, forget a backfill that began now."""
+        """Return how to continue after `answers` answers; after none, forget a backfill that began now."""
         if self._beside is None:
             return ""
         if self._is_new and not answers:

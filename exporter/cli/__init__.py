@@ -14,7 +14,7 @@ from exporter.cli.absent import is_absent, replacement
 from exporter.cli.output import abandon_output, encode_output, reason
 from exporter.daemon import signals
 from exporter.errors import ConfigError, ExporterError, WrongUsage
-from exporter.language.suggest import did_you_mean
+from exporter.language.suggest import one_of
 
 COMMANDS: Final = {
     "run": "run",
@@ -40,7 +40,7 @@ class _Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
         if cmd_name not in COMMANDS:
-            advice = did_you_mean(cmd_name, COMMANDS) or f"there are {', '.join(COMMANDS)}"
+            advice = one_of(cmd_name, COMMANDS)
             raise click.UsageError(f"no command is called {cmd_name!r} ({advice})", ctx)
         if is_absent(cmd_name):
             return replacement(cmd_name)

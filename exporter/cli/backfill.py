@@ -115,7 +115,7 @@ class _Command:
             finally:
                 self._answers = journal.answers
             self._target.put(past.text())
-        self._say_what_next(grid)
+        self._print_next_step(grid)
 
     def _grid(self, begun: dict[str, Json], header: dict[str, Json]) -> Grid:
         """Return the grid of the journal; raises WrongUsage if it was begun with other flags."""
@@ -141,7 +141,7 @@ class _Command:
         what = f"{self._choice.series:,} series of {grid.steps:,} steps"
         click.echo(f"{what}: at most {sum(most.values()):,} requests{takes}", err=True)
 
-    def _say_what_next(self, grid: Grid) -> None:
+    def _print_next_step(self, grid: Grid) -> None:
         since = datetime.fromtimestamp(grid.at(0), UTC)
         click.echo(f"{self._target} is complete, from {self._answers:,} counts", err=True)
         condition = f"If Prometheus keeps values since {since:%Y-%m-%d}, in the folder data"
@@ -157,7 +157,7 @@ class _Command:
 
 
 def _promtool(target: Target, seconds: int) -> str:
-    """Return the command that makes blocks of so many seconds in Prometheus's folder.
+    """Return the command that makes blocks in Prometheus's folder, from a past of `seconds`.
 
     promtool reads the file once for each block, and makes blocks of two hours unless it is allowed others.
     Prometheus itself makes blocks of at most a tenth of what it keeps, and of 31 days.

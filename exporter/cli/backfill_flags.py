@@ -9,9 +9,8 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from exporter.cli.flags import Command, Parsed, new_file, sendable
+from exporter.cli.flags import LABEL, Parsed, by_name, pair, sendable, to_file, together
 from exporter.language import datemath, durations
-from exporter.language.labels import NAME
 from exporter.model import COLLECTIONS, Collection
 
 _DATE: Final = "a duration ago, such as 90d, date math or an instant"
@@ -26,49 +25,6 @@ def instant(text: str, now: datetime, zone: ZoneInfo) -> datetime:
         return now - timedelta(seconds=durations.parse(text))
     except ValueError:
         return datemath.resolve(text, now, zone)
-
-
-def backfill_flags(command: Command) -> Command:
-    """Add the flags that say which past to write, and where to."""
-    flags = (
-        click.option("--bot", help="Only this bot; by default all."),
-        click.option("--since", required=True, type=Parsed(_date), help=f"Where the past begins: {_DATE}."),
-        click.option(
-            "--until",
-            default="now-3h",
-            show_default=True,
-            type=Parsed(_date),
-            help="Where it ends: at least three hours ago, and not after the first scrape.",
-        ),
-        click.option(
-            "--step",
-            type=Parsed(_step, "duration"),
-            default="1h",
-            show_default=True,
-            help="The time from one count to the next.",
-        ),
-        click.option(
-            "--date-field",
-            "date_fields",
-            multiple=True,
-            type=Parsed(sendable),
-            callback=_date_fields,
-            help="The date of a conversation, StartedAt by default; messages=FIELD for messages. Repeatable.",
-        ),
-        click.option(
-            "--label",
-            "labels",
-            multiple=True,
-            type=Parsed(sendable),
-            callback=_labels,
-            help="A label that a scrape adds, such as job=nativechat. Repeatable.",
-        ),
-        click.option("--to", type=Parsed(new_file, "file"), help="Write to this file."),
-        click.option("--resume", is_flag=True, help="Continue an interrupted backfill to the file of --to."),
-    )
-    for add in reversed(flags):
-        command = add(command)
-    return command
 
 
 def _date(text: str) -> str:
@@ -97,11 +53,39 @@ def _date_fields(_ctx: click.Context, _param: click.Parameter, texts: Sequence[s
     return found
 
 
-def _labels(_ctx: click.Context, _param: click.Parameter, texts: Sequence[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for text in texts:
-        name, _, value = text.partition("=")
-        if not NAME.fullmatch(name) or name.startswith("__") or not value or name in found:
-            raise click.BadParameter(f"{text!r} is not a label, or comes twice (such as job=nativechat)")
-        found[name] = value
-    return found
+backfill_flags = together(
+    click.option("--bot", help="Only this bot; by default all."),
+    click.option("--since", required=True, type=Parsed(_date), help=f"Where the past begins: {_DATE}."),
+    click.option(
+        "--until",
+        default="now-3h",
+        show_default=True,
+        type=Parsed(_date),
+        help="Where it ends: at least three hours ago, and not after the first scrape.",
+    ),
+    click.option(
+        "--step",
+        type=Parsed(_step, "duration"),
+        default="1h",
+        show_default=True,
+        help="The time from one count to the next.",
+    ),
+    click.option(
+        "--date-field",
+        "date_fields",
+        multiple=True,
+        type=Parsed(sendable),
+        callback=_date_fields,
+        help="The date of a conversation, StartedAt by default; messages=FIELD for messages. Repeatable.",
+    ),
+    click.option(
+        "--label",
+        "labels",
+        multiple=True,
+        type=pair("NAME=VALUE", LABEL),
+        callback=by_name,
+        help="A label that a scrape adds, such as job=nativechat. Repeatable.",
+    ),
+    to_file,
+)
+"""The flags that say which past to write, and where to."""

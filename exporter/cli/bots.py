@@ -10,7 +10,7 @@ import click
 from exporter.clock import Clock
 from exporter.config.secrets import TokenReader
 from exporter.errors import ExporterError
-from exporter.language.suggest import did_you_mean
+from exporter.language.suggest import one_of
 from exporter.model import Bot, Config
 from exporter.nativechat.client import Client
 from exporter.nativechat.paced import PacedClient
@@ -20,8 +20,7 @@ def check_names(what: str, names: Iterable[str], known: Sequence[str]) -> None:
     """Raise UsageError for a name that is not known; `what` says what it names, such as `query`."""
     for name in names:
         if name not in known:
-            advice = did_you_mean(name, known) or f"there are {', '.join(known)}"
-            raise click.UsageError(f"no {what} is called {name!r} ({advice})")
+            raise click.UsageError(f"no {what} is called {name!r} ({one_of(name, known)})")
 
 
 def bot_named(config: Config, name: str | None) -> Bot:

@@ -9,7 +9,7 @@ from exporter.nativechat.endpoints import COUNT
 
 
 def command_line(bot: Bot, collection: Collection, predicate_text: str) -> str:
-    """Return a line for a POSIX shell that counts with curl, and shows the token to nobody.
+    """Return a line for a POSIX shell that counts with curl, and never shows the token.
 
     The line holds no token, but reads it where the configuration does. `printf` is part of the shell, and
     curl reads the header from standard input, so `ps` does not show it either.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -14,22 +14,38 @@ from click.core import ParameterSource
 import exporter
 from exporter.errors import ConfigError, Place, Problem
 from exporter.language import durations
+from exporter.language.labels import NAME
 from exporter.logs import LEVELS, LogFormat, set_up
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Value = TypeVar("Value")
 
+LABEL: Final = f"(?!__){NAME.pattern}"
+"""The pattern of a label that may be added to series."""
 
-def flag(name: str, parameter: str, *, scope: str = "", **settings: Any) -> Callable[[Command], Command]:
+
+def flag(name: str, parameter: str = "", *, scope: str = "", **settings: Any) -> Callable[[Command], Command]:
     """Return a decorator that adds the flag `--NAME` to a command, as its argument `parameter`.
 
-    The environment variable NATIVECHAT_EXPORTER_NAME is the default of the flag. The variables of the
-    simulator's flags have `scope` before the name.
+    Without `parameter`, the argument is NAME with underscores. The environment variable
+    NATIVECHAT_EXPORTER_NAME is the default of the flag; `scope` is before NAME in it.
     """
-    variable = re.sub(r"[.-]", "_", f"NATIVECHAT_EXPORTER_{scope}{name}").upper()
+    identifier = re.sub(r"[.-]", "_", name)
+    variable = f"NATIVECHAT_EXPORTER_{scope}{identifier}".upper()
     return click.option(
-        f"--{name}", parameter, envvar=variable, show_envvar=True, show_default=True, **settings
+        f"--{name}", parameter or identifier, envvar=variable, show_envvar=True, show_default=True, **settings
     )
+
+
+def together(*flags: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Return a decorator that adds several flags; `--help` shows them in this order."""
+
+    def decorate(command: Command) -> Command:
+        for add in reversed(flags):
+            command = add(command)
+        return command
+
+    return decorate
 
 
 class Parsed(click.ParamType[Value]):
@@ -66,6 +82,13 @@ def new_file(text: str) -> Path:
     return Path(text)
 
 
+to_file = together(
+    click.option("--to", type=Parsed(new_file, "file"), help="Write to this file."),
+    click.option("--resume", is_flag=True, help="Continue a command that was interrupted; needs --to."),
+)
+"""The flags `--to`, None if it is not given, and `--resume`."""
+
+
 def output_flag(*formats: str) -> Callable[[Command], Command]:
     """Return a decorator that adds `--output`; the first format is the default."""
     return click.option(
@@ -84,6 +107,28 @@ def sendable(text: str) -> str:
     except UnicodeEncodeError as error:
         raise ValueError("not valid Unicode, such as half of an emoji") from error
     return text
+
+
+def pair(form: str, name: str = r"\S+", value: str = ".+") -> Parsed[tuple[str, str]]:
+    """Return the type of a name and a value in a `form` such as NAME=VALUE; each matches its pattern."""
+    pattern = re.compile(f"({name})=({value})")
+
+    def parse(text: str) -> tuple[str, str]:
+        if not (found := pattern.fullmatch(sendable(text))):
+            raise ValueError(f"{text!r} is not {form}")
+        return found[1], found[2]
+
+    return Parsed(parse, form)
+
+
+def by_name(_ctx: click.Context, _param: click.Parameter, pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Return the values of a flag's pairs by their names; raises BadParameter for a name that comes twice."""
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        if name in found:
+            raise click.BadParameter(f"{name} is there twice (write it once)")
+        found[name] = value
+    return found
 
 
 def shipped() -> Path:
@@ -107,7 +152,6 @@ def _config_file(*, may_be_shipped: bool) -> Callable[[Command], Command]:
 
     return flag(
         "config.file",
-        "config_file",
         type=click.Path(path_type=Path),
         default="config.yaml",
         callback=existing,
@@ -129,8 +173,6 @@ def logging_flags(command: Callable[..., int]) -> Callable[..., int]:
 
     level = click.Choice(list(LEVELS))
     form = click.Choice(["logfmt", "json"])
-    add_level = flag("log.level", "log_level", type=level, default="info", help="Log this level and above.")
-    add_format = flag(
-        "log.format", "log_format", type=form, default="logfmt", help="The format of log lines."
-    )
-    return add_level(add_format(logging_command))
+    add_level = flag("log.level", type=level, default="info", help="Log this level and above.")
+    add_format = flag("log.format", type=form, default="logfmt", help="The format of log lines.")
+    return together(add_level, add_format)(logging_command)

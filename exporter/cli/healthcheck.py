@@ -30,7 +30,6 @@ PATIENCE: Final = 5.0
 )
 @flag(
     "web.config.file",
-    "web_config_file",
     type=click.Path(path_type=Path),
     help="The daemon's web configuration, which says whether it serves TLS.",
 )

@@ -116,7 +116,7 @@ class _Download:
             for done, row in enumerate(shown, 1):
                 put_line(self._format.line(row))
                 yield done
-        self._say_what_is_missing(done)
+        self._print_missing_fields(done)
 
     def _written(self, file: DownloadFile) -> Generator[int, None, None]:
         """Write the rows to a file, from where an interrupted download ended."""
@@ -137,7 +137,7 @@ class _Download:
                 progress, shown, lambda: by_key.position, self._format.line, self._format.head
             )
         click.echo(f"{path} has {done:,} {self._collection}", err=True)
-        self._say_what_is_missing(done - progress.rows)
+        self._print_missing_fields(done - progress.rows)
 
     def _begun(self, flags: dict[str, Json]) -> Progress:
         """Return the progress of a download that begins now: its dates are resolved and proven."""
@@ -185,10 +185,10 @@ class _Download:
         left = f" --limit {limit - done}" if limit is not None else ""
         return f"; go on with --skip {self._wanted.skip + done}{left}"
 
-    def _say_what_is_missing(self, rows: int) -> None:
+    def _print_missing_fields(self, rows: int) -> None:
         for field in self._format.missing if rows else ():
             what = f"none of the {rows:,} {self._collection} has the field {field}"
-            click.echo(f"{what} (leave it out, or correct its name)", err=True)
+            click.echo(f"{what} (remove it from --fields, or correct its name)", err=True)
 
 
 def _with_progress_bar(

@@ -83,7 +83,7 @@ class DownloadFile:
         return progress
 
     def stop(self, rows: int, *, may_continue: bool) -> str:
-        """Return what to do after so many rows; with none, forget a download that began now."""
+        """Return what to do after `rows` rows; after none, forget a download that began now."""
         if self._is_new and not rows:
             self.path.unlink(missing_ok=True)
             self._beside.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from exporter.cli.flags import Command, Parsed, new_file, output_flag, sendable
+from exporter.cli.flags import Command, Parsed, output_flag, sendable, to_file, together
 from exporter.cli.history_query import as_json, between, check_dates
 from exporter.errors import BadAnswer
 from exporter.language import datemath, durations
@@ -62,7 +62,7 @@ class Wanted:
 
 def history_flags(date_field: str) -> Callable[[Command], Command]:
     """Return a decorator that adds the flags of `Wanted`; `date_field` is the default of `--date-field`."""
-    flags = (
+    return together(
         click.option(
             "--query",
             default="",
@@ -94,16 +94,8 @@ def history_flags(date_field: str) -> Callable[[Command], Command]:
             "--fields", default=(), type=Parsed(_fields), help="Only these fields, such as _id,Data.user."
         ),
         output_flag("jsonl", "csv"),
-        click.option("--to", type=Parsed(new_file, "file"), help="Write to this file."),
-        click.option("--resume", is_flag=True, help="Continue an interrupted download to this file."),
+        to_file,
     )
-
-    def decorate(command: Command) -> Command:
-        for add in reversed(flags):
-            command = add(command)
-        return command
-
-    return decorate
 
 
 def _predicate(text: str) -> str:

@@ -3,52 +3,24 @@
 from __future__ import annotations
 
 import os
-import re
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 import click
 
-from exporter.cli.flags import config_file, flag
+from exporter.cli.flags import LABEL, by_name, config_file, flag, pair
 from exporter.config.load import load
 from exporter.errors import WrongUsage
-from exporter.language import labels, yaml_text
+from exporter.language import yaml_text
 from exporter.monitoring.alerts import groups
 from exporter.monitoring.choices import Choices
 from exporter.monitoring.dashboard import dashboard as dashboard_json
 from exporter.monitoring.grafana_rules import provisioning_file
 from exporter.monitoring.prometheus_rules import custom_resource, rule_file
 
-Pair: TypeAlias = tuple[str, str]
-
-
-class _Pair(click.ParamType[Pair]):
-    """NAME=VALUE, where both match a regular expression."""
-
-    name = "pair"
-
-    def __init__(self, name: str = r"\S+", value: str = r".+") -> None:
-        self._pattern = re.compile(f"({name})=({value})")
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Pair:
-        if isinstance(value, tuple):
-            return value
-        if not (match := self._pattern.fullmatch(value)):
-            form = param.metavar if param else None
-            self.fail(f"{value!r} is not {form or 'NAME=VALUE'}", param, ctx)
-        return match[1], match[2]
-
-
-def _by_name(flag: str, pairs: tuple[Pair, ...]) -> dict[str, str]:
-    """Return the pairs of a flag as a mapping; raises WrongUsage for a name that comes twice."""
-    found: dict[str, str] = {}
-    for name, value in pairs:
-        if name in found:
-            raise WrongUsage(f"--{flag} {name}: it is there twice (write it once)")
-        found[name] = value
-    return found
-
-
+_repeated: Final = partial(flag, scope="rules_", multiple=True)
+_pairs: Final = partial(_repeated, callback=by_name)
 _runbook_url: Final = flag(
     "runbook-url",
     "runbook",
@@ -91,49 +63,26 @@ def dashboard(config_file: Path, status_page: str, runbook: str) -> None:
     help="The uid of Grafana's data source for Prometheus.",
 )
 @_runbook_url
-@flag(
+@_repeated(
     "job",
     "jobs",
-    scope="rules_",
-    multiple=True,
     metavar="REGEX",
     help="A job in Prometheus that must have an exporter, even if it never ran. Repeatable.",
 )
-@flag(
-    "without",
-    "without",
-    scope="rules_",
-    multiple=True,
-    metavar="ALERT",
-    help="Leave out an alert. Repeatable.",
-)
-@flag(
+@_repeated("without", metavar="ALERT", help="Skip an alert. Repeatable.")
+@_pairs(
     "severity",
     "severities",
-    scope="rules_",
-    multiple=True,
-    metavar="ALERT=WORD",
-    type=_Pair(value="[a-z][a-z0-9_-]{0,49}"),
+    type=pair("ALERT=WORD", value="[a-z][a-z0-9_-]{0,49}"),
     help="The severity of an alert. Repeatable.",
 )
-@flag(
+@_pairs(
     "threshold",
     "thresholds",
-    scope="rules_",
-    multiple=True,
-    metavar="ALERT=VALUE",
-    type=_Pair(),
+    type=pair("ALERT=VALUE"),
     help="The threshold of an alert on the exporter itself; docs/alerting.md lists them. Repeatable.",
 )
-@flag(
-    "label",
-    "added",
-    scope="rules_",
-    multiple=True,
-    metavar="NAME=VALUE",
-    type=_Pair(name=f"(?!__){labels.NAME.pattern}"),
-    help="A label for every alert. Repeatable.",
-)
+@_pairs("label", "labels", type=pair("NAME=VALUE", LABEL), help="A label for every alert. Repeatable.")
 def rules(
     *,
     config_file: Path,
@@ -142,9 +91,9 @@ def rules(
     runbook: str,
     jobs: tuple[str, ...],
     without: tuple[str, ...],
-    severities: tuple[Pair, ...],
-    thresholds: tuple[Pair, ...],
-    added: tuple[Pair, ...],
+    severities: dict[str, str],
+    thresholds: dict[str, str],
+    labels: dict[str, str],
 ) -> None:
     """Print the alert rules of a configuration.
 
@@ -157,9 +106,9 @@ def rules(
     choices = Choices(
         jobs=jobs,
         without=frozenset(without),
-        severities=_by_name("severity", severities),
-        thresholds=_by_name("threshold", thresholds),
-        labels=_by_name("label", added),
+        severities=severities,
+        thresholds=thresholds,
+        labels=labels,
         runbook=runbook,
     )
     made = groups(config, choices)

@@ -12,13 +12,13 @@ from typing import Any, Final
 import click
 
 from exporter.cli.flags import (
-    Command,
     Parsed,
     config_file,
     config_file_or_shipped,
     flag,
     logging_flags,
     seconds,
+    together,
 )
 from exporter.cli.shards import chosen_shard, shard_flags
 from exporter.clock import SystemClock
@@ -39,38 +39,34 @@ def _telemetry_path(text: str) -> str:
     return text
 
 
-def _web_flags(command: Command) -> Command:
-    """Add the flags of the web server, which `serve` takes as arguments."""
-    for add in (
-        flag(
-            "web.enable-lifecycle",
-            "enable_lifecycle",
-            is_flag=True,
-            help="Reload the configuration at POST /-/reload.",
-        ),
-        flag(
-            "web.config.file",
-            "web_config_file",
-            type=click.Path(path_type=Path),
-            help="TLS and basic auth, in the format of Prometheus's exporter-toolkit.",
-        ),
-        flag(
-            "web.telemetry-path",
-            "telemetry_path",
-            type=Parsed(_telemetry_path, "path"),
-            default="/metrics",
-            help="The path of the metrics page.",
-        ),
-        flag(
-            "web.listen-address",
-            "listen_addresses",
-            multiple=True,
-            default=[":10054"],
-            help="The address to listen on; may be repeated. 127.0.0.1:0 picks a free port.",
-        ),
-    ):
-        command = add(command)
-    return command
+_web_flags = together(
+    flag(
+        "web.listen-address",
+        "listen_addresses",
+        multiple=True,
+        default=[":10054"],
+        help="The address to listen on; may be repeated. 127.0.0.1:0 picks a free port.",
+    ),
+    flag(
+        "web.telemetry-path",
+        "telemetry_path",
+        type=Parsed(_telemetry_path, "path"),
+        default="/metrics",
+        help="The path of the metrics page.",
+    ),
+    flag(
+        "web.config.file",
+        type=click.Path(path_type=Path),
+        help="TLS and basic auth, in the format of Prometheus's exporter-toolkit.",
+    ),
+    flag(
+        "web.enable-lifecycle",
+        "enable_lifecycle",
+        is_flag=True,
+        help="Reload the configuration at POST /-/reload.",
+    ),
+)
+"""The flags of the web server, which `serve` takes as arguments."""
 
 
 @click.command()

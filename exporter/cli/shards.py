@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import click
 
-from exporter.cli.flags import Command, Parsed, flag
+from exporter.cli.flags import Parsed, flag, together
 from exporter.plan import Shard
 
 
@@ -29,22 +29,15 @@ def ordinal_of(text: str, host: Callable[[], str] = socket.gethostname) -> int:
     return int(text)
 
 
-def shard_flags(command: Command) -> Command:
-    """Add `--shard.ordinal`, None if it is not given, and `--shard.total`."""
-    total = flag(
-        "shard.total",
-        "shard_total",
-        type=click.IntRange(1, 1024),
-        default=1,
-        help="The number of shards.",
-    )
-    ordinal = flag(
+shard_flags = together(
+    flag(
         "shard.ordinal",
-        "shard_ordinal",
         type=Parsed(ordinal_of, "ordinal"),
         help="The ordinal of this shard, from 0; hostname uses the number at the end of this host's name.",
-    )
-    return ordinal(total(command))
+    ),
+    flag("shard.total", type=click.IntRange(1, 1024), default=1, help="The number of shards."),
+)
+"""The flags `--shard.ordinal`, None if it is not given, and `--shard.total`."""
 
 
 def chosen_shard(ordinal: int | None, total: int) -> Shard:

@@ -27,7 +27,7 @@ def _number_or_none(text: str) -> float | None:
         raise ValueError(f"{text!r} is neither a number nor none") from error
 
 
-SCOPE: Final = "simulate."
+SCOPE: Final = "simulate_"
 """Part of each environment variable's name: the simulator's address is not the exporter's."""
 
 
@@ -72,7 +72,6 @@ def settings_flags(command: Callable[..., Any]) -> Callable[..., Any]:
             kind = Parsed(_number_or_none, "number or none")
         add = flag(
             setting.name.replace("_", "-"),
-            setting.name,
             scope=SCOPE,
             type=kind,
             default=setting.default,
@@ -80,7 +79,6 @@ def settings_flags(command: Callable[..., Any]) -> Callable[..., Any]:
         )
         command = add(command)
     add_shape = flag(
-        "shape",
         "shape",
         scope=SCOPE,
         type=click.Choice(list(SHAPES)),
@@ -94,7 +92,7 @@ def settings_flags(command: Callable[..., Any]) -> Callable[..., Any]:
 @flag(
     "web.listen-address", "address", scope=SCOPE, default="127.0.0.1:10055", help="The address to listen on."
 )
-@flag("bots", "bots", scope=SCOPE, type=click.IntRange(1, 10_000), default=2, help="The number of bots.")
+@flag("bots", scope=SCOPE, type=click.IntRange(1, 10_000), default=2, help="The number of bots.")
 @settings_flags
 @logging_flags
 def simulate(address: str, bots: int, shape: str, **settings: Any) -> int:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from typing import Final
 
 from exporter.errors import DatesUnverified, Rejected
+from exporter.explore.profile import typed
 from exporter.language import predicate
 from exporter.model import DATE_FORMATS, Collection, DateFormat, DateSetting
 from exporter.nativechat.by_key import value_at
@@ -18,7 +18,6 @@ MOST_REQUESTS: Final = len(DATE_FORMATS) + 1 + 2
 """Most requests of `proven_dates` for one field: each format, a count of the field, and two pages."""
 
 _SAMPLE: Final = 20
-_UTC: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|\+00:00)")
 _LOWEST: Final = 100_000_000_000
 """In milliseconds this is 1973; in seconds it is the year 5138."""
 
@@ -51,7 +50,7 @@ def _check_text(client: PacedClient, collection: Collection, field: str) -> None
     if not found:
         what = f"no page of {collection} shows the field {field}"
         raise DatesUnverified(f"{what}: whether its dates are in UTC cannot be seen", advice=_ADVICE)
-    if not all(isinstance(value, str) and _UTC.fullmatch(value) for value in found):
+    if any(typed(value)[0] != "UTC date as text" for value in found):
         what = f"some {collection} have a {field} that is no UTC text such as 2026-11-28T12:00:00Z"
         raise DatesUnverified(f"{what}: it would be compared wrongly, as text", advice=_ADVICE)
 

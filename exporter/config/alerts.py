@@ -11,7 +11,7 @@ from exporter.config import words
 from exporter.config.kinds import Key, Kind, Values, list_of, mismatch, section, whole
 from exporter.config.report import Report, check_unique
 from exporter.language import durations, templates
-from exporter.language.suggest import did_you_mean
+from exporter.language.suggest import one_of
 from exporter.language.tree import Path
 from exporter.model import Bot, Json, Query
 
@@ -138,7 +138,7 @@ def check_summaries(written: Sections, known: frozenset[str], report: Report) ->
     """Report every label in the alerts' summaries that none of their series has."""
     for values, path in written:
         for name in sorted(templates.labels(values.get("summary", ())) - known):
-            advice = did_you_mean(name, known) or f"known are {', '.join(sorted(known))}"
+            advice = one_of(name, sorted(known))
             report.warning((*path, "summary"), f'the exporter sets no label "{name}"', advice)
 
 
@@ -210,7 +210,7 @@ def _check_whole(path: Path, query: Query, name: str, queries: Mapping[str, Quer
     """Report why the query cannot be divided by `name`: each series needs a series to divide by."""
     whole = queries.get(name)
     if whole is None:
-        advice = did_you_mean(name, queries) or f"known are {', '.join(queries)}"
+        advice = one_of(name, queries)
         report.error(path, f'no query has the name "{name}"', advice)
     elif whole.name == query.name:
         report.error(path, "the query itself", "name the query that counts everything")

@@ -14,7 +14,7 @@ from exporter.config.kinds import Key, Values, choice, list_of, section
 from exporter.config.report import Report, check_unique
 from exporter.config.variants import LABELS, PREDICATE, inspect, variants
 from exporter.language import durations, labels, predicate
-from exporter.language.suggest import did_you_mean
+from exporter.language.suggest import one_of
 from exporter.language.tree import Path
 from exporter.model import COLLECTIONS, Bot, Query
 
@@ -152,7 +152,7 @@ def _bots(values: Values, path: Path, shared: Shared, report: Report) -> tuple[B
     check_unique(names, report)
     for where, name in names:
         if name is not None and name not in known and known and all(known):
-            advice = did_you_mean(name, known) or f"known are {', '.join(known)}"
+            advice = one_of(name, known)
             report.error(where, f'no bot has the name "{name}"', advice)
     return tuple(known[name] for name in dict.fromkeys(values["bots"]) if name in known)
 

@@ -162,7 +162,7 @@ SEVERITY: Final = _matching(
 )
 LINK: Final = _matching(
     "the URL of a page",
-    # Prometheus would read {{ as the begin of a template, and refuse all rules if it is none.
+    # Prometheus would read {{ as the beginning of a template, and refuse all rules if it is none.
     r"(?!\S*\{\{)https?://[^\s/?#@]+([/?#]\S*)?",
     "not the URL of a page (write one that starts with https:// and has no spaces and no {{{{)",
     format="uri",

@@ -1,9 +1,10 @@
-"""Looks at one bot through its API: what it has, what its API can do, and which queries rest on that.
+"""Looks at one bot through its API: what it has, what its API can do, and whether queries agree with that.
 
 Requests come in as plain callables, so this room knows neither HTTP nor files:
 
     sampling ──documents──▶ profile ──fields──▶ privacy ──what may be shown──▶ proposals ──▶ writing, report
     operators, dates ──what the API counts──────────────────────────────────────┘
+    conditions ──what queries compare──▶ assumptions, which also samples and counts ──findings──▶ verify
 
 Documents are counted as they come, and dropped. Only what `privacy` allows leaves this room.
 """

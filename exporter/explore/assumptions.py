@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from exporter.explore import dates, near
 from exporter.explore.conditions import Comparison, Conditions, conditions
-from exporter.explore.findings import Check, Finding, Result
+from exporter.explore.findings import Check, Finding
 from exporter.explore.operators import TRIED, Operators
 from exporter.explore.presence import Presence
 from exporter.explore.privacy import may_show_value, shown_fields, speaks_of_person
@@ -69,7 +69,7 @@ class Assumptions:
         if self._collection == COLLECTIONS[0] or used.fields:
             yield from self._sampled()
         query = self._presence.check()
-        yield Finding("query", _result(query), self._collection, query.detail)
+        yield _found("query", query, self._collection)
         if query.verdict != "differs":
             yield from self._compared(used)
 
@@ -88,7 +88,7 @@ class Assumptions:
                 yield self._series(poll, series)
 
     def _noted(self, name: str, finding: Finding) -> Finding:
-        """Return a finding, and remember that it explains queries with a field or operator."""
+        """Return a finding on a field, and remember the field if it explains why queries count 0."""
         if finding.result != "ok":
             self._explained.add(name)
         return finding
@@ -100,20 +100,23 @@ class Assumptions:
 
     def _uncountable(self, error: NoAnswer) -> Finding:
         cause = error.error
-        if cause is not None and cause.reason == "bad_answer":
+        if cause is None:
+            return Finding("collection", "unknown", self._collection, str(error))
+        if cause.reason == "bad_answer":
             try:
                 text = self._requests.other(lambda: self._shape(self._collection))
             except NoAnswer as other:
                 text = str(other)
             detail = f"the answer is {text}: please report this shape; is api.url right?"
             return Finding("count_shape", "differs", self._collection, detail)
-        if cause is not None and cause.status == 404:
+        if cause.status == 404:
             detail = f"{cause}: compare the id with the bot's Settings, and api.url"
             return Finding("bot_id", "differs", "id", detail)
-        if cause is not None and cause.status == 403:
+        if cause.status == 403:
             return Finding("collection", "differs", self._collection, f"{cause}: the token may not read it")
-        is_refused = cause is not None and cause.reason == "rejected"
-        return Finding("collection", "differs" if is_refused else "unknown", self._collection, str(error))
+        return Finding(
+            "collection", "differs" if error.is_refusal else "unknown", self._collection, str(error)
+        )
 
     def _sampled(self) -> Iterator[Finding]:
         sampler = Sampler(self._requests, self._collection, self._total, _SAMPLE, most_pages=_PAGES)
@@ -129,15 +132,17 @@ class Assumptions:
             detail = f"a page has {rows} rows, not {_PAGE}: downloads take more requests"
             yield Finding("page", "differs", self._collection, detail)
         for check in sampler.checks:
-            if name := _LISTS.get(check.name.partition(": ")[2]):
-                yield Finding(name, _result(check), check.name, check.detail)
+            if name := _LISTS.get(check.name):
+                yield _found(name, check, f"{self._collection}: {check.name}")
 
     def _operators(self, used: frozenset[str]) -> Iterator[Finding]:
         tried = Operators(self._requests, self._collection, self._total, tuple(self._fields.values()))
         for check in tried.checks(used):
-            advice = "; write the query without it" if _result(check) == "differs" else ""
-            finding = Finding("operator", _result(check), check.name, f"{check.detail}{advice}")
-            yield self._noted(check.name, finding) if advice else finding
+            finding = _found("operator", check, check.name)
+            if finding.result == "differs":
+                self._explained.add(check.name)
+                finding = replace(finding, detail=f"{check.detail}; write the query without it")
+            yield finding
         for name in sorted(used - set(TRIED)):
             yield Finding("operator", "unknown", name, "the API does not document it")
 
@@ -239,8 +244,7 @@ class Assumptions:
         except NoAnswer as error:
             if because := self._explained & used.operators:
                 return Finding("predicate", "unknown", subject, f"refused because of {', '.join(because)}")
-            is_refused = error.error is not None and error.error.reason == "rejected"
-            return Finding("predicate", "differs" if is_refused else "unknown", subject, str(error))
+            return Finding("predicate", "differs" if error.is_refusal else "unknown", subject, str(error))
         names = [name for name in used.fields if name in self._explained]
         detail = f"counts 0 because of {', '.join(names)}" if names else "nothing just now"
         return Finding("predicate", "ok", subject, "" if count else detail)
@@ -255,5 +259,5 @@ def _may_show_label(series: Series, name: str, value: str) -> bool:
     return is_kind and not any(map(speaks_of_person, paths))
 
 
-def _result(check: Check) -> Result:
-    return "differs" if check.verdict == "refused" else check.verdict
+def _found(name: str, check: Check, subject: str) -> Finding:
+    return Finding(name, "differs" if check.verdict == "refused" else check.verdict, subject, check.detail)

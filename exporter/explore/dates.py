@@ -36,7 +36,7 @@ def prove(
         detail = "no date in UTC, such as 2026-11-28T12:00:00Z, and no milliseconds: no format fits"
         return DateField(collection, field, None, detail)
     if len(kinds) > 1:
-        return DateField(collection, field, None, f"no format fits to all of its types: {', '.join(kinds)}")
+        return DateField(collection, field, None, f"no format fits all of its types: {', '.join(kinds)}")
     ask = partial(requests.count_text, collection)
     others = ""
     for dates in DATE_FORMATS:

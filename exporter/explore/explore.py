@@ -122,7 +122,7 @@ class _Look:
         sampler = sampling.Sampler(self.requests, collection, total, self.sample)
         sampler.run()
         query = presence.check()
-        self.checks += [*sampler.checks, replace(query, name=f"{collection}: query")]
+        self.checks += [replace(each, name=f"{collection}: {each.name}") for each in (*sampler.checks, query)]
         fields, sampled = sampler.profile.fields(), sampler.profile.total
         shown = shown_fields(fields)
         # Documents may come between the count and the sample.

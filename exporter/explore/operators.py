@@ -1,4 +1,4 @@
-"""Finds out which operators the API knows, by counts that must fit together."""
+"""Finds out which operators the API knows, by counts that must agree."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FIELDS: Final = 3
 MOST_REQUESTS: Final = len(TRIED) + _FIELDS + 2
 
 _Compared: TypeAlias = tuple[str, int | str, int | None, int | None]
-"""An operator, what it counts, or why it does not, and the least and the most that fit to other counts."""
+"""An operator, what it counts, or why it does not, and the least and most that agree with other counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,4 +118,4 @@ def _check(operator: str, found: int | str, least: int | None, most: int | None,
         return Check(operator, "refused", found)
     if least is None or most is None or least - slack <= found <= most + slack:
         return Check(operator, "ok")
-    return Check(operator, "differs", f"counts {found:,}, but {least:,} fit to other counts")
+    return Check(operator, "differs", f"counts {found:,}, but other counts require {least:,}")

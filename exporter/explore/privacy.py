@@ -17,12 +17,12 @@ from exporter.explore.profile import Field, Path, Scalar, Type
 
 MIN_DOCUMENTS: Final = 5
 
-_MAP_KEYS: Final = 10
 _MAP_SHARE: Final = 0.2
-"""An object with at least so many keys, of which each is in so few of its documents, has data as keys."""
+_MAP_KEYS: Final = 10
+"""The keys of an object are data if there are this many, each in less than _MAP_SHARE of its documents."""
 
 _MAP_ALIKE: Final = 3
-"""An object with at least so many keys of one structure, each in less than half of its documents, as well."""
+"""They are data as well if this many have one structure, and each is in less than half of its documents."""
 
 _LARGEST: Final = 999
 _LONGEST: Final = 40
@@ -93,7 +93,7 @@ _LOOKS_LIKE_DATA: Final = re.compile(
 )
 _ENUMERATED: Final = re.compile(r"[^\W\d_]+([ _/-][^\W\d_]+)*[_-]?[0-9]{0,2}")
 _RANDOM: Final = re.compile("[bcdfghjklmnpqrstvwxz]{5}|^(?=.*[0-9])[0-9a-f]{8,}$", re.IGNORECASE)
-"""So many consonants in a row are no word, nor is a hexadecimal number."""
+"""Five consonants in a row are not a word, and a hexadecimal number is not one either."""
 
 
 def shown_paths(fields: Iterable[Field]) -> frozenset[Path]:

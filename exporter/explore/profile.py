@@ -107,7 +107,7 @@ class Profile:
                 _count(self._tallies.setdefault(path, _Tally()), found)
 
     def fields(self) -> tuple[Field, ...]:
-        """Return every field, in the order of first sight."""
+        """Return every field, those of the first documents first."""
         return tuple(_field(path, tally) for path, tally in self._tallies.items())
 
 
@@ -148,7 +148,7 @@ def _walk(document: Mapping[str, Json]) -> Iterator[tuple[Path, Type, Scalar | N
         path, depth, value = ahead.popleft()
         if value is None:
             continue
-        kind, scalar = _typed(value)
+        kind, scalar = typed(value)
         yield path, kind, scalar
         if depth >= MAX_DEPTH:
             continue
@@ -158,7 +158,8 @@ def _walk(document: Mapping[str, Json]) -> Iterator[tuple[Path, Type, Scalar | N
             ahead.extend(((*path, key), depth + 1, each) for key, each in value.items())
 
 
-def _typed(value: Json) -> tuple[Type, Scalar | None]:
+def typed(value: Json) -> tuple[Type, Scalar | None]:
+    """Return the type of a value, and the scalar that stands for it: the milliseconds of a date, if any."""
     if isinstance(value, dict):
         is_extended = bool(value) and all(key in operators.WRAPPERS for key in value)
         return _extended(value) if is_extended else ("object", None)
@@ -168,7 +169,8 @@ def _typed(value: Json) -> tuple[Type, Scalar | None]:
         return _text(value)
     if isinstance(value, bool):
         return "boolean", value
-    is_recent = isinstance(value, int) and value in _MILLISECONDS  # a float would be searched for
+    # `in` would compare a float with each number of the range.
+    is_recent = isinstance(value, int) and value in _MILLISECONDS
     return "milliseconds" if is_recent else "number", value
 
 
@@ -186,7 +188,7 @@ def _extended(value: dict[str, Json]) -> tuple[Type, Scalar | None]:
         return "other", None
     if name == "$date":
         return "date", _instant(inner) if isinstance(inner, str) else whole
-    return ("id", None) if whole is None or name in ("$oid", "$uuid") else _typed(whole)
+    return ("id", None) if whole is None or name in ("$oid", "$uuid") else typed(whole)
 
 
 def _whole(value: Json) -> int | None:

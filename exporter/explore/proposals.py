@@ -77,14 +77,9 @@ class Proposer:
                     each.collection, "", f"{each.collection.capitalize()} in the bot's history."
                 )
                 yield Proposal(query, each.collection, None, f"{each.total:,} were counted.")
-        for each in self.collected:
-            if each.collection == "conversations":
-                yield from self._outcomes(each)
-                yield from self._recent(each)
-        for each in self.collected:
-            if each.collection == "messages":
-                yield from self._senders(each)
-                yield from self._recent(each)
+        for each in self.collected:  # conversations first
+            yield from self._outcomes(each) if each.collection == "conversations" else self._senders(each)
+            yield from self._recent(each)
         for each in self.collected:
             for found in sorted(each.fields, key=lambda found: -found.documents):
                 if (each.collection, found.name) not in self._used and len(found.values) > 1:

@@ -13,7 +13,7 @@ Row = dict[str, Json]
 Answer = TypeVar("Answer")
 
 _TIMEOUTS: Final = 3
-"""After so many timeouts in a row the API is taken to be down."""
+"""After this many timeouts in a row, the API counts as down."""
 
 
 class Rows(Protocol):
@@ -33,6 +33,11 @@ class NoAnswer(ExporterError):
     def __init__(self, message: str, error: ApiError | None = None) -> None:
         super().__init__(message)
         self.error = error
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the API refuses the request for what it asks, so that it would refuse it again."""
+        return self.error is not None and self.error.reason == "rejected"
 
 
 class Requests:

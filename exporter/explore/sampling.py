@@ -154,7 +154,7 @@ class Sampler:
                 self.profile.add(row)
 
     def _note(self, name: str, verdict: Verdict, detail: str = "") -> None:
-        self.checks.append(Check(f"{self._collection}: {name}", verdict, detail))
+        self.checks.append(Check(name, verdict, detail))
 
 
 def _most_pages(sample: int) -> int:

@@ -15,6 +15,10 @@ from exporter.explore.requests import Requests
 from exporter.model import COLLECTIONS, Bot, Collection, Poll
 
 _FIXED_REQUESTS: Final = 36
+"""Requests for both collections, whatever the predicates are, of an API that works as documented.
+
+One that refuses much takes more: what is not asked then is `unknown`.
+"""
 
 
 def most_requests(polls: Sequence[Poll]) -> int:

@@ -12,7 +12,7 @@ from exporter.model import Json
 _WIDTH: Final = 100
 _HEAD: Final = """\
 # Written by `nativechat-exporter explore`, from what the bot has now.
-# Each query is a gauge, nativechat_<name>. Above it is what it rests on.
+# Each query is a gauge, nativechat_<name>. The comment above it says what it rests on.
 # Change what you like, then run `nativechat-exporter check`.
 """
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return `did you mean "every"?` for the nearest known word, or an empty text if none is near."""
     found = nearest(word, known)
     return f'did you mean "{found}"?' if found else ""
+
+
+def one_of(word: str, known: Collection[str]) -> str:
+    """Return `did you mean "every"?` or, if no known word is near, all of them."""
+    return did_you_mean(word, known) or f"known are {', '.join(known)}"
 
 
 def nearest(word: str, known: Iterable[str], similarity: float = 0.6) -> str:

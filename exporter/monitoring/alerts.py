@@ -8,7 +8,7 @@ from typing import Final
 
 from exporter.alert import Level
 from exporter.errors import WrongUsage
-from exporter.language.suggest import did_you_mean
+from exporter.language.suggest import one_of
 from exporter.model import Config
 from exporter.monitoring.choices import Choices
 from exporter.monitoring.own_alerts import OWN_NAMES, own_rules
@@ -40,7 +40,7 @@ def groups(config: Config, choices: Choices) -> tuple[Group, ...]:
     added = ((f"--label {name}", value) for name, value in choices.labels.items())
     for flag, value in (*added, ("--runbook-url", choices.runbook)):
         if "{{" in value:
-            raise WrongUsage(f"{flag}: Prometheus reads {{{{ as the begin of a template (leave it out)")
+            raise WrongUsage(f"{flag}: Prometheus reads {{{{ as the beginning of a template (remove it)")
     whens = (alert.when for query in config.queries for alert in query.alerts)
     halves = [when.within / 2 for when in whens if not isinstance(when, Level)]
     made = (
@@ -53,8 +53,7 @@ def groups(config: Config, choices: Choices) -> tuple[Group, ...]:
 def _check(flag: str, names: Collection[str], known: Collection[str]) -> None:
     for name in names:
         if name not in known:
-            advice = did_you_mean(name, known) or f"known are {', '.join(known)}"
-            raise WrongUsage(f'--{flag}: no alert has the name "{name}" ({advice})')
+            raise WrongUsage(f'--{flag}: no alert has the name "{name}" ({one_of(name, known)})')
 
 
 def _chosen(rules: Sequence[Rule], choices: Choices) -> tuple[Rule, ...]:

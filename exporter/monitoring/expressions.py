@@ -29,17 +29,17 @@ def matchers(query: Query) -> str:
 
 def now(query: Query) -> str:
     """Return each series' value, and nothing if it is stale."""
-    return one(promql.metric(query, matchers(query)))
+    return one(promql.selector(query.metric, matchers(query)))
 
 
 def shown(query: Query) -> str:
     """Return each series' value, and the last one during a short gap: a restart is no fall."""
-    return one(f"last_over_time({promql.metric(query, matchers(query))}[5m])")
+    return one(f"last_over_time({promql.selector(query.metric, matchers(query))}[5m])")
 
 
 def new(query: Query, window: str) -> str:
     """Return how many are new in each series within a PromQL duration, such as `1h`."""
-    return one(f"increase({query.metric}_new_total{{{matchers(query)}}}[{window}])")
+    return one(promql.new(query, window, matchers(query)))
 
 
 def watched(query: Query) -> str:
@@ -50,7 +50,7 @@ def watched(query: Query) -> str:
 def share(query: Query, whole: Query, within: float | None) -> str:
     """Return each series' share of the series of `whole` with the same labels, as an alert sees it.
 
-    It is the share of what is new within so many seconds; for None, of the values.
+    It is the share of what is new in the last `within` seconds or, if that is None, of the values.
     """
     return f"{_counted(query, within)} / {promql.matching(query, whole)}({_counted(whole, within)} > 0)"
 

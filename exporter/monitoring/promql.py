@@ -14,9 +14,9 @@ from exporter.model import Query
 _BRIDGE: Final = 300.0
 
 
-def metric(query: Query, matchers: str = "") -> str:
-    """Return the selector of a query's series; `matchers` are PromQL, such as `bot=~"$bot"`."""
-    return f"{query.metric}{{{matchers}}}" if matchers else query.metric
+def selector(metric: str, matchers: str = "") -> str:
+    """Return the selector of a metric's series; `matchers` are PromQL, such as `bot=~"$bot"`."""
+    return f"{metric}{{{matchers}}}" if matchers else metric
 
 
 def one(values: str) -> str:
@@ -31,12 +31,12 @@ def value(query: Query, matchers: str = "") -> str:
     an alert.
     """
     bridge = durations.write(max(_BRIDGE, 2 * query.every))
-    return f"last_over_time({metric(query, matchers)}[{bridge}])"
+    return f"last_over_time({selector(query.metric, matchers)}[{bridge}])"
 
 
-def new(query: Query, within: float) -> str:
-    """Return how many are new in `within` seconds; never less than what the exporter saw."""
-    return f"increase({query.counter}[{durations.write(within)}])"
+def new(query: Query, within: str, matchers: str = "") -> str:
+    """Return how many are new in a PromQL duration, such as `1h`; never less than what the exporter saw."""
+    return f"increase({selector(query.counter, matchers)}[{within}])"
 
 
 def earlier(query: Query, within: float) -> str:
@@ -50,16 +50,20 @@ def unless_down(up: str, window: str, labels: tuple[str, ...]) -> str:
 
     `labels` are those that only one side has.
     """
-    ignoring = f"ignoring ({', '.join(labels)}) " if labels else ""
-    return f"\nunless {ignoring}{one(f'max_over_time({up}{window})')} == 0"
+    return f"\nunless {ignoring(labels)}{one(f'max_over_time({up}{window})')} == 0"
 
 
-def more_labels(query: Query, whole: Query) -> str:
-    """Return the labels of a query that `whole` has not, as PromQL lists them."""
-    return ", ".join(name for name in query.label_names if name not in whole.label_names)
+def ignoring(labels: tuple[str, ...]) -> str:
+    """Return the modifier of an operator whose left side alone has these labels; nothing without labels."""
+    return f"ignoring ({', '.join(labels)}) " if labels else ""
+
+
+def more_labels(query: Query, whole: Query) -> tuple[str, ...]:
+    """Return the labels of a query that `whole` does not have."""
+    return tuple(name for name in query.label_names if name not in whole.label_names)
 
 
 def matching(query: Query, whole: Query) -> str:
     """Return the modifiers of an operator between a query's series and the series of `whole`, or nothing."""
     more = more_labels(query, whole)
-    return f"ignoring ({more}) group_left () " if more else ""
+    return f"{ignoring(more)}group_left () " if more else ""

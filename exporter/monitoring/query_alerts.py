@@ -78,17 +78,16 @@ def _rule(name: str, query: Query, alert: Alert, config: Config, runbook: str) -
 
 def _rise(query: Query, rise: Rise, queries: Mapping[str, Query], labels: tuple[str, ...]) -> _Condition:
     within = durations.write(rise.within)
-    new = promql.one(promql.new(query, rise.within))
+    new = promql.one(promql.new(query, within))
     expression = f"floor({new}) >= {rise.by}"
     if rise.of:
         whole = queries[rise.of]
-        all_new = promql.one(promql.new(whole, rise.within))
+        all_new = promql.one(promql.new(whole, within))
         expression += f"\nand {new}\n  > {promql.matching(query, whole)}{rise.above:.10g} * {all_new}"
         # At a start, and at both ends of a long gap or outage, `of` may lack what this has counted.
         earlier = promql.earlier(whole, rise.within)
         counted = promql.one(f"last_over_time({whole.counter}{earlier})")
-        more = promql.more_labels(query, whole)
-        expression += f"\nand {f'ignoring ({more}) ' if more else ''}{counted}"
+        expression += f"\nand {promql.ignoring(promql.more_labels(query, whole))}{counted}"
         expression += promql.unless_down("nativechat_up", earlier, labels)
     return _Condition(
         expression=expression,
@@ -114,7 +113,7 @@ def _too_few(query: Query, few: TooFew, labels: tuple[str, ...]) -> _Condition:
     there += f" == scalar(count_over_time(vector(1){window}))"
     there += promql.unless_down(up, "[5m]", ("query", *labels))
     return _Condition(
-        expression=f"floor({promql.one(promql.new(query, few.within))}) < {few.than}\nand {there}",
+        expression=f"floor({promql.one(promql.new(query, within))}) < {few.than}\nand {there}",
         runbook="Too few are new",
         happened=("only ", _COUNT, f" new in {query.name}", *_labels(query), f" within {within}"),
         advice=("Requests to NativeChat succeed, so try the bot itself on its channels.",),

@@ -123,7 +123,7 @@ class Zeros:
     def _fields(run: Run, before: frozenset[str]) -> frozenset[str]:
         """Return the fields of a run's counts of 0.
 
-        A failed request does not show that a field counts 0 no more, so after one the fields `before` stay.
+        After a failed request the fields `before` stay, because their counts may still be 0.
         """
         fields = set(before) if run.error is not None else set()
         for series, ended in zip(run.poll.series, run.ended, strict=True):

@@ -108,7 +108,7 @@ def test_only_the_named_queries_run(typed: Typed, nativechat: Made) -> None:
     ("name", "advice"),
     [
         ("conversatons", 'did you mean "conversations"?'),
-        ("x", "there are conversations, by_channel, messages"),
+        ("x", "known are conversations, by_channel, messages"),
     ],
 )
 def test_an_unknown_query_is_wrong_usage(typed: Typed, nativechat: Made, name: str, advice: str) -> None:

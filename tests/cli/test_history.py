@@ -121,7 +121,7 @@ def test_with_several_bots_a_flag_chooses_one(typed: Typed, nativechat: Made) ->
     [
         ([], "there are several bots (--bot takes one of support, sales)"),
         (["--bot", "suport"], "no bot is called 'suport' (did you mean \"support\"?)"),
-        (["--bot", "x"], "no bot is called 'x' (there are support, sales)"),
+        (["--bot", "x"], "no bot is called 'x' (known are support, sales)"),
         (["--query", "{Status: success}"], "--query': not JSON: "),
         (["--query", '["Status"]'], '--query\': not a JSON object (as {"Status": "success"})'),
         (["--sort", '{"StartedAt": "down"}'], "each field is sorted by 1 or -1"),
@@ -293,7 +293,9 @@ def test_a_field_that_no_row_has_is_told(typed: Typed, nativechat: Made, tmp_pat
     _, config = nativechat(history=50)
     words = ["conversations", "--config.file", config, "--output", output]
     flags = ["--fields", "_id,Data.user.LastName,Data.usr,_id", "--limit", "30"]
-    told = "none of the 30 conversations has the field Data.usr (leave it out, or correct its name)\n"
+    told = (
+        "none of the 30 conversations has the field Data.usr (remove it from --fields, or correct its name)\n"
+    )
     file = tmp_path / "rows"
 
     assert typed(*words, *flags).stderr == told

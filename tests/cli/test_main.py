@@ -59,7 +59,7 @@ def test_version_is_the_package_s(typed: Typed) -> None:
     ("words", "complaint"),
     [
         (["chek"], "no command is called 'chek' (did you mean \"check\"?)"),
-        (["frobnicate"], "there are run, check, count"),
+        (["frobnicate"], "known are run, check, count"),
         (["check", "--confg.file=x"], "--confg.file"),
         (["check", "surplus"], "surplus"),
         (["run", "--shard.ordinal=3"], "--shard.ordinal=3 must be below --shard.total=1"),

@@ -95,7 +95,7 @@ def test_dates_of_two_types_are_not_proven() -> None:
     found = proved(lambda moment: ways[moment.hour % 2].store(moment))
     assert (found.dates, found.detail) == (
         None,
-        "no format fits to all of its types: UTC date as text, milliseconds",
+        "no format fits all of its types: UTC date as text, milliseconds",
     )
 
 

@@ -34,7 +34,7 @@ def sampled(bot: FakeBot, total: int, sample: int = SAMPLE) -> tuple[Sampler, di
     sampler.run()
     assert bot.requests <= most_requests(sample)
     assert sampler.profile.total <= sample
-    return sampler, {check.name.removeprefix("conversations: "): check.verdict for check in sampler.checks}
+    return sampler, {check.name: check.verdict for check in sampler.checks}
 
 
 def places(sampler: Sampler) -> set[Any]:

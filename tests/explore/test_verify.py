@@ -344,7 +344,7 @@ def test_the_shipped_configuration_takes_at_most_sixty_requests(
 
 def test_every_finding_is_documented() -> None:
     code = "".join(path.read_text("utf-8") for path in (TOP / "exporter").rglob("*.py"))
-    made = set(re.findall(r'\bFinding\(\s*"(\w+)"', code)) | {"limit", "skip", "sort"}
+    made = set(re.findall(r'\b(?:Finding|_found)\(\s*"(\w+)"', code)) | {"limit", "skip", "sort"}
     table = (TOP / "docs/explore.md").read_text("utf-8").partition("## Findings")[2]
     told = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
     assert {name for cell in told for name in re.findall(r"`(\w+)`", cell)} == made

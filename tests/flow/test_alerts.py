@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
-from urllib.request import urlopen
 
 import pytest
 import yaml
 
 from exporter.simulator.faults import Fault
+from tests.flow.prometheus import SCRAPED_EACH_SECOND, asked
+from tools import processes
+from tools.notifications import Webhook, alertmanager
 
 if TYPE_CHECKING:
     from tests.flow.conftest import Chat, Running, StartExporter
@@ -32,32 +29,6 @@ SETTLED = 90.0
 """Seconds to wait for what takes half a minute on a quiet machine."""
 
 
-class Webhook:
-    """Keeps the alert, bot, status and summary of what Alertmanager sends."""
-
-    def __init__(self) -> None:
-        self.told: list[tuple[str, str, str]] = []
-        self.summaries: dict[tuple[str, str], str] = {}
-        keep = self._keep
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                keep(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - so do its callers
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-
-    def _keep(self, message: dict[str, Any]) -> None:
-        for alert in message["alerts"]:
-            name, bot = alert["labels"]["alertname"], alert["labels"].get("bot", "")
-            self.summaries[name, bot] = alert["annotations"]["summary"]
-            self.told.append((name, bot, alert["status"]))
-
-
 class Monitoring:
     """Prometheus, and the webhook behind its Alertmanager."""
 
@@ -67,13 +38,11 @@ class Monitoring:
 
     def ask(self, expression: str) -> dict[str, float]:
         """Return the values of an instant query by bot; empty while Prometheus does not answer."""
-        url = f"http://{self._address}/api/v1/query?{urlencode({'query': expression})}"
-        try:
-            with urlopen(url, timeout=5) as answer:
-                result = json.load(answer)["data"]["result"]
-        except OSError:
-            return {}
-        return {one["metric"].get("bot", ""): float(one["value"][1]) for one in result}
+        return {bot: value for (bot,), value in asked(self._address, expression).items()}
+
+    def notified(self) -> list[tuple[str, str, str]]:
+        """Return the name, the bot and the status of every alert in a notification."""
+        return [(alert.name, alert.bot, alert.status) for alert in self.webhook.alerts]
 
     def firing(self, alert: str) -> set[str]:
         """Return the bots for which an alert fires."""
@@ -84,25 +53,6 @@ class Monitoring:
         made = json.loads((ROOT / "grafana/dashboards/nativechat.json").read_text("utf-8"))
         [marks] = [one["expr"] for one in made["annotations"]["list"] if one["name"] == "Alerts"]
         return bool(self.ask(marks))
-
-
-@contextmanager
-def served(home: Path, program: str, *flags: str) -> Iterator[str]:
-    """Run a program on a free port; give its address."""
-    # Hold the port, so that no other process gets it; with SO_REUSEADDR the program can still listen on it.
-    held = socket.socket()
-    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    held.bind(("127.0.0.1", 0))
-    address = f"127.0.0.1:{held.getsockname()[1]}"
-    with held, (home / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [program, f"--web.listen-address={address}", *flags], stdout=log, stderr=log, cwd=home
-        )
-        try:
-            yield address
-        finally:
-            process.terminate()
-            process.wait(30)
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +77,7 @@ def monitoring(
     installed: Installed, running: Running, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Monitoring]:
     """Prometheus that scrapes and evaluates each second, with the rules generated from that configuration."""
-    home, manager_home = tmp_path_factory.mktemp("prometheus"), tmp_path_factory.mktemp("alertmanager")
+    home = tmp_path_factory.mktemp("prometheus")
     command = [sys.executable, "-m", "exporter", "rules"]
     command += [f"--config.file={running.home / 'config.yaml'}"]
     rules = yaml.safe_load(subprocess.run(command, capture_output=True, check=True).stdout)
@@ -137,38 +87,27 @@ def monitoring(
             if rule["alert"] == DOWN:
                 rule |= {"for": "1s", "expr": rule["expr"].replace("5m", "10s")}
     (home / "rules.yml").write_text(json.dumps(rules), "utf-8")
-    webhook = Webhook()
-    Thread(target=webhook.server.serve_forever, name="webhook", daemon=True).start()
-    route = {"receiver": "webhook", "group_by": ["..."], "group_wait": "0s", "group_interval": "1s"}
-    url = f"http://127.0.0.1:{webhook.server.server_port}/"
-    receiver = {"name": "webhook", "webhook_configs": [{"url": url, "send_resolved": True}]}
-    (manager_home / "am.yml").write_text(json.dumps({"route": route, "receivers": [receiver]}), "utf-8")
+    route = {"group_by": ["..."], "group_wait": "0s", "group_interval": "1s"}
     manager = installed("prometheus-alertmanager", "prometheus-alertmanager")
-    with served(
-        manager_home, manager, "--config.file=am.yml", "--storage.path=data", "--cluster.listen-address="
-    ) as manager_address:
-        second = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
-        config = {
-            "global": second,
+    with Webhook() as webhook, alertmanager(home, webhook, route, manager) as manager_address:
+        settings = {
+            "global": {**SCRAPED_EACH_SECOND, "evaluation_interval": "1s"},
             "rule_files": ["rules.yml"],
             "alerting": {"alertmanagers": [{"static_configs": [{"targets": [manager_address]}]}]},
             "scrape_configs": [
                 {"job_name": "nativechat", "static_configs": [{"targets": [running.address]}]}
             ],
         }
-        (home / "prometheus.yml").write_text(json.dumps(config), "utf-8")
-        prometheus = installed("prometheus", "prometheus")
-        with served(home, prometheus, "--config.file=prometheus.yml", "--storage.tsdb.path=data") as address:
+        program = installed("prometheus", "prometheus")
+        with processes.prometheus(home, settings, program=program) as address:
             yield Monitoring(address, webhook)
-    webhook.server.shutdown()
-    webhook.server.server_close()
 
 
 def test_a_burst_of_errors_reaches_a_webhook_and_deleted_history_or_a_dead_api_do_not(
     monitoring: Monitoring, chat: Chat, eventually: Callable[..., Any]
 ) -> None:
     loud, quiet = chat.names
-    count, told = "nativechat_conversations_with_errors", monitoring.webhook.told
+    count = "nativechat_conversations_with_errors"
     before = eventually(lambda: (seen := monitoring.ask(count)).keys() == {loud, quiet} and seen)
     assert before[quiet] > 0
 
@@ -179,8 +118,8 @@ def test_a_burst_of_errors_reaches_a_webhook_and_deleted_history_or_a_dead_api_d
     chat.simulation.burst(loud, 5, {"Errors": 2})
     eventually(lambda: monitoring.ask(f"{count}_new_total").get(loud) == 5)
     chat.simulation.forget(loud, {"Errors": {"$gt": 0}})
-    eventually(lambda: (ERRORS, loud, "firing") in told)
-    summary = monitoring.webhook.summaries[ERRORS, loud]  # PromQL extrapolates
+    eventually(lambda: (ERRORS, loud, "firing") in monitoring.notified())
+    summary = monitoring.webhook.alerts[0].summary  # PromQL extrapolates
     assert re.fullmatch(f"{loud}: [5-7] new in conversations_with_errors within 20s", summary)
 
     chat.simulation.faults.set(Fault("status", status=503), loud)
@@ -188,12 +127,13 @@ def test_a_burst_of_errors_reaches_a_webhook_and_deleted_history_or_a_dead_api_d
     assert monitoring.firing(ERRORS) == {loud}, "an error that was told is not hidden by an API that is down"
     assert monitoring.marked()
 
-    eventually(lambda: (DOWN, loud, "firing") in told, SETTLED)
-    eventually(lambda: (ERRORS, loud, "resolved") in told, SETTLED)
+    eventually(lambda: (DOWN, loud, "firing") in monitoring.notified(), SETTLED)
+    eventually(lambda: (ERRORS, loud, "resolved") in monitoring.notified(), SETTLED)
     assert monitoring.ask("nativechat_up")[loud] == 0
     assert monitoring.firing(ERRORS) == set()
 
     chat.simulation.faults.clear()
-    eventually(lambda: (DOWN, loud, "resolved") in told, SETTLED)
+    eventually(lambda: (DOWN, loud, "resolved") in monitoring.notified(), SETTLED)
+    told = monitoring.notified()
     assert [status for name, _, status in told if name == ERRORS] == ["firing", "resolved"]
     assert {bot for _, bot, _ in told} == {loud}, told

@@ -6,9 +6,7 @@ import json
 import shlex
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
@@ -23,10 +21,9 @@ from exporter.simulator.api import app
 from exporter.simulator.bots import simulated_bots
 from exporter.simulator.settings import Settings
 from exporter.simulator.simulation import Simulation
-from exporter.web.server import address_of, listen
 from tools.past.child import Child
-from tools.past.documents import Documents, configure, serving
-from tools.processes import running
+from tools.past.documents import Documents, configure, served
+from tools.processes import prometheus
 
 HOUR = 3600
 DAY = 24 * HOUR
@@ -54,7 +51,7 @@ Values = dict[Labels, dict[int, float]]
 
 
 def check_backfills(home: Path, random: Random, dates: DateFormat) -> Iterator[tuple[str, bool]]:
-    """Yield what was found with dates stored in one way, and whether it is right."""
+    """Yield each result with dates stored in one way, and whether it is right."""
     settings = Settings(dates=dates, growth=0.0, history=400, history_days=95.0, seed=random.randrange(1000))
     simulation = Simulation(settings, simulated_bots(1), SystemClock())
     bot = simulation.bots[0]
@@ -63,7 +60,7 @@ def check_backfills(home: Path, random: Random, dates: DateFormat) -> Iterator[t
     begin, until = (datetime.fromtimestamp(at, UTC).isoformat() for at in (end - 90 * DAY, end))
     words = ["backfill", "--since", begin, "--until", until, "--date-field", "messages=SentAt"]
     words += ["--label", "job=nativechat", "--label", "instance=localhost:10054", "--to"]
-    with serving(app(simulation)) as url:
+    with served(app(simulation)) as url:
         configure(home, url, bot=bot.id, token=bot.token.reveal(), queries=QUERIES)
         whole = Child(home, *words, "whole.om")
         assert whole.code == 0, whole.log
@@ -126,16 +123,10 @@ def _has(row: dict[str, Any], labels: Labels) -> bool:
 def _in_prometheus(
     home: Path, dates: str, promtool: str, expected: dict[str, Values], steps: range
 ) -> Iterator[tuple[str, bool]]:
-    data = home / "data"
-    shutil.rmtree(data, ignore_errors=True)
+    shutil.rmtree(home / "data", ignore_errors=True)
     done = subprocess.run(shlex.split(promtool), cwd=home, check=False, capture_output=True, encoding="utf-8")
     yield f"promtool takes it: {promtool}", done.returncode == 0
-    (home / "prometheus.yml").write_text("{}", "utf-8")
-    with closing(listen("127.0.0.1:0")) as free:
-        address = address_of(free)
-    flags = [f"--web.listen-address={address}", "--storage.tsdb.retention.time=1y"]
-    flags += [f"--config.file={home / 'prometheus.yml'}", f"--storage.tsdb.path={data}"]
-    with running(home / "prometheus", [shutil.which("prometheus") or "prometheus", *flags]):
+    with prometheus(home, {}, "--storage.tsdb.retention.time=1y") as address:
         for name, values in expected.items():
             for metric in (f"nativechat_{name}", f"nativechat_{name}_new_total"):
                 found = _ranged(address, metric, steps)
@@ -145,15 +136,9 @@ def _in_prometheus(
 
 def _ranged(address: str, metric: str, steps: range) -> Values:
     asked = {"query": metric, "start": steps[0], "end": steps[-1], "step": HOUR}
-    for _ in range(150):
-        try:
-            with urlopen(f"http://{address}/api/v1/query_range?{urlencode(asked)}", timeout=30) as answer:
-                result = json.load(answer)["data"]["result"]
-        except OSError:  # it starts
-            time.sleep(0.2)
-            continue
-        return {_labels(one["metric"]): {at: float(value) for at, value in one["values"]} for one in result}
-    return {}
+    with urlopen(f"http://{address}/api/v1/query_range?{urlencode(asked)}", timeout=30) as answer:
+        result = json.load(answer)["data"]["result"]
+    return {_labels(one["metric"]): {at: float(value) for at, value in one["values"]} for one in result}
 
 
 def _labels(metric: dict[str, str]) -> Labels:
@@ -167,7 +152,7 @@ def check_memory(home: Path) -> Iterator[tuple[str, bool]]:
     now = int(SystemClock().wall())
     api = Documents([1000 * second for second in range(now - 731 * DAY, now, HOUR // 3)])
     peaks: list[float] = []
-    with serving(api) as url:
+    with served(api) as url:
         configure(home, url)
         for days in (1, 90, 730):
             before = api.requests

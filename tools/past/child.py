@@ -14,7 +14,7 @@ _PEAK = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
 
 
 class Child:
-    """A command that has ended: its exit code, the end of its log, and its peak memory in MiB."""
+    """A command that has ended: its exit code, its log, and its peak memory in MiB."""
 
     def __init__(
         self,
@@ -27,11 +27,7 @@ class Child:
         log = home / "log"
         self.peak = 0.0
         with log.open("wb") as stderr:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "exporter", *words],
-                cwd=home,
-                stderr=stderr,
-            )
+            process = subprocess.Popen([sys.executable, "-m", "exporter", *words], cwd=home, stderr=stderr)
         status = Path(f"/proc/{process.pid}/status")
         while process.poll() is None:
             if found := _PEAK.search(status.read_text("ascii")):  # a process that has ended has none

@@ -1,4 +1,4 @@
-"""An API of any number of documents, each of which is found by bisection, so that it costs no time."""
+"""An API of many documents, which finds each by bisection, so that its answers take no time."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ class Documents:
 
 
 @contextmanager
-def serving(handler: Handler) -> Iterator[str]:
-    """Serve an API on a free port while the context lasts; give its URL."""
+def served(handler: Handler) -> Iterator[str]:
+    """Serve an API on a free port while the context lasts; yield its URL."""
     listener = listen("127.0.0.1:0")
     server = Server(handler, [listener], name="past")
     server.start()

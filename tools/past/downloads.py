@@ -13,7 +13,7 @@ from signal import SIGINT, SIGKILL, SIGTERM
 from typing import Any
 
 from tools.past.child import Child
-from tools.past.documents import READ, Documents, configure, document, serving
+from tools.past.documents import READ, Documents, configure, document, served
 
 ROWS = 100_000
 FIRST = 1_500_000_000_000
@@ -26,7 +26,7 @@ FORMS: dict[str, list[str]] = {
 
 
 def check_downloads(home: Path, random: Random) -> Iterator[tuple[str, bool]]:
-    """Yield what was found in each form, and whether it is right."""
+    """Yield each result in each form, and whether it is right."""
     few, *_ = _downloaded(home, random, "few", [], 1000)
     for form, flags in FORMS.items():
         many, found, holds = _downloaded(home, random, form.split()[0], flags, ROWS)
@@ -37,9 +37,9 @@ def check_downloads(home: Path, random: Random) -> Iterator[tuple[str, bool]]:
 def _downloaded(
     home: Path, random: Random, name: str, flags: list[str], size: int
 ) -> tuple[float, str, bool]:
-    """Download so many documents, interrupted three times.
+    """Download `size` documents, interrupted three times.
 
-    Return the peak memory, what was found, and whether it is right.
+    Return the peak memory, the result, and whether it is right.
     """
     api = Documents([FIRST + APART * number for number in range(size)])
     before = set(api.numbers)
@@ -57,7 +57,7 @@ def _downloaded(
     words = ["messages", "--to", file.name, *flags]
     peak = 0.0
     stops = sorted(random.sample(range(3, size // 100), 3))
-    with serving(api) as url:
+    with served(api) as url:
         configure(home, url)
         for signal, stop in zip((SIGINT, SIGKILL, SIGTERM), stops, strict=True):
             child = Child(home, *words, interrupt=signal, when=lambda: api.pages >= stop)  # noqa: B023 - called at once

@@ -50,10 +50,10 @@ def watched(stage: Stage, seconds: float) -> None:
     """Let one bot have errors, another be down for a while, a third lose history; then reload."""
     support, sales, third, *_ = stage.bots
     story: tuple[tuple[float, Callable[[], None]], ...] = (
-        (0.25, lambda: stage.tell("POST", "burst", bot=support, number=30, fields={"Errors": 2})),
-        (0.5, lambda: stage.tell("PUT", "faults", bot=sales, kind="status", status=503)),
-        (0.6, lambda: stage.tell("DELETE", f"faults?bot={sales}")),
-        (0.75, lambda: stage.tell("POST", "forget", bot=third, oldest=80)),
+        (0.25, lambda: stage.control("POST", "burst", bot=support, number=30, fields={"Errors": 2})),
+        (0.5, lambda: stage.control("PUT", "faults", bot=sales, kind="status", status=503)),
+        (0.6, lambda: stage.control("DELETE", f"faults?bot={sales}")),
+        (0.75, lambda: stage.control("POST", "forget", bot=third, oldest=80)),
         (0.9, stage.reload),
         (1.0, lambda: None),
     )
