@@ -18,9 +18,6 @@ MOST_REQUESTS: Final = len(DATE_FORMATS) + 1 + 2
 """Most requests of `proven_dates` for one field: each format, a count of the field, and two pages."""
 
 _SAMPLE: Final = 20
-_LOWEST: Final = 100_000_000_000
-"""In milliseconds this is 1973; in seconds it is the year 5138."""
-
 _ADVICE: Final = "name a date field in UTC: `explore` shows how each is written"
 
 
@@ -31,16 +28,12 @@ def proven_dates(
 
     Text compares as text: dates with an offset, without a zone or as 28/11/2026 match, and are counted
     wrongly. So if dates are text, it looks at the rows with the lowest and the highest values. It raises
-    DatesUnverified if one is no UTC text such as 2026-11-28T12:00:00Z, or if there is none. Seconds match as
-    milliseconds in 1970, so it raises DatesUnverified if no number in those rows is later.
+    DatesUnverified if one is no UTC text such as 2026-11-28T12:00:00Z, or if there is none.
     """
     dates = prove_at_once(setting, collection, fields, partial(client.count, collection))
     if dates == "iso":
         for field in fields:
             _check_text(client, collection, field)
-    if dates == "epoch-ms":
-        for field in fields:
-            _check_unit(client, collection, field)
     return dates
 
 
@@ -53,17 +46,6 @@ def _check_text(client: PacedClient, collection: Collection, field: str) -> None
     if any(typed(value)[0] != "UTC date as text" for value in found):
         what = f"some {collection} have a {field} that is no UTC text such as 2026-11-28T12:00:00Z"
         raise DatesUnverified(f"{what}: it would be compared wrongly, as text", advice=_ADVICE)
-
-
-def _check_unit(client: PacedClient, collection: Collection, field: str) -> None:
-    try:
-        values = [value_at(row, field) for row in _sample(client, collection, field)]
-    except Rejected:  # the API shows no such page, but its counts have proven a number
-        return
-    numbers = [value for value in values if isinstance(value, int | float)]
-    if numbers and max(numbers) < _LOWEST:
-        what = f"{collection} have a {field} that is a number, but not of milliseconds such as 1795910400000"
-        raise DatesUnverified(f"{what}: it would be compared wrongly", advice=_ADVICE)
 
 
 def _sample(client: PacedClient, collection: Collection, field: str) -> list[Row]:

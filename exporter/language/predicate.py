@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_BEYOND_SECONDS: Final = 100_000_000_000
 
 
 def fill(raw: Json, values: Mapping[str, Json]) -> Json:
@@ -93,8 +94,11 @@ def exists_probe(field: str) -> str:
 
 
 def since_epoch_probe(field: str, dates: DateFormat) -> str:
-    """Return the predicate text that counts documents whose dotted field is a date from 1970 on."""
-    return _compact({field: {"$gte": _wire(_EPOCH, dates)}})
+    """Return the predicate text that counts documents whose dotted field is a date from 1970 on.
+
+    For milliseconds it is 1973: that number is beyond today's dates in seconds, which must not match.
+    """
+    return _compact({field: {"$gte": _BEYOND_SECONDS if dates == "epoch-ms" else _wire(_EPOCH, dates)}})
 
 
 def _dated(raw: Json, field: str) -> Iterator[str]:

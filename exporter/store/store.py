@@ -126,11 +126,16 @@ class Store:
             return self._snapshot
 
     def all_attempted(self) -> bool:
-        """Return whether every poll has had a count or an error, or belongs to a bot that is down."""
+        """Return whether every poll has had a count or an error.
+
+        A poll of a bot that is down counts as attempted after one `timeout`: each of them may take as long.
+        """
         with self._lock:
+            now = self._clock.steady()
             return all(
-                record.latest.attempted or self._bots[bot].up is False
-                for (bot, _), record in self._records.items()
+                poll.attempted
+                or (self._bots[bot].up is False and now - poll.known_since_at >= poll.poll.bot.api.timeout)
+                for (bot, _), poll in ((key, record.latest) for key, record in self._records.items())
             )
 
     def _change(self, poll: Poll) -> Record | None:

@@ -145,7 +145,7 @@ def test_a_probe_counts_documents_with_a_field() -> None:
     [
         ("iso", '{"a.b":{"$gte":"1970-01-01T00:00:00.000Z"}}'),
         ("extended-json", '{"a.b":{"$gte":{"$date":"1970-01-01T00:00:00.000Z"}}}'),
-        ("epoch-ms", '{"a.b":{"$gte":0}}'),
+        ("epoch-ms", '{"a.b":{"$gte":100000000000}}'),
     ],
 )
 def test_a_probe_counts_documents_with_a_date_in_each_format(dates: DateFormat, text: str) -> None:

@@ -22,7 +22,7 @@ EXISTS = 'conversations {"StartedAt":{"$ne":null}}'
 WIRES = {
     "iso": '"1970-01-01T00:00:00.000Z"',
     "extended-json": '{"$date":"1970-01-01T00:00:00.000Z"}',
-    "epoch-ms": "0",
+    "epoch-ms": "100000000000",
 }
 
 
@@ -42,7 +42,7 @@ class Api:
         if "StartedAt" not in call.asked:
             return 0.01, 11
         probe = WIRES[self.matches]
-        if "1970" in call.asked or call.asked.endswith(":0}}"):
+        if "1970" in call.asked or call.asked.endswith(":100000000000}}"):
             matches = call.asked == f'conversations {{"StartedAt":{{"$gte":{probe}}}}}'
             return 0.01, self.there if matches else 0
         return 0.01, 5
@@ -149,7 +149,7 @@ def test_dates_are_worked_out_at_each_run_from_its_start(kit: Kit, make_world: M
     world = make_world(Api("epoch-ms"))
     world.apply(kit.plan([kit.bot(dates="epoch-ms")], [kit.query("all", SINCE, every=10.0)]))
     world.run(60.0)
-    dated = [call for call in world.calls if not call.asked.endswith((":0}}", "null}}"))]
+    dated = [call for call in world.calls if not call.asked.endswith((":100000000000}}", "null}}"))]
     instants = [int(call.asked.split(":")[-1].rstrip("}")) / 1000 for call in dated]
     ahead = world.clock.wall() - world.clock.steady() - 3600.0
     assert instants[1:] == [round(call.began + ahead, 3) for call in dated[1:]]

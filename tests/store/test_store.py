@@ -331,12 +331,16 @@ def test_a_403_means_that_a_bot_is_down_only_if_nothing_of_it_is_answered(store:
         assert [bot.up for bot in store.snapshot().bots] == [up]
 
 
-def test_the_polls_of_a_bot_that_is_down_count_as_attempted(store: Store) -> None:
+def test_the_polls_of_a_bot_that_is_down_count_as_attempted_after_one_timeout(
+    store: Store, clock: FakeClock
+) -> None:
     plan = plan_of(QUERY, replace(QUERY, name="other"))
     store.apply(plan)
     store.failed(plan.polls[0], [0], TIMEOUT)
     assert not store.all_attempted()
     store.asked(plan.polls[0], TIMEOUT, 0.0)
+    assert not store.all_attempted()
+    clock.now += plan.bots[0].api.timeout
     assert store.all_attempted()
 
 
