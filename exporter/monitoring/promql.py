@@ -46,10 +46,7 @@ def earlier(query: Query, within: float) -> str:
 
 
 def unless_down(up: str, window: str, labels: tuple[str, ...]) -> str:
-    """Return a clause that leaves out what was down, by the metric `up`, in a whole range.
-
-    `labels` are those that only one side has.
-    """
+    """Return a clause that drops what was down for a whole range; `labels` are those that `up` lacks."""
     return f"\nunless {ignoring(labels)}{one(f'max_over_time({up}{window})')} == 0"
 
 
