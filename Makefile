@@ -18,9 +18,9 @@ help: ## list these verbs
 demo: $(VENV)/.demo ## run the whole thing on this machine, against a simulated NativeChat
 	@exec $(BIN)/nativechat-exporter demo
 
-# Many a test waits for another process: one more at a time than there are cores keeps them all busy.
+# Many a test waits for another process: two more at a time than there are cores keep them all busy.
 # A file's tests stay together, so that what they share is made once; folders that wait long come first.
-WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)
 # What is compiled once serves every process that a test starts, also where the environment forbids to keep it.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.dev components ## run every test, and hold coverage to its promise
