@@ -30,7 +30,7 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes long, so that nobody waits for it alone in the end, and measure no coverage there.
+    """Begin with what takes long, so that nobody waits for it alone in the end; measure no coverage there.
 
     What it calls here is covered by the tests of each room, and measuring would make it slower still.
     """

@@ -279,7 +279,7 @@ def test_a_rule_without_one_of_its_parts_breaks_a_promise(
     [test] = [each for each in promised[of]["tests"] if each["name"].startswith(promise)]
     promises = tmp_path / "promises.yml"
     promises.write_text(text := json.dumps({**promised[of], "tests": [test]}), "utf-8")
-    # The tests above show that the unchanged rules keep it. Others that it does not name fire in none of them.
+    # The tests above show that the unchanged rules keep it. Rules that it does not name do not fire in it.
     changed = yaml.load(rules.replace(part, instead), yaml.CSafeLoader)
     for group, before in zip(changed["groups"], yaml.load(rules, yaml.CSafeLoader)["groups"], strict=True):
         group["rules"] = [
