@@ -182,7 +182,7 @@ class Daemon:
                 self.housekeeping.call(partial(self._reload, is_retry=True))
         elif content is not None:
             self.clock.sleep(SETTLE)
-            if self._read() == content:
+            if self._read() == content != self._content:  # a requested reload may have loaded it meanwhile
                 self.housekeeping.call(self._reload)
 
     def _read(self) -> bytes | None:
