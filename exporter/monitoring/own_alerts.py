@@ -57,6 +57,7 @@ _NOT_RE2: Final = re.compile(r"\\|\(\?(?![ims-]*[:)]|P<)|[*+?}]\+")
 
 _QUERY: Final = "nativechat_exporter_query"
 _SHARDS: Final = "(cluster, namespace, job)"
+_BOT_DOWN: Final = "NativeChatBotDown", "ignoring (query)"
 
 _OWN: Final = (
     _Own(
@@ -107,7 +108,7 @@ _OWN: Final = (
         "on them do not fire. The exporter's status page and its log show the error and what to do about "
         "it.",
         "The exporter itself/Queries of each bot",
-        because=(("NativeChatBotDown", "ignoring (query)"),),
+        because=(_BOT_DOWN,),
     ),
     _Own(
         "NativeChatValueStale",
@@ -139,7 +140,7 @@ _OWN: Final = (
         "allows too little, answers are slow, or the query has too many series.",
         "The exporter itself/Queries of each bot",
         lasting="30m",
-        because=(("NativeChatBotDown", "ignoring (query)"), ("NativeChatValueStale", "")),
+        because=(_BOT_DOWN, ("NativeChatQueryFailing", ""), ("NativeChatValueStale", "")),
     ),
     _Own(
         "NativeChatScheduleLag",
