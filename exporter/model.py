@@ -5,14 +5,16 @@ Config ─┬─ Bot ─┬─ Api               what the operator configured, p
         └─ Query ─┬─ Variant ── Predicate
                   └─ Alert        when to notify a person (alert.py)
 Plan ──── Poll ──── Series           what will be requested, each series unique (plan.py)
+Unknown ─ Part                       what no document has of the predicates that count 0 (polling/)
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from datetime import time
 from pathlib import Path
-from typing import Final, Literal, NoReturn, TypeAlias
+from typing import Final, Literal, NamedTuple, NoReturn, TypeAlias
 from zoneinfo import ZoneInfo
 
 from exporter.alert import Alert
@@ -233,3 +235,23 @@ class Plan:
 
 NOTHING: Final = Plan(polls=(), zone=ZoneInfo("UTC"), workers=1)
 """An empty plan, in use before the first configuration."""
+
+
+class Part(NamedTuple):
+    """What documents may lack: a dotted field, or a `value` of it, which is compact JSON text."""
+
+    field: str
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """What no document of a bot has: fields, with a sentence on each, and values of fields that some have."""
+
+    fields: Mapping[str, str] = field(default_factory=dict)
+    values: frozenset[Part] = frozenset()
+
+    def among(self, parts: Set[Part]) -> Unknown:
+        """Return those that are among some parts."""
+        fields = {name: sentence for name, sentence in self.fields.items() if Part(name) in parts}
+        return Unknown(fields, self.values & parts)

@@ -6,11 +6,11 @@ seconds, 0 for never. Times whose names end in `_at` are steady seconds, to comp
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from exporter.errors import REASONS, ApiError
-from exporter.model import Bot, Poll
+from exporter.model import Bot, Poll, Unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class PollSnapshot:
     counts failed requests. `last_error` is the error of the latest failed request. `outage` is the error of
     the latest run, and `failing_since_at` is when the first run of the current outage ended; both are None
     while runs succeed. `known_since_at` is when the poll was first planned: for one that has never succeeded.
-    `unknown_fields` are those in predicates that count 0 which no document has, with a sentence on each.
+    `unknown` has what no document has of the predicates that count 0.
     """
 
     poll: Poll
@@ -44,7 +44,7 @@ class PollSnapshot:
     outage: ApiError | None = None
     failing_since_at: float | None = None
     known_since_at: float = 0.0
-    unknown_fields: Mapping[str, str] = field(default_factory=dict)
+    unknown: Unknown = field(default_factory=Unknown)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,8 +21,8 @@ from exporter.config.secrets import SecretError, TokenReader
 from exporter.daemon.bot_client import BotClient
 from exporter.errors import ApiError
 from exporter.exposition.renderer import count_families, render
-from exporter.language.fields import doubtful
-from exporter.model import Bot, Collection, Plan, Poll, Series
+from exporter.language.fields import doubtful, explanations
+from exporter.model import Bot, Collection, Plan, Poll, Series, Unknown
 from exporter.plan import make_plan
 from exporter.polling.poller import Poller
 from exporter.snapshot import PollSnapshot, Snapshot
@@ -41,7 +41,7 @@ from exporter.snapshot import PollSnapshot, Snapshot
 def count(*, names: tuple[str, ...], config_file: Path, output: str, explain: bool) -> int:
     """Run the queries NAME…, or all, once, and print the counts.
 
-    Where a predicate counts 0 and names a field that no document has, this is printed too.
+    Where a predicate counts 0 and names a field or a value that no document has, this is printed too.
 
     Exits with 1 if any request failed, or a bot's id or token is missing; the other counts are still printed.
     """
@@ -51,36 +51,36 @@ def count(*, names: tuple[str, ...], config_file: Path, output: str, explain: bo
     results = [tally.result(poll, row) for poll in plan.polls for row in range(len(poll.series))]
     if output == "prometheus":
         click.echo(_prometheus(plan, tally), nl=False)
-        click.echo(_failures(results) + _zeros(results), nl=False, err=True)
+        click.echo(_failures(results) + _zeros(plan, tally), nl=False, err=True)
     elif output == "json":
         click.echo(_json(results))
     else:
         click.echo(_table(results))
-        if zeros := _zeros(results):
+        if zeros := _zeros(plan, tally):
             click.echo(f"\n{zeros}", nl=False)
     return 1 if tally.errors else 0
 
 
 @dataclass(frozen=True, slots=True)
 class _Result:
-    """What was counted for one series, None with its error; `unknown` has a sentence for an unknown field."""
+    """What was counted for one series, None with its error; `unknown` says why it may count 0."""
 
     poll: Poll
     series: Series
     count: int | None
     error: ApiError | None
     seconds: float
-    unknown: tuple[str, ...]
+    unknown: Unknown
 
 
 @dataclass
 class _Tally:
-    """A recorder that keeps counts and errors by poll and row, and sentences on unknown fields by poll."""
+    """A recorder that keeps counts and errors by poll and row, and what is unknown by poll."""
 
     counts: dict[tuple[tuple[str, str], int], int] = field(default_factory=dict)
     errors: dict[tuple[tuple[str, str], int], ApiError] = field(default_factory=dict)
     durations: dict[tuple[str, str], float] = field(default_factory=dict)
-    unknown: dict[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
+    unknowns: dict[tuple[str, str], Unknown] = field(default_factory=dict)
 
     def counted(self, poll: Poll, row: int, count: int) -> None:
         self.counts[poll.key, row] = count
@@ -91,8 +91,8 @@ class _Tally:
     def finished(self, poll: Poll, duration: float, error: ApiError | None) -> None:  # noqa: ARG002 - `failed` keeps it
         self.durations[poll.key] = duration
 
-    def unknown_fields(self, poll: Poll, sentences: Mapping[str, str]) -> None:
-        self.unknown[poll.key] = sentences
+    def unknown(self, poll: Poll, unknown: Unknown) -> None:
+        self.unknowns[poll.key] = unknown
 
     # The recorder of `run` needs more than is printed here.
     def started(self, poll: Poll) -> None: ...
@@ -101,11 +101,10 @@ class _Tally:
     def last_count(self, poll: Poll, row: int) -> int | None: ...
 
     def result(self, poll: Poll, row: int) -> _Result:
-        """Return what is known of a series; where it counts 0, with a sentence for each unknown field."""
+        """Return what is known of a series; where it counts 0, with what is unknown in its predicate."""
         key, series = (poll.key, row), poll.series[row]
-        count, sentences = self.counts.get(key), self.unknown.get(poll.key, {})
-        named = doubtful(series.predicate) if count == 0 else frozenset()
-        unknown = tuple(text for name, text in sentences.items() if name in named)
+        count, unknown = self.counts.get(key), self.unknowns.get(poll.key, Unknown())
+        unknown = unknown.among(doubtful(series.predicate) if count == 0 else frozenset())
         return _Result(poll, series, count, self.errors.get(key), self.durations[poll.key], unknown)
 
 
@@ -162,7 +161,8 @@ def _json(results: Sequence[_Result]) -> str:
             "seconds": round(each.seconds, 6),
             "error": each.error
             and {"reason": each.error.reason, "status": each.error.status, "message": str(each.error)},
-            "unknown_fields": each.unknown,
+            "unknown_fields": list(each.unknown.fields.values()),
+            "unknown_values": explanations(Unknown(values=each.unknown.values), each.poll.query.collection),
         }
         for each in results
     ]
@@ -177,9 +177,14 @@ def _prometheus(plan: Plan, tally: _Tally) -> str:
     return "".join(render(count_families(plan, with_new=False), Snapshot(tuple(polls)), openmetrics=False))
 
 
-def _zeros(results: Sequence[_Result]) -> str:
-    """Return what is known about counts of 0 as text, each sentence of a query once."""
-    return _once((each.poll, sentence) for each in results for sentence in each.unknown)
+def _zeros(plan: Plan, tally: _Tally) -> str:
+    """Return what is known about counts of 0 as text."""
+    unknowns = ((poll, tally.unknowns.get(poll.key, Unknown())) for poll in plan.polls)
+    return _once(
+        (poll, sentence)
+        for poll, unknown in unknowns
+        for sentence in explanations(unknown, poll.query.collection)
+    )
 
 
 def _failures(results: Sequence[_Result]) -> str:

@@ -7,6 +7,7 @@ from typing import Final
 
 from exporter import __version__
 from exporter.daemon.daemon import Daemon
+from exporter.language.fields import explanations
 from exporter.snapshot import BotSnapshot, PollSnapshot
 from exporter.web.page import MOST_SERIES, BotStatus, QueryStatus, SeriesStatus, State, StatusPage
 
@@ -80,7 +81,7 @@ def _query(poll: PollSnapshot, next_run: float | None, wall: float, now: float) 
             for series, count, counted_at in rows
         ),
         more=max(0, len(poll.counts) - MOST_SERIES),
-        unknown_fields=tuple(poll.unknown_fields.values()),
+        zeros=tuple(explanations(poll.unknown, query.collection)),
     )
 
 

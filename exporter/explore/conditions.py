@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from exporter.explore.profile import Scalar
@@ -49,20 +49,8 @@ def conditions(predicates: Iterable[Predicate]) -> Conditions:
                 each
                 for path, name, condition in found
                 if "$nor" not in path
-                for each in _compared(name, condition)
+                for each in (Comparison(name, *compared) for compared in fields.compared(condition))
             )
         ),
         frozenset(step for step in steps if step.startswith("$") and step not in operators.WRAPPERS),
     )
-
-
-def _compared(name: str, condition: Json) -> Iterator[Comparison]:
-    compared: dict[str, Json] = {"$eq": condition}
-    if isinstance(condition, dict) and operators.has_operators(condition):
-        compared = condition
-    for operator, operand in compared.items():
-        values = operand if operator == "$in" and isinstance(operand, list) else [operand]
-        is_known = operator in ("$eq", "$in", *operators.ORDERING)
-        for value in values if is_known else ():
-            if isinstance(value, str | int | float):
-                yield Comparison(name, "$eq" if operator == "$in" else operator, value)

@@ -24,6 +24,8 @@ HELP: Final = {
     " attempt.",
     "nativechat_exporter_query_unknown_fields": "Fields that no document of the bot has, in predicates of the"
     " query that count 0, as far as asked; absent if there are none.",
+    "nativechat_exporter_query_unknown_values": "Values that no document of the bot has in a field which some"
+    " have, in predicates of the query that count 0, as far as asked; absent if there are none.",
     "nativechat_exporter_query_interval_seconds": "The query's configured interval, its `every`.",
     "nativechat_exporter_series": "Series of queries that are exposed now.",
     "nativechat_exporter_api_requests_total": "Attempts of requests to NativeChat by HTTP status; code"

@@ -27,7 +27,8 @@ _OF_POLLS: Final[dict[str, Callable[[PollSnapshot], float | None]]] = {
     "nativechat_exporter_query_runs_total": lambda poll: poll.runs,
     "nativechat_exporter_query_failures_total": lambda poll: poll.failures,
     "nativechat_exporter_query_skipped_total": lambda poll: poll.skipped,
-    "nativechat_exporter_query_unknown_fields": lambda poll: len(poll.unknown_fields) or None,
+    "nativechat_exporter_query_unknown_fields": lambda poll: len(poll.unknown.fields) or None,
+    "nativechat_exporter_query_unknown_values": lambda poll: len(poll.unknown.values) or None,
 }
 
 

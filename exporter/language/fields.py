@@ -1,16 +1,17 @@
-"""Finds the fields in predicates, and guesses which field was meant by one that no document has."""
+"""Finds the fields and values in predicates, and words what is known of those that no document has."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import groupby
 from typing import Final
 
 from exporter.language import operators
 from exporter.language.suggest import nearest
 from exporter.language.tree import Path
-from exporter.model import Collection, Json, Predicate
+from exporter.model import Collection, Json, Part, Predicate, Unknown
 
 KNOWN: Final[dict[Collection, tuple[str, ...]]] = {
     "conversations": (
@@ -37,16 +38,48 @@ def conditions(path: Path, raw: Json) -> Iterator[tuple[Path, str, Json]]:
             yield (*path, key), key, operand
 
 
+def compared(condition: Json) -> Iterator[tuple[str, str | int | float]]:
+    """Yield each scalar that a condition compares a field with, for equality (`$eq`) or order (`$gt` …)."""
+    operands: dict[str, Json] = {"$eq": condition}
+    if isinstance(condition, dict) and operators.has_operators(condition):
+        operands = condition
+    for operator, operand in operands.items():
+        values = operand if operator == "$in" and isinstance(operand, list) else [operand]
+        is_known = operator in ("$eq", "$in", *operators.ORDERING)
+        for value in values if is_known else ():
+            if isinstance(value, str | int | float):
+                yield "$eq" if operator == "$in" else operator, value
+
+
 @lru_cache(maxsize=1024)
-def doubtful(predicate: Predicate) -> frozenset[str]:
-    """Return the dotted fields that may be misspelt if a predicate counts 0.
+def doubtful(predicate: Predicate) -> frozenset[Part]:
+    """Return the fields and values that may be misspelt if a predicate counts 0.
 
     These are all but the fields that are compared with a date, which are proven to exist, and those
-    that are to be absent. The result is kept, because the same predicates count 0 again and again.
+    that are to be absent; and each value that a field is to equal. The result is kept, because the same
+    predicates count 0 again and again.
     """
     raw: Json = json.loads(predicate.text) if predicate.text else {}
-    fields = (field for _, field, condition in conditions((), raw) if condition not in _ABSENT)
-    return frozenset(fields) - set(predicate.dated)
+    parts = set()
+    for path, name, condition in conditions((), raw):
+        if condition in _ABSENT or name in predicate.dated:
+            continue
+        parts.add(Part(name))
+        for operator, value in compared(condition) if "$nor" not in path else ():
+            if operator == "$eq":
+                parts.add(Part(name, json.dumps(value, ensure_ascii=False)))
+    return frozenset(parts)
+
+
+def explanations(unknown: Unknown, collection: Collection) -> list[str]:
+    """Return a sentence for each unknown field of a collection, then one for all values of each field."""
+    one = collection.removesuffix("s")
+    values = (
+        f"no {one} has {' or '.join(part.value for part in parts)} in `{name}`: nothing happened yet, "
+        "or it is misspelt"
+        for name, parts in groupby(sorted(unknown.values), lambda part: part.field)
+    )
+    return [*unknown.fields.values(), *values]
 
 
 def unknown_field(field: str, collection: Collection, found: Iterable[str]) -> str:

@@ -19,6 +19,7 @@ __all__ = [
     "before",
     "both",
     "compile",
+    "equals_probe",
     "exists_probe",
     "fill",
     "findings",
@@ -91,6 +92,11 @@ def before(predicate: Predicate, field: str, instant: datetime, dates: DateForma
 def exists_probe(field: str) -> str:
     """Return the predicate text that counts documents in which a dotted field is there and not null."""
     return _compact({field: {"$ne": None}})
+
+
+def equals_probe(field: str, value: Json) -> str:
+    """Return the predicate text that counts documents whose dotted field equals a value."""
+    return _compact({field: value})
 
 
 def since_epoch_probe(field: str, dates: DateFormat) -> str:

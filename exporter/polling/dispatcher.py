@@ -56,7 +56,7 @@ class Dispatcher:
     Bots that do not answer get at most half of the `workers`, however many such bots there are. Once half of
     the remaining workers are busy, each other bot gets one at a time. Bots that wait take turns. Those
     that answer go first, but not twice in a row while none of those that do not is being asked. One check of
-    fields (zeros.py) is in flight at a time, over all bots, and starts only if no request is ready.
+    a count of 0 (zeros.py) is in flight at a time, over all bots, and starts only if no request is ready.
 
     `make_client` makes the client of a bot. `recorder` receives all results; its methods must be quick and
     must not call back. `on_defect` is called at every internal error, `on_lag` with the seconds by which
@@ -90,7 +90,7 @@ class Dispatcher:
         self._ready: dict[bool, OrderedDict[BotQueue, None]] = {True: OrderedDict(), False: OrderedDict()}
         self._answering_first = True
         self._held: OrderedDict[BotQueue, None] = OrderedDict()  # by scarce workers alone
-        self._checks: OrderedDict[BotQueue, None] = OrderedDict()  # of fields
+        self._checks: OrderedDict[BotQueue, None] = OrderedDict()  # of counts of 0
         self._check_at = float("-inf")  # infinity while one is in flight
         self._wakes: list[tuple[float, int, Callable[[], None]]] = []
         self._ties = itertools.count()
@@ -187,7 +187,7 @@ class Dispatcher:
 
     @property
     def has_work(self) -> bool:
-        """Whether a run is in flight, or a check of fields is in flight or waits."""
+        """Whether a run is in flight, or a check of a count of 0 is in flight or waits."""
         is_waiting = any(queue.zeros.waiting for queue in self._checks)
         return bool(self.runs) or is_waiting or self._check_at == float("inf")
 
@@ -272,7 +272,7 @@ class Dispatcher:
     def _look_at_zeros(self, run: Run, queue: BotQueue) -> None:
         unknown = queue.zeros.ended(run, self._clock.steady())
         if unknown is not None:
-            self._recorder.unknown_fields(run.poll, unknown)
+            self._recorder.unknown(run.poll, unknown)
         if queue.zeros.waiting:
             self._checks.setdefault(queue)
 
@@ -294,7 +294,7 @@ class Dispatcher:
 
     def _checked(self, attempt: Attempt, count: int | None, error: ApiError | None, now: float) -> None:
         for poll, unknown in attempt.queue.zeros.checked(attempt.request, count, error, now):
-            self._recorder.unknown_fields(poll, unknown)
+            self._recorder.unknown(poll, unknown)
 
     def _run_again(self, run: Run, queue: BotQueue) -> None:
         """Repeat a failed run that has a long interval: soon, but not during a pause or a refusal."""

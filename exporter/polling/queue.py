@@ -57,8 +57,8 @@ class BotQueue:
     request that hangs does not slow down the others. During the backoff after a refusal, the requests that it
     covers are not sent: they fail with the error of the refusal. With a new token, they are sent.
 
-    A check of fields starts only while the bot answers, its token is not refused, and it has nothing else to
-    do. A request does not wait for its end, unless the bot's concurrency is one.
+    A check of a count of 0 starts only while the bot answers, its token is not refused, and it has nothing
+    else to do. A request does not wait for its end, unless the bot's concurrency is one.
 
     `before` is the bot's queue before a reload. If the bot's id and the API's URL are the same, the new queue
     uses its rate limiter, with any pause.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Protocol
@@ -13,7 +13,7 @@ from exporter import logs
 from exporter.clock import Clock
 from exporter.errors import ApiError, BadAnswer
 from exporter.language import predicate
-from exporter.model import Collection, DateFormat, Poll
+from exporter.model import Collection, DateFormat, Part, Poll, Unknown
 from exporter.polling.dates import prove
 from exporter.polling.falls import is_sudden_fall
 
@@ -47,7 +47,7 @@ class Recorder(Protocol):
 
     def asked(self, poll: Poll, error: ApiError | None, began: float) -> None: ...
 
-    def unknown_fields(self, poll: Poll, sentences: Mapping[str, str]) -> None: ...
+    def unknown(self, poll: Poll, unknown: Unknown) -> None: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -59,7 +59,7 @@ class Request:
     attempt. If it is `refused`, `error` says why it is not asked. `renewed` is set by a retry with a
     replaced token. `doubted` is the count that this request is to confirm, if any.
 
-    `looks_for` is set if this is a check after `run` (zeros.py): the field, empty for any document.
+    `looks_for` is set if this is a check after `run` (zeros.py): what documents are to have.
     """
 
     run: Run
@@ -72,7 +72,7 @@ class Request:
     refused: bool = False
     renewed: bool = False
     doubted: int | None = None
-    looks_for: str | None = None
+    looks_for: Part | None = None
 
     def text(self) -> str:
         """Return the predicate as it is sent."""

@@ -1,47 +1,53 @@
-"""Decides which fields to look for where series count 0, and which polls name fields that no document has."""
+"""Decides what to look for where series count 0, and which fields and values no document has."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from exporter.errors import ApiError, Rejected
 from exporter.language import predicate
 from exporter.language.fields import doubtful, unknown_field
-from exporter.model import Collection, Poll
+from exporter.model import Collection, Part, Poll, Unknown
 from exporter.polling.run import AFTER_A_ZERO, Request, Run
 
 CHECK_EVERY: Final = 3600.0
-"""Seconds after which a field that no document had is looked for again, and a failed check is repeated."""
+"""Seconds after which what no document had is looked for again, and a failed check is repeated."""
 
-MOST_FIELDS: Final = 20
-"""Fields that are looked for because one query counts 0."""
+MOST_PARTS: Final = 20
+"""Fields and values that are looked for because one query counts 0; fields come first."""
 
-_Key: TypeAlias = tuple[Collection, str]
-"""A collection and a dotted field; the empty field stands for the documents themselves."""
+ANY: Final = Part("")
+"""Stands for the documents themselves."""
+
+_Key: TypeAlias = tuple[Collection, Part]
 
 _NEVER: Final = float("-inf"), False
 
 
 @dataclass(slots=True)
 class _Poll:
-    """A poll that counts 0: how the requests of its last run ended, and its fields that may be misspelt.
+    """A poll that counts 0: how the requests of its last run ended, and its parts that may be misspelt.
 
-    The checks of its fields were planned or made at steady time `at`.
+    The values in `alone` are whole predicates, so the count of 0 itself shows that no document has them.
+    The checks of the others were planned or made at steady time `at`.
     """
 
     poll: Poll
     ended: bytes = b""
-    fields: frozenset[str] = frozenset()
+    parts: frozenset[Part] = frozenset()
+    alone: frozenset[Part] = frozenset()
     at: float = float("-inf")
 
 
 class Zeros:
-    """The fields of one bot's predicates that count 0. Not locked.
+    """The fields and values in one bot's predicates that count 0. Not locked.
 
-    A check is a request that counts the documents with a field, or all documents. A field that was found
-    once is spelt right, so it is not looked for again.
+    A check is a request that counts all documents, those with a field, or those whose field has a value.
+    Each needs the one before: nothing is looked for among no documents, and no value of a field that none
+    has. What was found once is spelt right, so it is not looked for again.
     """
 
     def __init__(self) -> None:
@@ -70,88 +76,112 @@ class Zeros:
         """Return whether a run that ended counts 0, or one of its poll did before."""
         return AFTER_A_ZERO in run.ended or run.poll.query.name in self._polls
 
-    def ended(self, run: Run, now: float) -> Mapping[str, str] | None:
+    def ended(self, run: Run, now: float) -> Unknown | None:
         """Plan the checks that a run's counts of 0 need.
 
-        Return the unknown fields of its poll, as `checked` does, or None if they are as before.
+        Return what is unknown in its poll's predicates, or None if that is as before.
         """
-        query = run.poll.query
-        here = self._polls.get(query.name)
+        name = run.poll.query.name
+        here = self._polls.get(name)
         if here is None or here.poll is not run.poll:
-            here = self._polls[query.name] = _Poll(run.poll)
-        before = here.fields
+            here = self._polls[name] = _Poll(run.poll)
+        before = here.parts, here.alone
         if run.ended != here.ended:
-            here.ended, here.fields = bytes(run.ended), self._fields(run, before)
-            if not here.fields:
-                del self._polls[query.name]
-        if here.fields != before:
+            self._look(here, run)
+            if not here.parts:
+                del self._polls[name]
+        is_same = before == (here.parts, here.alone)
+        if not is_same:
             here.at = float("-inf")
-        if here.fields and now >= max(here.at + CHECK_EVERY, self._not_before):
+        if here.parts and now >= max(here.at + CHECK_EVERY, self._not_before):
             here.at = now
-            self._plan(query.collection, here.fields, run, now)
-        return None if here.fields == before else self._unknown(query.collection, here.fields)
+            self._plan(here, run, now)
+        return None if is_same else self._unknown(here)
 
     def take(self) -> Request:
         """Return the check to make next. Raises StopIteration if none waits."""
-        collection, field = next(iter(self._waiting))
-        run = self._waiting.pop((collection, field))
-        return Request(run, None, predicate.exists_probe(field) if field else "", looks_for=field)
+        collection, part = next(iter(self._waiting))
+        return Request(self._waiting.pop((collection, part)), None, _probe(part), looks_for=part)
 
     def checked(
         self, request: Request, count: int | None, error: ApiError | None, now: float
-    ) -> Iterator[tuple[Poll, Mapping[str, str]]]:
-        """Record the result of a check; yield each poll that has its last one now.
+    ) -> Iterator[tuple[Poll, Unknown]]:
+        """Record the result of a check; yield each poll that has its last one now, and what is unknown there.
 
-        With each comes a sentence for each of its fields that no document has, by field. After a failure
-        the bot is not checked for a while, and until a reload if it rejects the predicate.
+        After a failure the bot is not checked for a while, and until a reload if it rejects the predicate.
         """
-        collection, field = request.run.poll.query.collection, request.looks_for
+        collection, part = request.run.poll.query.collection, request.looks_for or ANY
         if error is not None:
             self.drop()
-            self._not_before = float("inf") if field and isinstance(error, Rejected) else now + CHECK_EVERY
+            self._not_before = float("inf") if isinstance(error, Rejected) else now + CHECK_EVERY
         else:
-            self._checked[collection, field or ""] = now, bool(count)
-            if not field and not count:
-                self._waiting = {key: run for key, run in self._waiting.items() if key[0] != collection}
-        for each in self._polls.values():
-            concerned = each.poll.query.collection == collection and (not field or field in each.fields)
-            if concerned and not any((collection, name) in self._waiting for name in ("", *each.fields)):
-                each.at = now
-                yield each.poll, self._unknown(collection, each.fields)
+            self._checked[collection, part] = now, bool(count)
+        for here in self._polls.values():
+            if here.poll.query.collection != collection or part not in (ANY, *here.parts):
+                continue
+            here.at = now
+            if error is None:
+                self._plan(here, request.run, now)
+            if not any((collection, each) in self._waiting for each in (ANY, *here.parts)):
+                yield here.poll, self._unknown(here)
 
     @staticmethod
-    def _fields(run: Run, before: frozenset[str]) -> frozenset[str]:
-        """Return the fields of a run's counts of 0.
+    def _look(here: _Poll, run: Run) -> None:
+        """Take from a run the parts of its counts of 0.
 
-        After a failed request the fields `before` stay, because their counts may still be 0.
+        After a failed request those of the run before stay, because their counts may still be 0.
         """
-        fields = set(before) if run.error is not None else set()
+        parts, alone = (set(here.parts), set(here.alone)) if run.error is not None else (set(), set())
         for series, ended in zip(run.poll.series, run.ended, strict=True):
             if ended == AFTER_A_ZERO:
-                fields |= doubtful(series.predicate)
-        return frozenset(sorted(fields)[:MOST_FIELDS])
+                named = doubtful(series.predicate)
+                parts |= named
+                alone |= {part for part in named if part.value and _probe(part) == series.predicate.text}
+        here.ended = bytes(run.ended)
+        here.parts = frozenset(sorted(parts, key=lambda part: (part.value != "", part))[:MOST_PARTS])
+        here.alone = here.parts & alone
 
-    def _plan(self, collection: Collection, fields: frozenset[str], run: Run, now: float) -> None:
-        """Plan the checks of fields that were not found and not looked for lately."""
-        any_at, any_found = self._checked.get((collection, ""), _NEVER)
-        any_due = now - any_at >= CHECK_EVERY
-        if not (any_due or any_found):
-            return
-        wanted = []
-        for field in sorted(fields):
-            at, found = self._checked.get((collection, field), _NEVER)
-            if not found and now - at >= CHECK_EVERY:
-                wanted.append(field)
-        if wanted and any_due:
-            wanted.insert(0, "")
-        for field in wanted:
-            self._waiting.setdefault((collection, field), run)
+    def _plan(self, here: _Poll, run: Run, now: float) -> None:
+        """Plan the checks of a poll that are due, except for those that depend on one that is not made."""
+        collection = here.poll.query.collection
+        due = [part for part in sorted(here.parts - here.alone) if self._is_due(collection, part, now)]
+        if due and self._is_due(collection, ANY, now):
+            due = [ANY]
+        for part in due:
+            needed = Part(part.field) if part.value else ANY
+            if part == ANY or self._has(collection, needed):
+                self._waiting.setdefault((collection, part), run)
 
-    def _unknown(self, collection: Collection, fields: frozenset[str]) -> Mapping[str, str]:
-        """Return a sentence for each of `fields` that no document has, though there are documents."""
-        here = {field: found for (owner, field), (_, found) in self._checked.items() if owner == collection}
-        if not here.pop("", False):
-            return {}
-        found = [field for field, there in here.items() if there]
-        unknown = sorted(field for field in fields if here.get(field) is False)
-        return {field: unknown_field(field, collection, found) for field in unknown}
+    def _is_due(self, collection: Collection, part: Part, now: float) -> bool:
+        at, found = self._checked.get((collection, part), _NEVER)
+        return now - at >= CHECK_EVERY and (part == ANY or not found)
+
+    def _has(self, collection: Collection, part: Part) -> bool | None:
+        """Return whether a document has a part, None if it was not looked for."""
+        checked = self._checked.get((collection, part))
+        return checked and checked[1]
+
+    def _unknown(self, here: _Poll) -> Unknown:
+        """Return what no document has of a poll's parts, though there are documents."""
+        collection = here.poll.query.collection
+        if not self._has(collection, ANY):
+            return Unknown()
+        lacking = {part for part in here.parts if part in here.alone or self._has(collection, part) is False}
+        names = [
+            part.field for (owner, part), (_, found) in self._checked.items() if owner == collection and found
+        ]
+        return Unknown(
+            {
+                part.field: unknown_field(part.field, collection, names)
+                for part in sorted(lacking)
+                if not part.value
+            },
+            frozenset(part for part in lacking if part.value and self._has(collection, Part(part.field))),
+        )
+
+
+def _probe(part: Part) -> str:
+    """Return the predicate text that counts the documents with a part."""
+    if part.value:
+        return predicate.equals_probe(part.field, json.loads(part.value))
+    return "" if part == ANY else predicate.exists_probe(part.field)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Final
 
 from exporter.errors import REASONS, ApiError, TimedOut
 from exporter.language import durations
+from exporter.language.fields import explanations
 from exporter.logs import fields
-from exporter.model import Bot, Collection, Query
+from exporter.model import Bot, Collection, Part, Query, Unknown
 from exporter.snapshot import BotSnapshot, PollSnapshot
 
 log = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ class BotRecord:
         self._suspects: dict[str, tuple[ApiError, float]] = {}
         self._lines: dict[str, deque[float]] = {}  # by query, "" for the bot: when its outages were logged
         self._is_muted = False  # whether the line of the bot's present outage was left out
-        self._unknown_fields: set[tuple[Collection, str]] = set()  # that have a line
+        self._unknown: set[tuple[Collection, Part]] = set()  # that have a line
 
     def apply(self, bot: Bot, queries: AbstractSet[str]) -> None:
         """Take the bot and the names of its queries from a new plan; forget other queries.
@@ -83,7 +83,7 @@ class BotRecord:
         if self._bot != bot:
             self._bot, self.up = bot, None
             self._down_since_at = self._last_error = None
-            self._unknown_fields.clear()
+            self._unknown.clear()
             self._asked_at = self._last_error_at = 0.0
         self._queries = queries
         self._answered.clear()
@@ -153,13 +153,14 @@ class BotRecord:
             else:
                 self._log_suspects(now)
 
-    def unknown_fields(self, query: Query, sentences: Mapping[str, str]) -> None:
-        """Log each of the fields that no document has, once for the bot; `query` is the first to count 0."""
-        for field, sentence in sentences.items():
-            if (query.collection, field) not in self._unknown_fields:
-                self._unknown_fields.add((query.collection, field))
-                what = fields(bot=self._bot.name, query=query.name, why=sentence)
-                log.info("a count of 0 may be a mistake", extra=what)
+    def unknown(self, query: Query, unknown: Unknown) -> None:
+        """Log each field and value that no document has, once for the bot, with the first query."""
+        parts = {(query.collection, part) for part in (*map(Part, unknown.fields), *unknown.values)}
+        new = unknown.among({part for _, part in parts - self._unknown})
+        self._unknown |= parts
+        for sentence in explanations(new, query.collection):
+            what = fields(bot=self._bot.name, query=query.name, why=sentence)
+            log.info("a count of 0 may be a mistake", extra=what)
 
     def _end_silence(self, since: float, now: float) -> None:
         if self._logged:

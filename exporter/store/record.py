@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from exporter.errors import ApiError
-from exporter.model import Poll
+from exporter.model import Poll, Unknown
 from exporter.snapshot import PollSnapshot
 
 _NEVER: Final = -1
@@ -44,7 +44,7 @@ class Record:
         its first. Prometheus takes that for a restart.
         """
         old = before.snapshot(now)  # what is stale by the old `stale_after` is not fresh by a longer one
-        self.latest = replace(old, poll=self.latest.poll, unknown_fields={})
+        self.latest = replace(old, poll=self.latest.poll, unknown=Unknown())
         rows = {series.labels: row for row, series in enumerate(old.poll.series)}
         for row, series in enumerate(self.latest.poll.series):
             was = rows.get(series.labels)

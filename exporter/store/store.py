@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from threading import Lock
 
 from exporter.clock import Clock
 from exporter.errors import REASONS, ApiError
-from exporter.model import Plan, Poll
+from exporter.model import Plan, Poll, Unknown
 from exporter.snapshot import Snapshot
 from exporter.store.bot_record import BotRecord
 from exporter.store.record import Record
@@ -104,12 +104,12 @@ class Store:
             if self._change(poll):
                 self._bots[poll.bot.name].asked(poll.query.name, error, began, self._clock.steady())
 
-    def unknown_fields(self, poll: Poll, sentences: Mapping[str, str]) -> None:
-        """Keep the fields of `poll` that no document has, with a sentence on each; log those that are new."""
+    def unknown(self, poll: Poll, unknown: Unknown) -> None:
+        """Keep what no document has of the predicates of `poll`; log what is new."""
         with self._lock:
             if record := self._change(poll):
-                record.latest = replace(record.latest, unknown_fields=dict(sentences))
-                self._bots[poll.bot.name].unknown_fields(poll.query, sentences)
+                record.latest = replace(record.latest, unknown=unknown)
+                self._bots[poll.bot.name].unknown(poll.query, unknown)
 
     # Called by the pages
 

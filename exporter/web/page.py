@@ -53,9 +53,9 @@ class SeriesStatus:
 class QueryStatus:
     """One query of one bot. All times are seconds; ages and waits count from now.
 
-    `predicate` is compact JSON text as configured, empty if every document counts. `unknown_fields` has a
-    sentence for each field in it that no document has, if a series counts 0. `known_for` counts from
-    when the query was first planned. `more` counts the series that are not in `series`.
+    `predicate` is compact JSON text as configured, empty if every document counts. `zeros` has
+    sentences on the fields and values in it that no document has, if a series counts 0. `known_for` counts
+    from when the query was first planned. `more` counts the series that are not in `series`.
     """
 
     bot: str
@@ -76,7 +76,7 @@ class QueryStatus:
     known_for: float
     series: tuple[SeriesStatus, ...]
     more: int = 0
-    unknown_fields: tuple[str, ...] = ()
+    zeros: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,23 +194,31 @@ STATUSS = "no conversation has `Statuss`: nothing happened yet, or it is misspel
 ERORS = STATUSS.replace("Statuss", "Erors").replace("Status", "Errors")
 
 
+SUCESS = 'no conversation has "sucess" in `Status`: nothing happened yet, or it is misspelt'
+
+
 def with_zeros(config: Path) -> Path:
     head, _, _ = config.read_text("utf-8").partition("queries:")
     config.write_text(head + ZEROS, "utf-8")
     return config
 
 
-def test_a_misspelt_field_is_told_from_a_value_that_never_occurs(typed: Typed, nativechat: Made) -> None:
+def test_a_misspelt_field_a_value_that_never_occurs_and_a_true_zero_are_told_apart(
+    typed: Typed, nativechat: Made
+) -> None:
     _, config = nativechat()
     done = typed("count", "--config.file", with_zeros(config), "--output=json")
     assert (done.returncode, done.stderr) == (0, "")
     found = {
-        (one["query"], one["labels"].get("kind")): (one["count"] == 0, one["unknown_fields"])
+        (one["query"], one["labels"].get("kind")): (
+            one["count"] == 0,
+            [*one["unknown_fields"], *one["unknown_values"]],
+        )
         for one in json.loads(done.stdout)
     }
     assert found == {
         ("misspelt", None): (True, [STATUSS]),
-        ("never", None): (True, []),
+        ("never", None): (True, [SUCESS]),
         ("mixed", "all"): (False, []),
         ("mixed", "lost"): (True, [ERORS]),
         ("mixed", "none"): (True, []),
@@ -218,12 +226,12 @@ def test_a_misspelt_field_is_told_from_a_value_that_never_occurs(typed: Typed, n
 
 
 @pytest.mark.parametrize("output", ["table", "prometheus"])
-def test_a_misspelt_field_is_printed_once_below_the_counts(
+def test_what_no_document_has_is_printed_once_below_the_counts(
     typed: Typed, nativechat: Made, output: str
 ) -> None:
     _, config = nativechat()
     done = typed("count", "--config.file", with_zeros(config), "--output", output)
-    told = f"support/misspelt: {STATUSS}\nsupport/mixed: {ERORS}\n"
+    told = f"support/misspelt: {STATUSS}\nsupport/never: {SUCESS}\nsupport/mixed: {ERORS}\n"
     assert done.returncode == 0
     if output == "table":
         assert done.stdout.endswith(f"\n\n{told}")
@@ -257,7 +265,7 @@ def test_fields_that_cannot_be_looked_for_change_nothing(
     done = typed("count", "--config.file", config, "--output=json")
     assert (done.returncode, done.stderr) == (0, "")
     [one] = json.loads(done.stdout)
-    assert (one["count"], one["error"], one["unknown_fields"]) == (0, None, [])
+    assert (one["count"], one["error"], one["unknown_fields"] + one["unknown_values"]) == (0, None, [])
 
 
 def test_a_check_that_a_pause_prevents_does_not_delay_the_end(

@@ -10,6 +10,7 @@ from exporter import __version__
 from exporter.daemon.daemon import Daemon
 from exporter.daemon.status import status_page
 from exporter.errors import Rejected, Unauthorized
+from exporter.model import Part, Unknown
 from exporter.web.page import MOST_SERIES
 
 REFUSED = Rejected("GET conversations/_count answered 400", status=400)
@@ -130,6 +131,8 @@ def test_no_token_and_no_bot_id_is_on_the_page(daemon: Daemon) -> None:
     assert not any(secret in shown for secret in daemon.environ.values())
 
 
-def test_a_query_shows_its_unknown_fields(daemon: Daemon) -> None:
-    daemon.store.unknown_fields(daemon.store.snapshot().polls[0].poll, {"Statuss": "none has it"})
-    assert [query.unknown_fields for query in status_page(daemon).queries] == [("none has it",), ()]
+def test_a_query_shows_what_is_unknown(daemon: Daemon) -> None:
+    unknown = Unknown({"Statuss": "none has it"}, frozenset({Part("Errors", "1")}))
+    daemon.store.unknown(daemon.store.snapshot().polls[0].poll, unknown)
+    value = "no conversation has 1 in `Errors`: nothing happened yet, or it is misspelt"
+    assert [query.zeros for query in status_page(daemon).queries] == [("none has it", value), ()]

@@ -24,7 +24,7 @@ from exporter.config.load import load
 from exporter.errors import REASONS, ServerError
 from exporter.exposition.exposition import Exposition
 from exporter.exposition.telemetry import Telemetry
-from exporter.model import Api, Bot, Config, Plan, Predicate, Query, TokenSource, Variant
+from exporter.model import Api, Bot, Config, Part, Plan, Predicate, Query, TokenSource, Unknown, Variant
 from exporter.plan import make_plan
 from exporter.snapshot import Snapshot
 
@@ -243,15 +243,24 @@ def test_a_bot_whose_id_is_missing_has_no_key(page: Page, make: MakeQuery) -> No
     assert labels_of(page, "nativechat_bot_info") == []
 
 
-def test_unknown_fields_are_counted_and_absent_without_one(busy: Page, plan: Plan) -> None:
-    name = "nativechat_exporter_query_unknown_fields"
-    assert name not in busy.text(TEXT)
-    busy.store.unknown_fields(plan.polls[0], {"Statuss": "none has it", "Erors": "none has it"})
+@pytest.mark.parametrize(
+    ("kind", "unknown"),
+    [
+        ("fields", Unknown({"Statuss": "none has it", "Erors": "none has it"})),
+        ("values", Unknown(values=frozenset({Part("Errors", "1"), Part("Errors", "2")}))),
+    ],
+)
+def test_what_is_unknown_is_counted_by_kind_and_absent_without_any(
+    busy: Page, plan: Plan, kind: str, unknown: Unknown
+) -> None:
+    name = f"nativechat_exporter_query_unknown_{kind}"
+    busy.store.unknown(plan.polls[0], unknown)
+    assert re.findall(r"^[a-z_]+unknown_[a-z]+", busy.text(TEXT), re.MULTILINE) == [name]
     [poll] = labels_of(busy, name)
     assert poll == {"bot": "main", "query": "conversations"}
     assert busy.samples()[name, frozenset(poll.items())] == 2.0
-    busy.store.unknown_fields(plan.polls[0], {})
-    assert name not in busy.text(TEXT)
+    busy.store.unknown(plan.polls[0], Unknown())
+    assert "unknown" not in busy.text(TEXT)
 
 
 def test_a_bot_that_is_well_has_at_most_60_samples_beside_its_counts(page: Page) -> None:

@@ -1,4 +1,4 @@
-"""A count of 0 by a misspelt field is told from one by a value that never occurs, and from a true one."""
+"""Counts of 0 are told apart: by a misspelt field, by a value that never occurs, and true ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from tests.flow.conftest import Chat, StartExporter
 
 STATUSS = "no conversation has `Statuss`: nothing happened yet, or it is misspelt (did you mean `Status`?)"
-UNKNOWN = "nativechat_exporter_query_unknown_fields"
+NEVER = 'no conversation has "sucess" in `Status`: nothing happened yet, or it is misspelt'
+UNKNOWN = "nativechat_exporter_query_unknown_"
 ZEROS = ("misspelt", "never", "true")
 
 
@@ -22,24 +23,35 @@ def test_zeros_explain_themselves_in_log_metric_and_page_and_harm_nothing(
     queries = [
         query("misspelt", query={"Statuss": "success"}),
         query("never", query={"Status": "sucess"}),
-        query("true", query={"Errors": {"$gt": 1000}}),
+        query("true", query={"Errors": {"$gt": 1000}, "Status": "success"}),
         query("conversations"),
     ]
     running = exporter(chat.config(queries), env=chat.environ)
-    [line] = running.logged("a count of 0 may be a mistake")
-    assert (line["level"], line["bot"], line["query"], line["why"]) == ("info", bot, "misspelt", STATUSS)
-    metrics = running.until(lambda metrics: metrics.values(UNKNOWN))
-    # A look at each field, and at all documents; the runs so far have one request each.
+    metrics = running.until(
+        lambda metrics: metrics.values(f"{UNKNOWN}fields") and metrics.values(f"{UNKNOWN}values")
+    )
+    lines = running.log("a count of 0 may be a mistake")
+    assert {(line["level"], line["bot"], line["query"], line["why"]) for line in lines} == {
+        ("info", bot, "misspelt", STATUSS),
+        ("info", bot, "never", NEVER),
+    }
+    # A look at all documents, at each of three fields, and at a value; the runs so far have one request each.
     runs = sum(metrics.values("nativechat_exporter_query_runs_total"))
-    assert metrics.by("query", UNKNOWN) == {"misspelt": 1.0}
+    assert metrics.by("query", f"{UNKNOWN}fields") == {"misspelt": 1.0}
+    assert metrics.by("query", f"{UNKNOWN}values") == {"never": 1.0}
     assert [metrics.value(f"nativechat_{name}", bot=bot) for name in ZEROS] == [0.0] * 3
     assert metrics.value("nativechat_up", bot=bot) == 1.0
     assert not sum(metrics.values("nativechat_exporter_query_failures_total"))
-    assert sum(metrics.values("nativechat_exporter_api_requests_total")) <= runs + 4
+    assert sum(metrics.values("nativechat_exporter_api_requests_total")) <= runs + 5
     page = unescape(running.ask("/").text)
-    assert page.count(STATUSS) == 1
-    card = page[page.index(f'id="{bot}.misspelt"') :]
-    assert STATUSS in card[: card.index("</article>")]
+    for name, sentence in (("misspelt", STATUSS), ("never", NEVER)):
+        assert page.count(sentence) == 1
+        card = page[page.index(f'id="{bot}.{name}"') :]
+        assert sentence in card[: card.index("</article>")]
+    assert "nothing happened yet" not in page[page.index(f'id="{bot}.true"') :]
     again = running.until(lambda now: sum(now.values("nativechat_exporter_query_runs_total")) > runs + 8)
-    assert again.by("query", UNKNOWN) == {"misspelt": 1.0}
-    assert len(running.log("a count of 0 may be a mistake")) == 1
+    assert [again.by("query", f"{UNKNOWN}{kind}") for kind in ("fields", "values")] == [
+        {"misspelt": 1.0},
+        {"never": 1.0},
+    ]
+    assert len(running.log("a count of 0 may be a mistake")) == 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exporter.language import fields, predicate
-from exporter.model import Collection, Json
+from exporter.model import Collection, Json, Part, Unknown
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,42 @@ from exporter.model import Collection, Json
 def test_doubtful_are_all_fields_but_proven_dates_and_those_that_are_to_be_absent(
     raw: Json, doubtful: str
 ) -> None:
-    assert fields.doubtful(predicate.compile(raw)) == set(doubtful.split())
+    found = fields.doubtful(predicate.compile(raw))
+    assert {part.field for part in found if not part.value} == set(doubtful.split())
+
+
+@pytest.mark.parametrize(
+    ("raw", "doubtful"),
+    [
+        ({"Status": "success", "Errors": 0}, {("Status", '"success"'), ("Errors", "0")}),
+        ({"Done": True, "Name": "Zoë"}, {("Done", "true"), ("Name", '"Zoë"')}),
+        (
+            {"a": {"$in": [1, "1", None]}, "b": {"$eq": 2.5, "$ne": 3}},
+            {("a", "1"), ("a", '"1"'), ("b", "2.5")},
+        ),
+        ({"$or": [{"a": 1}, {"$and": [{"b": 1}]}], "$nor": [{"c": 1}]}, {("a", "1"), ("b", "1")}),
+        ({"Errors": {"$gt": 0}, "Status": {"$ne": "x"}, "Channel": {"$nin": ["y"]}}, set()),
+        ({"Items": {"$elemMatch": {"Kind": "error"}}, "Data": {"a": 1}, "Tags": ["x"]}, set()),
+        ({"Status": {"$not": {"$eq": "x"}}, "Name": {"$regex": "^x"}, "Text": {"$eq": None}}, set()),
+        ({"StartedAt": {"$eq": {"$date": "now/d"}}, "Id": {"$oid": "5990b7b5d57ae86c1b2dfd6e"}}, set()),
+    ],
+)
+def test_doubtful_are_all_scalars_that_a_field_is_to_equal(raw: Json, doubtful: set[tuple[str, str]]) -> None:
+    found = fields.doubtful(predicate.compile(raw))
+    assert {part for part in found if part.value} == doubtful
+
+
+def test_what_is_unknown_is_told_by_field() -> None:
+    values = {Part("b", "2"), Part("a", '"x"'), Part("b", "1")}
+    unknown = Unknown({"c": "none has it"}, frozenset(values))
+    assert fields.explanations(unknown, "messages") == [
+        "none has it",
+        'no message has "x" in `a`: nothing happened yet, or it is misspelt',
+        "no message has 1 or 2 in `b`: nothing happened yet, or it is misspelt",
+    ]
+    some = unknown.among({Part("c"), Part("b", "2"), Part("d")})
+    assert some == Unknown({"c": "none has it"}, frozenset({Part("b", "2")}))
+    assert fields.explanations(unknown.among(frozenset()), "messages") == []
 
 
 @pytest.mark.parametrize(

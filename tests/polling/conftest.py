@@ -7,7 +7,7 @@ import itertools
 import math
 import random
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import time as time_of_day
 from typing import Any
@@ -17,7 +17,7 @@ import pytest
 
 from exporter.errors import ApiError, TimedOut
 from exporter.language import predicate
-from exporter.model import Api, Bot, Collection, Config, Plan, Poll, Query, TokenSource, Variant
+from exporter.model import Api, Bot, Collection, Config, Plan, Poll, Query, TokenSource, Unknown, Variant
 from exporter.plan import keep_same, make_plan
 from exporter.polling.dispatcher import Attempt, Dispatcher
 from tests.clock import FakeClock
@@ -68,7 +68,10 @@ class Recorder:
         default_factory=lambda: defaultdict(list)
     )
     requests: Counter[str] = field(default_factory=Counter)
-    unknown: defaultdict[Key, list[dict[str, str]]] = field(default_factory=lambda: defaultdict(list))
+    unknown_fields: defaultdict[Key, list[dict[str, str]]] = field(default_factory=lambda: defaultdict(list))
+    unknown_values: defaultdict[Key, list[set[tuple[str, str]]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
 
     def started(self, poll: Poll) -> None:
         self.runs[poll.key] += 1
@@ -91,8 +94,9 @@ class Recorder:
     def asked(self, poll: Poll, error: ApiError | None, began: float) -> None:
         self.requests[poll.bot.name] += 1
 
-    def unknown_fields(self, poll: Poll, sentences: Mapping[str, str]) -> None:
-        self.unknown[poll.key].append(dict(sentences))
+    def unknown(self, poll: Poll, unknown: Unknown) -> None:
+        self.unknown_fields[poll.key].append(dict(unknown.fields))
+        self.unknown_values[poll.key].append(set(unknown.values))
 
     def reasons(self, key: Key) -> list[str]:
         return [error.reason for _, error in self.failures[key]]

@@ -1,4 +1,4 @@
-"""Laws of counts of 0: who asks whether a field exists harms nobody, and says what it found."""
+"""Laws of counts of 0: who asks whether a field or a value exists harms nobody, and says what it found."""
 
 from __future__ import annotations
 
@@ -30,9 +30,20 @@ KEY = ("support", "all")
 HOUR = 3600.0
 STATUSS = "no conversation has `Statuss`: nothing happened yet, or it is misspelt (did you mean `Status`?)"
 
+BOTH = [
+    {"Status": status, "Errors": {"$in": [1, errors]}} for status, errors in (("success", 2), ("sucess", 3))
+]
+VALUES = (
+    *(f'{{"Errors":{n}}}' for n in (1, 2, 3)),
+    *(f'{{"Status":"{it}"}}' for it in ("success", "sucess")),
+)
+
 
 class Api:
-    """An API whose documents have some fields, and match predicates of some texts, in `seconds` each."""
+    """An API whose documents have some fields, and match predicates of some texts, in 0.01 seconds each.
+
+    It needs `seconds` to count the documents with a field.
+    """
 
     def __init__(self, *has: str, documents: int = 9, matches: str = "^$") -> None:
         self.has = set(has)
@@ -60,6 +71,13 @@ def checks(world: World) -> list[str]:
     return [call.asked.partition(" ")[2] for call in world.calls if is_check(call)]
 
 
+def asked(world: World) -> list[str]:
+    """Return the predicates of all checks, in order, those of values too."""
+    return [
+        text for call in world.calls if (text := call.asked.partition(" ")[2]) in VALUES or is_check(call)
+    ]
+
+
 def check_of(field: str) -> str:
     return f'{{"{field}":{{"$ne":null}}}}'
 
@@ -80,8 +98,57 @@ def run(kit: Kit, make_world: MakeWorld) -> Callable[..., World]:
 def test_a_field_that_no_document_has_is_told_from_a_value_that_none_has(run: Callable[..., World]) -> None:
     world = run(Api("Status"), {"Statuss": "success"}, {"Status": "succes"})
     assert checks(world) == ["", check_of("Status"), check_of("Statuss")]
-    assert world.recorder.unknown[KEY] == [{}, {"Statuss": STATUSS}], "told once all is known"
+    assert world.recorder.unknown_fields[KEY] == [{}, {"Statuss": STATUSS}], "told once all is known"
+    assert world.recorder.unknown_values[KEY] == [set(), {("Status", '"succes"')}], "none of an unknown field"
     assert {count for _, count in world.recorder.counts[KEY]} == {0}
+
+
+def test_a_value_that_never_occurs_is_told_from_values_that_never_meet(run: Callable[..., World]) -> None:
+    world = run(Api("Status", "Errors", matches='^{"(Status":"success"|Errors":[12])}$'), *BOTH)
+    assert asked(world) == ["", *map(check_of, ("Errors", "Status")), *(value for value in VALUES)]
+    assert world.recorder.unknown_values[KEY] == [set(), {("Errors", "3"), ("Status", '"sucess"')}]
+    assert world.recorder.unknown_fields[KEY] == [{}, {}]
+    world.run(3.0 * HOUR)
+    again = ["", *(value for value in VALUES if "3" in value or "sucess" in value)]
+    assert asked(world)[8:] == again * 2, "what was found is spelt right"
+
+
+def test_a_value_that_is_the_whole_predicate_needs_no_request(run: Callable[..., World]) -> None:
+    api = Api("Status")
+    world = run(api, {"Status": "sucess"}, {"Status": "failure"}, {"Status": {"$ne": "success"}})
+    assert checks(world) == ["", check_of("Status")]
+    assert len(world.calls) == 2 + 3 * world.recorder.runs[KEY]
+    assert world.recorder.unknown_values[KEY][-1] == {("Status", '"sucess"'), ("Status", '"failure"')}
+    api.matches = "failure"
+    world.run(60.0)
+    assert world.recorder.unknown_values[KEY][-1] == {("Status", '"sucess"')}
+
+
+def test_a_value_that_appears_alone_is_known_though_another_series_with_it_counts_0(
+    run: Callable[..., World],
+) -> None:
+    api = Api("Status", "Errors")
+    world = run(api, {"Status": "failure"}, {"Status": "failure", "Errors": {"$gt": 0}})
+    assert world.recorder.unknown_values[KEY][-1] == {("Status", '"failure"')}
+    api.matches = '^{"Status":"failure"}$'
+    world.run(90.0)
+    assert world.recorder.unknown_values[KEY][-1] == set()
+
+
+def test_no_value_is_looked_for_of_a_field_that_no_document_has(run: Callable[..., World]) -> None:
+    world = run(Api("Status"), {"Statuss": "success", "Status": {"$gt": "a"}}, seconds=2.0 * HOUR)
+    assert set(asked(world)) == {"", check_of("Status"), check_of("Statuss")}
+    assert set(world.recorder.unknown_fields[KEY][-1]) == {"Statuss"}
+    assert world.recorder.unknown_values[KEY][-1] == set()
+
+
+def test_a_true_zero_has_nothing_unknown(run: Callable[..., World]) -> None:
+    world = run(
+        Api("Errors", "Status", matches='^{"Status":"success"}$'), {"Status": "success", "Errors": {"$gt": 9}}
+    )
+    assert asked(world) == ["", *map(check_of, ("Errors", "Status")), '{"Status":"success"}']
+    assert not any(world.recorder.unknown_fields[KEY])
+    assert not any(world.recorder.unknown_values[KEY])
 
 
 def test_a_bot_without_documents_has_no_unknown_fields_and_is_not_asked_for_any(
@@ -95,13 +162,13 @@ def test_a_bot_without_documents_has_no_unknown_fields_and_is_not_asked_for_any(
     api.matches = "^$"
     world.run(300.0)
     assert checks(world) == [""]
-    assert not any(world.recorder.unknown[KEY])
+    assert not any(world.recorder.unknown_fields[KEY])
 
 
 def test_no_field_is_looked_for_while_no_count_is_0(run: Callable[..., World]) -> None:
     world = run(Api(matches="Errors"), {"Errors": 1}, {"Errors": 2})
     assert checks(world) == []
-    assert not world.recorder.unknown
+    assert not world.recorder.unknown_fields
 
 
 def test_a_query_without_a_predicate_counts_0_without_a_check(kit: Kit, make_world: MakeWorld) -> None:
@@ -132,7 +199,9 @@ def test_a_field_is_looked_for_once_for_all_queries_and_hourly_while_no_document
     for predicate in ("", check_of("Statuss")):
         began = [call.began for call in asked if call.asked == f"conversations {predicate}"]
         assert all(b - a >= HOUR for a, b in itertools.pairwise(began))
-    assert all(set(world.recorder.unknown["support", f"query_{n}"][-1]) == {"Statuss"} for n in range(number))
+    assert all(
+        set(world.recorder.unknown_fields["support", f"query_{n}"][-1]) == {"Statuss"} for n in range(number)
+    )
 
 
 def test_each_collection_and_each_bot_has_fields_of_its_own(kit: Kit, make_world: MakeWorld) -> None:
@@ -148,21 +217,36 @@ def test_each_collection_and_each_bot_has_fields_of_its_own(kit: Kit, make_world
     ]
     world.apply(kit.plan([kit.bot("support"), kit.bot("sales")], queries))
     world.run(60.0)
-    unknown = {key: set(found[-1]) for key, found in world.recorder.unknown.items()}
+    unknown = {key: set(found[-1]) for key, found in world.recorder.unknown_fields.items()}
     assert unknown.pop(("support", "talks")) == {"User"}
     assert not any(unknown.values())
+
+
+def test_a_field_of_another_collection_is_not_suggested(kit: Kit, make_world: MakeWorld) -> None:
+    world = make_world(Api("Data.intent"))
+    queries = [
+        kit.query("texts", {"Data.intent": {"$gt": 1}}, collection="messages"),
+        kit.query("talks", {"Data.intnet": 1}),
+        kit.query("words", {"Data.intnet": 1}, collection="messages"),
+    ]
+    world.apply(kit.plan([kit.bot()], queries))
+    world.run(60.0)
+    told = {
+        name: world.recorder.unknown_fields["support", name][-1]["Data.intnet"] for name in ("talks", "words")
+    }
+    assert ["`Data.intent`" in told[name] for name in ("talks", "words")] == [False, True]
 
 
 def test_a_field_that_appears_or_a_count_above_0_ends_it(run: Callable[..., World]) -> None:
     api = Api()
     world = run(api, {"Statuss": "success"}, {"Erors": 1})
-    assert set(world.recorder.unknown[KEY][-1]) == {"Statuss", "Erors"}
+    assert set(world.recorder.unknown_fields[KEY][-1]) == {"Statuss", "Erors"}
     api.matches = "Erors"
     world.run(60.0)
-    assert set(world.recorder.unknown[KEY][-1]) == {"Statuss"}
+    assert set(world.recorder.unknown_fields[KEY][-1]) == {"Statuss"}
     api.has.add("Statuss")
     world.run(HOUR)
-    assert world.recorder.unknown[KEY][-1] == {}
+    assert world.recorder.unknown_fields[KEY][-1] == {}
 
 
 def test_a_count_that_falls_to_0_later_is_looked_into_soon(run: Callable[..., World]) -> None:
@@ -170,17 +254,17 @@ def test_a_count_that_falls_to_0_later_is_looked_into_soon(run: Callable[..., Wo
     world = run(api, {"Statuss": "success"}, {"Erors": 1})
     api.matches = "^$"
     world.run(90.0)
-    assert set(world.recorder.unknown[KEY][-1]) == {"Erors", "Statuss"}
+    assert set(world.recorder.unknown_fields[KEY][-1]) == {"Erors", "Statuss"}
 
 
 def test_a_failed_request_does_not_end_it(run: Callable[..., World], make_world: MakeWorld) -> None:
     api = Api()
     world = run(api, {"Statuss": "success"}, retries=0)
-    told = len(world.recorder.unknown[KEY])
+    told = len(world.recorder.unknown_fields[KEY])
     world.behave = lambda _: (0.01, ServerError("ill", status=500))
     world.run(300.0)
-    assert len(world.recorder.unknown[KEY]) == told
-    assert set(world.recorder.unknown[KEY][-1]) == {"Statuss"}
+    assert len(world.recorder.unknown_fields[KEY]) == told
+    assert set(world.recorder.unknown_fields[KEY][-1]) == {"Statuss"}
 
 
 def test_a_reload_looks_for_the_fields_of_changed_queries(kit: Kit, run: Callable[..., World]) -> None:
@@ -188,7 +272,7 @@ def test_a_reload_looks_for_the_fields_of_changed_queries(kit: Kit, run: Callabl
     world.apply(kit.plan([kit.bot()], [kit.query("all", {"Statas": "success"})]))
     world.run(30.0)
     assert checks(world) == ["", check_of("Statuss"), check_of("Statas")]
-    assert set(world.recorder.unknown[KEY][-1]) == {"Statas"}
+    assert set(world.recorder.unknown_fields[KEY][-1]) == {"Statas"}
 
 
 def test_a_reload_keeps_what_is_known_of_queries_that_it_does_not_change(
@@ -199,14 +283,14 @@ def test_a_reload_keeps_what_is_known_of_queries_that_it_does_not_change(
     plan = kit.plan([kit.bot()], [kit.query("all", {"Statuss": "success"})])
     world.apply(plan)
     world.run(30.0)
-    told, asked = world.recorder.unknown[KEY][:], checks(world)
+    told, asked = world.recorder.unknown_fields[KEY][:], checks(world)
     world.apply(plan)
     world.run(120.0)
-    assert (world.recorder.unknown[KEY], checks(world)) == (told, asked)
+    assert (world.recorder.unknown_fields[KEY], checks(world)) == (told, asked)
     world.apply(plan)
     api.matches = "Statuss"
     world.run(120.0)
-    assert world.recorder.unknown[KEY] == [*told, {}]
+    assert world.recorder.unknown_fields[KEY] == [*told, {}]
 
 
 @pytest.mark.parametrize(
@@ -234,10 +318,10 @@ def test_a_failed_check_affects_nothing_and_is_repeated_after_an_hour(
     assert world.recorder.requests["support"] == runs, "a check is no request of a query"
     assert not world.recorder.failures
     assert not world.recorder.skips
-    assert not any(world.recorder.unknown[KEY])
+    assert not any(world.recorder.unknown_fields[KEY])
     api.failure = None
     world.run(180.0)
-    assert set(world.recorder.unknown[KEY][-1]) == {"Statuss"}
+    assert set(world.recorder.unknown_fields[KEY][-1]) == {"Statuss"}
 
 
 def test_a_bot_that_rejects_the_operator_is_not_asked_again_until_a_reload(
@@ -302,7 +386,7 @@ def test_a_query_that_is_refused_for_itself_does_not_keep_fields_from_being_look
     world = run(
         lambda call: (0.01, error) if "refused" in call.asked else Api()(call), {"Statuss": 1}, {"refused": 1}
     )
-    assert set(world.recorder.unknown[KEY][-1]) == {"Statuss"}
+    assert set(world.recorder.unknown_fields[KEY][-1]) == {"Statuss"}
 
 
 def test_what_a_pause_prevented_is_looked_for_after_it(kit: Kit, make_world: MakeWorld) -> None:
@@ -314,7 +398,7 @@ def test_what_a_pause_prevented_is_looked_for_after_it(kit: Kit, make_world: Mak
     world.run(300.0)
     world.behave = api
     world.run(90.0)
-    assert set(world.recorder.unknown[KEY][-1]) == {"Statuss"}
+    assert set(world.recorder.unknown_fields[KEY][-1]) == {"Statuss"}
 
 
 def test_a_bot_with_a_backlog_is_asked_for_no_field(kit: Kit, make_world: MakeWorld) -> None:
@@ -401,4 +485,4 @@ def test_checks_keep_to_the_rate_of_the_bot(run: Callable[..., World]) -> None:
 def test_at_most_twenty_fields_of_one_query_are_looked_for(run: Callable[..., World]) -> None:
     world = run(Api(), *({f"field_{n}": 1} for n in range(30)), seconds=50.0)
     assert len(checks(world)) == 1 + 20
-    assert len(world.recorder.unknown[KEY][-1]) == 20
+    assert len(world.recorder.unknown_fields[KEY][-1]) == 20

@@ -8,13 +8,14 @@ from dataclasses import replace
 import pytest
 
 from exporter.errors import REASONS, ServerError, TimedOut, Unauthorized
-from exporter.model import Bot, Config, Plan, Predicate, Query, TokenSource, Variant
+from exporter.model import Bot, Config, Part, Plan, Predicate, Query, TokenSource, Unknown, Variant
 from exporter.plan import keep_same, make_plan
 from exporter.store.store import Store
 from tests.clock import FakeClock
 
 ERROR = ServerError("down", status=500)
 TIMEOUT = TimedOut("too slow")
+UNKNOWN = Unknown({"Chanel": "none has it"}, frozenset({Part("Errors", "1"), Part("Errors", "2")}))
 BOT = Bot("main", "1", TokenSource(env="TOKEN"))
 QUERY = Query(
     name="by_channel",
@@ -236,7 +237,7 @@ def test_results_of_a_poll_of_an_older_plan_are_dropped(store: Store, plan: Plan
     store.counted(plan.polls[0], 0, 7)
     store.failed(plan.polls[0], [1], ERROR)
     store.finished(plan.polls[0], 1.0, ERROR)
-    store.unknown_fields(plan.polls[0], {"Chanel": "none has it"})
+    store.unknown(plan.polls[0], UNKNOWN)
     assert store.snapshot() is before
 
 
@@ -344,26 +345,42 @@ def test_the_polls_of_a_bot_that_is_down_count_as_attempted_after_one_timeout(
     assert store.all_attempted()
 
 
-def test_unknown_fields_are_kept_until_others_are_or_the_query_changes(store: Store, plan: Plan) -> None:
-    store.unknown_fields(plan.polls[0], {"Chanel": "none has it"})
+def test_what_is_unknown_is_kept_until_others_are_or_the_query_changes(store: Store, plan: Plan) -> None:
+    store.unknown(plan.polls[0], UNKNOWN)
     store.finished(plan.polls[0], 0.1, None)
-    assert store.snapshot().polls[0].unknown_fields == {"Chanel": "none has it"}
+    assert store.snapshot().polls[0].unknown == UNKNOWN
     store.apply(keep_same(plan_of(QUERY), plan))
-    assert store.snapshot().polls[0].unknown_fields == {"Chanel": "none has it"}
+    assert store.snapshot().polls[0].unknown == UNKNOWN
     store.apply(plan_of(replace(QUERY, every=30.0)))
-    assert store.snapshot().polls[0].unknown_fields == {}
+    assert store.snapshot().polls[0].unknown == Unknown()
 
 
-def test_an_unknown_field_is_logged_once_for_a_bot_and_collection(
+def test_what_is_unknown_is_logged_again_for_another_bot_of_the_same_name(
+    store: Store, plan: Plan, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    store.unknown(plan.polls[0], UNKNOWN)
+    before = len(caplog.records)
+    other = plan_of(QUERY, bot=replace(BOT, id="2"))
+    store.apply(other)
+    store.unknown(other.polls[0], UNKNOWN)
+    assert len(caplog.records) == 2 * before
+
+
+def test_what_is_unknown_is_logged_once_for_a_bot_and_collection(
     store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     plan = plan_of(QUERY, replace(QUERY, name="other"), replace(QUERY, name="texts", collection="messages"))
     store.apply(plan)
     for poll in (*plan.polls, *plan.polls):
-        store.unknown_fields(poll, {})
-        store.unknown_fields(poll, {"Chanel": "none has it"})
+        store.unknown(poll, Unknown())
+        store.unknown(poll, UNKNOWN)
     assert [(line.levelname, line.message, line.__dict__["fields"]) for line in caplog.records] == [
-        ("INFO", "a count of 0 may be a mistake", {"bot": "main", "query": query, "why": "none has it"})
-        for query in ("by_channel", "texts")
+        ("INFO", "a count of 0 may be a mistake", {"bot": "main", "query": query, "why": why})
+        for query, one in (("by_channel", "conversation"), ("texts", "message"))
+        for why in (
+            "none has it",
+            f"no {one} has 1 or 2 in `Errors`: nothing happened yet, or it is misspelt",
+        )
     ]

@@ -188,11 +188,11 @@ def test_a_query_shows_its_predicate_as_configured() -> None:
     assert "where" not in read_query(replace(QUERY, predicate=""))
 
 
-def test_a_query_shows_up_to_three_fields_that_no_document_has() -> None:
+def test_a_query_shows_up_to_three_sentences_on_its_counts_of_0() -> None:
     sentences = tuple(f"no conversation has `field_{n}`" for n in range(5))
     assert "no conversation" not in read_query(QUERY)
-    assert sentences[1] in read_query(replace(QUERY, unknown_fields=sentences[:2]))
-    text = read_query(replace(QUERY, unknown_fields=sentences))
+    assert sentences[1] in read_query(replace(QUERY, zeros=sentences[:2]))
+    text = read_query(replace(QUERY, zeros=sentences))
     assert [sentence in text for sentence in sentences] == [True, True, True, False, False]
     assert "and 2 more" in text
 
