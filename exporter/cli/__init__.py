@@ -46,7 +46,17 @@ class _Commands(click.Group):
             return replacement(cmd_name)
         module = import_module(f"exporter.cli.{COMMANDS[cmd_name]}")
         command: click.Command = getattr(module, cmd_name)
+        _name_variables(command)
         return command
+
+
+def _name_variables(command: click.Command) -> None:
+    """Give each flag that has no environment variable NATIVECHAT_EXPORTER_COMMAND_FLAG."""
+    for option in command.params:
+        if isinstance(option, click.Option) and not option.envvar:
+            name = f"{command.name}_{option.opts[0].removeprefix('--')}"
+            option.envvar = f"NATIVECHAT_EXPORTER_{name.replace('-', '_').upper()}"
+            option.show_envvar = True
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from subprocess import PIPE, CompletedProcess, Popen
 
@@ -12,7 +11,8 @@ import click
 import pytest
 
 from exporter import __version__
-from exporter.cli import COMMANDS
+from exporter.cli import COMMANDS, cli
+from exporter.cli.run import demo
 
 CONFIG = Path(__file__).parents[2] / "config.yaml"
 
@@ -20,19 +20,29 @@ Typed = Callable[..., CompletedProcess[str]]
 
 
 def options(command: str) -> dict[str, click.Option]:
-    found = getattr(import_module(f"exporter.cli.{COMMANDS[command]}"), command)
+    found = cli.get_command(click.Context(cli), command)
+    assert found
     return {option.opts[0]: option for option in found.params if isinstance(option, click.Option)}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_dotted_flag_has_its_environment_variable(command: str) -> None:
+def test_every_flag_has_its_environment_variable(command: str) -> None:
     for name, option in options(command).items():
-        if "." in name:
-            words = name.removeprefix("--").replace(".", "_").replace("-", "_").upper()
-            # The simulator's address and the exporter's must not share a variable.
-            own = command == "simulate" and not name.startswith("--log.")
-            assert option.envvar == f"NATIVECHAT_EXPORTER_{'SIMULATE_' if own else ''}{words}"
-            assert option.show_envvar
+        words = name.removeprefix("--").replace(".", "_").replace("-", "_").upper()
+        # What has a dot is the same in all commands; but the simulator's address is not the exporter's.
+        is_shared = "." in name or name == "--runbook-url"
+        is_own = not is_shared or (command == "simulate" and not name.startswith("--log."))
+        expected = f"NATIVECHAT_EXPORTER_{f'{command}_'.upper() if is_own else ''}{words}"
+        assert option.envvar == ("NATIVECHAT_BOT_ID" if name == "--bot-id" else expected)
+        assert option.show_envvar
+
+
+def test_a_variable_is_used_where_its_flag_is_not_there(
+    typed: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NATIVECHAT_EXPORTER_CHECK_STRICT", "perhaps")
+    assert "NATIVECHAT_EXPORTER_CHECK_STRICT" in typed("check").stderr
+    assert "NATIVECHAT_EXPORTER_CHECK_STRICT" not in typed("check", "--strict").stderr
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -115,7 +125,6 @@ def test_without_a_configuration_the_error_names_the_shipped_one(
 def test_demo_uses_the_shipped_configuration_if_there_is_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    demo = import_module("exporter.cli.run").demo
     monkeypatch.chdir(tmp_path)
     assert demo.make_context("demo", []).params["config_file"] == CONFIG
     (tmp_path / "config.yaml").touch()

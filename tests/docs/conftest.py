@@ -154,7 +154,7 @@ def flags() -> list[Flag]:
                 is_shown = isinstance(default, str | int | float) and not isinstance(default, bool)
                 key = (
                     option.opts[0],
-                    str(option.envvar or ""),
+                    str(option.envvar).replace(f"EXPORTER_{name}_".upper(), "EXPORTER_COMMAND_"),
                     str(default) if is_shown else "",
                     option.help or "",
                 )

@@ -85,7 +85,11 @@ def test_the_table_of_flags_is_that_of_the_program(manual: Manual, flags: list[F
 
 def test_every_flag_and_variable_that_is_named_exists(manual: Manual, flags: list[Flag]) -> None:
     known = {*(flag.flag for flag in flags), "--version", "--help"}
-    variables = {flag.variable for flag in flags}
+    variables = {
+        flag.variable.replace("COMMAND", command.upper())
+        for flag in flags
+        for command in ("command", *flag.commands.split(", "))
+    }
     for page, text in manual.pages.items():
         ours = re.sub(r"^```sh\n.*?^```$|^promtool [^\n]*", "", text, flags=re.MULTILINE | re.DOTALL)
         assert set(re.findall(r"(?<![\w-])--[a-z](?:[\w.-]*\w)?", ours)) <= known, page
