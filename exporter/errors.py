@@ -98,6 +98,11 @@ class ApiError(ExporterError):
         self.advice = advice or type(self).advice
 
     @property
+    def rejects_predicate(self) -> bool:
+        """Whether the API answered that it does not take this predicate: it is up, and takes others."""
+        return self.status in (400, 422)
+
+    @property
     def described(self) -> str:
         """The reason, the message and the advice."""
         return f"{self.reason}: {self} ({self.advice})"

@@ -110,3 +110,14 @@ def test_a_file_is_claimed_once_until_it_is_closed(tmp_path: Path) -> None:
             claim(second)
     with path.open("rb") as third:
         claim(third)
+
+
+def test_a_disk_without_locks_keeps_no_file_from_being_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr("exporter.files.fcntl.flock", refuse)
+    with (tmp_path / "file").open("wb") as file:
+        claim(file)

@@ -26,7 +26,7 @@ from exporter.config.load import load
 from exporter.errors import ApiError, WrongUsage
 from exporter.model import Bot, Collection, Json
 from exporter.nativechat.by_key import ID_FIELDS, ByKey
-from exporter.nativechat.history import CannotContinue, download
+from exporter.nativechat.history import CannotContinue, Pages, download
 
 _HELP: Final = """\
 Downloads page by page until --limit, or until there are no more rows. Without --sort the order is the
@@ -145,7 +145,8 @@ class _Download:
         query = self._dates.write(wanted.predicate)
         name, descends = wanted.key
         if not name:
-            row = next(iter(self._client.rows(self._collection, query=query, limit=1)), {"_id": None})
+            first = Pages(self._client, self._collection).ask(query=query, sort="", limit=1)
+            row = next(iter(first), {"_id": None})
             name = next((name for name in ID_FIELDS if name in row), "")
             if not name:
                 what = f"{self._collection} have no {' or '.join(ID_FIELDS)}"

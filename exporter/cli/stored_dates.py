@@ -10,7 +10,7 @@ from exporter.explore.profile import typed
 from exporter.language import predicate
 from exporter.model import DATE_FORMATS, Collection, DateFormat, DateSetting
 from exporter.nativechat.by_key import value_at
-from exporter.nativechat.history import Row
+from exporter.nativechat.history import Pages, Row
 from exporter.nativechat.paced import PacedClient
 from exporter.polling.dates import prove_at_once
 
@@ -50,9 +50,9 @@ def _check_text(client: PacedClient, collection: Collection, field: str) -> None
 
 def _sample(client: PacedClient, collection: Collection, field: str) -> list[Row]:
     """Return the rows from both ends, or any if the API takes no sort."""
-    page = partial(client.rows, collection, query=predicate.exists_probe(field), limit=_SAMPLE)
+    page = partial(Pages(client, collection).ask, query=predicate.exists_probe(field), limit=_SAMPLE)
     try:
         first = page(sort=field)
     except Rejected:
-        return page()
+        return page(sort="")
     return first + page(sort=f"-{field}")

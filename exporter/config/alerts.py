@@ -160,17 +160,21 @@ def _when(values: Values, path: Path, report: Report) -> Rise | TooFew | Level |
         advice = "write the time in which it rises, such as within: 15m"
         report.error((*path, first), "without within", advice)
         return None
+    if first == "rises_by":
+        return _rise(values, path, report)
+    if "of" in values:
+        report.error((*path, "of"), "with rises_less_than", "take it out")
+    return TooFew(values[first], values["within"])
+
+
+def _rise(values: Values, path: Path, report: Report) -> Rise:
     of: str | None = values.get("of")
     if of is not None and not {"above", "below"} & values.keys():
-        report.error(
-            (*path, "of"), "without above or below", "write a share such as above: 5%, or take it out"
-        )
-    if first == "rises_less_than":
-        return TooFew(values[first], values["within"])
+        report.error((*path, "of"), "without above", "write a share such as above: 5%, or take it out")
     above = _limit("above", values, path, report) if "above" in values else 0.0
     if "above" in values and of is None and not values["above"].share and report.clean((*path, "of")):
         report.error((*path, "above"), "a number with rises_by", "write a share such as 5%, and `of`")
-    return Rise(values[first], values["within"], above, of)
+    return Rise(values["rises_by"], values["within"], above, of)
 
 
 def _check_new(

@@ -4,7 +4,8 @@ Threads, all of them, each with its owner and its bound:
 
 main             one             waits for signals (`signals`)
 housekeeping     one             applies configurations, and runs periodic tasks (`daemon.housekeeping`)
-watcher          one             looks for changes of the configuration file: its disk may hang
+watcher          one             looks for changes of the configuration file (`daemon.daemon`)
+files            one a `Limit`   reads a file within a time; stays behind while its disk hangs (`files`)
 polling-N        `workers` + 1   each makes one attempt at a time, or waits for a due time (`polling.poller`)
 web              one             the event loop that serves (`web.server`)
 web-1 to web-4   four            make pages, wait for reloads (`web.pool`)

@@ -165,25 +165,25 @@ class Daemon:
         self._is_ready = self._is_ready or self.store.all_attempted()
         return self._is_ready, "ready" if self._is_ready else "not every query has been attempted yet"
 
-    # On the watcher's thread, which a disk that hangs may hold for ever: a reload that is requested does not
+    # On the watcher's thread: a disk that hangs may block it for ever, and delays no reload that is requested
 
     def _watch_file(self) -> None:
         """Reload the configuration once its file has changed and then stayed the same.
 
-        A missing file changes nothing in use. An unchanged file is read again only if a file that it names
-        was missing: that one may have been added.
+        A missing file changes nothing in use; while none is in use, it is tried at each look, so that
+        `problems` stay true. An unchanged file is read again only if a file that it names was missing: that
+        one may have been added.
         """
         content = self._read()
         if content is None and self._loaded is None:
             self.housekeeping.call(partial(self._reload, is_retry=True))  # it may say another reason now
         elif content == self._content:
             if self.clock.steady() >= self._retry_at:
-                self._retry_at = math.inf
                 self.housekeeping.call(partial(self._reload, is_retry=True))
         elif content is not None:
             self.clock.sleep(SETTLE)
             if self._read() == content != self._content:  # a requested reload may have loaded it meanwhile
-                self.housekeeping.call(self._reload)
+                self.housekeeping.call(partial(self._reload, is_retry=self._content is None))
 
     def _read(self) -> bytes | None:
         with suppress(OSError):

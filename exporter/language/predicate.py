@@ -102,7 +102,7 @@ def equals_probe(field: str, value: Json) -> str:
 def since_epoch_probe(field: str, dates: DateFormat) -> str:
     """Return the predicate text that counts documents whose dotted field is a date from 1970 on.
 
-    For milliseconds it is 1973: that number is beyond today's dates in seconds, which must not match.
+    For milliseconds it is from 1973 on: this number is beyond today's dates in seconds, which must not match.
     """
     return _compact({field: {"$gte": _BEYOND_SECONDS if dates == "epoch-ms" else _wire(_EPOCH, dates)}})
 

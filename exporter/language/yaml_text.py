@@ -15,7 +15,7 @@ _OTHER_BREAKS: Final = re.compile("[\r\x85\u2028\u2029]")
 """Line breaks that YAML would read back as a newline."""
 
 _NO_PLAIN_TEXT: Final = re.compile(
-    r"[-+.]?[0-9][0-9_.]*(e[-+]?[0-9]+)?|[-+]?0[xob][0-9a-f_]+|[-+]?\.(inf|nan)|yes|no|on|off|true|false|null",
+    r"[-+]?\.?[0-9][0-9_.]*(e[-+]?[0-9]+)?|[-+]?0[xob][0-9a-f_]+|[-+]?\.(inf|nan)|yes|no|on|off|true|false|null",
     re.IGNORECASE,
 )
 """Texts that some parsers read as a number or truth value, such as 08 and 1e3; PyYAML does not quote all."""

@@ -46,12 +46,12 @@ def earlier(query: Query, within: float) -> str:
 
 
 def unless_down(up: str, window: str, labels: tuple[str, ...]) -> str:
-    """Return a clause that drops what was down for a whole range; `labels` are those that `up` lacks."""
+    """Return a clause that drops what was down for a whole range; `labels` are those that only one has."""
     return f"\nunless {ignoring(labels)}{one(f'max_over_time({up}{window})')} == 0"
 
 
 def ignoring(labels: tuple[str, ...]) -> str:
-    """Return the modifier of an operator whose left side alone has these labels; nothing without labels."""
+    """Return the modifier of an operator one of whose sides has these labels; nothing without labels."""
     return f"ignoring ({', '.join(labels)}) " if labels else ""
 
 

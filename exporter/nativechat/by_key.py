@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from exporter.errors import BadAnswer, Rejected
@@ -136,7 +137,7 @@ class ByKey:
         wanted = limit
         while wanted is None or wanted > 0:
             rows = self._first_rows() if self.position.last is None else self._next_rows()
-            if not rows and not (rows := self._rows_not_shown()):
+            if not rows:
                 return
             for row in rows[:wanted]:
                 self.position = self.position.after(self._key, row)
@@ -157,17 +158,6 @@ class ByKey:
                 what, advice="name a field that differs from row to row with --sort, such as _id"
             )
         return self._ask(key.bound("gt", position.last))
-
-    def _rows_not_shown(self) -> list[Row]:
-        """Ask again after an empty page, unless no rows are left; raises BadAnswer if it is empty again."""
-        last = self.position.last
-        bound: Json = {} if last is None else self._key.bound("gt", last)
-        left = self._count(bound)
-        rows = self._ask(bound) if left else []
-        if left and not rows:
-            what = f"GET {self._collection} answered with an empty page, though {left:,} are left"
-            raise BadAnswer(what, advice="the API fails, or they were deleted just now")
-        return rows
 
     def _first_rows(self) -> list[Row]:
         """Return the first page; raises CannotContinue if it is another one, or if a row lacks the key."""
@@ -200,8 +190,13 @@ class ByKey:
             )
 
     def _ask(self, bound: Json) -> list[Row]:
+        """Return a page; ask again if it is empty though rows are left; raises BadAnswer if it stays so."""
         query = self._text(bound)
-        return self._pages.ask(query=query, sort=self._key.sort, limit=self._page)
+        page = partial(self._pages.ask, query=query, sort=self._key.sort, limit=self._page)
+        if not (rows := page()) and (left := self._count(bound)) and not (rows := page()):
+            what = f"GET {self._collection} answered with an empty page, though {left:,} are left"
+            raise BadAnswer(what, advice="the API fails, or they were deleted just now")
+        return rows
 
     def _count(self, bound: Json) -> int:
         return self._client.count(self._collection, self._text(bound))

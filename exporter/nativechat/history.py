@@ -14,7 +14,6 @@ from exporter.nativechat.paced import PacedClient
 
 Row = dict[str, Json]
 
-_REFUSED: Final = (400, 422)
 _ADVICE: Final = "check --query and --sort; `explore` shows which operators and sorts the API takes"
 
 
@@ -37,12 +36,12 @@ class Pages:
             try:
                 return page(limit=limit)
             except Rejected as error:
-                if error.status not in _REFUSED:
+                if not error.rejects_predicate:
                     raise
         try:
             rows = page()
         except Rejected as error:
-            if error.status not in _REFUSED:
+            if not error.rejects_predicate:
                 raise
             raise Rejected(str(error), status=error.status, advice=_ADVICE) from error
         self._refuses_limit = True

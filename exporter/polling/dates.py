@@ -16,7 +16,6 @@ from exporter.language import predicate
 from exporter.model import DATE_FORMATS, Collection, DateFormat, DateSetting
 
 _NO_PROOF: Final = "no format matches, and this API takes no {field: {$ne: null}}, so it cannot tell why"
-_REFUSED: Final = frozenset({400, 422})
 
 Step = TypeVar("Step")
 
@@ -43,7 +42,7 @@ def prove(
         try:
             found = yield from ask(predicate.exists_probe(field))
         except Rejected as error:
-            if error.status not in _REFUSED:
+            if not error.rejects_predicate:
                 raise
             what = f"the proof of how {field} is written was rejected: {error}"
             raise DatesUnverified(what, status=error.status, advice=_NO_PROOF) from None
@@ -80,6 +79,6 @@ def _matching(ask: Ask[Step], text: str) -> Generator[Step, None, int]:
     try:
         return (yield from ask(text))
     except Rejected as error:
-        if error.status not in _REFUSED:
+        if not error.rejects_predicate:
             raise
         return 0

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from exporter.errors import ApiError, Rejected
+from exporter.errors import ApiError
 from exporter.language import predicate
 from exporter.language.fields import doubtful, unknown_field
 from exporter.model import Collection, Part, Poll, Unknown
@@ -113,7 +113,7 @@ class Zeros:
         collection, part = request.run.poll.query.collection, request.looks_for or ANY
         if error is not None:
             self.drop()
-            self._not_before = float("inf") if isinstance(error, Rejected) else now + CHECK_EVERY
+            self._not_before = float("inf") if error.rejects_predicate else now + CHECK_EVERY
         else:
             self._checked[collection, part] = now, bool(count)
         for here in self._polls.values():

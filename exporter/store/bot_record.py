@@ -26,9 +26,6 @@ MOST_LINES: Final = 3
 LINES_WITHIN: Final = 300.0
 """Seconds for MOST_LINES. What flaps more often is still counted, and logged once it lasts this long."""
 
-_UP_STATUSES: Final = frozenset({400, 422})
-"""Statuses with which a bot rejects one predicate: they do not mean that it is down."""
-
 _FORBIDDEN: Final = 403
 
 _OF_BOTS: Final = frozenset({"unreachable", "throttled", "unauthorized"})
@@ -115,7 +112,7 @@ class BotRecord:
             self._down_since_at = now
         if error is not None:
             self._last_error, self._last_error_at = error, now
-        if error is None or error.status in _UP_STATUSES:
+        if error is None or error.rejects_predicate:
             self._answered_since = max(self._answered_since, began)
             if self._silent_since is not None and began >= self._silent_since:
                 self._end_silence(self._silent_since, now)
@@ -213,7 +210,7 @@ class BotRecord:
 
     def _is_up(self, query: str, error: ApiError | None) -> bool:
         """Return whether the bot answers; a 403 to one query is no outage while others are answered."""
-        if error is None or error.status in _UP_STATUSES:
+        if error is None or error.rejects_predicate:
             self._answered.add(query)
             return True
         self._answered.discard(query)

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.clock import Clock
 from exporter.daemon.daemon import MISSED_TICKS, RETRY_FACTOR, Daemon
-from exporter.errors import ConfigError, Unauthorized, Unreachable
+from exporter.errors import ConfigError, Place, Problem, Unauthorized, Unreachable
 from exporter.model import Poll
 from exporter.polling.poller import AFTER_A_REFUSAL, LONGEST_SLEEP
 from tests.daemon.conftest import ENVIRON, look_at
@@ -329,6 +329,23 @@ def test_a_half_written_file_is_not_loaded(
     assert polls(daemon)["conversations"].query.every == 120
 
 
+def test_a_change_that_a_requested_reload_loads_meanwhile_is_loaded_once(
+    daemon: Daemon, config_file: Path, look: Look, events: Events, clock: Any
+) -> None:
+    events()
+    edit(config_file, "5m", "9m")
+
+    def reload() -> None:
+        clock.on_sleep = lambda: None
+        daemon.request_reload()
+        daemon.housekeeping.run_due()
+
+    clock.on_sleep = reload
+    look()
+    look()
+    assert [line["msg"] for line in events()] == ["configuration in use"]
+
+
 def test_a_missing_file_changes_nothing_until_it_is_back(
     daemon: Daemon, config_file: Path, look: Look, events: Events
 ) -> None:
@@ -354,6 +371,21 @@ def test_a_file_that_a_reload_did_not_find_is_loaded_once_it_is_back(
     config_file.write_text(text, "utf-8")
     look()
     assert samples(daemon)["nativechat_exporter_config_last_reload_successful", ""] == 1
+
+
+def test_a_file_that_only_the_watch_can_read_is_refused_in_one_line(
+    daemon: Daemon, look: Look, events: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events()
+
+    def slow(*_: object) -> bytes:
+        raise ConfigError([Problem(Place("config.yaml"), "", "cannot be read within 5s")])
+
+    monkeypatch.setattr("exporter.daemon.daemon.source.content", slow)
+    daemon.request_reload()
+    for _ in range(5):
+        look()
+    assert [line["msg"] for line in events()] == ["configuration refused, the old one stays"]
 
 
 def test_a_requested_reload_returns_its_problems(daemon: Daemon, config_file: Path) -> None:

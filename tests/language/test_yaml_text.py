@@ -22,7 +22,9 @@ def test_a_written_document_is_read_back(document: Json, short: bool) -> None:
     assert yaml.safe_load(write(document, "Made here.", short=short)) == document
 
 
-@pytest.mark.parametrize("text", ["08", "1e3", "-1E+5", "0o17", "1_0", ".5", "1.", "+1", "7", "oN"])
+@pytest.mark.parametrize(
+    "text", ["08", "1e3", "-1E+5", "0o17", "1_0", ".5", "-.5", "+.5e3", "1.", "+1", "7", "oN"]
+)
 def test_text_that_is_no_text_elsewhere_is_in_quotes(text: str) -> None:
     assert write({text: [text]}, "Made here.") == f"# Made here.\n'{text}':\n  - '{text}'\n"
     assert write({"at": "1:30", "within": "1d"}, "Made here.").endswith("within: 1d\n")

@@ -252,7 +252,7 @@ def test_numbers_of_extended_json_are_ordered_as_numbers(kind: str) -> None:
         position.after(key, {"Number": {kind: "2"}})
 
 
-def _with_empty_pages(chat: Chat, empty: range) -> ByKey:
+def _with_empty_pages(chat: Chat, empty: range, key: Key = BY_ID) -> ByKey:
     """Return a download in which some pages, counted from 1, are empty by mistake."""
     whole, asked = chat.rows, 0
 
@@ -262,13 +262,21 @@ def _with_empty_pages(chat: Chat, empty: range) -> ByKey:
         return [] if asked in empty else whole(collection, **options)
 
     chat.rows = rows  # type: ignore[method-assign]
-    return chat.by_key(BY_ID, page=20)
+    return chat.by_key(key, page=20)
 
 
-def test_an_empty_page_before_the_last_row_is_asked_for_again() -> None:
+@pytest.mark.parametrize("key", [BY_ID, NEWEST_FIRST, Key("StartedAt")])
+@pytest.mark.parametrize("empty", [1, 2, 3])
+def test_an_empty_page_before_the_last_row_is_asked_for_again(key: Key, empty: int) -> None:
     chat = Chat()
     before = chat.ids()
-    assert [row["_id"] for row in _with_empty_pages(chat, range(3, 4)).rows()] == sorted(before)
+    found: list[Any] = [row["_id"] for row in _with_empty_pages(chat, range(empty, empty + 1), key).rows()]
+    assert sorted(found) == sorted(before)
+
+
+def test_an_empty_first_page_leaves_out_no_check() -> None:
+    with pytest.raises(BadAnswer, match=r"some conversations have no Data\.user\.LastName"):
+        list(_with_empty_pages(Chat(), range(1, 2), Key("Data.user.LastName")).rows())
 
 
 def test_pages_that_end_before_the_last_row_are_no_complete_download() -> None:

@@ -205,3 +205,19 @@ def test_a_download_through_the_real_client_asks_as_documented(
         page=2,
     )
     assert [row["_id"] for row in rows] == [1, 2, 3, 4]
+
+
+def test_an_api_that_refuses_the_limit_is_asked_with_one_once() -> None:
+    pages = FakePages(25, most=10)
+    pages.failures.append(Rejected("no limit", status=400))
+    assert list(pages.download(page=10)) == pages.rows_held
+    assert [limit for limit, _ in pages.asked] == [10, None, None, None, None]
+
+
+@pytest.mark.parametrize("status", [401, 404, 500])
+def test_what_ends_a_page_without_a_limit_is_no_matter_of_the_predicate(status: int) -> None:
+    pages = FakePages(25, most=10)
+    pages.failures += [Rejected("no limit", status=400), Rejected("gone", status=status)]
+    with pytest.raises(Rejected, match="gone") as caught:
+        list(pages.download(page=10))
+    assert "--query" not in caught.value.advice
