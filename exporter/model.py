@@ -10,6 +10,7 @@ Unknown ─ Part                       what no document has of the predicates th
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from datetime import time
@@ -101,6 +102,11 @@ class Bot:
     labels: Labels = ()
     api: Api = field(default_factory=Api)
     fault: tuple[str, str] | None = None
+
+    @property
+    def key(self) -> str:
+        """What tells two bots of one name apart, without the id: a short hash of API URL and id."""
+        return hashlib.sha256(f"{self.api.url} {self.id}".encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from typing import BinaryIO
 
@@ -21,7 +22,7 @@ class Journal:
     def __init__(self, file: BinaryIO, header: dict[str, Json]) -> None:
         """Open a journal that is readable and writable; begin it with `header` if it is empty.
 
-        A line that an interruption has cut is dropped. Raises WrongUsage if the file is no journal.
+        An answer that an interruption has cut is dropped. Raises WrongUsage if the file is no journal.
         """
         size = lines = 0
         for line in file:
@@ -31,6 +32,8 @@ class Journal:
                 raise _no_journal(file)
             size += len(line)
             lines += 1
+        if not size and file.seek(0, os.SEEK_END):
+            raise _no_journal(file)
         file.truncate(size)
         file.seek(0)
         if not size:

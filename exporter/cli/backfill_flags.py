@@ -44,13 +44,16 @@ def _step(text: str) -> int:
 
 def _date_fields(_ctx: click.Context, _param: click.Parameter, texts: Sequence[str]) -> dict[Collection, str]:
     """Return the field of each collection; a field without a collection is that of conversations."""
-    found: dict[Collection, str] = {"conversations": "StartedAt"}
+    found: dict[Collection, str] = {}
     for text in texts:
         collection, _, field = text.rpartition("=")
         if collection not in ("", *COLLECTIONS) or not field or field.startswith("$"):
             raise click.BadParameter(f"{text!r} is not a field (such as StartedAt, or messages=SentAt)")
-        found[cast("Collection", collection or "conversations")] = field
-    return found
+        of = cast("Collection", collection or "conversations")
+        if of in found:
+            raise click.BadParameter(f"{of} have two (write one for each collection)")
+        found[of] = field
+    return {"conversations": "StartedAt", **found}
 
 
 backfill_flags = together(

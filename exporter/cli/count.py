@@ -112,9 +112,10 @@ class _ExplainedClient(BotClient):
     """A client that prints each attempt before it makes it."""
 
     def count(self, collection: Collection, predicate_text: str, budget: float) -> int:
-        with suppress(SecretError):  # then nothing is sent
+        with suppress(SecretError):  # without an id or a token nothing is sent
             self._reader()
-            click.echo(command_line(self._bot, collection, predicate_text), err=True)
+            if not self._fault:
+                click.echo(command_line(self._bot, collection, predicate_text), err=True)
         return super().count(collection, predicate_text, budget)
 
 

@@ -116,7 +116,7 @@ def _target(
 ) -> tuple[Bot, dict[str, Json]]:
     """Return the bot to explore, and its section in a configuration."""
     if bot_name is not None:
-        bot = bot_named(load(config_file, os.environ).config, bot_name)
+        bot = bot_named(load(config_file, os.environ, secrets="of one bot").config, bot_name)
         written_id: Json = bot.id
     elif bot_id is None:
         advice = (
@@ -152,6 +152,8 @@ def _settings(api: Api) -> dict[str, Json]:
 
 def _explored(bot: Bot, sample: int) -> Explored:
     clock = SystemClock()
+    if bot.fault:
+        raise click.UsageError(f"{bot.fault[0]} ({bot.fault[1]})")
     token = TokenReader(bot.token, os.environ)
     try:
         token()

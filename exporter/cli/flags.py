@@ -12,6 +12,7 @@ import click
 from click.core import ParameterSource
 
 import exporter
+from exporter.cli.output import reason
 from exporter.errors import ConfigError, Place, Problem
 from exporter.language import durations
 from exporter.language.labels import NAME
@@ -74,10 +75,14 @@ def seconds(text: str) -> float:
 
 
 def new_file(text: str) -> Path:
-    """Return the path of a file to write; raises ValueError if the text is empty, as an unset variable is."""
+    """Return the path of a file to write; raises ValueError for an empty text, as of an unset variable."""
     if not text:
         raise ValueError("the name of a file is empty")
-    if Path(text).is_dir():
+    try:
+        is_directory = Path(text).is_dir()
+    except OSError as error:
+        raise ValueError(f"{text!r} cannot be written: {reason(error)}") from error
+    if is_directory:
         raise ValueError(f"{text!r} is a directory")
     return Path(text)
 

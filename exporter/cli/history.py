@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 from collections.abc import Callable, Generator, Iterator
@@ -159,7 +158,7 @@ class _Download:
         wanted, bot = self._wanted, self._bot
         return {
             "collection": self._collection,
-            "bot": hashlib.sha256(f"{bot.api.url} {bot.id}".encode()).hexdigest()[:12],
+            "bot": bot.key,
             "--query": wanted.query,
             "--since": wanted.since,
             "--until": wanted.until,

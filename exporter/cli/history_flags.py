@@ -42,7 +42,7 @@ class Wanted:
         if self.skip and self.to:
             raise click.UsageError("--skip does not go with --to, which does not count rows")
         if (self.since or self.until) and not self.date_field:
-            raise click.UsageError("--since and --until need --date-field: messages have no documented date")
+            raise click.UsageError("--since and --until need --date-field, the field that has the date")
         if self.to and self.sort.startswith("{") and len(json.loads(self.sort)) != 1:
             raise click.UsageError("--to takes a --sort by one field, which is the key to continue at")
 

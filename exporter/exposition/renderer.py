@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
@@ -12,7 +11,7 @@ from exporter.errors import REASONS
 from exporter.exposition.family import Family, write_labels
 from exporter.exposition.own import HELP
 from exporter.language import durations
-from exporter.model import Bot, Plan, Query
+from exporter.model import Plan, Query
 from exporter.snapshot import PollSnapshot, Snapshot
 
 Values = Callable[[Snapshot], Iterable[float | None]]
@@ -65,7 +64,7 @@ def state_families(plan: Plan) -> Families:
     """Return the state of each poll and bot."""
     names = [("bot", bot.name) for bot in plan.bots]
     bots = write_labels((name,) for name in names)
-    keys = write_labels((name, ("key", _key(bot))) for name, bot in zip(names, plan.bots, strict=True))
+    keys = write_labels((name, ("key", bot.key)) for name, bot in zip(names, plan.bots, strict=True))
     known = [None if bot.fault else 1 for bot in plan.bots]
     reasons = write_labels((name, ("reason", reason)) for name in names for reason in REASONS)
     polls = write_labels((("bot", poll.bot.name), ("query", poll.query.name)) for poll in plan.polls)
@@ -83,11 +82,6 @@ def state_families(plan: Plan) -> Families:
 
 def _own(name: str, labels: Sequence[str]) -> Family:
     return Family(name, HELP[name], labels)
-
-
-def _key(bot: Bot) -> str:
-    """Return what tells two bots of one name apart, without the id."""
-    return hashlib.sha256(f"{bot.api.url} {bot.id}".encode()).hexdigest()[:12]
 
 
 def _of_polls(value: Callable[[PollSnapshot], float | None], snapshot: Snapshot) -> Iterable[float | None]:

@@ -25,6 +25,7 @@ __all__ = [
     "findings",
     "placeholders",
     "since_epoch_probe",
+    "text_probe",
     "write",
 ]
 
@@ -92,6 +93,11 @@ def before(predicate: Predicate, field: str, instant: datetime, dates: DateForma
 def exists_probe(field: str) -> str:
     """Return the predicate text that counts documents in which a dotted field is there and not null."""
     return _compact({field: {"$ne": None}})
+
+
+def text_probe(field: str) -> str:
+    """Return the predicate text that counts documents whose dotted field is text."""
+    return _compact({field: {"$gte": ""}})
 
 
 def equals_probe(field: str, value: Json) -> str:

@@ -89,5 +89,5 @@ class _Api:
 
 
 def _json(status: int, content: Json, headers: tuple[tuple[str, str], ...] = ()) -> Response:
-    body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+    body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(errors="backslashreplace")
     return Response(status, body, (("Content-Type", "application/json"), *headers))

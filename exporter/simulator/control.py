@@ -65,7 +65,11 @@ class Control:
 
     def _clear_faults(self, request: Request) -> Json:
         """Clear the faults of the bot in the URL's query string, or every fault."""
-        self._simulation.faults.clear(dict(parse_qsl(request.query)).get("bot"))
+        wanted = dict(parse_qsl(request.query, keep_blank_values=True))
+        if wanted.keys() - {"bot"}:
+            raise Refused(f"unknown parameter {min(wanted.keys() - {'bot'})!r} (known is bot)")
+        name = wanted.get("bot")
+        self._simulation.faults.clear(None if name is None else self._named(name)[0])
         return self._state(request)
 
     def _burst(self, request: Request) -> Json:
@@ -74,7 +78,7 @@ class Control:
         number, values = _whole(order, "number", _MOST_IN_A_BURST), order.get("fields", {})
         if not isinstance(values, dict):
             raise Refused("fields must be an object of values by dotted path")
-        if self._simulation.settings.id_field in values:
+        if self._simulation.settings.id_field in {path.partition(".")[0] for path in values}:
             raise Refused("a burst cannot choose ids")
         for bot in self._named(order.get("bot")):
             self._simulation.burst(bot, number, values)

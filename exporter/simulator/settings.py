@@ -75,12 +75,12 @@ class Settings:
     @property
     def refused(self) -> frozenset[str]:
         """The names of parameters and operators in `refuse`."""
-        return frozenset(self.refuse.split(",")) - {""}
+        return frozenset(map(str.strip, self.refuse.split(","))) - {""}
 
     @property
     def ignored(self) -> frozenset[str]:
         """The names of parameters in `ignore`."""
-        return frozenset(self.ignore.split(",")) - {""}
+        return frozenset(map(str.strip, self.ignore.split(","))) - {""}
 
     def __post_init__(self) -> None:
         for name in self.refused | self.ignored:

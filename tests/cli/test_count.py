@@ -188,7 +188,11 @@ queries:
   - {name: never, collection: conversations, query: {Status: sucess}}
   - name: mixed
     collection: conversations
-    labels: {kind: {all: {}, lost: {Erors: {$gt: 0}}, none: {Errors: {$gt: 1000}}}}
+    labels:
+      kind:
+        all: {$or: [{Erors: {$gt: 0}}, {Errors: {$gte: 0}}]}
+        lost: {Erors: {$gt: 0}}
+        none: {Errors: {$gt: 1000}}
 """
 STATUSS = "no conversation has `Statuss`: nothing happened yet, or it is misspelt (did you mean `Status`?)"
 ERORS = STATUSS.replace("Statuss", "Erors").replace("Status", "Errors")

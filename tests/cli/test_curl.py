@@ -90,6 +90,23 @@ def test_a_shell_repeats_each_request_and_nobody_sees_the_token(
     assert TOKEN not in (tmp_path / "arguments").read_text("utf-8")
 
 
+def test_a_request_that_is_not_made_is_not_explained(
+    typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "config.yaml"
+    bots = (
+        "{name: a, id: {env: NO_ID}, token: {env: THE_TOKEN}}",
+        "{name: b, id: x, token: {env: NO_TOKEN}}",
+    )
+    text = CONFIG.format(url="http://127.0.0.1:9", token="{env: THE_TOKEN}")
+    config.write_text(text.replace("bots:\n", "bots:\n" + "".join(f"  - {bot}\n" for bot in bots)), "utf-8")
+    monkeypatch.setenv("THE_TOKEN", TOKEN)
+    done = typed("count", "--explain", "--config.file", config)
+    assert {line.split("/bots/")[1].split("/")[0] for line in done.stderr.splitlines()} == {
+        "5990b7b5d57ae86c1b2dfd6e"
+    }
+
+
 def essence(head: bytes) -> list[object]:
     """Return the method, the path, the parameters and the documented headers."""
     first, *headers = head.decode("latin-1").split("\r\n")

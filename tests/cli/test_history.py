@@ -362,6 +362,8 @@ def test_an_api_that_refuses_the_order_is_no_reason_to_check_a_predicate(
         ("conversations", ["--fields", ""], "'--fields': no field is named"),
         ("conversations", ["--resume"], "--resume needs --to"),
         ("conversations", ["--to", ""], "'--to': the name of a file is empty"),
+        ("conversations", ["--to", "a" * 300], "cannot be written: file name too long"),
+        ("conversations", ["--since", "1d", "--date-field", ""], "need --date-field, the field that has the"),
         ("conversations", ["--to", "rows", "--skip", "3"], "--skip does not go with --to"),
         ("conversations", ["--to", "rows", "--sort", '{"a": 1, "b": 1}'], "--sort by one field"),
         ("conversations", ["--date-field", "$date"], "a field's name has no $ in front"),

@@ -8,7 +8,7 @@ import json
 import os
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 from subprocess import CompletedProcess, Popen
@@ -17,8 +17,11 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from exporter.cli.history_file import DownloadFile, Progress
 from exporter.files import claim
 from exporter.handler import Handler, Request, Response
+from exporter.nativechat.by_key import Position
+from exporter.nativechat.history import Row
 from exporter.simulator.simulation import Simulation
 
 PATIENCE = 60.0
@@ -195,6 +198,24 @@ def test_what_another_process_writes_is_left_to_it(interrupted: tuple[Path, list
     assert (file.read_bytes(), beside.read_bytes()) == before
 
 
+def test_a_download_without_a_row_yet_is_left_to_the_process_that_writes_it(tmp_path: Path) -> None:
+    path = tmp_path / "rows"
+    begun = Progress({}, "", "_id", descends=False, dates=None)
+
+    def fill(file: DownloadFile) -> Iterator[int]:
+        rows: list[Row] = [{"_id": "1"}, {"_id": "2"}]
+        return file.fill(begun, rows, lambda: Position("1"), json.dumps, "")
+
+    first = fill(DownloadFile(path))
+    assert next(first) == 1
+    second = DownloadFile(path)
+    with pytest.raises(BlockingIOError, match="another process is writing it"):
+        next(fill(second))
+    second.stop(0, may_continue=True)
+    assert list(first) == [2]
+    assert len(path.read_text("utf-8").splitlines()) == 2
+
+
 def test_what_failed_before_the_first_row_leaves_no_file(
     typed: Typed, nativechat: Made, tmp_path: Path
 ) -> None:
@@ -229,7 +250,7 @@ def test_other_flags_than_at_the_beginning_are_refused(
     )
 
 
-def test_a_file_that_was_shortened_or_lost_its_progress_is_not_continued(
+def test_a_file_that_was_shortened_is_not_continued(
     interrupted: tuple[Path, list[Any]], typed: Typed
 ) -> None:
     file, command = interrupted

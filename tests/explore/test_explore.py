@@ -194,11 +194,14 @@ def test_a_bot_of_a_configuration_is_explored_with_its_settings(
     before.write_text(
         f"api: {{url: {serve(api)}, rate: none}}\nbots:\n"
         "  - {name: sales, id: 7990b7b5d57ae86c1b2dfd6e, token: {file: token}}\n"
+        "  - {name: other, id: {env: NO_ID}, token: {env: NO_TOKEN}}\n"
         "queries: [{name: conversations, collection: conversations}]\n"
     )
     done = typed("explore", "--config.file", before, "--bot", "sales", "--write", after)
     assert done.returncode == 0, done.stderr
-    [bot], [old] = load(after, {}).config.bots, load(before, {}).config.bots
+    refused = typed("explore", "--config.file", before, "--bot", "other")
+    assert (refused.returncode, "NO_ID is not set" in refused.stderr) == (2, True)
+    [bot], [old, _] = load(after, {}).config.bots, load(before, {}, secrets="optional").config.bots
     assert (bot.name, bot.id, bot.token, bot.api.url, bot.api.rate) == (
         old.name,
         old.id,

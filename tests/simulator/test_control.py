@@ -53,6 +53,12 @@ def test_a_burst_adds_conversations_with_values(served: Served) -> None:
     assert served.get("conversations/_count", query={"Errors": 9}).json == {"count": 30}
 
 
+def test_half_of_an_emoji_is_shown_as_it_was_added(served: Served) -> None:
+    served.control("POST burst", {"bot": served.bot.name, "number": 1, "fields": {"Status": "\ud83d"}})
+    [row] = served.get("conversations", sort='{"StartedAt":-1}', limit=1).json
+    assert row["Status"] == "\ud83d"
+
+
 def test_counts_fall_when_conversations_are_deleted(served: Served) -> None:
     total, successes = (
         served.get("conversations/_count", query=q).json["count"] for q in ({}, {"Status": "success"})
@@ -92,7 +98,10 @@ def test_an_order_without_a_bot_applies_to_all_bots(served: Served) -> None:
         ("POST burst", {"number": 10**6}, 400, "number must be a whole number from 1 to 10000"),
         ("POST burst", {"number": 1, "fields": 1}, 400, "fields must be an object"),
         ("POST burst", {"number": 1, "fields": {"_id": "1"}}, 400, "a burst cannot choose ids"),
+        ("POST burst", {"number": 1, "fields": {"_id.x": "1"}}, 400, "a burst cannot choose ids"),
         ("POST forget", {}, 400, "give either query or oldest"),
+        ("DELETE faults?bto=support", None, 400, "unknown parameter 'bto'"),
+        ("DELETE faults?bot=", None, 404, "no bot is called ''"),
         ("POST forget", {"query": {"$where": ""}}, 400, "unknown operator $where"),
         ("POST forget", {"oldest": 1, "bot": 7}, 404, "no bot is called 7"),
     ],
