@@ -45,12 +45,12 @@ def conditions(predicates: Iterable[Predicate]) -> Conditions:
         tuple(dict.fromkeys(name for _, name, _ in found)),
         tuple(dict.fromkeys(name for predicate in taken for name in predicate.dated)),
         tuple(
-            dict.fromkeys(
-                each
+            {  # True equals 1, but is another value
+                repr(each): each
                 for path, name, condition in found
                 if "$nor" not in path
                 for each in (Comparison(name, *compared) for compared in fields.compared(condition))
-            )
+            }.values()
         ),
         frozenset(step for step in steps if step.startswith("$") and step not in operators.WRAPPERS),
     )

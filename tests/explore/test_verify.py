@@ -316,6 +316,19 @@ def test_a_rare_type_is_right_if_the_query_counts(verified: Verified) -> None:
     ).items()
 
 
+def test_true_and_one_are_compared_each_on_its_own(verified: Verified) -> None:
+    api = good()
+    for place, each in enumerate(api.bot.conversations):
+        each["Urgent"] = place % 2 == 0
+    more = "".join(
+        f"  - {{name: urgent_{value}, collection: conversations, query: {{Urgent: {value}}}}}\n"
+        for value in ("true", "1")
+    )
+    _, findings = verified(api, more=more)
+    results = {each["subject"]: each["result"] for each in findings if each["finding"] in ("type", "value")}
+    assert results["Urgent: 1"] == "differs"
+
+
 def test_a_value_is_not_taken_for_another_that_the_query_has_too(verified: Verified) -> None:
     api = good()
     for place, each in enumerate(api.bot.conversations):
