@@ -31,7 +31,7 @@ class Operators:
     fields: Sequence[Field]
 
     def checks(self, names: Some[str] = TRIED) -> list[Check]:
-        """Return a check for each of `names`, `unknown` where no field has a value to try it with."""
+        """Return a check for each of `names`, `unknown` without a field or another count to try it with."""
         wanted = frozenset(names)
         compared = [*self._equal(wanted), *self._ordered(wanted)]
         # A bot in use has new documents from one request to the next, and old ones go.
@@ -116,6 +116,8 @@ class Operators:
 def _check(operator: str, found: int | str, least: int | None, most: int | None, *, slack: int) -> Check:
     if isinstance(found, str):
         return Check(operator, "refused", found)
-    if least is None or most is None or least - slack <= found <= most + slack:
+    if least is None or most is None:
+        return Check(operator, "unknown", "no other count to compare it with")
+    if least - slack <= found <= most + slack:
         return Check(operator, "ok")
     return Check(operator, "differs", f"counts {found:,}, but other counts require {least:,}")

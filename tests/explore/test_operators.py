@@ -37,6 +37,13 @@ def test_an_operator_that_is_refused_is_told(operator: str) -> None:
     assert verdicts[operator] == "refused"
 
 
+@pytest.mark.parametrize(
+    ("operator", "other"), [("$gt", "$gte"), ("$gte", "$gt"), ("$lt", "$lte"), ("$lte", "$lt")]
+)
+def test_an_order_is_unknown_without_a_count_to_compare_it_with(operator: str, other: str) -> None:
+    assert tried(FakeBot(DOCUMENTS, refuses=frozenset({other})))[operator] == "unknown"
+
+
 def test_an_api_is_right_if_documents_come_and_go_meanwhile() -> None:
     class Growing(FakeBot):
         def found(self, collection: str, text: str) -> list[Document]:
