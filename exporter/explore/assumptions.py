@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from exporter.explore import dates, near
 from exporter.explore.conditions import Comparison, Conditions, conditions
-from exporter.explore.findings import Check, Finding
+from exporter.explore.findings import Check, Finding, Result
 from exporter.explore.operators import TRIED, Operators
 from exporter.explore.presence import Presence
 from exporter.explore.privacy import may_show_value, shown_fields, speaks_of_person
@@ -218,7 +218,9 @@ class Assumptions:
         proved = dates.prove(self._requests, self._collection, field, field.instants, present)
         setting = self._bot.api.dates
         if proved.dates is None:
-            return Finding("dates", "differs", name, f"no format is proven: {proved.detail}")
+            is_set = not field.instants or field.instants[-1] >= 0  # 0001-01-01 may stand for no date
+            result: Result = "differs" if is_set else "unknown"
+            return Finding("dates", result, name, f"no format is proven: {proved.detail}")
         self._formats[name] = proved.dates
         if setting in ("auto", proved.dates):
             return Finding("dates", "ok", name, f"{proved.dates}: {proved.detail}")

@@ -12,14 +12,16 @@ from exporter.explore.findings import DateField
 from exporter.explore.profile import DATES, Field
 from exporter.explore.requests import NoAnswer, Requests
 from exporter.language import predicate
-from exporter.model import DATE_FORMATS, Collection, DateFormat
+from exporter.model import DATE_FORMATS, Collection, DateFormat, Predicate
 
-MOST_REQUESTS: Final = 3 * len(DATE_FORMATS)
+MOST_REQUESTS: Final = 4 * len(DATE_FORMATS)
 
 _MOST: Final = 0.9
 """Some documents may come and go between two counts."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_ASKABLE: Final = range(253_370_764_800_000)
+"""The years 1970 to 9998. Dates in 0001 or 9999 often mean that there is none, and date math refuses them."""
 
 
 def prove(
@@ -27,9 +29,9 @@ def prove(
 ) -> DateField:
     """Find the first format with which a field counts as dates; `instants` are some of its own.
 
-    A right format matches nearly all documents since 1970 that have the field, of which there are at least
-    `present`, and fewer since a date of the sample. The second count tells text that is compared as text, or
-    numbers of another unit, from dates.
+    A right format matches nearly all documents that have the field, of which there are at least `present`,
+    and fewer since a date of the sample than since 1970. The second count tells text that is compared as
+    text, or numbers of another unit, from dates. Those before 1970 count only if the sample has such dates.
     """
     kinds = [kind for kind, _ in field.types if kind in (*DATES, "date as text")]
     if "date as text" in kinds or not kinds:
@@ -43,9 +45,13 @@ def prove(
         try:
             early = ask(predicate.since_epoch_probe(field.name, dates))
             if early and _is_ordered(ask, field.name, dates, early, instants):
-                if early >= _MOST * present:
-                    return DateField(collection, field, dates, f"{early:,} match since 1970")
-                others += f"; {dates} matches only {early:,}"
+                detail, older = f"{early:,} match since 1970", 0
+                if early < _MOST * present and instants and instants[0] < 0:
+                    older = ask(predicate.before(Predicate(), field.name, _EPOCH, dates))
+                    detail += f", {older:,} before"
+                if early + older >= _MOST * present:
+                    return DateField(collection, field, dates, detail)
+                others += f"; {dates} matches only {early + older:,}"
         except NoAnswer as error:
             others += f"; {dates}: {error}"
     return DateField(collection, field, None, f"none of {', '.join(DATE_FORMATS)} matches all{others}")
@@ -58,9 +64,10 @@ def _is_ordered(
 
     The newest is tried as well: all before the one in the middle may have been deleted meanwhile.
     """
-    for instant in dict.fromkeys((instants[len(instants) // 2], instants[-1])) if instants else ():
+    askable = [each for each in instants if each in _ASKABLE]
+    for instant in dict.fromkeys((askable[len(askable) // 2], askable[-1])) if askable else ():
         moment = (_EPOCH + timedelta(milliseconds=instant)).isoformat()
         asked = predicate.compile({name: {"$gte": {"$date": moment}}})
         if 0 < ask(predicate.write(asked, _EPOCH, ZoneInfo("UTC"), dates)) < early:
             return True
-    return len(set(instants)) < 2
+    return len(set(askable)) < 2

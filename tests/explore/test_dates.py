@@ -78,6 +78,34 @@ def test_a_format_is_proven_although_the_older_half_of_the_sample_is_deleted_mea
     assert proved(Dates("iso").store, deleted=40).dates == "iso"
 
 
+@pytest.mark.parametrize("dates", ["iso", "extended-json"])
+@pytest.mark.parametrize("never", [datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)])
+@pytest.mark.parametrize("many", [1, 2])
+def test_a_format_is_proven_although_a_date_far_away_stands_for_none(
+    dates: DateFormat, never: datetime, many: int
+) -> None:
+    found = proved(
+        lambda moment: Dates(dates).store(never if moment.hour % 3 < many else moment),
+        dates,
+    )
+    early = 60 if never > START else 60 - 20 * many
+    assert found.dates == dates
+    assert found.detail == f"{early} match since 1970" + (f", {60 - early} before" if early < 60 else "")
+
+
+def test_a_date_beyond_those_of_python_changes_nothing() -> None:
+    def show(document: dict[str, Any]) -> dict[str, Any]:
+        at = document["At"]
+        return {"At": {"$date": {"$numberLong": "9" * 18} if at.hour % 2 else at}}
+
+    assert proved(Dates("extended-json").store, "extended-json", show=show).dates == "extended-json"
+
+
+def test_other_text_is_not_taken_for_dates_before_1970() -> None:
+    found = proved(lambda moment: Dates("iso").store(moment) if moment.hour % 2 else f"{moment:%d %b %Y}")
+    assert found.dates is None
+
+
 def test_dates_that_are_stored_in_two_ways_are_not_proven() -> None:
     ways = [Dates("iso"), Dates("extended-json")]
     found = proved(lambda moment: ways[moment.hour % 2].store(moment), "extended-json")

@@ -197,6 +197,17 @@ def test_a_query_with_dates_that_are_not_proven_is_not_asked(verified: Verified)
     assert results["predicate", "last_hour"] == "unknown"
 
 
+@pytest.mark.parametrize(("share", "result"), [(2, "ok"), (1, "unknown")])
+def test_a_date_that_stands_for_none_is_not_wrong(verified: Verified, share: int, result: str) -> None:
+    api = good()
+    for each in api.bot.conversations[::share]:
+        each["StartedAt"] = "0001-01-01T00:00:00.000Z"
+    code, findings = verified(api, more=DATED)
+    assert code == 0
+    [told] = [each for each in findings if each["finding"] == "dates"]
+    assert told["result"] == result
+
+
 def test_each_bot_has_its_own_findings(typed: Typed, serve: Serve, tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     token = "token: {env: NATIVECHAT_TOKEN}"
