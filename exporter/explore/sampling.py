@@ -51,6 +51,7 @@ class Sampler:
         self._sample = sample
         self._seen: set[bytes] = set()
         self._skips = False
+        self._no_limit = ""  # why each limit is refused, if so
 
     def run(self) -> None:
         """Take the sample; the documents are dropped as soon as their fields are counted."""
@@ -71,6 +72,7 @@ class Sampler:
             except NoAnswer as error:
                 problem = problem or f"limit={limit}: {error}"
                 continue
+            self._no_limit = "" if limit else problem
             wanted = min(limit or self._total, self._total)
             # Some may have been deleted since they were counted.
             if problem or len(rows) < 0.9 * wanted:
@@ -83,8 +85,9 @@ class Sampler:
 
     def _try_limit_and_skip(self, first: Sequence[Row]) -> None:
         second = self._ask("skip", limit=1, skip=1)
-        rows = self._ask("limit", limit=1) if second is None else second
-        if rows is not None:
+        if self._no_limit:
+            self._note("limit", "refused", self._no_limit)
+        elif (rows := self._ask("limit", limit=1) if second is None else second) is not None:
             wrong = "" if len(rows) == 1 else f"limit=1 gives {len(rows)} rows"
             self._note("limit", "differs" if wrong else "ok", wrong)
         if second is None:
@@ -127,12 +130,12 @@ class Sampler:
     def _in_between(self, size: int) -> None:
         """Read pages at equal distances behind the first `size` rows, the last one at the end."""
         left = max(0, self._sample - self.profile.total)
-        page = max(1, min(size, max(left // 5, FEWEST_ROWS)))
+        page = size if self._no_limit else max(1, min(size, max(left // 5, FEWEST_ROWS)))
         pages = min(-(-left // page), self._pages)
         for number in range(1, pages + 1):
             skip = size + max(0, self._total - page - size) * (number - 1) // max(1, pages - 1)
             try:
-                self._add(self._requests.rows(self._collection, limit=page, skip=skip))
+                self._add(self._rows(limit=page, skip=skip))
             except NoAnswer as error:
                 self._note("skip", "refused", f"skip={skip}: {error}")
                 return
@@ -140,10 +143,15 @@ class Sampler:
     def _ask(self, name: str, *, limit: int, sort: str = "", skip: int | None = None) -> list[Row] | None:
         """Return a page, or None after noting that what `name` says is refused."""
         try:
-            return self._requests.rows(self._collection, sort=sort, limit=limit, skip=skip)
+            return self._rows(limit=limit, sort=sort, skip=skip)
         except NoAnswer as error:
             self._note(name, "refused", str(error))
             return None
+
+    def _rows(self, *, limit: int, sort: str = "", skip: int | None = None) -> list[Row]:
+        """Return a page, without a limit if the API refuses any."""
+        most = None if self._no_limit else limit
+        return self._requests.rows(self._collection, sort=sort, limit=most, skip=skip)
 
     def _add(self, rows: Sequence[Row]) -> None:
         """Count the fields of rows that were not seen before, until the sample is full."""

@@ -79,13 +79,20 @@ def test_a_parameter_that_is_ignored_is_told(parameter: str, names: list[str]) -
     [
         ("skip", ["skip"]),
         ("sort", ["sort by name", "sort by JSON"]),
-        ("limit", ["skip", "limit", "sort by name", "sort by JSON"]),
+        ("limit", ["limit"]),
     ],
 )
 def test_a_parameter_that_is_refused_is_told(parameter: str, names: list[str]) -> None:
     sampler, verdicts = sampled(FakeBot(history(2000), refuses=frozenset({parameter})), 2000)
     assert [name for name, verdict in verdicts.items() if verdict == "refused"] == names
     assert sampler.profile.total >= 50
+
+
+def test_without_limit_and_sort_the_sample_has_old_new_and_in_between() -> None:
+    sampler, _ = sampled(FakeBot(history(2000), refuses=frozenset({"limit", "sort"})), 2000, 500)
+    assert {0, 19} <= places(sampler)
+    assert len(places(sampler)) >= 5
+    assert sampler.profile.total == 500
 
 
 def test_a_limit_that_is_too_large_is_lowered() -> None:

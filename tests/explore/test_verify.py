@@ -169,6 +169,7 @@ PLANTED = {
     ),
     "pages of ten": Planted("page", "10 rows, not 100", lambda: good(max_limit=10)),
     "limit ignored": Planted("limit", "limit=1 gives", lambda: good(ignores=frozenset({"limit"}))),
+    "limit refused": Planted("limit", "400", lambda: good(refuses=frozenset({"limit"}))),
     "skip ignored": Planted("skip", "ignored", lambda: good(ignores=frozenset({"skip"}))),
     "skip refused": Planted("skip", "400", lambda: good(refuses=frozenset({"skip"}))),
     "sort ignored": Planted("sort", "not sorted", lambda: good(ignores=frozenset({"sort"}))),
