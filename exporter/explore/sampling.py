@@ -132,8 +132,8 @@ class Sampler:
         left = max(0, self._sample - self.profile.total)
         page = size if self._no_limit else max(1, min(size, max(left // 5, FEWEST_ROWS)))
         pages = min(-(-left // page), self._pages)
-        for number in range(1, pages + 1):
-            skip = size + max(0, self._total - page - size) * (number - 1) // max(1, pages - 1)
+        beyond = max(0, self._total - page - size)
+        for skip in dict.fromkeys(size + beyond * number // max(1, pages - 1) for number in range(pages)):
             try:
                 self._add(self._rows(limit=page, skip=skip))
             except NoAnswer as error:

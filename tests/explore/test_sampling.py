@@ -107,6 +107,18 @@ def test_a_list_that_is_never_answered_leaves_no_sample() -> None:
     assert verdicts == {"list": "refused"}
 
 
+def test_no_page_is_asked_for_twice() -> None:
+    pages = []
+
+    class Paged(FakeBot):
+        def rows(self, collection: str, **asked: Any) -> list[Document]:
+            pages.append(tuple(asked.values()))
+            return super().rows(collection, **asked)
+
+    sampled(Paged(history(110), max_limit=100), 110, 500)
+    assert len(set(pages)) == len(pages) > 4
+
+
 def test_a_document_counts_once_however_often_it_is_read() -> None:
     sampler, _ = sampled(FakeBot(history(90), max_limit=40), 90)
     assert sampler.profile.total == 90
