@@ -245,7 +245,8 @@ class Assumptions:
             count = self._count(text)
         except NoAnswer as error:
             if because := self._explained & used.operators:
-                return Finding("predicate", "unknown", subject, f"refused because of {', '.join(because)}")
+                detail = f"refused because of {', '.join(sorted(because))}"
+                return Finding("predicate", "unknown", subject, detail)
             return Finding("predicate", "differs" if error.is_refusal else "unknown", subject, str(error))
         names = [name for name in used.fields if name in self._explained]
         detail = f"counts 0 because of {', '.join(names)}" if names else "nothing just now"

@@ -209,6 +209,15 @@ def test_a_date_that_stands_for_none_is_not_wrong(verified: Verified, share: int
     assert told["result"] == result
 
 
+def test_the_operators_that_explain_a_refusal_are_in_order(verified: Verified) -> None:
+    condition = "{$nin: [7], $ne: 8, $lte: 4, $lt: 5, $in: [1, 2], $gte: 1, $gt: 0}"
+    more = f"  - {{name: many, collection: conversations, query: {{Errors: {condition}}}}}\n"
+    operators = ["$gt", "$gte", "$in", "$lt", "$lte", "$ne", "$nin"]
+    _, findings = verified(good(refuses=frozenset(operators)), more=more)
+    [told] = [each["detail"] for each in findings if each["subject"] == "many"]
+    assert told == f"refused because of {', '.join(operators)}"
+
+
 def test_each_bot_has_its_own_findings(typed: Typed, serve: Serve, tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     token = "token: {env: NATIVECHAT_TOKEN}"
