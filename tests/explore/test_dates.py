@@ -101,6 +101,10 @@ def test_a_date_beyond_those_of_python_changes_nothing() -> None:
     assert proved(Dates("extended-json").store, "extended-json", show=show).dates == "extended-json"
 
 
+def test_a_format_is_proven_although_the_sample_has_one_date() -> None:
+    assert proved(lambda _: Dates("iso").store(START)).dates == "iso"
+
+
 def test_other_text_is_not_taken_for_dates_before_1970() -> None:
     found = proved(lambda moment: Dates("iso").store(moment) if moment.hour % 2 else f"{moment:%d %b %Y}")
     assert found.dates is None

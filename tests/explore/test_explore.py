@@ -16,9 +16,10 @@ from exporter.errors import Rejected
 from exporter.explore.explore import most_requests
 from exporter.handler import Handler
 from exporter.plan import make_plan
+from exporter.simulator.dates import Dates
 from tests.explore.conftest import Document, FakeApi, FakeBot
 from tests.explore.evaluation import holds, leaves, shown_of
-from tests.explore.shapes import SHAPES, Shape
+from tests.explore.shapes import SHAPES, Shape, moments
 
 Typed = Callable[..., CompletedProcess[str]]
 Serve = Callable[[Handler], str]
@@ -222,6 +223,35 @@ def test_a_field_that_the_api_does_not_count_is_left_out(typed: Typed, serve: Se
     assert "the API counts no document that has Data.channel.ProviderName" in done.stdout
     assert "Data." not in re.sub("#.*", "", file.read_text("utf-8"))
     assert "conversations_by_outcome" in file.read_text("utf-8")
+
+
+def test_at_most_twenty_queries_are_written_and_spare_ones_replace_what_is_not_counted(
+    typed: Typed, serve: Serve, tmp_path: Path
+) -> None:
+    class Forgetful(FakeBot):
+        def found(self, collection: str, text: str) -> list[Document]:
+            return [] if "aaKind" in text else super().found(collection, text)
+
+    names = [f"{letter}{letter}Kind" for letter in "abcdefghijklmnopqrstuvwxyz"]
+    kinds = [dict.fromkeys(names, kind) for kind in ("odd", "even")]
+    documents = [{"_id": str(place), **kinds[place % 2]} for place in range(50)]
+    file = tmp_path / "config.yaml"
+    done = explored(typed, serve(FakeApi(Forgetful(documents))), file)
+    assert "the API counts no document that has aaKind" in done.stdout
+    assert len(load(file, ENVIRON).config.queries) == 20
+
+
+def test_a_date_of_a_proven_format_is_used_although_another_is_likelier(
+    typed: Typed, serve: Serve, tmp_path: Path
+) -> None:
+    dates = Dates("iso")
+    documents = [{"StartedAt": f"{at:%d.%m.%Y}", "EndTime": dates.store(at)} for at in moments(100)]
+    file = tmp_path / "config.yaml"
+    explored(typed, serve(FakeApi(FakeBot(documents))), file)
+    recent = [
+        "EndTime" in query.predicate for query in load(file, ENVIRON).config.queries if "_last_" in query.name
+    ]
+    assert recent == [True, True]
 
 
 def test_of_a_bot_that_grows_meanwhile_no_more_documents_have_a_field_than_there_are(
