@@ -122,14 +122,18 @@ class _Download:
         path, flags = file.path, self._flags()
         progress = file.interrupted(flags, resume=self._wanted.resume)
         if progress is None and path.exists():
-            click.echo(f"{path} is complete", err=True)
+            click.echo(f"{path}: nothing to resume, since there is no {path.name}.resume", err=True)
             return
         progress = progress or self._begun(flags)
         done = progress.rows
         yield done
         by_key = ByKey(self._client, self._collection, progress.key, progress.position, query=progress.query)
         limit = self._wanted.limit
-        rows = by_key.rows(None if limit is None else max(0, limit - done))
+        if limit is not None and limit < done:
+            raise WrongUsage(
+                f"{path} has {done:,} {self._collection} already (raise --limit, or leave it out)"
+            )
+        rows = by_key.rows(None if limit is None else limit - done)
         expected = partial(self._expected, progress.query, done)
         with closing(_with_progress_bar(rows, expected, prints=False)) as shown:
             done = yield from file.fill(

@@ -79,7 +79,9 @@ class DownloadFile:
             if flags.get(name) != value:
                 raise WrongUsage(f"{self.path} was begun with another {name} (use the same flags as then)")
         if progress.size > (self.path.stat().st_size if self.path.exists() else 0):
-            raise WrongUsage(f"{self.path} is shorter than it was (remove {self._beside}, and begin anew)")
+            raise WrongUsage(
+                f"{self.path} is shorter than it was (remove it and {self._beside}, and begin anew)"
+            )
         return progress
 
     def stop(self, rows: int, *, may_continue: bool) -> str:

@@ -34,6 +34,8 @@ _USUAL_ID: Final = r"[0-9a-fA-F]{24}"
 _AN_ID: Final = "a bot's id: it has letters, digits, - and _ only"
 _COPY: Final = "copy it from the bot's Settings"
 _VARIABLE: Final = r"[A-Za-z_][A-Za-z0-9_]*"
+_SECRET: Final = r"(?=.*[0-9])[A-Za-z0-9]{32,}"  # noqa: S105 - a pattern
+_PUT_AWAY: Final = "put it in a variable or a file, name that here, and replace the token if others saw it"
 
 
 def _reference(expected: str, *, literal: bool) -> Kind:
@@ -42,15 +44,9 @@ def _reference(expected: str, *, literal: bool) -> Kind:
     def read(data: Json, path: tree.Path, report: Report) -> str | TokenSource | None:
         match data:
             case {"env": name, **more} if not more:
-                if isinstance(name, str) and re.fullmatch(_VARIABLE, name):
-                    return TokenSource(env=name)
-                advice = "write the name alone, such as NATIVECHAT_TOKEN"
-                report.error((*path, "env"), "not the name of an environment variable", advice)
+                return _source("env", name, path, report)
             case {"file": name, **more} if not more:
-                if isinstance(name, str) and name and "\0" not in name:
-                    return TokenSource(file=Path(name))
-                advice = "write a path, relative to this file's folder or absolute"
-                report.error((*path, "file"), "not the path of a file", advice)
+                return _source("file", name, path, report)
             case dict():
                 if path not in report.partial:
                     report.error(path, "not one key, env or file", f"write {expected}")
@@ -64,9 +60,27 @@ def _reference(expected: str, *, literal: bool) -> Kind:
         return None
 
     written: list[Json] = [{"type": "string", "pattern": f"^{_ID}$"}] if literal else []
-    env = _single("env", {"type": "string", "pattern": f"^{_VARIABLE}$"})
-    file = _single("file", {"type": "string", "minLength": 1})
+    text: Schema = {"type": "string", "not": {"pattern": f"^{_SECRET}$"}}
+    env = _single("env", {**text, "pattern": f"^{_VARIABLE}$"})
+    file = _single("file", {**text, "minLength": 1})
     return Kind(expected, read, {"oneOf": [*written, env, file]})
+
+
+def _source(key: str, name: Json, path: tree.Path, report: Report) -> TokenSource | None:
+    """Return the source that `key` and `name` describe, None after reporting what is wrong with it."""
+    if isinstance(name, str) and re.fullmatch(_SECRET, name):
+        report.error(path, "this looks like the token itself, not like where it is", _PUT_AWAY)
+    elif key == "env":
+        if isinstance(name, str) and re.fullmatch(_VARIABLE, name):
+            return TokenSource(env=name)
+        advice = "write the name alone, such as NATIVECHAT_TOKEN"
+        report.error((*path, key), "not the name of an environment variable", advice)
+    else:
+        if isinstance(name, str) and name and "\0" not in name:
+            return TokenSource(file=Path(name))
+        advice = "write a path, relative to this file's folder or absolute"
+        report.error((*path, key), "not the path of a file", advice)
+    return None
 
 
 def _check_id(text: str, source: TokenSource) -> None:

@@ -11,6 +11,7 @@ from exporter.nativechat.attempt import Route
 from exporter.proxies import Proxy
 
 BROKEN_HTTP: Final = "the API, or what is between it and this host, breaks HTTP: tell whoever runs that"
+HANDSHAKE: Final = "what listens there speaks no TLS, or something in between drops it: check api.url"
 CACHE: Final = "a cache between this host and the API answers in its place: let it pass these requests on"
 
 _SETTINGS: Final = "check the bot's token and id in its Settings on NativeChat"

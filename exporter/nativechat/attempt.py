@@ -20,8 +20,9 @@ class Attempt(threading.local):
 
     A thread makes one attempt at a time, so a pooled connection always counts for the thread that uses it.
     `peer` is the host and port of the connection, or of the proxy. `dialled` and `connected` are set if this
-    attempt opened the connection itself, `answered` once a byte has arrived, and `status` once the answer
-    has one. While `must_dial` is set, no pooled connection is used.
+    attempt opened the connection itself, `in_handshake` while it waits for TLS, `answered` once a byte of the
+    answer has arrived, and `status` once the answer has one. While `must_dial` is set, no pooled connection
+    is used.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -38,6 +39,7 @@ class Attempt(threading.local):
         self.must_dial = False
         self.dialled = False
         self.connected = False
+        self.in_handshake = False
         self.answered = False
         self.status: int | None = None
 
@@ -54,6 +56,8 @@ class Attempt(threading.local):
     @property
     def stage(self) -> str:
         """How far an attempt came that is connected, as text for an error message."""
+        if self.in_handshake:
+            return "no answer to the TLS handshake yet"
         return "the answer is unfinished" if self.answered else "no answer yet"
 
     def remaining(self) -> float:

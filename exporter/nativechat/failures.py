@@ -100,7 +100,8 @@ def by_cause(cause: OSError | None, route: Route, *, what: str, budget: float) -
         return Unreachable(message, advice=advice.of_url(route.proxy))
     if is_out_of_time(cause):
         stage = f"still connecting to {route}" if attempt.is_connecting else attempt.stage
-        advised = advice.of_connecting(route) if attempt.is_connecting else None
+        advised = advice.HANDSHAKE if attempt.in_handshake else None
+        advised = advice.of_connecting(route) if attempt.is_connecting else advised
         return TimedOut(f"{what} took longer than {budget:.3g}s: {stage}", advice=advised)
     if refused := re.match("Tunnel connection failed: ([0-9]+)", str(cause)):
         message = f"no tunnel to {route}: it answered {refused[1]}"

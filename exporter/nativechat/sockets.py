@@ -133,8 +133,10 @@ class _BoundedTlsSocket(ssl.SSLSocket):
     attempt: Attempt
 
     def do_handshake(self, block: bool = False) -> None:
+        self.attempt.in_handshake = True
         self.settimeout(self.attempt.remaining())
         super().do_handshake(block)
+        self.attempt.in_handshake = False
 
     def send(self, data: ReadableBuffer, flags: int = 0) -> int:
         self.settimeout(self.attempt.remaining())

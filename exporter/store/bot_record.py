@@ -124,7 +124,8 @@ class BotRecord:
             self._errors.clear()
         kind = _kind(error)
         self._errors.setdefault(kind, error)
-        if kind[0] in _OF_BOTS and error.status != _FORBIDDEN and query not in self._failing:
+        is_silent = now - self._silent_since >= SILENT and not self.up
+        if (is_silent or (kind[0] in _OF_BOTS and error.status != _FORBIDDEN)) and query not in self._failing:
             self._log_down(kind, self._silent_since, now)
 
     def run_ended(self, before: PollSnapshot, error: ApiError | None, began: float, now: float) -> None:

@@ -140,7 +140,10 @@ def test_a_complete_file_is_left_alone(typed: Typed, nativechat: Made, tmp_path:
     content, requests = file.read_bytes(), simulation.requests("support")
     again, fresh = typed(*command, "--resume"), typed(*command)
 
-    assert (again.returncode, again.stderr) == (0, f"{file} is complete\n")
+    assert (again.returncode, again.stderr) == (
+        0,
+        f"{file}: nothing to resume, since there is no rows.resume\n",
+    )
     assert (fresh.returncode, fresh.stderr) == (
         2,
         f"nativechat-exporter: {file} exists (name another file, or remove it)\n",
@@ -258,7 +261,7 @@ def test_a_file_that_was_shortened_is_not_continued(
     shorter = typed(*command, "--resume")
 
     assert shorter.returncode == 2
-    assert "rows is shorter than it was" in shorter.stderr
+    assert f"rows is shorter than it was (remove it and {file}.resume, and begin anew)" in shorter.stderr
 
 
 @pytest.mark.parametrize(
@@ -306,6 +309,18 @@ def test_a_file_that_cannot_be_written_is_a_failure(typed: Typed, nativechat: Ma
         1,
         f"stopped after 0 conversations: cannot write {file}: no such file or directory\n",
     )
+
+
+def test_a_limit_below_what_is_written_does_not_end_a_download(
+    interrupted: tuple[Path, list[Any]], typed: Typed
+) -> None:
+    file, command = interrupted
+    before = file.with_name("rows.resume").read_bytes()
+    done = typed(*command, "--resume", "--limit", "99")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{file} has 100 conversations already (raise --limit, or leave it out)" in done.stderr
+    assert (file.with_name("rows.resume").read_bytes(), len(ids(file))) == (before, 100)
 
 
 def test_a_limit_holds_over_all_parts(interrupted: tuple[Path, list[Any]], typed: Typed) -> None:

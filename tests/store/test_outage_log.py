@@ -425,6 +425,30 @@ def test_a_bot_that_is_throttled_for_long_is_down_before_its_run_ends(bots: Bots
     assert bots.lines == [("bot is down", None)]
 
 
+def test_a_bot_that_hangs_is_down_before_a_run_of_many_series_ends(bots: Bots) -> None:
+    bots.run_all(None)
+    bots.ask("q0", LATE)
+    bots.clock.now += SILENT - 0.1
+    bots.ask("q0", LATE)
+    assert bots.lines == []
+    bots.clock.now += 0.1
+    bots.ask("q0", LATE)
+    assert bots.lines == [("bot is down", None)]
+    bots.end("q0", LATE, duration=SILENT)
+    bots.ask("q0", LATE)
+    assert bots.lines == []
+
+
+def test_a_query_of_many_series_that_hangs_alone_is_not_taken_for_its_bot_again(bots: Bots) -> None:
+    bots.run("q0", LATE)
+    bots.run("q1", None)
+    assert bots.lines == [("query fails", "q0")]
+    for _ in range(3):
+        bots.ask("q0", LATE)
+        bots.clock.now += SILENT
+    assert bots.lines == []
+
+
 def test_a_query_that_hangs_while_later_requests_are_answered_fails_alone(bots: Bots) -> None:
     bots.clock.now += 10.0
     bots.ask("q1", None, duration=1.0)

@@ -47,7 +47,7 @@ TLS: Final = (
         scheme="https",
         script=certificate("other host"),
     ),
-    Fault("tls_silent", "no answer to the TLS handshake", "timeout", SILENT, scheme="https"),
+    Fault("tls_silent", "no answer to the TLS handshake", "timeout", "TLS handshake yet", scheme="https"),
     Fault(
         "tls_reset",
         "a reset in the TLS handshake",
