@@ -7,8 +7,8 @@ import json
 from collections.abc import Sequence
 from io import StringIO
 
+from exporter.language.tree import value_at
 from exporter.model import Json
-from exporter.nativechat.by_key import value_at
 from exporter.nativechat.history import Row
 
 

@@ -8,14 +8,15 @@ from typing import Final
 from exporter.errors import DatesUnverified, Rejected
 from exporter.explore.profile import typed
 from exporter.language import predicate
+from exporter.language.tree import value_at
 from exporter.model import DATE_FORMATS, Collection, DateFormat, DateSetting, Json
-from exporter.nativechat.by_key import Key, value_at
+from exporter.nativechat.by_key import Key
 from exporter.nativechat.history import Pages
 from exporter.nativechat.paced import PacedClient
 from exporter.polling.dates import prove_at_once
 
-MOST_REQUESTS: Final = len(DATE_FORMATS) + 1 + 5
-"""Most requests of `proven_dates` for one field: each format, a count of the field, and two pages.
+MOST_REQUESTS: Final = 3 * len(DATE_FORMATS) + 5
+"""Most requests of `proven_dates` for one field: three counts for each format, and two pages.
 
 If the API refuses a `limit` and `$ne`, the first page takes four requests.
 """

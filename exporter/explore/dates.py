@@ -16,7 +16,7 @@ from exporter.model import DATE_FORMATS, Collection, DateFormat, Predicate
 
 MOST_REQUESTS: Final = 4 * len(DATE_FORMATS)
 
-_MOST: Final = 0.9
+_MOST: Final = 0.99
 """Some documents may come and go between two counts."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -6,10 +6,10 @@ import re
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, TypeAlias
 
 from exporter.language import operators
+from exporter.language.shown_dates import milliseconds, utc_milliseconds
 from exporter.model import Json
 
 Path: TypeAlias = tuple[str, ...]
@@ -35,9 +35,7 @@ MAX_DEPTH: Final = 32
 _LONGEST: Final = 100
 """Longer texts are never kept: such a field has no values."""
 
-_UTC: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|\+00:00)")
 _DATE: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{1,2}[./][0-9]{1,2}[./][0-9]{4})([T ,].*)?")
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECONDS: Final = range(946_684_800_000, 4_102_444_800_000)
 """The years 2000 to 2099."""
 
@@ -175,7 +173,7 @@ def typed(value: Json) -> tuple[Type, Scalar | None]:
 
 
 def _text(value: str) -> tuple[Type, Scalar | None]:
-    if _UTC.fullmatch(value) and (instant := _instant(value)) is not None:
+    if (instant := utc_milliseconds(value)) is not None:
         return "UTC date as text", instant
     return ("date as text", None) if _DATE.fullmatch(value) else ("text", value)
 
@@ -187,7 +185,7 @@ def _extended(value: dict[str, Json]) -> tuple[Type, Scalar | None]:
     if more or name not in ("$date", "$oid", "$uuid", "$numberInt", "$numberLong"):
         return "other", None
     if name == "$date":
-        return "date", _instant(inner) if isinstance(inner, str) else whole
+        return "date", milliseconds(inner) if isinstance(inner, str) else whole
     return ("id", None) if whole is None or name in ("$oid", "$uuid") else typed(whole)
 
 
@@ -195,12 +193,3 @@ def _whole(value: Json) -> int | None:
     if isinstance(value, str):
         return int(value) if re.fullmatch("-?[0-9]{1,18}", value) else None
     return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _instant(text: str) -> int | None:
-    """Return the milliseconds of an ISO 8601 instant with a zone, None for any other text."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return (moment - _EPOCH) // timedelta(milliseconds=1) if moment.tzinfo else None

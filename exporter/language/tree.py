@@ -39,3 +39,15 @@ def placeholder(node: Json) -> str | None:
     """Return the label's name if a node is exactly `{name}`, else None."""
     match = _PLACEHOLDER.fullmatch(node) if isinstance(node, str) else None
     return match[1] if match else None
+
+
+def value_at(document: dict[str, Json], path: str) -> Json:
+    """Return the value at a dotted path, None if there is none; a list's objects give a list of values."""
+    if path in document:
+        return document[path]
+    step, _, rest = path.partition(".")
+    inner = document.get(step) if rest else None
+    if isinstance(inner, list):
+        found = [value_at(item, rest) for item in inner if isinstance(item, dict)]
+        return [value for value in found if value is not None] or None
+    return value_at(inner, rest) if isinstance(inner, dict) else None

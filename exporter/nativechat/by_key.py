@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from exporter.errors import BadAnswer, Rejected
 from exporter.language.predicate import both
+from exporter.language.tree import value_at
 from exporter.model import Collection, DateFormat, Json
 from exporter.nativechat.history import CannotContinue, Pages, Row
 from exporter.nativechat.paced import PacedClient
@@ -204,18 +205,6 @@ class ByKey:
     def _text(self, bound: Json) -> str:
         whole = both(self._query, bound)
         return json.dumps(whole, ensure_ascii=False, separators=(",", ":")) if whole else ""
-
-
-def value_at(row: Row, path: str) -> Json:
-    """Return the value at a dotted path, None if there is none; a list's objects give a list of values."""
-    if path in row:
-        return row[path]
-    step, _, rest = path.partition(".")
-    inner = row.get(step) if rest else None
-    if isinstance(inner, list):
-        found = [value_at(item, rest) for item in inner if isinstance(item, dict)]
-        return [value for value in found if value is not None] or None
-    return value_at(inner, rest) if isinstance(inner, dict) else None
 
 
 def _id(row: Row) -> Json:

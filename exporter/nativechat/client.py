@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from http.client import HTTPException
@@ -14,10 +15,21 @@ from urllib3.response import HTTPResponse
 
 from exporter import __version__
 from exporter.clock import Clock
-from exporter.errors import ApiError, BadAnswer, ExporterError, Unauthorized, Unreachable
-from exporter.model import Bot, Collection, Json, Secret
+from exporter.errors import (
+    ApiError,
+    BadAnswer,
+    ExporterError,
+    Throttled,
+    TimedOut,
+    Unauthorized,
+    Unreachable,
+)
+from exporter.language.predicate import exists_probe
+from exporter.language.shown_dates import is_misread
+from exporter.language.tree import value_at
+from exporter.model import Bot, Collection, DateFormat, Json, Secret
 from exporter.nativechat.attempt import Attempt, Route, TooMuch
-from exporter.nativechat.endpoints import COUNT, ROWS, SHAPE, Endpoint
+from exporter.nativechat.endpoints import COUNT, ROWS, SAMPLE, SHAPE, Endpoint
 from exporter.nativechat.failures import (
     bad_answer,
     by_cause,
@@ -36,6 +48,7 @@ _HEADERS: Final = {
     "User-Agent": f"nativechat-exporter/{__version__}",
 }
 _HEADERS_ROOM: Final = 256 * 1024
+_SAMPLE: Final = 5
 
 # http.client and urllib3 raise a plain ValueError for a URL or a header that they refuse.
 _FOREIGN: Final = (HTTPError, HTTPException, OSError, ValueError, TooMuch)
@@ -108,6 +121,24 @@ class Client:
         """
         url = ROWS.url(self._bot, collection, limit=limit, skip=skip, sort=sort, query=query)
         return self._ask(ROWS, url, collection, budget)
+
+    def misread_dates(
+        self, collection: Collection, field: str, dates: DateFormat, descends: bool, budget: float
+    ) -> int:
+        """Return how many of a few documents show a date that would be compared wrongly in a format.
+
+        These are the documents with the lowest values of a dotted field, or the highest if `descends`. 0 if
+        the API does not show them. Raises Unreachable, TimedOut or Throttled.
+        """
+        sort = json.dumps({field: -1 if descends else 1}, separators=(",", ":"))
+        url = SAMPLE.url(self._bot, collection, limit=_SAMPLE, sort=sort, query=exists_probe(field))
+        try:
+            rows = self._ask(SAMPLE, url, collection, budget)
+        except (Unreachable, TimedOut, Throttled):
+            raise
+        except ApiError:
+            return 0
+        return sum(is_misread(value_at(row, field), dates) for row in rows)
 
     def prune(self) -> None:
         """Close the idle connections that are too old to be reused; does not block."""

@@ -68,4 +68,5 @@ class Endpoint(Generic[Answer]):
 
 COUNT: Final[Endpoint[int]] = Endpoint("/_count", "identity", 64 * 1024, read_count)
 SHAPE: Final[Endpoint[str]] = Endpoint("/_count", "identity", 64 * 1024, read_shape)
+SAMPLE: Final[Endpoint[list[dict[str, Json]]]] = Endpoint("", "gzip", 1024 * 1024, read_rows)
 ROWS: Final[Endpoint[list[dict[str, Json]]]] = Endpoint("", "gzip", 64 * 1024 * 1024, read_rows)

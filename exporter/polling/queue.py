@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from exporter.clock import Clock
 from exporter.errors import ApiError, Throttled, Unauthorized
-from exporter.model import Bot, Collection
+from exporter.model import Bot, Collection, DateFormat
 from exporter.polling.refusals import Refusals
 from exporter.polling.run import Proven, Request, Run
 from exporter.polling.zeros import Zeros
@@ -36,6 +36,11 @@ class CountClient(Protocol):
     """What a queue needs of a client: each `count` is one attempt, of at most `budget` seconds."""
 
     def count(self, collection: Collection, predicate_text: str, budget: float) -> int: ...
+
+    def misread_dates(
+        self, collection: Collection, field: str, dates: DateFormat, descends: bool, budget: float
+    ) -> int:
+        """Return how many of the lowest, or highest, values of a field a format would misread."""
 
     def has_new_token(self) -> bool:
         """Return whether the token has changed since one was refused; may read a file."""
@@ -190,7 +195,10 @@ class BotQueue:
         refused = request.refused and not self.client.has_new_token()
         if request.error is not None and (refused or budget <= 0.0):
             raise request.error
-        return self.client.count(request.run.poll.query.collection, request.text(), budget)
+        collection = request.run.poll.query.collection
+        if request.shows is not None:
+            return self.client.misread_dates(collection, *request.shows, budget)
+        return self.client.count(collection, request.text(), budget)
 
     def settle(self, request: Request, error: ApiError | None, now: float) -> bool:
         """Record the result of an attempt; return whether the request has ended."""

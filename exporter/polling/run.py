@@ -6,7 +6,7 @@ import logging
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 from exporter import logs
@@ -50,6 +50,14 @@ class Recorder(Protocol):
     def unknown(self, poll: Poll, unknown: Unknown) -> None: ...
 
 
+class Shown(NamedTuple):
+    """Some documents with a field: those with its lowest values, or the highest if `descends`."""
+
+    field: str
+    dates: DateFormat
+    descends: bool
+
+
 @dataclass(slots=True, eq=False)
 class Request:
     """One predicate to be counted, in one attempt or more.
@@ -59,6 +67,7 @@ class Request:
     attempt. If it is `refused`, `error` says why it is not asked. `renewed` is set by a retry with a
     replaced token. `doubted` is the count that this request is to confirm, if any.
 
+    `shows` is set if documents are to be shown, and counted are those dates that a format would misread.
     `looks_for` is set if this is a check after `run` (zeros.py): what documents are to have.
     """
 
@@ -72,6 +81,7 @@ class Request:
     refused: bool = False
     renewed: bool = False
     doubted: int | None = None
+    shows: Shown | None = None
     looks_for: Part | None = None
 
     def text(self) -> str:
@@ -171,7 +181,7 @@ class Run:
             key = (self.poll.query.collection, fields)
             try:
                 if fields and key not in self._proven:
-                    dates = yield from prove(self.poll.bot.api.dates, *key, self._ask)
+                    dates = yield from prove(self.poll.bot.api.dates, *key, self._ask, self._look)
                     if self.poll.bot.api.dates == "auto" and dates not in self._proven.values():
                         log.info("date format found", extra=logs.fields(bot=self.poll.bot.name, dates=dates))
                     self._proven[key] = dates
@@ -190,6 +200,17 @@ class Run:
         if request.error is not None:
             raise request.error
         return self._count or 0
+
+    def _look(self, field: str, dates: DateFormat) -> Generator[Request, None, int]:
+        """Yield a look at either end of a field's values; return how many a format would misread."""
+        found = 0
+        for descends in (False, True) if dates != "extended-json" else ():
+            request = Request(self, None, shows=Shown(field, dates, descends))
+            yield request
+            if request.error is not None:
+                raise request.error
+            found += self._count or 0
+        return found
 
     def _advance(self) -> None:
         self.upcoming = self._again.pop() if self._again else next(self._requests, None)

@@ -250,6 +250,8 @@ def test_seconds_are_not_taken_for_milliseconds(typed: Typed, nativechat: Made) 
     assert (done.returncode, done.stdout) == (1, "")
     assert "dates_unverified: conversations have the field StartedAt" in done.stderr
     simulation.burst("support", 1, {"StartedAt": 1_795_910_400_000})
+    assert "2 conversations have the field StartedAt, but only 1" in typed("conversations", *flags).stderr
+    simulation.forget("support", {"StartedAt": 1_795_910_400})
     assert len(rows(typed("conversations", *flags))) == 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -81,3 +82,37 @@ def test_dates_in_the_wrong_format_show_no_value_and_say_why(
         (bot, "dated", "dates_unverified") for bot in chats
     }
     assert all("dates: auto" in line["advice"] for line in lines)
+
+
+MISREAD = {
+    "offset": "{0:%Y-%m-%dT%H:%M:%S}+02:00",
+    "no_zone": "{0:%Y-%m-%d %H:%M:%S}",
+    "slashes": "{0:%d/%m/%Y}",
+    "words": "{0:%a %b %d %Y}",
+}
+
+
+def test_dates_that_would_compare_wrongly_show_no_value_and_say_why(
+    start: Callable[..., Running], nativechat: Callable[..., Chat]
+) -> None:
+    chats = {
+        "mixed": nativechat(dates="epoch-ms"),
+        "micros": nativechat(history=0, dates="epoch-ms", shown_dates="as-stored"),
+    }
+    now = datetime.now(UTC)
+    chats["mixed"].simulation.burst(chats["mixed"].names[0], 50, {"StartedAt": f"{now:%Y-%m-%dT%H:%M:%SZ}"})
+    chats["micros"].simulation.burst(chats["micros"].names[0], 5, {"StartedAt": int(now.timestamp() * 1e6)})
+    for name, form in MISREAD.items():
+        chats[name] = nativechat(history=0)
+        chats[name].simulation.burst(chats[name].names[0], 5, {"StartedAt": form.format(now)})
+    running = start(chats, "auto")
+    metrics = running.until(
+        lambda metrics: min(metrics.values("nativechat_exporter_query_runs_total", query="dated")) > 2
+    )
+    assert metrics.values("nativechat_dated") == []
+    for bot in chats:
+        failures = metrics.by("reason", "nativechat_exporter_bot_failures_total", bot=bot)
+        assert {reason for reason, count in failures.items() if count} == {"dates_unverified"}
+    assert metrics.by("bot", "nativechat_undated") == counted(chats)
+    lines = running.logged("query fails", len(chats))
+    assert all("`verify` shows how each is written" in line["advice"] for line in lines)

@@ -11,8 +11,9 @@ from typing import Any, cast
 import pytest
 
 from exporter.errors import BadAnswer, Rejected
+from exporter.language.tree import value_at
 from exporter.model import Collection, Json
-from exporter.nativechat.by_key import ByKey, Key, Position, value_at
+from exporter.nativechat.by_key import ByKey, Key, Position
 from exporter.nativechat.history import Row
 from exporter.nativechat.paced import PacedClient
 from exporter.simulator.bots import simulated_bots

@@ -15,6 +15,7 @@ import pytest
 from exporter import __version__
 from exporter.errors import (
     BadAnswer,
+    Throttled,
     TimedOut,
     Unreachable,
 )
@@ -225,3 +226,51 @@ def test_the_shape_of_a_count_is_asked_as_a_count_is(serve: Serve, ask: Ask) -> 
     server = serve(lambda wire: wire.answer(b'{"total":7}'))
     assert ask(server.url).client.count_shape("messages", AMPLE) == '{"total": N}'
     assert server.request_lines() == [f"GET {BOTS}/messages/_count HTTP/1.1"]
+
+
+ENDS = [
+    {"Data": {"at": "2026-11-28T12:00:00Z"}},
+    {"Data": {"at": "28/11/2026"}},
+    {"Data": {}},
+    {"Data": {"at": 1}},
+]
+
+
+def test_dates_are_looked_at_in_five_documents_of_either_end(serve: Serve, ask: Ask) -> None:
+    server = serve(lambda wire: wire.answer(json.dumps(ENDS).encode()))
+    client = ask(server.url).client
+    found = [
+        client.misread_dates("messages", "Data.at", "iso", descends, AMPLE) for descends in (False, True)
+    ]
+    assert found == [2, 2]
+    asked = [parse_qs(urlsplit(line.split()[1]).query) for line in server.request_lines()]
+    assert asked == [
+        {"limit": ["5"], "sort": [f'{{"Data.at":{order}}}'], "query": ['{"Data.at":{"$ne":null}}']}
+        for order in (1, -1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        *((status, b"[]") for status in (204, 400, 401, 403, 404, 500)),
+        *((200, body) for body in (b'{"count":7}', b"<html>", b"[" + b" " * 1024 * 1024 + b"]")),
+    ],
+    ids=str,
+)
+def test_an_api_that_shows_no_documents_refutes_no_format(
+    serve: Serve, ask: Ask, status: int, body: bytes
+) -> None:
+    client = ask(serve(lambda wire: wire.answer(body, status)).url).client
+    assert client.misread_dates("messages", "SentAt", "iso", False, AMPLE) == 0
+
+
+def test_documents_that_cannot_be_had_now_are_a_failure(serve: Serve, ask: Ask) -> None:
+    client = ask(serve(lambda wire: wire.answer(b"", 429)).url).client
+    with pytest.raises(Throttled):
+        client.misread_dates("messages", "SentAt", "iso", False, AMPLE)
+    client = ask(serve(lambda wire: wire.hang()).url).client
+    with pytest.raises(TimedOut):
+        client.misread_dates("messages", "SentAt", "iso", False, SHORT)
+    with pytest.raises(Unreachable):
+        ask("http://127.0.0.1:9").client.misread_dates("messages", "SentAt", "iso", False, AMPLE)

@@ -136,6 +136,13 @@ class FakeClient:
     def count(self, collection: Collection, predicate_text: str, budget: float) -> int:
         return self._world.answer(self.bot, f"{collection} {predicate_text}", budget)
 
+    def misread_dates(
+        self, collection: Collection, field: str, dates: str, descends: bool, budget: float
+    ) -> int:
+        asked = f"{collection} shown {field} {dates} {'highest' if descends else 'lowest'}"
+        self._world.answer(self.bot, asked, budget)
+        return self._world.misread
+
     def prune(self) -> None:
         self.prunings += 1
 
@@ -154,6 +161,7 @@ class World:
 
     def __init__(self, behave: Behave) -> None:
         self.behave = behave
+        self.misread = 0  # dates that each look at documents finds
         self.clock = FakeClock()
         self.recorder = Recorder()
         self.clients: list[FakeClient] = []

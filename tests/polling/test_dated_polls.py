@@ -53,7 +53,37 @@ def test_dates_in_the_right_format_are_counted_after_one_proof(kit: Kit, make_wo
     world.apply(kit.plan([kit.bot()], [kit.query("all", SINCE, every=10.0)]))
     world.run(60.0)
     assert world.recorder.counts[KEY] == [(0, 5)] * world.recorder.runs[KEY]
-    assert len(world.calls) == world.recorder.runs[KEY] + 1
+    asked = [call.asked for call in world.calls]
+    assert len(asked) == world.recorder.runs[KEY] + 4
+    assert asked[1:4] == [
+        EXISTS,
+        *(f"conversations shown StartedAt iso {end}" for end in ("lowest", "highest")),
+    ]
+
+
+def test_dates_that_documents_show_to_be_written_otherwise_are_not_counted(
+    kit: Kit, make_world: MakeWorld
+) -> None:
+    world = make_world(Api("iso"))
+    world.misread = 1
+    world.apply(kit.plan([kit.bot()], [kit.query("all", SINCE, every=10.0)]))
+    world.run(60.0)
+    assert not world.recorder.counts[KEY]
+    assert set(world.recorder.reasons(KEY)) == {"dates_unverified"}
+    world.misread = 0
+    world.run(20.0)
+    assert world.recorder.counts[KEY]
+
+
+def test_documents_are_not_looked_at_for_dates_of_a_type_of_their_own(
+    kit: Kit, make_world: MakeWorld
+) -> None:
+    world = make_world(Api("extended-json"))
+    world.misread = 1
+    world.apply(kit.plan([kit.bot(dates="extended-json")], [kit.query("all", SINCE, every=10.0)]))
+    world.run(30.0)
+    assert world.recorder.counts[KEY]
+    assert not [call for call in world.calls if " shown " in call.asked]
 
 
 def test_with_a_wrong_format_nothing_is_counted_and_the_error_says_why(
@@ -149,7 +179,8 @@ def test_dates_are_worked_out_at_each_run_from_its_start(kit: Kit, make_world: M
     world = make_world(Api("epoch-ms"))
     world.apply(kit.plan([kit.bot(dates="epoch-ms")], [kit.query("all", SINCE, every=10.0)]))
     world.run(60.0)
-    dated = [call for call in world.calls if not call.asked.endswith((":100000000000}}", "null}}"))]
+    probes = (":100000000000}}", "null}}", "lowest", "highest")
+    dated = [call for call in world.calls if not call.asked.endswith(probes)]
     instants = [int(call.asked.split(":")[-1].rstrip("}")) / 1000 for call in dated]
     ahead = world.clock.wall() - world.clock.steady() - 3600.0
     assert instants[1:] == [round(call.began + ahead, 3) for call in dated[1:]]
@@ -160,7 +191,7 @@ def test_a_reload_leaves_the_dates_of_a_run_in_flight_alone(kit: Kit, make_world
     world = make_world(lambda call: (5.0, api(call)[1]))
     plan = kit.plan([kit.bot(rate=None, concurrency=1)], [kit.query("all", SINCE, SINCE, SINCE, every=60.0)])
     world.apply(plan)
-    world.run(17.0)  # two probes and a first count
+    world.run(27.0)  # a proof and a first count
     world.apply(plan)
     world.run(30.0)
     assert len(world.recorder.counts[KEY]) == 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Generator
+from datetime import UTC, datetime
 from typing import TypeAlias
 
 import pytest
@@ -12,12 +13,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.errors import ApiError, DatesUnverified, Rejected, ServerError
-from exporter.language.predicate import exists_probe, since_epoch_probe
-from exporter.model import DATE_FORMATS, DateFormat, DateSetting
+from exporter.language.predicate import before, exists_probe, since_epoch_probe
+from exporter.model import DATE_FORMATS, DateFormat, DateSetting, Predicate
 from exporter.polling.dates import prove, prove_at_once
 
 Kept: TypeAlias = "dict[str, frozenset[DateFormat] | None]"
 """For each field, the formats that match its dates; None where no element has the field."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def before_epoch(field: str, dates: DateFormat) -> str:
+    return before(Predicate(), field, EPOCH, dates)
+
 
 settings = st.sampled_from([*DATE_FORMATS, "auto"])
 fields = st.dictionaries(
@@ -28,10 +36,11 @@ fields = st.dictionaries(
 
 
 class Api:
-    """Answers probes about fields, and rejects some formats."""
+    """Answers probes about fields, and rejects some formats; in each field it shows `misread` dates."""
 
-    def __init__(self, kept: Kept, refused: frozenset[DateFormat] = frozenset()) -> None:
+    def __init__(self, kept: Kept, refused: frozenset[DateFormat] = frozenset(), *, misread: int = 0) -> None:
         self.asked: list[str] = []
+        self.misread = misread
         self._answers: dict[str, int | ApiError] = {}
         for name, formats in kept.items():
             self._answers[exists_probe(name)] = 0 if formats is None else 3
@@ -39,9 +48,10 @@ class Api:
                 found: int | ApiError = 3 if way in (formats or ()) else 0
                 found = Rejected("no", status=400) if way in refused else found
                 self._answers[since_epoch_probe(name, way)] = found
+                self._answers[before_epoch(name, way)] = 0
 
-    def fail(self, probe: str, error: ApiError) -> None:
-        self._answers[probe] = error
+    def answer(self, probe: str, found: int | ApiError) -> None:
+        self._answers[probe] = found
 
     def ask(self, text: str) -> Generator[str, None, int]:
         yield text
@@ -50,9 +60,13 @@ class Api:
             raise answer
         return answer
 
+    def look(self, field: str, dates: DateFormat) -> Generator[str, None, int]:
+        yield f"look at {field} as {dates}"
+        return self.misread
+
     def prove(self, setting: DateSetting, *names: str) -> tuple[DateFormat | None, ApiError | None]:
         def follow() -> Generator[str, None, DateFormat]:
-            return (yield from prove(setting, "conversations", names, self.ask))
+            return (yield from prove(setting, "conversations", names, self.ask, self.look))
 
         proof = follow()
         try:
@@ -75,14 +89,46 @@ def test_a_format_is_proven_if_and_only_if_it_matches_in_every_field(
     assert isinstance(error, DatesUnverified) == (not good)
 
 
-def test_a_proof_asks_for_dates_since_1970_and_for_the_field_only_if_none_matches() -> None:
+def test_a_proof_asks_for_dates_since_1970_for_the_field_and_for_documents() -> None:
     since = {"StartedAt": {"$gte": "1970-01-01T00:00:00.000Z"}}
     api = Api({"StartedAt": frozenset({"iso"})})
     assert api.prove("iso", "StartedAt") == ("iso", None)
-    assert [json.loads(text) for text in api.asked] == [since]
+    *counts, look = api.asked
+    assert [json.loads(text) for text in counts] == [since, {"StartedAt": {"$ne": None}}]
+    assert look == "look at StartedAt as iso"
     api = Api({"StartedAt": frozenset({"epoch-ms"})})
     assert isinstance(api.prove("iso", "StartedAt")[1], DatesUnverified)
     assert [json.loads(text) for text in api.asked] == [since, {"StartedAt": {"$ne": None}}]
+
+
+@pytest.mark.parametrize(
+    ("early", "older", "proven"),
+    [(99, 0, True), (98, 0, False), (1, 98, True), (1, 97, False), (101, 0, True)],
+)
+def test_a_format_is_right_only_if_it_matches_nearly_all_that_have_the_field(
+    early: int, older: int, proven: bool
+) -> None:
+    api = Api({"StartedAt": frozenset({"iso"})})
+    for probe, found in (
+        (since_epoch_probe("StartedAt", "iso"), early),
+        (before_epoch("StartedAt", "iso"), older),
+        (exists_probe("StartedAt"), 100),
+    ):
+        api.answer(probe, found)
+    dates, error = api.prove("auto", "StartedAt")
+    assert dates == ("iso" if proven else None)
+    told = f"100 conversations have the field StartedAt, but only {early + older} of them as iso"
+    assert str(error or told) == told
+
+
+def test_a_format_that_documents_refute_is_wrong_and_another_is_tried() -> None:
+    api = Api({"StartedAt": frozenset({"iso"})}, misread=1)
+    dates, error = api.prove("auto", "StartedAt")
+    assert dates is None
+    assert str(error) == "some conversations show a StartedAt that iso would compare wrongly"
+    assert error is not None
+    assert "`verify` shows how each is written" in error.advice
+    assert since_epoch_probe("StartedAt", "epoch-ms") in api.asked
 
 
 def test_a_field_that_no_element_has_proves_nothing() -> None:
@@ -94,14 +140,14 @@ def test_a_field_that_no_element_has_proves_nothing() -> None:
 
 def test_a_format_is_proven_although_the_field_cannot_be_counted() -> None:
     api = Api({"StartedAt": frozenset({"epoch-ms"})})
-    api.fail(exists_probe("StartedAt"), Rejected("no", status=400))
+    api.answer(exists_probe("StartedAt"), Rejected("no", status=400))
     assert api.prove("auto", "StartedAt") == ("epoch-ms", None)
 
 
 @pytest.mark.parametrize("probe", [since_epoch_probe("StartedAt", "iso"), exists_probe("StartedAt")])
 def test_a_request_that_is_rejected_for_another_reason_than_its_predicate_ends_the_proof(probe: str) -> None:
     api, failure = Api({"StartedAt": None}), Rejected("no", status=404)
-    api.fail(probe, failure)
+    api.answer(probe, failure)
     assert api.prove("iso", "StartedAt") == (None, failure)
     assert api.asked[-1] == probe
 
@@ -126,13 +172,13 @@ def test_auto_is_not_advised_where_it_is_set(
 @pytest.mark.parametrize("probe", [exists_probe("StartedAt"), since_epoch_probe("StartedAt", "iso")])
 def test_a_failure_of_the_api_during_the_proof_is_reported_as_it_is(probe: str) -> None:
     api, failure = Api({"StartedAt": None}), ServerError("ill", status=500)
-    api.fail(probe, failure)
+    api.answer(probe, failure)
     assert api.prove("auto", "StartedAt") == (None, failure)
 
 
 def test_a_rejected_probe_for_the_field_proves_nothing_and_says_that_it_was_the_proof() -> None:
     api, failure = Api({"StartedAt": None}), Rejected("no", status=400)
-    api.fail(exists_probe("StartedAt"), failure)
+    api.answer(exists_probe("StartedAt"), failure)
     proven, error = api.prove("iso", "StartedAt")
     assert proven is None
     assert isinstance(error, DatesUnverified)
@@ -140,7 +186,7 @@ def test_a_rejected_probe_for_the_field_proves_nothing_and_says_that_it_was_the_
 
 
 @given(settings, fields)
-def test_proving_at_once_asks_and_finds_the_same(setting: DateSetting, kept: Kept) -> None:
+def test_proving_at_once_asks_the_same_but_looks_at_no_document(setting: DateSetting, kept: Kept) -> None:
     api, other = Api(kept), Api(kept)
 
     def count(text: str) -> int:
@@ -158,4 +204,4 @@ def test_proving_at_once_asks_and_finds_the_same(setting: DateSetting, kept: Kep
     else:
         with pytest.raises(DatesUnverified, match=re.escape(str(error))):
             prove_at_once(setting, "conversations", tuple(kept), count)
-    assert other.asked == api.asked
+    assert other.asked == [each for each in api.asked if not each.startswith("look")]

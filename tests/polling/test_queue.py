@@ -41,6 +41,11 @@ class Nobody:
     def count(self, collection: Collection, predicate_text: str, budget: float) -> int:
         raise NotImplementedError
 
+    def misread_dates(
+        self, collection: Collection, field: str, dates: str, descends: bool, budget: float
+    ) -> int:
+        raise NotImplementedError
+
     def prune(self) -> None:
         pass
 

@@ -33,6 +33,11 @@ class FakeClient:
     def count(self, collection: Collection, predicate_text: str, budget: float) -> int:
         return self._answer(predicate_text)
 
+    def misread_dates(
+        self, collection: Collection, field: str, dates: str, descends: bool, budget: float
+    ) -> int:
+        return 0
+
     def prune(self) -> None:
         self.prunings += 1
 
