@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import ssl
 from contextlib import suppress
 from pathlib import Path
@@ -12,12 +13,16 @@ import click
 
 from exporter.cli.flags import flag
 from exporter.cli.output import reason
+from exporter.web.address import parse_address
 
 if TYPE_CHECKING:
     from exporter.config.web_config import TlsConfig
 
 PATIENCE: Final = 5.0
 """Seconds that the daemon has to answer."""
+
+_NO_HOST: Final = (socket.gaierror, UnicodeError)
+"""What is raised for a name that is unknown, or that can be no name."""
 
 
 @click.command()
@@ -38,18 +43,16 @@ def healthcheck(listen_addresses: tuple[str, ...], web_config_file: Path | None)
 
     Exits with 0 if /-/healthy answers with status 200, else with 1.
     """
-    host, _, port = listen_addresses[0].rpartition(":")
-    if not port.isdecimal():
-        raise click.UsageError(f"{listen_addresses[0]!r} is not an address (write :10054 or 127.0.0.1:10054)")
-    local = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "::1"}  # noqa: S104 - nothing is bound to it
+    host, port = parse_address(listen_addresses[0])
+    local = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - nothing is bound to it
     tls = _tls(web_config_file) if web_config_file else None
-    connection = _connection(local.get(host, host.strip("[]")), int(port), tls)
+    connection = _connection(local.get(host, host), port, tls)
     try:
         connection.request("GET", "/-/healthy")
         answer = connection.getresponse()
         text = answer.read(1000).decode(errors="replace").strip()
-    except (OSError, http.client.HTTPException) as error:
-        why = reason(error) if isinstance(error, OSError) else f"not HTTP: {error!r}"
+    except (OSError, UnicodeError, http.client.HTTPException) as error:
+        why = _why(error, host)
         click.echo(f"{listen_addresses[0]}: no answer: {why} ({_advice(error, tls)})", err=True)
         return 1
     finally:
@@ -58,7 +61,15 @@ def healthcheck(listen_addresses: tuple[str, ...], web_config_file: Path | None)
     return 0 if answer.status == 200 else 1
 
 
+def _why(error: Exception, host: str) -> str:
+    if isinstance(error, _NO_HOST):
+        return f"no host is called {host!r}"
+    return reason(error) if isinstance(error, OSError) else f"not HTTP: {error!r}"
+
+
 def _advice(error: Exception, tls: TlsConfig | None) -> str:
+    if isinstance(error, _NO_HOST):
+        return "check the name in --web.listen-address"
     if isinstance(error, ConnectionRefusedError) or (tls is None and isinstance(error, TimeoutError)):
         return "is it running, and does it listen there?"
     if tls is None:

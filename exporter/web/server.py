@@ -12,9 +12,10 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Final
 
-from exporter.errors import ExporterError, WrongUsage
+from exporter.errors import ExporterError
 from exporter.handler import Handler
 from exporter.logs import fields
+from exporter.web.address import parse_address
 from exporter.web.connection import Connection, Connections, Limits, Tls
 
 BACKLOG: Final = 512
@@ -38,17 +39,13 @@ class ListenError(ExporterError):
     """The server cannot listen on an address: it is in use, unknown, or that of another machine."""
 
 
-class AddressError(ListenError, WrongUsage):
-    """The address is malformed."""
-
-
 def listen(address: str) -> socket.socket:
-    """Return a socket bound to an address in Prometheus's form, or raise ListenError.
+    """Return a socket bound to an address in Prometheus's form; raises AddressError or ListenError.
 
     ":10054" is every interface, over IPv4 and IPv6 if the machine has both. "127.0.0.1:0" takes a free port.
     A host may be a name, or an IPv6 address in brackets. The server accepts the connections.
     """
-    host, port = _split(address)
+    host, port = parse_address(address)
     try:
         both = not host and socket.has_dualstack_ipv6()
         family, where = socket.AF_INET6, ""
@@ -64,18 +61,6 @@ def listen(address: str) -> socket.socket:
         reason = os.strerror(error.errno or 0).lower()
         advice = "choose another address or port with --web.listen-address"
         raise ListenError(f"cannot listen on {address!r}: {reason} ({advice})") from error
-
-
-def _split(address: str) -> tuple[str, int]:
-    host, colon, port = address.rpartition(":")
-    bare = host.removeprefix("[").removesuffix("]")
-    is_port = port.isascii() and port.isdecimal() and int(port) < 1 << 16
-    if not (colon and is_port) or (host != bare) != (":" in bare):
-        raise AddressError(
-            f"{address!r} is not an address to listen on "
-            "(write :10054 for every interface, 127.0.0.1:10054 or [::1]:10054 for one)"
-        )
-    return bare, int(port)
 
 
 def address_of(listener: socket.socket) -> str:

@@ -73,10 +73,20 @@ def test_no_answer_is_reported_with_advice(typed: Typed) -> None:
     )
 
 
-def test_an_invalid_address_is_wrong_usage(typed: Typed) -> None:
-    done = typed("healthcheck", "--web.listen-address=localhost")
+@pytest.mark.parametrize("host", ["nowhere.invalid", "a..b"])
+def test_a_name_that_no_host_has_is_not_said_to_listen(typed: Typed, host: str) -> None:
+    done = typed("healthcheck", "--web.listen-address", f"{host}:80")
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"{host}:80: no answer: no host is called {host!r} (check the name in --web.listen-address)\n",
+    )
+
+
+@pytest.mark.parametrize("address", ["localhost", ":99999", "[::1"])
+def test_an_address_that_run_refuses_is_wrong_usage(typed: Typed, address: str) -> None:
+    done = typed("healthcheck", "--web.listen-address", address)
     assert done.returncode == 2
-    assert "'localhost' is not an address (write :10054 or 127.0.0.1:10054)" in done.stderr
+    assert f"{address!r} is not an address to listen on (write :10054" in done.stderr
 
 
 @pytest.fixture
