@@ -13,6 +13,9 @@ from exporter.files import read_regular
 ClientAuth = Literal["NoClientCert", "VerifyClientCertIfGiven", "RequireAndVerifyClientCert"]
 TlsVersion = Literal["TLS10", "TLS11", "TLS12", "TLS13"]
 
+_LONGEST: Final = 1 << 20
+"""Bytes of a file in which its first certificate or key begins."""
+
 _CLIENT_AUTH: Final[Mapping[ClientAuth, ssl.VerifyMode]] = {
     "NoClientCert": ssl.CERT_NONE,
     "VerifyClientCertIfGiven": ssl.CERT_OPTIONAL,
@@ -42,8 +45,10 @@ def tls_context(
     """Return a server's TLS context, or raise TlsError if the files cannot be used."""
     named = [file for file in (cert_file, key_file, client_ca_file) if file]
     try:
-        for file in named:
-            read_regular(file, 1)  # OpenSSL would wait for a pipe's writer
+        _check_pem(cert_file, "certificate")
+        _check_pem(key_file, "private key")
+        if client_ca_file:
+            _check_pem(client_ca_file, "certificate")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = _VERSIONS[min_version]
         context.maximum_version = _VERSIONS[max_version]
@@ -56,10 +61,19 @@ def tls_context(
             context.num_tickets = 0
     except (OSError, ValueError) as error:
         files = ", ".join(map(str, named))
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        reason = (error.strerror or str(error)).lower() if isinstance(error, OSError) else error
         advice = "check web.config.file and these files"
-        raise TlsError(f"cannot use {files}: {reason.lower()} ({advice})") from error
+        raise TlsError(f"cannot use {files}: {reason} ({advice})") from error
     return context
+
+
+def _check_pem(file: Path, what: str) -> None:
+    """Raise OSError or ValueError if a file has no `what`.
+
+    OpenSSL would wait for a pipe's writer, and does not say what is missing in which file.
+    """
+    if f"{what.upper()}-----".encode() not in read_regular(file, _LONGEST)[0]:
+        raise ValueError(f"no {what} in PEM in {file}")
 
 
 def _no_password() -> str:

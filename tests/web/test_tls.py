@@ -135,6 +135,21 @@ def test_unusable_files_are_refused_by_name(files: Files) -> None:
         files.context()
 
 
+def test_a_file_without_the_certificate_or_key_that_it_should_have_is_named(files: Files) -> None:
+    certificate, key, ca = (files.folder / name for name in ("cert.pem", "key.pem", "CA.pem"))
+    texts = certificate.read_bytes(), key.read_bytes()
+    ca.write_text("no authority")
+    with pytest.raises(TlsError, match=rf": no certificate in PEM in {ca} \(check"):
+        files.context(ca=ca)
+    key.write_bytes(texts[0])
+    with pytest.raises(TlsError, match=rf": no private key in PEM in {key} \(check"):
+        files.context()
+    key.write_bytes(texts[1])
+    certificate.write_bytes(texts[1])
+    with pytest.raises(TlsError, match=rf": no certificate in PEM in {certificate} \(check"):
+        files.context()
+
+
 def test_an_encrypted_key_is_refused(files: Files) -> None:
     key = files.folder / "key.pem"
     plain = serialization.load_pem_private_key(key.read_bytes(), None)
