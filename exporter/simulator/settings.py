@@ -87,17 +87,21 @@ class Settings:
             if name not in PARAMETERS and (name in self.ignored or name[0] != "$"):
                 raise ValueError(f"{name} is no parameter (known are {', '.join(PARAMETERS)})")
         if not 0 <= self.throttle < 1:
-            raise ValueError("throttle must be a number from 0 and below 1")
+            raise ValueError("--throttle must be a number from 0 and below 1")
         for name in ("default_limit", "max_limit", "max_conversations"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1")
+                raise ValueError(f"{_flag(name)} must be at least 1")
         for name in ("latency", "jitter", "history", "growth"):
             if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name} must be a number from 0")
+                raise ValueError(f"{_flag(name)} must be a number from 0")
         for name, most in (("rate", 1e6), ("history_days", 36_500), ("delivery", 1e9)):
             value = getattr(self, name)
             if value is not None and not 0 < value <= most:
-                raise ValueError(f"{name} must be a number above 0 and at most {most:g}")
+                raise ValueError(f"{_flag(name)} must be a number above 0 and at most {most:g}")
+
+
+def _flag(setting: str) -> str:
+    return f"--{setting.replace('_', '-')}"
 
 
 SHAPES: Final[Mapping[str, Settings]] = MappingProxyType(

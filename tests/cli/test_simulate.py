@@ -100,10 +100,12 @@ def test_every_setting_of_the_simulator_is_a_flag_that_works(started: Started) -
 @pytest.mark.parametrize(
     ("flag", "complaint"),
     [
-        ("--latency=-1", "latency must be a number from 0"),
-        ("--rate=0", "rate must be a number above 0"),
+        ("--latency=-1", "--latency must be a number from 0"),
+        ("--rate=0", "--rate must be a number above 0"),
         ("--rate=fast", "'fast' is neither a number nor none"),
-        ("--default-limit=0", "default_limit must be at least 1"),
+        ("--default-limit=0", "--default-limit must be at least 1"),
+        ("--history-days=0", "--history-days must be a number above 0"),
+        ("--throttle=1", "--throttle must be a number from 0"),
         ("--count-shape=xml", "'xml' is not one of 'count', 'bare', 'Result', 'Count', 'total'"),
         ("--shape=round", "'round' is not one of 'documented', 'flat'"),
         ("--bots=0", "--bots"),

@@ -22,7 +22,7 @@ EPOCH: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("switch", "value", "message"),
     [
-        ("max_limit", 0, "max_limit must be at least 1"),
+        ("max_limit", 0, "--max-limit must be at least 1"),
         ("latency", -1.0, "latency must be a number from 0"),
         ("growth", float("nan"), "growth must be a number from 0"),
         ("rate", 0.0, "rate must be a number above 0"),
@@ -30,8 +30,8 @@ EPOCH: dict[str, Any] = {
         ("throttle", 1.0, "throttle must be a number from 0 and below 1"),
         ("refuse", "sort,Errors", "Errors is no parameter"),
         ("ignore", "$ne", r"\$ne is no parameter"),
-        ("history_days", float("inf"), "history_days must be a number above 0"),
-        ("history_days", 1e9, "history_days must be a number above 0 and at most 36500"),
+        ("history_days", float("inf"), "--history-days must be a number above 0"),
+        ("history_days", 1e9, "--history-days must be a number above 0 and at most 36500"),
     ],
 )
 def test_a_wrong_setting_is_refused(switch: str, value: Any, message: str) -> None:
