@@ -11,7 +11,7 @@ import click
 
 from exporter import __version__
 from exporter.cli.absent import is_absent, replacement
-from exporter.cli.output import abandon_output, encode_output, reason
+from exporter.cli.output import abandon_output, discard_lost_messages, encode_output, reason
 from exporter.daemon import signals
 from exporter.errors import ConfigError, ExporterError, WrongUsage
 from exporter.language.suggest import one_of
@@ -35,6 +35,13 @@ COMMANDS: Final = {
 
 
 class _Commands(click.Group):
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            message = f"{error.message} Write the flags of a command after it."
+            raise click.NoSuchOption(error.option_name, message, error.possibilities, error.ctx) from error
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click gives it
         return list(COMMANDS)
 
@@ -93,4 +100,5 @@ def script() -> None:
     """Run the command and exit with its code."""
     if sys.argv[1:2] in (["run"], ["demo"], ["simulate"]):
         signals.block()
+    discard_lost_messages()
     sys.exit(main())

@@ -72,6 +72,7 @@ def test_version_is_the_package_s(typed: Typed) -> None:
         (["frobnicate"], "known are run, check, count"),
         (["check", "--confg.file=x"], "--confg.file"),
         (["check", "surplus"], "surplus"),
+        (["--config.file", "x", "run"], "No such option '--config.file'. Write the flags of a command after"),
         (["run", "--shard.ordinal=3"], "--shard.ordinal=3 must be below --shard.total=1"),
         (["run", "--shard.total=0"], "--shard.total"),
         (["run", "--shard.total=3"], "--shard.total=3 needs --shard.ordinal, 0 to 2"),
@@ -158,6 +159,19 @@ def test_a_full_disk_is_reported_without_a_traceback(started: Callable[..., Pope
         os.close(full)
     assert process.returncode == 1
     assert told.splitlines()[-1] == "nativechat-exporter: cannot print: no space left on device"
+
+
+@pytest.mark.parametrize("words", [["check"], ["run"], ["run", "--nothing"], ["count"]])
+def test_a_message_that_cannot_be_printed_changes_no_exit_code(
+    started: Callable[..., Popen[str]], tmp_path: Path, words: list[str]
+) -> None:
+    full = os.open("/dev/full", os.O_WRONLY)
+    try:
+        process = started(*words, "--config.file", tmp_path / "nothing.yaml", stderr=full)
+        process.communicate()
+    finally:
+        os.close(full)
+    assert process.returncode == 2
 
 
 def test_a_closed_pipe_prints_no_traceback(started: Callable[..., Popen[str]]) -> None:
