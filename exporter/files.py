@@ -96,7 +96,9 @@ def claim(file: IO[bytes]) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise BlockingIOError(error.errno, "another process is writing it") from None
+        raise BlockingIOError(
+            error.errno, "another process is writing it (wait until it has ended)"
+        ) from None
     except OSError:
         return
 

@@ -106,7 +106,9 @@ def test_a_file_is_claimed_once_until_it_is_closed(tmp_path: Path) -> None:
     path.touch()
     with path.open("rb") as first, path.open("rb") as second:
         claim(first)
-        with pytest.raises(BlockingIOError, match="another process is writing it"):
+        with pytest.raises(
+            BlockingIOError, match=r"another process is writing it \(wait until it has ended\)"
+        ):
             claim(second)
     with path.open("rb") as third:
         claim(third)

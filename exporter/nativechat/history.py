@@ -43,7 +43,9 @@ class Pages:
         except Rejected as error:
             if not error.rejects_predicate:
                 raise
-            raise Rejected(str(error), status=error.status, advice=_ADVICE) from error
+            # Only a download by key sorts without `skip`.
+            advice = f"{_ADVICE}; or download without --to" if sort and skip is None else _ADVICE
+            raise Rejected(str(error), status=error.status, advice=advice) from error
         self._refuses_limit = True
         return rows
 

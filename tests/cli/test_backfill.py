@@ -264,7 +264,7 @@ def test_what_another_process_writes_is_left_to_it(api: Api, typed: Typed, tmp_p
         claim(file)
         done = typed(*words, "--until", "2026-01-03", "--resume")
     assert done.returncode == 1
-    assert f"cannot write {to}: another process is writing it" in done.stderr
+    assert f"cannot write {to}: another process is writing it (wait until it has ended); go on" in done.stderr
     assert journal.read_bytes() == before
     assert typed(*words, "--until", "2026-01-03", "--resume").returncode == 0
 

@@ -351,7 +351,9 @@ def test_an_api_that_refuses_the_order_is_no_reason_to_check_a_predicate(
     done = typed("conversations", "--config.file", config, "--sort", "StartedAt")
 
     assert done.returncode == 1
-    assert "answered 400 (check --query and --sort; `explore` shows which" in done.stderr
+    assert done.stderr.endswith(
+        "answered 400 (check --query and --sort; `explore` shows which operators and sorts the API takes)\n"
+    )
 
 
 @pytest.mark.parametrize(

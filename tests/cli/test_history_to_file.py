@@ -193,7 +193,7 @@ def test_what_another_process_writes_is_left_to_it(interrupted: tuple[Path, list
         claim(held)
         done = typed(*command, "--resume")
 
-    why = f"cannot write {file}: another process is writing it"
+    why = f"cannot write {file}: another process is writing it (wait until it has ended)"
     assert (done.returncode, done.stderr) == (
         1,
         f"stopped after 100 conversations: {why}; go on with --resume\n",
@@ -342,7 +342,7 @@ def test_without_any_row_the_file_is_empty(typed: Typed, nativechat: Made, tmp_p
     ("switches", "flags", "complaint"),
     [
         ({"ignore": "sort"}, [], "rows are not in the order of _id: the API seems to ignore `sort`"),
-        ({"refuse": "sort"}, [], "rejected: GET conversations answered 400"),
+        ({"refuse": "sort"}, [], "and sorts the API takes; or download without --to)"),
         ({}, ["--sort", "Status"], "some conversations have no Status"),
         ({"dates": "extended-json"}, ["--sort", "StartedAt"], "none of the tried date formats matches"),
     ],
