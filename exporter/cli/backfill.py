@@ -18,13 +18,13 @@ from exporter.backfill.grid import Grid
 from exporter.backfill.journal import Journal
 from exporter.backfill.target import Target
 from exporter.cli.backfill_choice import Bots, Choice, choose, families
-from exporter.cli.backfill_flags import backfill_flags, instant
+from exporter.cli.backfill_flags import backfill_flags
 from exporter.cli.flags import config_file, logging_flags
 from exporter.cli.output import abandon_output, reason
 from exporter.clock import Clock, SystemClock
 from exporter.config.load import load
 from exporter.errors import ApiError, WrongUsage
-from exporter.language import durations
+from exporter.language import datemath, durations
 from exporter.model import Json
 from exporter.plan import make_plan
 
@@ -59,7 +59,7 @@ def backfill(
     choice = choose(make_plan(config), names, flags["bot"], flags["date_fields"], flags["labels"])
     clock = SystemClock()
     now = datetime.fromtimestamp(clock.wall(), UTC)
-    begin, end = (instant(text, now, config.zone) for text in (since, until))
+    begin, end = (datemath.resolve(text, now, config.zone) for text in (since, until))
     if end > now - _HEAD:
         raise click.UsageError("--until must be three hours ago at least: Prometheus still changes the rest")
     header: dict[str, Json] = {
@@ -126,7 +126,8 @@ class _Command:
         grid = Grid(cast("int", begun["since"]), cast("int", begun["until"]), self._step)
         if not grid.steps:
             self._target.stop(0)
-            raise click.UsageError("there is no step between --since and --until")
+            advice = "--until is now-3h unless given; lower --step, or begin earlier"
+            raise click.UsageError(f"there is no step between --since and --until ({advice})")
         return grid
 
     def _announce(self, grid: Grid) -> None:

@@ -3,36 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Final, cast
-from zoneinfo import ZoneInfo
 
 import click
 
-from exporter.cli.flags import LABEL, Parsed, by_name, pair, sendable, to_file, together
-from exporter.language import datemath, durations
+from exporter.cli.flags import Parsed, by_name, date, label, sendable, to_file, together
+from exporter.language import durations
 from exporter.model import COLLECTIONS, Collection
 
 _DATE: Final = "a duration ago, such as 90d, date math or an instant"
-
-
-def instant(text: str, now: datetime, zone: ZoneInfo) -> datetime:
-    """Return the instant that a duration before `now`, date math or an ISO instant means.
-
-    Raises ValueError for any other text.
-    """
-    try:
-        return now - timedelta(seconds=durations.parse(text))
-    except ValueError:
-        return datemath.resolve(text, now, zone)
-
-
-def _date(text: str) -> str:
-    try:
-        instant(text, datetime(2000, 1, 1, tzinfo=UTC), ZoneInfo("UTC"))
-    except ValueError as error:
-        raise ValueError(f"{error}, or a duration, such as 90d") from error
-    return text
 
 
 def _step(text: str) -> int:
@@ -58,12 +37,12 @@ def _date_fields(_ctx: click.Context, _param: click.Parameter, texts: Sequence[s
 
 backfill_flags = together(
     click.option("--bot", help="Only this bot; by default all."),
-    click.option("--since", required=True, type=Parsed(_date), help=f"Where the past begins: {_DATE}."),
+    click.option("--since", required=True, type=Parsed(date), help=f"Where the past begins: {_DATE}."),
     click.option(
         "--until",
         default="now-3h",
         show_default=True,
-        type=Parsed(_date),
+        type=Parsed(date),
         help="Where it ends: at least three hours ago, and not after the first scrape.",
     ),
     click.option(
@@ -85,7 +64,7 @@ backfill_flags = together(
         "--label",
         "labels",
         multiple=True,
-        type=pair("NAME=VALUE", LABEL),
+        type=label,
         callback=by_name,
         help="A label that a scrape adds, such as job=nativechat. Repeatable.",
     ),

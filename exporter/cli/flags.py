@@ -14,15 +14,12 @@ from click.core import ParameterSource
 import exporter
 from exporter.cli.output import reason
 from exporter.errors import ConfigError, Place, Problem
-from exporter.language import durations
-from exporter.language.labels import NAME
+from exporter.language import datemath, durations
+from exporter.language.labels import added_name_problem
 from exporter.logs import LEVELS, LogFormat, set_up
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Value = TypeVar("Value")
-
-LABEL: Final = f"(?!__){NAME.pattern}"
-"""The pattern of a label that may be added to series."""
 
 
 def flag(name: str, parameter: str = "", *, scope: str = "", **settings: Any) -> Callable[[Command], Command]:
@@ -74,17 +71,39 @@ def seconds(text: str) -> float:
     return found
 
 
+def date(text: str) -> str:
+    """Return date math or an instant; a duration is that long ago. Raises ValueError."""
+    try:
+        return f"now-{int(durations.parse(text))}s"
+    except ValueError:
+        pass
+    try:
+        datemath.check(text)
+    except ValueError as error:
+        raise ValueError(f"{error}, or a duration, such as 90d") from error
+    return text
+
+
+def or_empty(parse: Callable[[str], str]) -> Callable[[str], str]:
+    """Return a function that calls `parse`, except for the empty text of a flag that is not given."""
+    return lambda text: text and parse(text)
+
+
 def new_file(text: str) -> Path:
-    """Return the path of a file to write; raises ValueError for an empty text, as of an unset variable."""
+    """Return the path of a file to write; raises ValueError for a path of something else.
+
+    So nobody is advised to remove a device. An empty text is that of an unset variable.
+    """
     if not text:
         raise ValueError("the name of a file is empty")
+    path = Path(text)
     try:
-        is_directory = Path(text).is_dir()
+        is_other = path.exists() and not path.is_file()
     except OSError as error:
         raise ValueError(f"{text!r} cannot be written: {reason(error)}") from error
-    if is_directory:
-        raise ValueError(f"{text!r} is a directory")
-    return Path(text)
+    if is_other:
+        raise ValueError(f"{text!r} is not a regular file (name another)")
+    return path
 
 
 to_file = together(
@@ -114,16 +133,27 @@ def sendable(text: str) -> str:
     return text
 
 
-def pair(form: str, name: str = r"\S+", value: str = ".+") -> Parsed[tuple[str, str]]:
-    """Return the type of a name and a value in a `form` such as NAME=VALUE; each matches its pattern."""
-    pattern = re.compile(f"({name})=({value})")
+def pair(
+    form: str, value: str = ".+", problem: Callable[[str], str | None] = lambda _: None
+) -> Parsed[tuple[str, str]]:
+    """Return the type of a name and a value, which matches a pattern, in a `form` such as NAME=VALUE.
+
+    `problem` returns what is wrong with a name, or None.
+    """
+    pattern = re.compile(f"([^=]+)=({value})")
 
     def parse(text: str) -> tuple[str, str]:
         if not (found := pattern.fullmatch(sendable(text))):
             raise ValueError(f"{text!r} is not {form}")
+        if wrong := problem(found[1]):
+            raise ValueError(wrong)
         return found[1], found[2]
 
     return Parsed(parse, form)
+
+
+label: Final = pair("NAME=VALUE", problem=added_name_problem)
+"""The type of a label that may be added to series."""
 
 
 def by_name(_ctx: click.Context, _param: click.Parameter, pairs: Sequence[tuple[str, str]]) -> dict[str, str]:

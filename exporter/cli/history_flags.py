@@ -6,16 +6,21 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import click
 
-from exporter.cli.flags import Command, Parsed, output_flag, sendable, to_file, together
+from exporter.cli.flags import Command, Parsed, date, or_empty, output_flag, sendable, to_file, together
 from exporter.cli.history_query import as_json, between, check_dates
 from exporter.errors import BadAnswer
-from exporter.language import datemath, durations
 from exporter.language.predicate import both
 from exporter.model import Json
 from exporter.nativechat.answers import parse
+
+_DATE: Final = Parsed(or_empty(date))
+
+_MOST_SKIPPED: Final = 2**31 - 1
+"""An API that has 32 bits for `skip` would refuse a larger one in the words of a wrong predicate."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,10 +77,10 @@ def history_flags(date_field: str) -> Callable[[Command], Command]:
         click.option(
             "--since",
             default="",
-            type=Parsed(_date),
+            type=_DATE,
             help="Only rows from this date on, such as 7d (ago) or now-7d/d.",
         ),
-        click.option("--until", default="", type=Parsed(_date), help="Only rows before this date."),
+        click.option("--until", default="", type=_DATE, help="Only rows before this date."),
         click.option(
             "--date-field",
             default=date_field,
@@ -88,7 +93,11 @@ def history_flags(date_field: str) -> Callable[[Command], Command]:
         ),
         click.option("--limit", type=click.IntRange(min=0), help="Stop after N rows."),
         click.option(
-            "--skip", type=click.IntRange(min=0), default=0, show_default=True, help="Skip the first N rows."
+            "--skip",
+            type=click.IntRange(0, _MOST_SKIPPED),
+            default=0,
+            show_default=True,
+            help="Skip the first N rows.",
         ),
         click.option(
             "--fields", default=(), type=Parsed(_fields), help="Only these fields, such as _id,Data.user."
@@ -104,17 +113,6 @@ def _predicate(text: str) -> str:
     written = _json_object(text, 'as {"Status": "success"}')
     check_dates(as_json(written))
     return written
-
-
-def _date(text: str) -> str:
-    """Return date math or an instant; a duration is that long ago."""
-    if not text:
-        return ""
-    try:
-        return f"now-{int(durations.parse(text))}s"
-    except ValueError:
-        datemath.check(text)
-    return text
 
 
 def _field(text: str) -> str:

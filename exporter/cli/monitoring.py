@@ -9,8 +9,9 @@ from typing import Final
 
 import click
 
-from exporter.cli.flags import LABEL, by_name, config_file, flag, pair
+from exporter.cli.flags import Parsed, by_name, config_file, flag, label, or_empty, pair
 from exporter.config.load import load
+from exporter.config.words import parse_link
 from exporter.errors import WrongUsage
 from exporter.language import yaml_text
 from exporter.monitoring.alerts import groups
@@ -21,9 +22,11 @@ from exporter.monitoring.prometheus_rules import custom_resource, rule_file
 
 _repeated: Final = partial(flag, scope="rules_", multiple=True)
 _pairs: Final = partial(_repeated, callback=by_name)
+_link: Final = Parsed(or_empty(parse_link), "URL")
 _runbook_url: Final = flag(
     "runbook-url",
     "runbook",
+    type=_link,
     default="",
     help="The page that alerts link to, such as your copy of docs/alerting.md; without it they have no link.",
 )
@@ -34,6 +37,7 @@ _runbook_url: Final = flag(
 @flag(
     "web.external-url",
     "status_page",
+    type=_link,
     default="",
     help="The URL of the exporter's status page; the dashboard then links to it.",
 )
@@ -82,7 +86,7 @@ def dashboard(config_file: Path, status_page: str, runbook: str) -> None:
     type=pair("ALERT=VALUE"),
     help="The threshold of an alert on the exporter itself; docs/alerting.md lists them. Repeatable.",
 )
-@_pairs("label", "labels", type=pair("NAME=VALUE", LABEL), help="A label for every alert. Repeatable.")
+@_pairs("label", "labels", type=label, help="A label for every alert. Repeatable.")
 def rules(
     *,
     config_file: Path,

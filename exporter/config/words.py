@@ -24,6 +24,8 @@ _NO_QUERY_NAME: Final[dict[str, Json]] = {
     "not": {"pattern": "_(total|count|sum|bucket|info|created|new)$|^up$|^exporter_"}
 }
 _URL_TEXT: Final = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*")
+# Prometheus would read {{ as the beginning of a template, and refuse all rules if it is none.
+_LINK: Final = r"(?!\S*\{\{)https?://[^\s/?#@]+([/?#]\S*)?"
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+|[0-9a-f:.]+")
 
 
@@ -112,6 +114,15 @@ def parse_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def parse_link(text: str) -> str:
+    """Return the URL of a page, which people follow; raises ValueError."""
+    if not re.fullmatch(_LINK, text):
+        raise ValueError(
+            "not the URL of a page (write one that starts with https:// and has no spaces and no {{)"
+        )
+    return text
+
+
 def _read_url(data: Json, path: tree.Path, report: Report) -> str | None:
     url: str | None = _URL.read(data, path, report)
     if url and not url.startswith("https") and not is_loopback(url):
@@ -160,13 +171,7 @@ SEVERITY: Final = _matching(
     "[a-z][a-z0-9_-]{0,49}",
     '"{}" is not a severity (write one such as info, warning or critical)',
 )
-LINK: Final = _matching(
-    "the URL of a page",
-    # Prometheus would read {{ as the beginning of a template, and refuse all rules if it is none.
-    r"(?!\S*\{\{)https?://[^\s/?#@]+([/?#]\S*)?",
-    "not the URL of a page (write one that starts with https:// and has no spaces and no {{{{)",
-    format="uri",
-)
+LINK: Final = kinds.text("the URL of a page", parse_link, format="uri", pattern=f"^{_LINK}$")
 _URL: Final = kinds.text(
     "a URL such as https://api.nativechat.com/v1",
     parse_url,

@@ -28,12 +28,19 @@ def count(keys: Mapping[str, Sized]) -> int:
     return prod(map(len, keys.values()))
 
 
-def label_name_problem(name: str) -> str | None:
-    """Return the problem of a label's name, with advice, or None."""
+def added_name_problem(name: str) -> str | None:
+    """Return the problem of the name of a label that Prometheus or an alert adds, with advice, or None."""
     if not NAME.fullmatch(name):
         return f'"{name}" is not a label name (use letters, digits and _, with no digit first)'
     if name.startswith("__"):
         return f'"{name}" is reserved: names that begin with __ are Prometheus\'s own (remove the __)'
+    return None
+
+
+def label_name_problem(name: str) -> str | None:
+    """Return the problem of a label's name, with advice, or None."""
+    if problem := added_name_problem(name):
+        return problem
     if name in _RESERVED:
         return f'"{name}" is reserved: {_RESERVED[name]} (choose another name)'
     return None

@@ -30,6 +30,11 @@ def test_a_reserved_label_name_is_refused(name: str) -> None:
     assert f'"{name}" is reserved: ' in (labels.label_name_problem(name) or "")
 
 
+@pytest.mark.parametrize("name", ["job", "instance", "bot", "le"])
+def test_prometheus_and_alerts_may_add_a_label_that_the_exporter_may_not(name: str) -> None:
+    assert labels.added_name_problem(name) is None
+
+
 @pytest.mark.parametrize("name", ["conversations", "a", "up_time", "exporter", "counts", "total", "a" * 100])
 def test_an_ordinary_query_name_has_no_problem(name: str) -> None:
     assert labels.metric_name_problem(name) is None
