@@ -20,7 +20,7 @@ from exporter.config import source
 from exporter.config.load import load
 from exporter.config.secrets import SecretError, TokenReader
 from exporter.config.words import parse_url
-from exporter.errors import ApiError
+from exporter.errors import ApiError, ExporterError
 from exporter.explore.explore import Explored, most_requests
 from exporter.explore.explore import explore as explore_bot
 from exporter.explore.report import as_json, tables
@@ -80,17 +80,21 @@ def explore(*, sample: int, write: Path | None, force: bool, output: str, **targ
     Tries what the API does, which fields and values there are, and how dates are stored. Shows no value that
     may be a person, a text or an id, and keeps no document.
     """
+    if force and not write:
+        raise click.UsageError("--force needs --write: the file to overwrite")
     if write and write.exists() and not force:
         raise click.UsageError(f"{write} exists (name another file, or overwrite it with --force)")
     source_of = click.get_current_context().get_parameter_source
-    others = [
-        name for name in ("bot_id", "token_file", "api_url") if source_of(name) is ParameterSource.COMMANDLINE
-    ]
-    if target["bot_name"] is not None and others:
+    given = {name for name in target if source_of(name) is ParameterSource.COMMANDLINE}
+    if target["bot_name"] is None and "config_file" in given:
+        raise click.UsageError("--config.file needs --bot: the name of one of its bots")
+    if target["bot_name"] is not None and given & {"bot_id", "token_file", "api_url"}:
         raise click.UsageError(
             "--bot takes these from the configuration: --bot-id, --token-file, --api-url (leave them out)"
         )
     bot, section = _target(**target)
+    if write:
+        _check_writable(write)
     try:
         explored = _explored(bot, sample)
     except ApiError as error:
@@ -101,14 +105,38 @@ def explore(*, sample: int, write: Path | None, force: bool, output: str, **targ
         click.echo("no query can be proposed: the API did not count", err=True)
         return 1
     if write:
-        try:
-            with write.open("w" if force else "x", encoding="utf-8") as file:
-                file.write(configuration(explored, section))
-        except OSError as error:
-            click.echo(f"nativechat-exporter: cannot write {write}: {reason(error)}", err=True)
-            return 1
+        _write(write, configuration(explored, section), force=force)
         click.echo(f"wrote {len(explored.queries)} queries to {write}", err=True)
     return 0
+
+
+def _check_writable(path: Path) -> None:
+    """Raise ExporterError if a file cannot be written; leave it as it is."""
+    is_new = not path.exists()
+    try:
+        path.open("x" if is_new else "a").close()
+        if is_new:
+            path.unlink()
+    except OSError as error:
+        raise _unwritten(path, error) from error
+
+
+def _write(path: Path, text: str, *, force: bool) -> None:
+    """Write a file whole; raises ExporterError, and leaves no part of it, if that fails."""
+    try:
+        with path.open("w" if force else "x", encoding="utf-8") as file:
+            try:
+                file.write(text)
+                file.flush()
+            except OSError:
+                path.unlink()
+                raise
+    except OSError as error:
+        raise _unwritten(path, error) from error
+
+
+def _unwritten(path: Path, error: OSError) -> ExporterError:
+    return ExporterError(f"cannot write {path}: {reason(error)}")
 
 
 def _target(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from subprocess import CompletedProcess
+from subprocess import CompletedProcess, run
 
 import pytest
 
@@ -120,6 +121,36 @@ def test_a_file_is_overwritten_only_on_demand(typed: Typed, serve: Serve, tmp_pa
     assert "{env: NATIVECHAT_BOT_ID}" in file.read_text()
 
 
+@pytest.mark.parametrize("force", [[], ["--force"]])
+def test_a_file_that_cannot_be_written_is_told_before_any_request(
+    typed: Typed, serve: Serve, tmp_path: Path, force: list[str]
+) -> None:
+    api, file = FakeApi(FakeBot()), tmp_path / "missing" / "config.yaml"
+    done = typed("explore", "--api-url", serve(api), "--write", file, *force)
+    assert (done.returncode, api.received) == (1, 0)
+    assert done.stderr == f"nativechat-exporter: cannot write {file}: no such file or directory\n"
+
+
+def test_a_bot_that_cannot_be_explored_leaves_the_file_as_it_is(typed: Typed, tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    words = ("explore", "--api-url", "http://127.0.0.1:9/v1", "--write", file)
+    assert typed(*words).returncode == 1
+    assert not file.exists()
+    file.write_text("mine")
+    assert typed(*words, "--force").returncode == 1
+    assert file.read_text() == "mine"
+
+
+def test_a_full_disk_leaves_no_part_of_a_configuration(serve: Serve, tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    url = serve(FakeApi(FakeBot([{"_id": "1"}])))
+    command = f"ulimit -f 0; exec {sys.executable} -m exporter explore --api-url {url} --write {file}"
+    done = run(["sh", "-c", command], capture_output=True, encoding="utf-8", check=False, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.endswith(f"nativechat-exporter: cannot write {file}: file too large\n")
+    assert not file.exists()
+
+
 def test_an_unknown_shape_of_counts_is_shown(typed: Typed, serve: Serve, tmp_path: Path) -> None:
     api = SHAPES[0].api()
     api.count_body = lambda number: {"data": {"total": number}, "status": "fine"}
@@ -171,12 +202,27 @@ def test_an_api_that_is_not_there_is_told(typed: Typed) -> None:
         ["--bot", "main", "--api-url", "http://127.0.0.1:9/v1"],
         ["--write", ""],
         ["--write", "/", "--force"],
+        ["--write", "/dev/full", "--force"],
+        ["--force"],
     ],
 )
 def test_wrong_usage_is_told_before_any_request(typed: Typed, words: list[str]) -> None:
     done = typed("explore", *words)
     assert done.returncode == 2
     assert "secret" not in done.stderr
+
+
+def test_a_configuration_that_would_not_be_read_is_refused(
+    typed: Typed, serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api, config = FakeApi(FakeBot()), tmp_path / "config.yaml"
+    url = serve(api)
+    done = typed("explore", "--api-url", url, "--config.file", config)
+    assert (done.returncode, api.received) == (2, 0)
+    assert "--config.file needs --bot" in done.stderr
+    monkeypatch.setenv("NATIVECHAT_EXPORTER_CONFIG_FILE", str(config))  # as in the image, for `run`
+    typed("explore", "--api-url", url)
+    assert api.received > 0
 
 
 def test_without_a_bot_the_ways_to_name_one_are_told(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
