@@ -127,6 +127,15 @@ def test_every_command_line_is_one_that_the_program_takes(manual: Manual) -> Non
             command.make_context(name, arguments, parent=context).close()
 
 
+def test_the_past_of_a_simulated_bot_can_follow_the_first_steps(manual: Manual) -> None:
+    past = manual.section("backfill.md", "Try it with a simulated bot")
+    first = manual.section("README.md", "First steps")
+    assert past.strip().startswith("End `simulate` and `run` of the [first steps]")
+    written, before = (set(re.findall(r"--write (\S+)", text)) for text in (past, first))
+    assert written
+    assert not written & before
+
+
 def test_the_simulator_answers_every_request_that_its_page_shows(manual: Manual) -> None:
     calls = [line for where, line in manual.calls("curl") if where.startswith("simulator.md:")]
     assert calls
