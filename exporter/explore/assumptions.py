@@ -81,6 +81,9 @@ class Assumptions:
         for each in used.comparisons:
             if finding := self._comparison(each):
                 yield self._noted(each.field, finding)
+        for each in used.negated:  # they are no reason for a count of 0
+            if finding := self._comparison(each):
+                yield finding
         for name in used.dated:
             yield self._noted(name, self._dates(name))
         for poll in self._polls:
@@ -204,10 +207,11 @@ class Assumptions:
     def _is_listed_with(self, each: Comparison, guess: str) -> bool:
         """Return whether each query that compares a field with a value compares it with another one, too."""
         for poll in self._polls:
-            compared = conditions(series.predicate for series in poll.series).comparisons
-            others = {str(one.value) for one in compared if one.field == each.field}
-            if each in compared and guess not in others:
-                return False
+            used = conditions(series.predicate for series in poll.series)
+            for compared in (used.comparisons, used.negated):
+                others = {str(one.value) for one in compared if one.field == each.field}
+                if each in compared and guess not in others:
+                    return False
         return True
 
     def _dates(self, name: str) -> Finding:

@@ -26,7 +26,7 @@ def most_requests(polls: Sequence[Poll]) -> int:
     predicates = [series.predicate for poll in polls for series in poll.series]
     found = conditions(predicates)
     distinct = len({predicate.text for predicate in predicates})
-    once = distinct + len(found.comparisons)
+    once = distinct + len({repr(each) for each in (*found.comparisons, *found.negated)})
     twice = len(found.fields) + len(found.operators)
     return _FIXED_REQUESTS + once + 2 * twice + len(found.dated) * dates.MOST_REQUESTS
 

@@ -25,6 +25,8 @@ KNOWN: Final[dict[Collection, tuple[str, ...]]] = {
 _SIMILARITY: Final = 0.75
 """Dotted fields have parts in common, such as `Data`, so only a nearer one is suggested."""
 
+_EQUALITY: Final = {"$in": "$eq", "$ne": "$eq", "$nin": "$eq"}
+
 _ABSENT: Final[tuple[Json, ...]] = (None, {"$eq": None}, {"$exists": False})
 
 
@@ -38,17 +40,22 @@ def conditions(path: Path, raw: Json) -> Iterator[tuple[Path, str, Json]]:
             yield (*path, key), key, operand
 
 
-def compared(condition: Json) -> Iterator[tuple[str, str | int | float]]:
-    """Yield each scalar that a condition compares a field with, for equality (`$eq`) or order (`$gt` …)."""
+def compared(condition: Json, *, negated: bool = False) -> Iterator[tuple[str, str | int | float, bool]]:
+    """Yield each scalar that a condition compares a field with, and whether the comparison is negated.
+
+    The operator in front of it is `$eq`, for equality, or one for order, such as `$gt`.
+    """
     operands: dict[str, Json] = {"$eq": condition}
     if isinstance(condition, dict) and operators.has_operators(condition):
         operands = condition
     for operator, operand in operands.items():
-        values = operand if operator == "$in" and isinstance(operand, list) else [operand]
-        is_known = operator in ("$eq", "$in", *operators.ORDERING)
-        for value in values if is_known else ():
+        if operator == "$not":
+            yield from compared(operand, negated=True)
+        values = operand if operator in ("$in", "$nin") and isinstance(operand, list) else [operand]
+        name = _EQUALITY.get(operator, operator)
+        for value in values if name in ("$eq", *operators.ORDERING) else ():
             if isinstance(value, str | int | float):
-                yield "$eq" if operator == "$in" else operator, value
+                yield name, value, negated or operator in ("$ne", "$nin")
 
 
 @lru_cache(maxsize=1024)
@@ -65,8 +72,8 @@ def doubtful(predicate: Predicate) -> frozenset[Part]:
         if condition in _ABSENT or name in predicate.dated:
             continue
         parts.add(Part(name))
-        for operator, value in compared(condition) if "$nor" not in path else ():
-            if operator == "$eq":
+        for operator, value, negated in compared(condition, negated="$nor" in path):
+            if operator == "$eq" and not negated:
                 parts.add(Part(name, json.dumps(value, ensure_ascii=False)))
     return frozenset(parts)
 

@@ -85,13 +85,18 @@ def test_a_predicate_is_taken_apart() -> None:
         "C": {"$in": ["x", None]},
         "D": {"$gte": {"$date": "now-1h"}},
         "$or": [{"E": "y"}, {"$nor": [{"F": "z"}]}],
-        "G": {"$not": {"$gt": 5}},
+        "G": {"$not": {"$gt": 5, "$ne": 6}, "$nin": ["v", None]},
         "H": {"whole": "mapping"},
     }
     found = conditions([predicate.compile(raw)])
     assert list(found.fields) == ["A", "B", "C", "D", "E", "F", "G", "H"]
     compared = [(each.field, each.operator, each.value) for each in found.comparisons]
     assert compared == [("A", "$eq", 1), ("B", "$gt", 2), ("C", "$eq", "x"), ("E", "$eq", "y")]
+    negated = [(each.field, each.operator, each.value) for each in found.negated]
+    assert negated == [
+        *(("B", "$eq", 3), ("F", "$eq", "z")),
+        *(("G", "$gt", 5), ("G", "$eq", 6), ("G", "$eq", "v")),
+    ]
     assert found.dated == ("D",)
-    assert found.operators == {"$gt", "$ne", "$in", "$gte", "$or", "$nor", "$not"}
+    assert found.operators == {"$gt", "$ne", "$in", "$gte", "$or", "$nor", "$not", "$nin"}
     assert not conditions([predicate.compile(None)]).fields

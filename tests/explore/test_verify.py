@@ -37,6 +37,10 @@ def credentials(plain_environment: None, monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setenv(name, value)
 
 
+def query(predicate: str) -> str:
+    return f"  - {{name: more, collection: conversations, query: {predicate}}}\n"
+
+
 def good(**bot: Any) -> FakeApi:
     conversations, messages = documented(400, Dates(bot.get("dates", "iso")))
     return FakeApi(FakeBot(conversations, messages, **bot))
@@ -149,6 +153,15 @@ PLANTED = {
     ),
     "wrong case of a value": Planted("value", "did you mean success?", changes=[(": success", ": Success")]),
     "misspelt value": Planted("value", "did you mean facebook?", changes=[("[facebook", "[facebok")]),
+    "misspelt value in a negation": Planted(
+        "value", "did you mean success?", more=query("{Status: {$ne: sucess}}")
+    ),
+    "misspelt value in a list of negations": Planted(
+        "value", "did you mean success?", more=query("{Status: {$nin: [sucess]}}")
+    ),
+    "number in quotes in a negation": Planted(
+        "type", "without quotes", more=query('{$nor: [{Errors: {$not: {$ne: "0"}}}]}')
+    ),
     "number in quotes": Planted("type", "without quotes", changes=[("{$gt: 3}", '{$gt: "3"}')]),
     "text without quotes": Planted("type", "in quotes", changes=[(": success", ": 1")]),
     "operator refused": Planted("operator", "400", lambda: good(refuses=frozenset({"$gt"}))),
@@ -216,6 +229,20 @@ def test_the_operators_that_explain_a_refusal_are_in_order(verified: Verified) -
     _, findings = verified(good(refuses=frozenset(operators)), more=more)
     [told] = [each["detail"] for each in findings if each["subject"] == "many"]
     assert told == f"refused because of {', '.join(operators)}"
+
+
+def test_a_value_in_a_negation_is_no_reason_for_a_zero(verified: Verified) -> None:
+    _, findings = verified(good(), more=query("{Status: {$ne: sucess}, Errors: {$gt: 900}}"))
+    [told] = [each["detail"] for each in findings if each["subject"] == "more"]
+    assert told == "nothing just now"
+
+
+def test_a_value_is_told_where_one_series_has_it_and_another_negates_what_was_meant(
+    verified: Verified,
+) -> None:
+    labels = "{outcome: {good: {Status: success}, bad: {Status: {$ne: sucess}}}}"
+    code, _ = verified(good(), more=f"  - {{name: more, collection: conversations, labels: {labels}}}\n")
+    assert code == 1
 
 
 def test_each_bot_has_its_own_findings(typed: Typed, serve: Serve, tmp_path: Path) -> None:
