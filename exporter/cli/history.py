@@ -37,12 +37,11 @@ interrupted, and others are deleted or added meanwhile. If it stops early, it sa
 
 def _command(collection: Collection) -> click.Command:
     """Return the command that downloads one collection."""
-    date_field = "StartedAt" if collection == "conversations" else ""
 
     @click.command(collection, help=f"Download {collection} as JSON lines or CSV.\n\n{_HELP}")
     @config_file
     @click.option("--bot", "bot_name", help="The bot's name; may be omitted if there is only one.")
-    @history_flags(date_field)
+    @history_flags(collection)
     @logging_flags
     def command(*, config_file: Path, bot_name: str | None, **flags: Any) -> int:
         wanted = Wanted(**flags)

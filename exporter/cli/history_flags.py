@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -13,8 +14,8 @@ import click
 from exporter.cli.flags import Command, Parsed, date, or_empty, output_flag, sendable, to_file, together
 from exporter.cli.history_query import as_json, between, check_dates
 from exporter.errors import BadAnswer
-from exporter.language.predicate import both
-from exporter.model import Json
+from exporter.language.predicate import both, findings
+from exporter.model import Collection, Json
 from exporter.nativechat.answers import parse
 
 _DATE: Final = Parsed(or_empty(date))
@@ -65,13 +66,13 @@ class Wanted:
         return self.sort.removeprefix("-"), self.sort.startswith("-")
 
 
-def history_flags(date_field: str) -> Callable[[Command], Command]:
-    """Return a decorator that adds the flags of `Wanted`; `date_field` is the default of `--date-field`."""
+def history_flags(collection: Collection) -> Callable[[Command], Command]:
+    """Return a decorator that adds the flags of `Wanted` for one collection."""
     return together(
         click.option(
             "--query",
             default="",
-            type=Parsed(_predicate),
+            type=Parsed(partial(_predicate, collection)),
             help='A MongoDB predicate, as JSON, such as {"Errors": 2}.',
         ),
         click.option(
@@ -83,7 +84,7 @@ def history_flags(date_field: str) -> Callable[[Command], Command]:
         click.option("--until", default="", type=_DATE, help="Only rows before this date."),
         click.option(
             "--date-field",
-            default=date_field,
+            default="StartedAt" if collection == "conversations" else "",
             type=Parsed(_field),
             show_default=True,
             help="The field that --since and --until compare.",
@@ -107,17 +108,21 @@ def history_flags(date_field: str) -> Callable[[Command], Command]:
     )
 
 
-def _predicate(text: str) -> str:
+def _predicate(collection: Collection, text: str) -> str:
     if not text:
         return ""
     written = _json_object(text, 'as {"Status": "success"}')
-    check_dates(as_json(written))
+    raw = as_json(written)
+    errors = [each for each in findings(raw, collection) if each.severity == "error"]
+    if errors:
+        raise ValueError("; ".join(f"{what} ({advice})" if advice else what for _, what, advice, _ in errors))
+    check_dates(raw)
     return written
 
 
 def _field(text: str) -> str:
-    if text.startswith("$"):
-        raise ValueError("a field's name has no $ in front (such as StartedAt)")
+    if text.startswith(("$", "[", "{", '"')):
+        raise ValueError(f"a field's name has no {text[0]} in front (such as StartedAt)")
     return sendable(text)
 
 
@@ -129,13 +134,16 @@ def _fields(text: str) -> tuple[str, ...]:
 
 
 def _order(text: str) -> str:
-    if not text.lstrip().startswith("{"):
-        return sendable(text)
-    order = _json_object(text, 'as {"StartedAt": -1}')
-    if any(
-        direction not in (1, -1) or isinstance(direction, bool) for direction in json.loads(order).values()
-    ):
+    if not text:
+        return ""
+    order, directions = text, {text.removeprefix("-"): 1}
+    if text.lstrip().startswith("{"):
+        order = _json_object(text, 'as {"StartedAt": -1}')
+        directions = json.loads(order)
+    if any(direction not in (1, -1) or isinstance(direction, bool) for direction in directions.values()):
         raise ValueError('each field is sorted by 1 or -1, as {"StartedAt": -1}')
+    if not directions or not all(_field(name).strip() for name in directions):
+        raise ValueError("no field is named (such as -StartedAt)")
     return order
 
 
