@@ -159,7 +159,8 @@ class Assumptions:
         if self._present[name]:
             return Finding("field", "ok", name)
         detail = f"none of the {self._collection} has it"
-        if guess := near.field(name, self._shown):
+        names = [each.name for each in self._shown.values() if each.has_scalars]
+        if guess := near.field(name, names):
             return Finding("field", "differs", name, f"{detail}; did you mean {guess}?")
         if others := self._others_with(name):
             return Finding("field", "unknown", name, f"{detail}, but {others} do: is `collection` right?")

@@ -27,11 +27,14 @@ _KINDS: Final[dict[Type, str]] = {
 
 
 def field(name: str, known: Iterable[str]) -> str:
-    """Return the one of the known fields that differs in case, in one letter, or has more in front."""
+    """Return the one of the known fields that differs in case, in one letter, or has more in front.
+
+    If there is none, return the only one that has the name among its steps.
+    """
     names = list(known)
-    return value(name, names) or next(
-        (each for each in names if each.lower().endswith(f".{name.lower()}")), ""
-    )
+    behind = (each for each in names if each.lower().endswith(f".{name.lower()}"))
+    within = [each for each in names if f".{name.lower()}." in f".{each.lower()}."]
+    return value(name, names) or next(behind, within[0] if len(within) == 1 else "")
 
 
 def value(text: str, known: Iterable[str]) -> str:

@@ -72,6 +72,11 @@ class Field:
         """Whether `name` means this path in a predicate: no key is empty, has a dot or begins with `$`."""
         return all(key and "." not in key and not key.startswith("$") for key in self.path)
 
+    @property
+    def has_scalars(self) -> bool:
+        """Whether it has values that a predicate can compare with one."""
+        return any(kind not in ("object", "list") for kind, _ in self.types)
+
     def is_in_list(self, among: Iterable[Field]) -> bool:
         """Return whether one document can have several values, given all fields of the collection."""
         above = {self.path[:length] for length in range(1, len(self.path) + 1)}

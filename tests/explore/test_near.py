@@ -54,6 +54,11 @@ def test_a_field_may_lack_what_is_in_front_of_it() -> None:
     assert near.field("Name", ["Data.channel.ProviderName"]) == ""
 
 
+def test_a_field_may_lack_what_is_around_it_if_only_one_has_it() -> None:
+    assert near.field("Channel", ["Status", "Data.channel.ProviderName"]) == "Data.channel.ProviderName"
+    assert near.field("Channel", ["Data.channel.ProviderName", "Data.channel.Id"]) == ""
+
+
 @pytest.mark.parametrize(
     ("value", "among", "advice"),
     [

@@ -151,6 +151,9 @@ PLANTED = {
     "field without what is in front": Planted(
         "field", "did you mean Data.channel.ProviderName?", changes=[("Data.channel.", "")]
     ),
+    "object instead of its field": Planted(
+        "field", "did you mean Data.channel.ProviderName?", changes=[("Data.channel.ProviderName", "Channel")]
+    ),
     "wrong case of a value": Planted("value", "did you mean success?", changes=[(": success", ": Success")]),
     "misspelt value": Planted("value", "did you mean facebook?", changes=[("[facebook", "[facebok")]),
     "misspelt value in a negation": Planted(
