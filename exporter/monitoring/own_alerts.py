@@ -52,8 +52,8 @@ _LEAST_WINDOW: Final = 120.0
 """Seconds in which there are two scrapes, where Prometheus scrapes each minute, as it does by default."""
 
 _OTHERS: Final = re.compile(r"\\[^1-9ZuUN]|\[\^?\]?[^\]]*\]")
-_NOT_RE2: Final = re.compile(r"\\|\(\?(?![ims-]*[:)]|P<)|[*+?}]\+")
-"""What Python has and Prometheus has not, once `_OTHERS` are gone: (?=, \\1, a*+ and the like."""
+_NOT_RE2: Final = re.compile(r"\\|\(\?(?![ims-]*[:)]|P<)|[*+?}]\+|\{[0-9]*,?(?!1000\b)[0-9]{4,}")
+"""What Python has and Prometheus has not, once `_OTHERS` are gone: (?=, \\1, a*+, a{1001} and the like."""
 
 _QUERY: Final = "nativechat_exporter_query"
 _SHARDS: Final = "(cluster, namespace, job)"
@@ -269,7 +269,7 @@ def _text(regex: str) -> str:
     except re.error as error:
         raise WrongUsage(f"--job {regex}: not a regular expression: {error}") from error
     if found := _NOT_RE2.search(_OTHERS.sub("", regex)):
-        what = f"Prometheus has no lookarounds, backreferences and the like: {found[0]}"
+        what = f"Prometheus has no lookarounds, backreferences, repeats above 1000 and the like: {found[0]}"
         raise WrongUsage(f"--job {regex}: {what} (repeat --job for several jobs)")
     return json.dumps(regex, ensure_ascii=False)
 

@@ -203,6 +203,10 @@ def test_a_threshold_is_in_the_expression(config: Config, alert: str, threshold:
             (Choices(jobs=(job,)), r"--job .*: Prometheus has no lookarounds")
             for job in ("(?=chat)x", "x(?<!y)", r"(a)\1", "(?P<a>x)(?P=a)", "a*+", "(?>a)", r"a\Z", "(?x)a")
         ),
+        *(
+            (Choices(jobs=(job,)), r"--job .*: Prometheus has no .*, repeats above 1000 and the like")
+            for job in ("a{1001}", "a{1001,}", "a{1,1001}", "a{1000,10000}")
+        ),
     ],
 )
 def test_a_choice_that_cannot_be_kept_is_refused(levels: Path, choices: Choices, problem: str) -> None:
@@ -214,7 +218,10 @@ def test_a_choice_that_cannot_be_kept_is_refused(levels: Path, choices: Choices,
 def test_promtool_reads_every_regular_expression_of_a_job_that_is_accepted(
     levels: Path, tmp_path: Path, promtool: Callable[..., CompletedProcess[str]]
 ) -> None:
-    jobs = ("chat", "(?i:chat)", "(?:a|b)+?", "(?P<name>x)", r"a\+\\", "[*+]+[]+]", r"\d{2,3}\.x", "é ")
+    jobs = (
+        *("chat", "(?i:chat)", "(?:a|b)+?", "(?P<name>x)", r"a\+\\", "[*+]+[]+]", r"\d{2,3}\.x", "é "),
+        *("a{1000}", "a{1000,}", "a{12,1000}", "a{1000,1000}", r"\{1001}", "[a{1001}]"),
+    )
     file = tmp_path / "rules.yml"
     config = load(levels, {}, secrets="optional").config
     file.write_text(json.dumps(rule_file(groups(config, Choices(jobs=jobs)))), "utf-8")
