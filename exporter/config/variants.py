@@ -66,10 +66,10 @@ def _read_list(data: list[Json], path: Path, report: Report) -> list[Value | Oth
             mismatch(value, here, "text, a number, true or false", report)
         elif value == "":
             report.error(here, EMPTY_LABEL, "write a text, or leave the value out")
-        elif (text := _text(value)) in values:
-            report.error(here, f'the label value "{text}" again', "keep one of them")
+        elif (key := _key(value)) in values:
+            report.error(here, f'the label value "{_text(value)}" again', "keep one of them")
         else:
-            values[text] = value
+            values[key] = value
     return list(values.values())
 
 
@@ -84,6 +84,11 @@ def _read_other(item: Json, path: Path, report: Report, *, is_last: bool) -> Jso
                 report.error(path, "{other: …} is not after the other values", advice)
             return Other(str(name))
     return item
+
+
+def _key(value: Value | Other) -> str:
+    """Return a label's value as text, the same for 1.0 as for 1: MongoDB takes them as equal."""
+    return _text(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 def _text(value: Value | Other) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,10 @@ _DATES: Final[dict[Collection, str]] = {"conversations": "StartedAt", "messages"
 _NUMBERS: Final = ("Errors", "Messages.user")
 _NUMBER: Final = re.compile(r"\s*-?[0-9]+(\.[0-9]+)?\s*")
 _COMPARISON: Final = re.compile(r"\s*(?:[<>]=?|!=|==?)\s*-?[0-9.]+\s*")
+_ODD: Final = re.compile(r"[<>=]|(?<![^.])\s|\s(?![^.])")
+_ODD_OF_NULL: Final = re.compile(r"[\s:<>=]")
+"""What hardly belongs to the name of a field, such as white space at an end of one of its parts."""
+
 _LOGICAL: Final = {name[1:]: name for name in operators.LOGICAL}
 _WORDS: Final = {
     ">": "$gt",
@@ -62,7 +67,7 @@ def _doubt_field(path: Path, field: str, condition: Json, collection: Collection
     owner = _OWNERS.get(first, collection)
     if wrong := [step for step in others if step.startswith("$")]:
         yield Finding(path, f"{wrong[0]} is part of a field's name here", "write {Errors: {$gt: 0}}")
-    elif odd := re.search(r"[<>=]" if condition is not None else r"[\s:<>=]", field):
+    elif odd := (_ODD_OF_NULL if condition is None else _ODD).search(field):
         advice = "write {Errors: 0}: the field, a colon, a space, the value"
         yield Finding(path, f'the name of a field with "{odd[0]}" in it', advice, "warning")
     elif field in _LOGICAL and isinstance(condition, list):
@@ -87,6 +92,20 @@ def _doubt_operators(path: Path, field: str, condition: dict[str, Json]) -> Iter
             if name == "$in" and not operand:
                 yield Finding(here, "an empty $in matches nothing", "write at least one value")
     yield from _doubt_range(path, field, condition)
+    wanted, excluded = _values(condition, "$eq", "$in"), _values(condition, "$ne", "$nin")
+    if wanted and wanted <= excluded:
+        what = f"nothing matches: {' or '.join(sorted(wanted))} is asked for, and excluded as well"
+        yield Finding(path, what, "remove one of the two")
+
+
+def _values(condition: dict[str, Json], one: str, several: str) -> set[str]:
+    """Return the operands of two operators, each as text: true is not 1."""
+    listed = condition.get(several)
+    single = [condition[one]] if one in condition else []
+    return {
+        json.dumps(value, ensure_ascii=False)
+        for value in (*single, *(listed if isinstance(listed, list) else ()))
+    }
 
 
 def _doubt_ordering(path: Path, field: str, operand: Json) -> Iterator[Finding]:

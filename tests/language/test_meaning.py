@@ -32,6 +32,7 @@ def found(raw: Json, collection: Collection = "conversations") -> list[tuple[Pat
         {"StartedAt": {"$gte": date("now-1h"), "$lte": date("now-1h")}},
         {"StartedAt": {"$gte": date("{since}")}, "Errors": {"$gt": "{least}"}, "Status": "{status}"},
         {"or": "x", "and": 1, "type": "x", "gt": 3, "first name": 1, "utm:source": "x"},
+        {"a": {"$in": [1, 2], "$ne": 1}, "b": {"$eq": 1, "$ne": True}, "c": {"$eq": 1, "$nin": ["1"]}},
     ],
 )
 def test_what_can_be_meant_has_no_findings(raw: Json) -> None:
@@ -53,6 +54,9 @@ def test_what_can_be_meant_has_no_findings(raw: Json) -> None:
         ({"$lt": {"date": "2026-11-22"}}, ("$lt", "date")),
         ({"$lt": "now-1h"}, ("$lt",)),
         ({"$in": []}, ("$in",)),
+        ({"$eq": 1, "$ne": 1}, ()),
+        ({"$in": ["x", True], "$nin": [True, "y", "x"]}, ()),
+        ({"$eq": "x", "$nin": ["x"]}, ()),
         ({"$gt": 3, "$lt": 3}, ("$lt",)),
         ({"$gte": 3.5, "$lte": 3}, ("$lte",)),
         ({"$gt": date("now"), "$lte": date("now-1d")}, ("$lte",)),
@@ -69,6 +73,7 @@ def test_what_cannot_match_is_an_error(condition: Json, path: Path) -> None:
     ("raw", "path"),
     [
         ({"$nor": [{"Status": {"$in": []}}]}, ("$nor", 0, "Status", "$in")),
+        ({"a": {"$not": {"$in": ["x"], "$ne": "x"}}}, ("a", "$not")),
         ({"a": {"$not": {"$gt": 3, "$lt": 3}}}, ("a", "$not", "$lt")),
     ],
 )
@@ -133,6 +138,11 @@ def test_text_is_a_warning_in_a_field_of_numbers(field: str, condition: Json) ->
 @pytest.mark.parametrize("field", ["Errors:0", "Status success", "a>b", "a=b"])
 def test_a_field_with_a_sign_or_a_space_is_a_warning(field: str) -> None:
     assert found({field: None}) == [((field,), "warning")]
+
+
+@pytest.mark.parametrize("field", ["Errors ", " Errors", "Errors\t", "Data. channel", "Data.channel .Name"])
+def test_a_field_with_white_space_at_an_end_is_a_warning(field: str) -> None:
+    assert found({field: 1}) == [((field,), "warning")]
 
 
 @pytest.mark.parametrize(
