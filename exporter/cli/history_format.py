@@ -16,13 +16,14 @@ class RowFormat:
     """Formats rows, with dates as the API shows them; without `fields`, dotted paths, a row is whole.
 
     A path into a list's objects gives the list of their values. In CSV a missing field and null are empty,
-    text stands as it is, and anything else is JSON. `missing` are the fields that no row had so far.
+    text stands as it is, and anything else is JSON. `missing` are the fields that no row had so far, not
+    even as null.
     """
 
     def __init__(self, output: str, fields: Sequence[str]) -> None:
         self._is_csv = output == "csv"
         self._fields = fields
-        self.missing = list(fields)
+        self.missing = list(dict.fromkeys(fields))
 
     @property
     def head(self) -> str:
@@ -31,13 +32,21 @@ class RowFormat:
 
     def line(self, row: Row) -> str:
         """Return a row as text without a newline at its end."""
-        values = {field: value_at(row, field) for field in self._fields}
-        self.missing = [field for field in self.missing if values[field] is None]
+        values = {field: value_at(row, field) for field in self._fields if _has(row, field)}
+        self.missing = [field for field in self.missing if field not in values]
         if self._is_csv:
-            return _csv([_cell(values[field]) for field in self._fields])
+            return _csv([_cell(values.get(field)) for field in self._fields])
         if self._fields:
-            row = {field: value for field, value in values.items() if value is not None}
+            row = values
         return json.dumps(row, ensure_ascii=False)
+
+
+def _has(row: Row, path: str) -> bool:
+    """Return whether there is something at a dotted path, which may be null."""
+    step, _, rest = path.partition(".")
+    inner = row.get(step) if rest else None
+    objects = [each for each in (inner if isinstance(inner, list) else [inner]) if isinstance(each, dict)]
+    return path in row or any(_has(each, rest) for each in objects)
 
 
 def _cell(value: Json) -> str:

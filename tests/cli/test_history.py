@@ -289,6 +289,19 @@ def test_fields_choose_what_is_printed(typed: Typed, nativechat: Made) -> None:
     ]
 
 
+def test_a_field_of_null_is_printed_as_null_and_not_called_missing(typed: Typed, nativechat: Made) -> None:
+    simulation, config = nativechat(history=0)
+    for value in (None, {"b": None}, [{"b": None}, {"c": 1}, 2]):
+        simulation.burst("support", 1, {"A": value})
+    done = typed("conversations", "--config.file", config, "--fields", "A.b,A")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(done.stdout.splitlines()) == [
+        '{"A": null}',
+        '{"A.b": null, "A": [{"b": null}, {"c": 1}, 2]}',
+        '{"A.b": null, "A": {"b": null}}',
+    ]
+
+
 def test_csv_has_a_column_for_each_field(typed: Typed, nativechat: Made) -> None:
     simulation, config = nativechat(documents="untidy", **EXTENDED)
     paths = ["_id", "Канал", "StartedAt", "Errors", "Tags", "Steps.Done", "Rating"]
@@ -311,7 +324,7 @@ def test_csv_has_a_column_for_each_field(typed: Typed, nativechat: Made) -> None
 def test_a_field_that_no_row_has_is_told(typed: Typed, nativechat: Made, tmp_path: Path, output: str) -> None:
     _, config = nativechat(history=50)
     words = ["conversations", "--config.file", config, "--output", output]
-    flags = ["--fields", "_id,Data.user.LastName,Data.usr,_id", "--limit", "30"]
+    flags = ["--fields", "_id,Data.user.LastName,Data.usr,Data.usr", "--limit", "30"]
     told = (
         "none of the 30 conversations has the field Data.usr (remove it from --fields, or correct its name)\n"
     )
