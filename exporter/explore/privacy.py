@@ -68,8 +68,11 @@ _KINDS: Final = _words_in("""
 _NAMED: Final = _words_in("channel provider platform browser language country currency")
 """The `name` or `code` of one of these is one of its kind, and no name of a person."""
 
-_TITLED: Final = _words_in("status state stage step phase outcome result channel provider platform language")
-"""Texts of these kinds may have two words with capital letters: elsewhere that is the name of a person."""
+_TITLED: Final = _words_in("""
+    status state stage step phase outcome result channel provider platform language
+    статус состояние състояние канал kanal zustand canal estado statut
+""")
+"""Texts of these kinds may have words with spaces or capital letters, which may be a name elsewhere."""
 
 _SENDERS: Final = frozenset({"sender", "author", "from"})
 _ROLES: Final = _words_in("""
@@ -217,6 +220,6 @@ def _is_enumerated(value: str, *, is_titled: bool) -> bool:
     words = _words(value)
     if len(value) > _LONGEST or len(words) > _MOST_WORDS or not _ENUMERATED.fullmatch(value):
         return False
-    is_name = len(words) > 1 and all(word[0].isupper() and not word.isupper() for word in words)
-    is_name = is_name or any(word[0].isupper() and not word.isupper() for word in value.split()[1:])
-    return not _RANDOM.search(value) and (is_titled or not is_name)
+    is_capital = words[0][0].isupper() and (len(words[0]) == 1 or not words[0].isupper())
+    may_be_name = " " in value or (len(words) > 1 and is_capital)
+    return not _RANDOM.search(value) and (is_titled or not may_be_name)
