@@ -11,8 +11,9 @@ Unknown ─ Part                       what no document has of the predicates th
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import time
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, NoReturn, TypeAlias
@@ -120,6 +121,12 @@ class Predicate:
     text: str = ""
     dated: tuple[str, ...] = ()
 
+    @property
+    def meaning(self) -> frozenset[str]:
+        """The conditions, each as JSON text: in another order they match the same."""
+        raw = json.loads(self.text) if self.text else {}
+        return frozenset(json.dumps({field: condition}) for field, condition in raw.items())
+
 
 @dataclass(frozen=True, slots=True)
 class Variant:
@@ -187,7 +194,7 @@ class Series:
     """One time series, and the request that counts it.
 
     `labels` are all labels, with `bot` and those of the bot, sorted by name. A series has every value
-    that decides what the API counts, so equal series have the same counts, across reloads too. `dates`
+    that decides what the API counts, so equal series have the same counts, also across reloads. `dates`
     and `zone`, a name, are None if the predicate has no date.
     """
 
@@ -199,6 +206,13 @@ class Series:
     zone: str | None
     collection: Collection
     predicate: Predicate
+
+    def counts_the_same(self, other: Series) -> bool:
+        """Return whether another series, under whatever labels, has the same counts."""
+        alike = replace(self, labels=other.labels, predicate=other.predicate) == other
+        return alike and (
+            self.predicate == other.predicate or self.predicate.meaning == other.predicate.meaning
+        )
 
 
 @dataclass(frozen=True, slots=True)

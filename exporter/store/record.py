@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from exporter.errors import ApiError
-from exporter.model import Poll, Unknown
+from exporter.model import Labels, Poll, Series, Unknown
 from exporter.snapshot import PollSnapshot
 
 _NEVER: Final = -1
@@ -40,15 +40,15 @@ class Record:
     def inherit(self, before: Record, now: float) -> None:
         """Take over, at steady time `now`, the history of a changed poll and the counts of equal series.
 
-        A series with equal labels whose request changed begins anew: what is new is 0, and its next count is
-        its first. Prometheus takes that for a restart.
+        A series whose request changed begins anew: what is new is 0, and its next count is its first.
+        Prometheus takes that for a restart. The labels of the bot may change: they ask for nothing else.
         """
         old = before.snapshot(now)  # what is stale by the old `stale_after` is not fresh by a longer one
         self.latest = replace(old, poll=self.latest.poll, unknown=Unknown())
-        rows = {series.labels: row for row, series in enumerate(old.poll.series)}
+        rows = {_own_labels(old.poll, series): row for row, series in enumerate(old.poll.series)}
         for row, series in enumerate(self.latest.poll.series):
-            was = rows.get(series.labels)
-            if was is not None and series == old.poll.series[was]:
+            was = rows.get(_own_labels(self.latest.poll, series))
+            if was is not None and series.counts_the_same(old.poll.series[was]):
                 self._new[row] = before._new[was]
                 self._counts[row], self._counted_at[row] = old.counts[was], old.counted_at[was]
                 self._last[row] = before._last[was]
@@ -107,3 +107,8 @@ class Record:
             elif count is not None:
                 self._fresh_until = min(self._fresh_until, until)
         self._changed = True
+
+
+def _own_labels(poll: Poll, series: Series) -> Labels:
+    """Return a series' labels without those of its bot."""
+    return tuple(pair for pair in series.labels if pair not in poll.bot.labels)

@@ -182,13 +182,55 @@ def test_what_is_new_begins_anew_with_a_request_that_counts_something_else(
     assert process.new()["viber"] == new
 
 
-def test_a_series_under_other_labels_begins_at_0(process: Process) -> None:
+def test_what_is_new_goes_on_under_other_labels_of_the_bot(process: Process) -> None:
     process.answer("viber", 300)
     process.answer("viber", 305)
-    process.reload(replace(BOT, labels=(("team", "care"),)), QUERY, anew=CHANNELS)
-    assert process.new() == {"viber": 0, "darvin": 0}
+    process.reload(replace(BOT, labels=(("team", "care"),)), QUERY)
+    assert process.new() == {"viber": 5, "darvin": 0}
     process.answer("viber", 400)
-    assert process.new() == {"viber": 0, "darvin": 0}
+    assert process.new() == {"viber": 100, "darvin": 0}
+    process.reload(BOT, QUERY)
+    assert process.new() == {"viber": 100, "darvin": 0}
+
+
+@pytest.mark.parametrize(
+    ("text", "new"),
+    [
+        ('{"Errors":{"$gt":0,"$lt":9},"Data.channel.ProviderName":"viber"}', 5),
+        ('{"Data.channel.ProviderName":"viber","Errors":{"$lt":9,"$gt":0}}', 0),
+        ('{"Data.channel.ProviderName":"viber"}', 0),
+        ("", 0),
+    ],
+    ids=["another order of fields", "another order of operators", "a condition less", "no condition"],
+)
+def test_what_is_new_goes_on_if_only_the_order_of_conditions_changed(
+    process: Process, text: str, new: int
+) -> None:
+    [query], first = (
+        process.config.queries,
+        '{"Data.channel.ProviderName":"viber","Errors":{"$gt":0,"$lt":9}}',
+    )
+
+    def ask(predicate: str) -> None:
+        process.reload(
+            BOT, replace(query, variants=(replace(query.variants[0], predicate=Predicate(predicate)),))
+        )
+
+    ask(first)
+    process.answer("viber", 300)
+    process.answer("viber", 305)
+    ask(text)
+    assert process.new()["viber"] == new
+
+
+def test_what_is_new_goes_on_only_for_the_same_values_of_the_query_s_labels(process: Process) -> None:
+    process.answer("viber", 300)
+    process.answer("viber", 305)
+    [query] = process.config.queries
+    swapped = zip(CHANNELS, reversed(query.variants), strict=True)
+    variants = tuple(replace(variant, labels=(("channel", channel),)) for channel, variant in swapped)
+    process.reload(BOT, replace(query, variants=variants), anew=CHANNELS)
+    assert set(process.new().values()) == {0}
 
 
 def test_the_last_count_is_known_after_it_is_stale_and_not_under_a_changed_predicate(

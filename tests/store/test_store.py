@@ -203,11 +203,16 @@ def test_a_count_follows_its_series_to_another_position(store: Store, plan: Plan
     assert shown(store) == [8, 7]
 
 
-@pytest.mark.parametrize("another", [replace(BOT, id="2"), replace(BOT, labels=(("team", "care"),))])
-def test_another_bot_under_the_same_name_starts_absent(store: Store, plan: Plan, another: Bot) -> None:
+def test_another_bot_under_the_same_name_starts_absent(store: Store, plan: Plan) -> None:
     store.counted(plan.polls[0], 0, 7)
-    store.apply(plan_of(QUERY, bot=another))
+    store.apply(plan_of(QUERY, bot=replace(BOT, id="2")))
     assert shown(store) == [None, None]
+
+
+def test_a_bot_with_other_labels_keeps_what_was_counted(store: Store, plan: Plan) -> None:
+    store.counted(plan.polls[0], 0, 7)
+    store.apply(plan_of(QUERY, bot=replace(BOT, labels=(("team", "care"),))))
+    assert shown(store) == [7, None]
 
 
 def test_another_token_for_the_same_bot_keeps_what_was_counted_and_forgets_whether_it_is_up(
