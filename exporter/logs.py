@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from functools import wraps
 from logging.handlers import QueueHandler, QueueListener
 from queue import Full, Queue
-from typing import Any, Final, Literal, ParamSpec
+from typing import Any, Final, Literal, ParamSpec, cast
 
 LEVELS: Final = {"debug": 10, "info": 20, "warn": 30, "error": 40}
 LogFormat = Literal["logfmt", "json"]
@@ -28,7 +28,7 @@ MOST_TRACEBACKS: Final = 1000
 """Most different tracebacks that are logged."""
 
 PATIENCE: Final = 1.0
-"""Seconds to write the last lines when the process ends."""
+"""Seconds to write the last lines when the process ends; as many to queue the end, if the queue is full."""
 
 
 def set_up(level: str, log_format: LogFormat) -> None:
@@ -82,8 +82,15 @@ class _Writer(QueueListener):
             line.__dict__.update(fields(lines=lines, advice=advice))
             super().handle(line)
 
-    def enqueue_sentinel(self) -> None:
-        self.queue.put(None)  # blocks while the queue is full: the sentinel must not be dropped
+    def end(self) -> bool:
+        """Write what is queued, and return whether that is done; needs no further thread."""
+        try:
+            self.queue.put(None, timeout=PATIENCE)  # waits while the queue is full
+        except Full:
+            return False
+        thread = cast("threading.Thread", self._thread)
+        thread.join(PATIENCE)
+        return not thread.is_alive()
 
 
 def unblocked(command: Callable[_Args, int]) -> Callable[_Args, int]:
@@ -101,17 +108,15 @@ def unblocked(command: Callable[_Args, int]) -> Callable[_Args, int]:
         direct = root.handlers[:]
         queue = _Queue(Queue(MOST_WAITING))
         writer = _Writer(queue, direct)
-        stopping = threading.Thread(target=writer.stop, name="log end", daemon=True)
-        root.handlers[:] = [queue]
         writer.start()
+        root.handlers[:] = [queue]
         try:
             code = command(*args, **kwargs)
         finally:
-            stopping.start()
-            stopping.join(PATIENCE)
+            is_written = writer.end()
             if not set(threading.enumerate()) - before:
                 root.handlers[:] = direct
-        if stopping.is_alive():
+        if not is_written:
             os._exit(code)
         return code
 

@@ -86,8 +86,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ExporterError as error:
         click.echo(f"nativechat-exporter: {error}", err=True)
         return 2 if isinstance(error, WrongUsage) else 1
-    except click.Abort:
-        click.echo("nativechat-exporter: interrupted", err=True)
+    except RuntimeError as error:
+        if isinstance(error, click.Abort):
+            why = "interrupted"
+        elif str(error) == "can't start new thread":
+            advice = "raise the limit of processes, such as a container's pids"
+            why = f"the system allows too few threads ({advice})"
+        else:
+            raise
+        click.echo(f"nativechat-exporter: {why}", err=True)
         return 1
     except OSError as error:
         abandon_output()

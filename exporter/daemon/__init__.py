@@ -10,7 +10,10 @@ polling-N        `workers` + 1   each makes one attempt at a time, or waits for 
 web              one             the event loop that serves (`web.server`)
 web-1 to web-4   four            make pages, wait for reloads (`web.pool`)
 web-password-1, -2  two          check passwords (`web.pool`)
-_monitor         one             writes log lines (`logs`); `log end` waits for the last ones, at the end
+_monitor         one             writes log lines (`logs`)
+
+One of each is needed, except `files`, and `web-password` only if there are users. These start before polling
+takes more, and if the system refuses one of them, the process ends.
 
 Shared and locked: the store, polling, telemetry, the finished metrics page. Shared and swapped
 whole: the current `Plan`. Everything else has one owner.

@@ -47,7 +47,7 @@ MISSED_TICKS: Final = 3
 
 
 class Daemon:
-    """Everything that runs except the web server; `poller.start` begins to poll.
+    """Everything that runs except the web server.
 
     `config_file` is checked for changes every `watch_interval` seconds; what `adjust` returns for it is used.
     Only the housekeeping's thread applies a configuration, one after another. `config_text` is the content of
@@ -104,10 +104,15 @@ class Daemon:
         self.watcher = Housekeeping(clock, self.telemetry.defect, "watcher")
         self.watcher.every(watch_interval, self._watch_file)
 
-    def start(self) -> None:
-        """Begin to poll, and to watch the configuration."""
+    def start(self, serve: Callable[[], None] = lambda: None) -> None:
+        """Begin to watch the configuration, call `serve`, and begin to poll.
+
+        Polling comes last, because it may take all threads that the system allows. Raises RuntimeError if
+        the system refuses one of the others, or polling's first.
+        """
         self.housekeeping.start()
         self.watcher.start()
+        serve()
         self.poller.start()
 
     def stop(self) -> None:
@@ -148,9 +153,6 @@ class Daemon:
         return is_healthy, why
 
     def _health(self) -> tuple[bool, str]:
-        if not self.poller.has_thread:
-            advice = "raise the limit of processes, such as a container's pids"
-            return False, f"polling has no thread: if the system refuses it, {advice}"
         silent = self.clock.steady() - self.poller.last_tick_at
         if silent > MISSED_TICKS * LONGEST_SLEEP or not self.housekeeping.alive:
             return False, f"polling has made no progress for {silent:.0f} s: restart this process"

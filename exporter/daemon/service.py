@@ -42,7 +42,7 @@ def serve(
 
     Calls `announce` once with the status page's URL on this machine. SIGHUP reloads the configuration. For
     the main thread. Raises ConfigError if the web configuration is wrong, ListenError if an address cannot be
-    used, TlsError if a certificate cannot be used.
+    used, TlsError if a certificate cannot be used, RuntimeError if the system allows too few threads.
     """
     failures: list[BaseException] = []
 
@@ -70,8 +70,7 @@ def serve(
     server = Server(App(provided, guard), listeners, name="web", tls=tls, on_error=fail)
     if interval := watchdog_interval(daemon.environ):
         daemon.housekeeping.every(interval, partial(notify_watchdog, daemon))
-    daemon.start()  # before the server: its first request may ask whether the daemon is healthy
-    server.start()
+    daemon.start(server.start)
     announce(f"{'https' if tls else 'http'}://{_EVERY_INTERFACE.sub('localhost', addresses[0])}/")
     notify_systemd(daemon.environ, "READY=1")
     signals.wait(daemon.request_reload)

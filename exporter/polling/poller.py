@@ -40,7 +40,8 @@ class Poller:
 
     There is one thread more than the plan has workers, so that one is left to watch the time while all
     attempts wait for the API. An idle thread waits for the next due time and then makes the attempt itself,
-    so that a lone request wakes no second thread. If the system refuses a thread, those that exist go on.
+    so that a lone request wakes no second thread. If the system refuses a further thread, those that exist
+    go on.
 
     The arguments are those of the dispatcher. Methods of `recorder` are called with the poller's lock held.
     """
@@ -68,7 +69,7 @@ class Poller:
         self._started = self._stopping = False
 
     def start(self) -> None:
-        """Begin to poll."""
+        """Begin to poll, or raise RuntimeError if the system refuses the first thread."""
         with self._lock:
             self._started = True
             self._call_another()
@@ -103,11 +104,6 @@ class Poller:
             self._stopping = True
             for idle in self._idle:
                 idle.called.notify()
-
-    @property
-    def has_thread(self) -> bool:
-        """Whether the system allows at least one thread."""
-        return self._threads > 0
 
     def maintain(self) -> None:
         """Close connections that are too old to be used again; call this every few seconds."""
@@ -202,6 +198,8 @@ class Poller:
             self._threads += 1
             self._refused_at = float("-inf")
         except RuntimeError:
+            if not self._threads and self._caller is None:
+                raise
             if self._refused_at == float("-inf"):
                 advice = "raise the limit of processes, such as a container's pids"
                 log.warning(

@@ -84,13 +84,14 @@ _READS: Final = ("GET", "HEAD")
 class App:
     """The handler of every request; work that may take time runs beside the event loop.
 
-    `guard` returns the guard in force. Health paths need no password, because Kubernetes probes them.
+    `guard` returns the guard in force. Health paths need no password, because Kubernetes probes them. Raises
+    RuntimeError if the system refuses the threads that it needs.
     """
 
     def __init__(self, provided: Provided, guard: Callable[[], Guard] = lambda: NO_GUARD) -> None:
         self._provided = provided
         self._guard = guard
-        self._pages, self._checks = Pool("web"), Pool("web-password", PASSWORD_THREADS)
+        self._pages = Pool("web")
         self._guarded = NO_GUARD
         self._passwords: Passwords | None = None
         self._reload_lock = asyncio.Lock()
@@ -104,6 +105,7 @@ class App:
             # Last, because a telemetry path of / replaces the status page.
             provided.telemetry_path: (_READS, self._metrics),
         }
+        self._follow(guard())
 
     async def __call__(self, request: Request) -> Response:
         guard = self._guard()
@@ -125,12 +127,20 @@ class App:
     async def _is_allowed(self, guard: Guard, request: Request) -> bool:
         if not guard.users:
             return True
-        if guard is not self._guarded or self._passwords is None:
+        self._follow(guard)
+        return self._passwords is not None and await self._passwords.fit(request)
+
+    def _follow(self, guard: Guard) -> None:
+        """Check passwords from now on as a changed guard says."""
+        if guard.users and guard is not self._guarded:
             # Loaded here, because most sidecars have no users.
             from exporter.web.access import Passwords
 
             self._guarded, self._passwords = guard, Passwords(guard.users, self._checks)
-        return await self._passwords.fit(request)
+
+    @cached_property
+    def _checks(self) -> Pool:
+        return Pool("web-password", PASSWORD_THREADS)
 
     async def _route(self, request: Request) -> Response:
         if request.path not in self._routes:
@@ -164,8 +174,6 @@ class App:
         return Painter(self._provided.telemetry_path)
 
     async def _healthy(self, _request: Request) -> Response:
-        if self._pages.has_no_thread or self._checks.has_no_thread:
-            return _verdict(False, "the system refuses threads: raise the limit of processes")
         return _verdict(*self._provided.healthy())
 
     async def _ready(self, _request: Request) -> Response:

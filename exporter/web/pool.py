@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, Final, TypeVar
@@ -24,19 +25,18 @@ class Busy(Exception):
 
 
 class Pool:
-    """Run jobs on at most `threads` threads, which start as needed.
+    """Run jobs on at most `threads` threads. The first starts at once, the others as needed.
 
     They are daemon threads, so a job that hangs does not delay the end of the process. Belongs to one event
-    loop.
+    loop. Raises RuntimeError if the system refuses the first thread.
     """
 
     def __init__(self, name: str = "web", threads: int = THREADS) -> None:
         self._name, self._most = name, threads
         self._jobs: SimpleQueue[tuple[Future[Any], Callable[[], Any], Callable[[], bool]]] = SimpleQueue()
-        self._idle = threading.Semaphore(0)
+        self._idle = threading.Semaphore(1)
         self._threads = 0
-        self.has_no_thread = False
-        """Whether the system refuses the first thread."""
+        self._add_thread()
 
     async def run(self, work: Callable[[], _T], is_wanted: Callable[[], bool] = lambda: True) -> _T:
         """Return or raise what `work` does, or raise Busy.
@@ -46,21 +46,15 @@ class Pool:
         if self._jobs.qsize() >= MOST_WAITING:
             raise Busy
         if not self._idle.acquire(blocking=False) and self._threads < self._most:
-            self._add_thread()
+            with suppress(RuntimeError):  # the system refuses it; one thread is enough
+                self._add_thread()
         job = Future[_T]()
         self._jobs.put((job, work, is_wanted))
         return await asyncio.wrap_future(job)
 
     def _add_thread(self) -> None:
-        try:
-            threading.Thread(target=self._work, name=f"{self._name}-{self._threads + 1}", daemon=True).start()
-        except RuntimeError:  # the system refuses it; one thread is enough
-            self.has_no_thread = not self._threads
-            if self.has_no_thread:
-                raise
-        else:
-            self._threads += 1
-            self.has_no_thread = False
+        threading.Thread(target=self._work, name=f"{self._name}-{self._threads + 1}", daemon=True).start()
+        self._threads += 1
 
     def _work(self) -> None:
         while True:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from threading import Event, Thread
+from threading import enumerate as enumerate_threads
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from exporter.clock import Clock
 from exporter.daemon.daemon import MISSED_TICKS, RETRY_FACTOR, Daemon
 from exporter.errors import ConfigError, Place, Problem, Unauthorized, Unreachable
 from exporter.model import Poll
-from exporter.polling.poller import AFTER_A_REFUSAL, LONGEST_SLEEP
+from exporter.polling.poller import LONGEST_SLEEP
 from tests.daemon.conftest import ENVIRON, look_at
 
 SHIPPED = Path(__file__).parents[2] / "config.yaml"
@@ -463,25 +464,11 @@ def test_reloads_requested_before_one_begins_are_one(daemon: Daemon, clock: Any,
     assert daemon.reload() == ()
 
 
-def test_a_daemon_without_a_thread_for_polling_is_not_healthy(
-    daemon: Daemon, clock: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    start, refuses = Thread.start, [True]
-
-    def refuse(thread: Thread) -> None:
-        if refuses and thread.name.startswith("polling"):
-            raise RuntimeError("can't start new thread")
-        start(thread)
-
-    monkeypatch.setattr(Thread, "start", refuse)
-    daemon.start()
-    assert daemon.reload() == ()
-    healthy, why = daemon.healthy()
-    assert not healthy
-    assert why.startswith("polling has no thread: if the system refuses it, raise the limit of processes")
-    refuses.clear()
-    clock.now += AFTER_A_REFUSAL
-    daemon.poller.maintain()
+def test_what_must_have_a_thread_starts_before_polling_takes_them(daemon: Daemon) -> None:
+    seen: list[set[str]] = []
+    before = set(enumerate_threads())
+    daemon.start(lambda: seen.append({thread.name for thread in set(enumerate_threads()) - before}))
+    assert seen == [{"housekeeping", "watcher"}]
     assert daemon.healthy() == (True, "healthy")
 
 

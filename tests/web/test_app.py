@@ -320,19 +320,17 @@ def test_more_waiting_requests_than_the_limit_are_told_to_try_again(serve: Serve
     assert body == b"too many requests are waiting (try again)\n"
 
 
-def test_health_says_that_the_system_refuses_threads(
-    serve: Serve, ask: Ask, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("guard", [Guard({}), Guard({"me": bcrypt.hashpw(b"secret", bcrypt.gensalt(4))})])
+def test_pages_need_no_thread_that_is_not_there_from_the_start(
+    serve: Serve, ask: Ask, monkeypatch: pytest.MonkeyPatch, guard: Guard
 ) -> None:
-    port = serve(App(PROVIDED))
-    assert ask(port, "/-/healthy")[0] == 200
+    port = serve(App(PROVIDED, lambda: guard))
 
     def refuse(_: threading.Thread) -> NoReturn:
         raise RuntimeError("can't start new thread")
 
+    headers = {"Authorization": f"Basic {base64.b64encode(b'me:secret').decode()}"}
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refuse)
-        assert ask(port, "/metrics")[0] == 500
-        status, _, body = ask(port, "/-/healthy")
-    assert (status, body[:26]) == (503, b"the system refuses threads")
-    assert ask(port, "/metrics")[0] == 200
-    assert ask(port, "/-/healthy")[0] == 200
+        for path in ("/metrics", "/", "/-/healthy"):
+            assert ask(port, path, headers=headers)[0] == 200

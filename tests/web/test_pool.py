@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
 
 import pytest
 
@@ -107,20 +106,13 @@ def test_a_job_that_is_cancelled_while_it_waits_never_begins(job: Job) -> None:
     assert not job.begun.acquire(blocking=False)
 
 
-def test_without_a_first_thread_a_job_fails_and_the_pool_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pool_without_its_first_thread_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    async def run(pool: Pool, work: Callable[[], str]) -> None:
-        with monkeypatch.context() as patch:
-            patch.setattr(threading.Thread, "start", refuse)
-            with pytest.raises(RuntimeError, match="new thread"):
-                await pool.run(work)
-        assert pool.has_no_thread
-        assert await pool.run(work) == "works"
-        assert not pool.has_no_thread
-
-    asyncio.run(run(Pool(), lambda: "works"))
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(RuntimeError, match="new thread"):
+        Pool()
 
 
 def test_one_thread_is_enough_where_the_system_refuses_more(
@@ -131,13 +123,11 @@ def test_one_thread_is_enough_where_the_system_refuses_more(
 
     async def run() -> list[str]:
         pool = Pool()
-        tasks = await job.fill(pool, threads=1, waiting=0)
-        with monkeypatch.context() as patch:
-            patch.setattr(threading.Thread, "start", refuse)
-            second = asyncio.create_task(pool.run(job))
-            await asyncio.sleep(0)
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        tasks = [asyncio.create_task(pool.run(job)) for _ in range(2)]
+        await asyncio.sleep(0)
         job.gate.set()
-        return await asyncio.gather(*tasks, second)
+        return await asyncio.gather(*tasks)
 
     assert asyncio.run(run()) == ["done"] * 2
     assert len(job.threads) == 1
