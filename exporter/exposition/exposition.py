@@ -13,7 +13,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encode
 from exporter.exposition.family import EOF
 from exporter.exposition.renderer import Families, count_families, render, state_families
 from exporter.exposition.telemetry import Telemetry
-from exporter.model import Plan
+from exporter.model import NOTHING, Plan
 from exporter.snapshot import Snapshot
 
 _LEVEL: Final = 1
@@ -40,7 +40,7 @@ class Exposition:
         self._snapshot = snapshot
         self._steady = steady
         self._lock = Lock()
-        self._families: Families = ()
+        self._families: Families = state_families(NOTHING)
         self._shown = Snapshot()
         self._version = -1
         self._refreshed_at = float("-inf")

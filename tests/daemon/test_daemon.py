@@ -102,6 +102,7 @@ def test_a_daemon_that_waits_starts_without_a_configuration_and_takes_the_first_
     assert daemon.ready() == (False, f"no configuration is in use yet: {refused['problem']}")
     assert daemon.config_text == b""
     assert samples(daemon)["nativechat_exporter_config_last_reload_successful", ""] == 0
+    assert samples(daemon)["nativechat_exporter_series", ""] == 0
     config_file.write_text(right, "utf-8")
     look_at(daemon, clock)
     [used] = events()
