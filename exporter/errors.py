@@ -1,7 +1,7 @@
 """Every error of the exporter, as one small tree.
 
     ExporterError
-    ├── WrongUsage           the command line is wrong
+    ├── WrongUsage           the command line is wrong, or a certificate of the web configuration
     ├── ConfigError          the configuration is wrong: every Problem, with its Place
     └── ApiError             a request to NativeChat failed; `reason` is a label of metrics
         ├── Unreachable        unreachable       name, connection, TLS or reset
@@ -62,7 +62,7 @@ class ExporterError(Exception):
 
 
 class WrongUsage(ExporterError):
-    """The command line is wrong."""
+    """The command line, or a file that the web configuration names, is wrong."""
 
 
 class ConfigError(ExporterError):

@@ -7,14 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal
 
-from exporter.errors import ExporterError
+from exporter.errors import WrongUsage
 from exporter.files import read_regular
 
 ClientAuth = Literal["NoClientCert", "VerifyClientCertIfGiven", "RequireAndVerifyClientCert"]
 TlsVersion = Literal["TLS10", "TLS11", "TLS12", "TLS13"]
-
-_LONGEST: Final = 1 << 20
-"""Bytes of a file in which its first certificate or key begins."""
 
 _CLIENT_AUTH: Final[Mapping[ClientAuth, ssl.VerifyMode]] = {
     "NoClientCert": ssl.CERT_NONE,
@@ -29,7 +26,11 @@ _VERSIONS: Final[Mapping[TlsVersion, ssl.TLSVersion]] = {
 }
 
 
-class TlsError(ExporterError):
+MOST_BYTES: Final = 1 << 20
+"""A file in PEM has its first certificate or key before so many bytes; both together take some 10 kB."""
+
+
+class TlsError(WrongUsage):
     """The certificate, its key or the file of client authorities cannot be used."""
 
 
@@ -43,12 +44,12 @@ def tls_context(
     max_version: TlsVersion,
 ) -> ssl.SSLContext:
     """Return a server's TLS context, or raise TlsError if the files cannot be used."""
-    named = [file for file in (cert_file, key_file, client_ca_file) if file]
+    named = [(cert_file, "certificate"), (key_file, "private key")]
+    if client_ca_file:
+        named.append((client_ca_file, "certificate"))
     try:
-        _check_pem(cert_file, "certificate")
-        _check_pem(key_file, "private key")
-        if client_ca_file:
-            _check_pem(client_ca_file, "certificate")
+        for file, what in named:
+            _check(file, what)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = _VERSIONS[min_version]
         context.maximum_version = _VERSIONS[max_version]
@@ -60,19 +61,18 @@ def tls_context(
             context.options |= ssl.OP_NO_TICKET
             context.num_tickets = 0
     except (OSError, ValueError) as error:
-        files = ", ".join(map(str, named))
-        reason = (error.strerror or str(error)).lower() if isinstance(error, OSError) else error
+        files = ", ".join(str(file) for file, _ in named)
+        reason = (error.strerror or "").lower() if isinstance(error, OSError) else str(error)
+        if isinstance(error, ssl.SSLError) and error.reason == "KEY_VALUES_MISMATCH":
+            reason = "the key is not that of the certificate"
         advice = "check web.config.file and these files"
         raise TlsError(f"cannot use {files}: {reason} ({advice})") from error
     return context
 
 
-def _check_pem(file: Path, what: str) -> None:
-    """Raise OSError or ValueError if a file has no `what`.
-
-    OpenSSL would wait for a pipe's writer, and does not say what is missing in which file.
-    """
-    if f"{what.upper()}-----".encode() not in read_regular(file, _LONGEST)[0]:
+def _check(file: Path, what: str) -> None:
+    # OpenSSL would wait for a pipe's writer, and does not say which file lacks what.
+    if f"{what.upper()}-----".encode() not in read_regular(file, MOST_BYTES)[0]:
         raise ValueError(f"no {what} in PEM in {file}")
 
 

@@ -150,6 +150,17 @@ def test_an_invalid_address_is_wrong_usage_of_run(
     assert "nativechat-exporter: 'localhost' is not an address to listen on" in done.stderr
 
 
+def test_a_certificate_that_cannot_be_used_is_a_wrong_configuration_of_run(
+    typed: Typed, nativechat: Callable[..., tuple[object, Path]], tmp_path: Path
+) -> None:
+    _, config = nativechat()
+    web = tmp_path / "web.yaml"
+    web.write_text("tls_server_config: {cert_file: tls.crt, key_file: tls.key}\n", "utf-8")
+    done = typed("run", "--config.file", config, "--web.config.file", web)
+    assert done.returncode == 2
+    assert f"cannot use {tmp_path}/tls.crt, {tmp_path}/tls.key: no such file or directory" in done.stderr
+
+
 def test_a_full_disk_is_reported_without_a_traceback(started: Callable[..., Popen[str]]) -> None:
     full = os.open("/dev/full", os.O_WRONLY)
     try:
