@@ -1,7 +1,8 @@
 """Reads the web configuration file: TLS, passwords, headers, in the format of Prometheus's exporter-toolkit.
 
 Its keys mean what they mean there (https://github.com/prometheus/exporter-toolkit, web-configuration).
-An unknown key is refused, not ignored: each of them guards something.
+A key that is unknown, or that Python's TLS cannot honour, is refused, not ignored: each of them guards
+something.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from exporter.config import source
-from exporter.config.kinds import Key, Kind, Values, choice, mismatch, one_of, section, table, text
+from exporter.config.kinds import Key, Kind, Values, choice, list_of, mismatch, one_of, section, table, text
 from exporter.config.report import Report
 from exporter.config.words import FILE
 from exporter.errors import ConfigError
@@ -29,7 +30,35 @@ CLIENT_AUTH: Final[tuple[ClientAuth, ...]] = (
 TlsVersion = Literal["TLS10", "TLS11", "TLS12", "TLS13"]
 TLS_VERSIONS: Final[tuple[TlsVersion, ...]] = ("TLS10", "TLS11", "TLS12", "TLS13")
 
-_UNVERIFIED: Final = ("RequestClientCert", "RequireAnyClientCert")
+_SUITES_OF_TLS13: Final = (
+    "TLS_AES_128_GCM_SHA256",
+    "TLS_AES_256_GCM_SHA384",
+    "TLS_CHACHA20_POLY1305_SHA256",
+)
+"""Neither Go nor Python's ssl can switch these off."""
+
+_SUITES_OF_TLS12: Final = {
+    f"TLS_ECDHE_{key}_WITH_{go}": f"ECDHE-{key}-{openssl}"
+    for key in ("ECDSA", "RSA")
+    for go, openssl in (
+        ("AES_128_GCM_SHA256", "AES128-GCM-SHA256"),
+        ("AES_256_GCM_SHA384", "AES256-GCM-SHA384"),
+        ("CHACHA20_POLY1305_SHA256", "CHACHA20-POLY1305"),
+        ("AES_128_CBC_SHA", "AES128-SHA"),
+        ("AES_256_CBC_SHA", "AES256-SHA"),
+    )
+}
+"""The suites that Go counts as secure, and OpenSSL's names of them."""
+
+_CURVES: Final = {
+    "X25519": "X25519",
+    "CurveP256": "prime256v1",
+    "CurveP384": "secp384r1",
+    "CurveP521": "secp521r1",
+}
+"""Go's and OpenSSL's names of the curves."""
+
+_UNVERIFIED: Final = ("RequestClientCert", "RequireAnyClientCert", "RequireClientCert")
 _HEADERS: Final = (
     "Content-Security-Policy",
     "Strict-Transport-Security",
@@ -45,7 +74,10 @@ MOST_COST: Final = 14
 
 @dataclass(frozen=True, slots=True)
 class TlsConfig:
-    """The server's certificate, and the certificates that clients must show."""
+    """The server's certificate, and the certificates that clients must show.
+
+    `ciphers`, of TLS 1.2, and `curve` have OpenSSL's names. Without them, its defaults apply.
+    """
 
     cert_file: Path
     key_file: Path
@@ -53,6 +85,9 @@ class TlsConfig:
     client_auth_type: ClientAuth = "NoClientCert"
     min_version: TlsVersion = "TLS12"
     max_version: TlsVersion = "TLS13"
+    ciphers: tuple[str, ...] = ()
+    prefers_own_ciphers: bool = True
+    curve: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +138,18 @@ def _read_switch(data: Json, path: tree.Path, report: Report) -> bool | None:
     return None
 
 
+_SWITCH: Final = Kind("true or false", _read_switch, {"type": "boolean"})
+
+
+def _unsupported(advice: str) -> Key:
+    """Describe a key of the toolkit that is refused here."""
+
+    def read(_data: Json, path: tree.Path, report: Report) -> None:
+        report.error(path, "not supported by this exporter", advice, at_key=True)
+
+    return Key(Kind("nothing", read, {"not": {}}), "Not supported.")
+
+
 _TLS: Final = section(
     "a mapping with cert_file and key_file",
     {
@@ -116,6 +163,22 @@ _TLS: Final = section(
         ),
         "min_version": Key(choice(TLS_VERSIONS), "The oldest TLS that is accepted.", "TLS12"),
         "max_version": Key(choice(TLS_VERSIONS), "The newest TLS that is offered.", "TLS13"),
+        "cipher_suites": Key(
+            list_of(choice((*_SUITES_OF_TLS12, *_SUITES_OF_TLS13)), "one or more cipher suites"),
+            "The cipher suites of TLS 1.2, by Go's names.",
+        ),
+        "prefer_server_cipher_suites": Key(
+            _SWITCH, "Whether the order of cipher_suites counts, not the client's.", default=True
+        ),
+        "curve_preferences": Key(
+            list_of(choice(tuple(_CURVES)), "the name of a curve"), "The curve of the key exchange."
+        ),
+        "client_allowed_sans": _unsupported(
+            "remove it, and let client_ca_file be an authority that signs only for the allowed clients"
+        ),
+        "cert": _unsupported("write the certificate to a file, and name it in cert_file"),
+        "key": _unsupported("write the key to a file, and name it in key_file"),
+        "client_ca": _unsupported("write the authorities to a file, and name it in client_ca_file"),
     },
 )
 
@@ -123,7 +186,7 @@ _HTTP: Final = section(
     "a mapping with headers",
     {
         "http2": Key(
-            Kind("true or false", _read_switch, {"type": "boolean"}),
+            _SWITCH,
             "Allowed because other exporters share the file; this exporter uses HTTP/1.1 only.",
         ),
         "headers": Key(
@@ -152,6 +215,7 @@ FORMAT: Final = section(
             ),
             "Users and the bcrypt hashes of their passwords; without users no password is needed.",
         ),
+        "rate_limit": _unsupported("remove it, and limit requests in a proxy"),
     },
 )
 
@@ -175,7 +239,13 @@ def load(path: Path) -> WebConfig:
 
 
 def _complete(tls: Values, folder: Path) -> Values:
-    return {key: folder / value if isinstance(value, Path) else value for key, value in tls.items()}
+    suites, curves = tls.pop("cipher_suites", ()), tls.pop("curve_preferences", ())
+    return {
+        "ciphers": tuple(_SUITES_OF_TLS12[suite] for suite in suites if suite in _SUITES_OF_TLS12),
+        "prefers_own_ciphers": tls.pop("prefer_server_cipher_suites", True),
+        "curve": next((_CURVES[curve] for curve in curves), None),
+        **{key: folder / value if isinstance(value, Path) else value for key, value in tls.items()},
+    }
 
 
 def _check_tls(tls: Values, report: Report) -> None:
@@ -185,6 +255,12 @@ def _check_tls(tls: Values, report: Report) -> None:
     if least > most:
         key = "min_version" if "min_version" in tls else "max_version"
         report.error((*path, key), f"{least} is newer than max_version", f"write at most {most}")
+    suites = set(tls.get("cipher_suites", ()))
+    if suites and suites <= set(_SUITES_OF_TLS13) and least != "TLS13":
+        report.error((*path, "cipher_suites"), "no suite of TLS 1.2", "add one, or write min_version: TLS13")
+    if len(tls.get("curve_preferences", ())) > 1:
+        what = "this exporter can use one curve only"
+        report.error((*path, "curve_preferences"), what, "write one, or remove the key")
     if asked and "client_ca_file" not in tls:
         what = "no authority to verify clients' certificates with"
         report.error((*path, "client_auth_type"), what, "add a client_ca_file")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
@@ -42,8 +42,14 @@ def tls_context(
     client_auth_type: ClientAuth,
     min_version: TlsVersion,
     max_version: TlsVersion,
+    ciphers: Sequence[str] = (),
+    prefers_own_ciphers: bool = True,
+    curve: str | None = None,
 ) -> ssl.SSLContext:
-    """Return a server's TLS context, or raise TlsError if the files cannot be used."""
+    """Return a server's TLS context, or raise TlsError if the files cannot be used.
+
+    `ciphers` are those of TLS 1.2, by OpenSSL's names; without them or a `curve`, its defaults apply.
+    """
     named = [(cert_file, "certificate"), (key_file, "private key")]
     if client_ca_file:
         named.append((client_ca_file, "certificate"))
@@ -53,6 +59,12 @@ def tls_context(
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = _VERSIONS[min_version]
         context.maximum_version = _VERSIONS[max_version]
+        if ciphers:
+            context.set_ciphers(":".join(ciphers))
+        if not prefers_own_ciphers:
+            context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
+        if curve:
+            context.set_ecdh_curve(curve)
         context.load_cert_chain(cert_file, key_file, password=_no_password)
         context.verify_mode = _CLIENT_AUTH[client_auth_type]
         if client_ca_file:

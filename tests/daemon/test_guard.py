@@ -99,6 +99,15 @@ def test_a_changed_client_authority_is_in_use_after_a_second(site: Site) -> None
     assert authorities(guard.tls()) == 2
 
 
+def test_cipher_suites_are_those_of_the_file(site: Site) -> None:
+    suite = "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"
+    chosen = {"cipher_suites": [suite], "prefer_server_cipher_suites": False, "curve_preferences": ["X25519"]}
+    context = site.guard(tls_server_config=TLS | chosen).tls()
+    names = [cipher["name"] for cipher in context.get_ciphers() if cipher["protocol"] == "TLSv1.2"]
+    assert names == ["ECDHE-ECDSA-AES256-GCM-SHA384"]
+    assert not context.options & ssl.OP_CIPHER_SERVER_PREFERENCE
+
+
 def test_files_that_a_changed_configuration_names_are_followed(site: Site) -> None:
     guard = site.guard(tls_server_config=TLS)
     site.write(tls_server_config=MUTUAL)

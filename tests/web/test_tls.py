@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +40,9 @@ class Files:
         ca: Path | None = None,
         min_version: TlsVersion = "TLS12",
         max_version: TlsVersion = "TLS13",
+        ciphers: Sequence[str] = (),
+        prefers_own_ciphers: bool = True,
+        curve: str | None = None,
     ) -> ssl.SSLContext:
         return tls_context(
             cert_file=self.folder / "cert.pem",
@@ -47,6 +51,9 @@ class Files:
             client_auth_type=auth,
             min_version=min_version,
             max_version=max_version,
+            ciphers=ciphers,
+            prefers_own_ciphers=prefers_own_ciphers,
+            curve=curve,
         )
 
 
@@ -88,6 +95,43 @@ def test_versions_outside_the_bounds_are_refused(ask: Ask, files: Files) -> None
             else:
                 with pytest.raises(ssl.SSLError):
                     ask(port, tls=client)
+
+
+GCM, CHACHA = "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305"
+
+
+def agreed(files: Files, context: ssl.SSLContext, client: ssl.SSLContext) -> str:
+    """Return the cipher suite on which a client of TLS 1.2 and a server agree."""
+    client.maximum_version = ssl.TLSVersion.TLSv1_2
+    address = ("127.0.0.1", files.serve(context))
+    with (
+        socket.create_connection(address, 30.0) as plain,
+        client.wrap_socket(plain, server_hostname=address[0]) as wire,
+    ):
+        cipher = wire.cipher()
+    assert cipher
+    return cipher[0]
+
+
+def test_only_the_chosen_ciphers_are_used_in_the_order_of_whom_it_is_left_to(files: Files) -> None:
+    client = trusting(files.old)
+    assert agreed(files, files.context(ciphers=[CHACHA]), client) == CHACHA
+    client.set_ciphers(f"{GCM}:{CHACHA}")
+    assert agreed(files, files.context(ciphers=[CHACHA, GCM]), client) == CHACHA
+    assert agreed(files, files.context(ciphers=[CHACHA, GCM], prefers_own_ciphers=False), client) == GCM
+    client.set_ciphers(GCM)
+    with pytest.raises(ssl.SSLError):
+        agreed(files, files.context(ciphers=[CHACHA]), client)
+
+
+@pytest.mark.parametrize("curve", ["X25519", "prime256v1", "secp384r1", "secp521r1"])
+def test_only_the_chosen_curve_is_used(ask: Ask, files: Files, curve: str) -> None:
+    client = trusting(files.old)
+    client.set_ecdh_curve(curve)
+    assert ask(files.serve(files.context(curve=curve)), tls=client)[0] == 200
+    other = "secp384r1" if curve != "secp384r1" else "secp521r1"
+    with pytest.raises(ssl.SSLError):
+        ask(files.serve(files.context(curve=other)), tls=client)
 
 
 @pytest.mark.parametrize(

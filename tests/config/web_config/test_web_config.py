@@ -21,6 +21,9 @@ tls_server_config:
   client_auth_type: RequireAndVerifyClientCert
   min_version: TLS13
   max_version: TLS13
+  cipher_suites: [TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256, TLS_AES_128_GCM_SHA256]
+  prefer_server_cipher_suites: false
+  curve_preferences: [CurveP384]
 http_server_config:
   http2: false
   headers:
@@ -56,6 +59,9 @@ def test_every_key_is_read_and_paths_are_relative_to_the_folder(file: Path) -> N
             client_auth_type="RequireAndVerifyClientCert",
             min_version="TLS13",
             max_version="TLS13",
+            ciphers=("ECDHE-RSA-CHACHA20-POLY1305",),
+            prefers_own_ciphers=False,
+            curve="secp384r1",
         ),
         users=(("prometheus", HASH.encode()), ("bärbel", HASH.encode())),
         headers=(("Strict-Transport-Security", "max-age=31536000"), ("X-Frame-Options", "SAMEORIGIN")),
@@ -75,6 +81,13 @@ def test_missing_keys_have_the_defaults_of_the_toolkit(file: Path) -> None:
     assert (tls.client_auth_type, tls.min_version, tls.max_version) == ("NoClientCert", "TLS12", "TLS13")
 
 
+def test_suites_of_tls_1_3_alone_are_right_if_older_versions_are_off(file: Path) -> None:
+    file.write_text(TLS.format("min_version: TLS13, cipher_suites: [TLS_AES_128_GCM_SHA256]"))
+    tls = web_config.load(file).tls
+    assert tls
+    assert tls.ciphers == ()
+
+
 def test_white_space_around_a_header_s_value_is_removed(file: Path) -> None:
     file.write_text('http_server_config: {headers: {X-Frame-Options: " DENY "}}')
     assert web_config.load(file).headers == (("X-Frame-Options", "DENY"),)
@@ -89,8 +102,22 @@ def test_the_repr_of_a_configuration_has_no_hashes(file: Path) -> None:
     ("text", "problem"),
     [
         ("tls_config: {}", '1:1: tls_config: unknown key (did you mean "tls_server_config"?)'),
-        (TLS.format("cipher_suites: []"), "cipher_suites: unknown key"),
-        (TLS.format("client_allowed_sans: [a]"), "client_allowed_sans: unknown key"),
+        (
+            TLS.format("cipher_suites: [ECDHE-RSA-AES128-SHA]"),
+            '"ECDHE-RSA-AES128-SHA" is none of TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, ',
+        ),
+        (TLS.format("cipher_suites: [TLS_AES_128_GCM_SHA256]"), "cipher_suites: no suite of TLS 1.2 (add"),
+        (TLS.format("prefer_server_cipher_suites: maybe"), "expected true or false, found text"),
+        (
+            TLS.format("curve_preferences: [X25519, CurveP256]"),
+            "curve_preferences: this exporter can use one curve only (write one, or remove the key)",
+        ),
+        (
+            TLS.format("client_allowed_sans: [a]"),
+            "client_allowed_sans: not supported by this exporter (remove it, and let client_ca_file be",
+        ),
+        (TLS.format("client_ca: PEM"), "client_ca: not supported by this exporter (write the authorities"),
+        ("rate_limit: {interval: 1s, burst: 3}", "rate_limit: not supported by this exporter (remove it"),
         ("tls_server_config: {cert_file: c}", "1:20: tls_server_config.key_file: missing"),
         ("tls_server_config: true", "expected a mapping with cert_file and key_file, found true or false"),
         (TLS.format("min_version: TLS1.2"), '"TLS1.2" is none of TLS10, TLS11, TLS12, TLS13'),
@@ -157,6 +184,8 @@ def test_a_missing_file_is_an_error(file: Path) -> None:
         ("basic_auth_users: {me: secret}", False),
         ("http_server_config: {headers: {Server: x}}", False),
         ("tls_server_config: {cert_file: c}", False),
+        (TLS.format("client_allowed_sans: [a]"), False),
+        (TLS.format("curve_preferences: [P-256]"), False),
     ],
 )
 def test_the_schema_of_the_format_agrees_with_its_reader(file: Path, text: str, valid: bool) -> None:
