@@ -28,7 +28,7 @@ MOST_TRACEBACKS: Final = 1000
 """Most different tracebacks that are logged."""
 
 PATIENCE: Final = 1.0
-"""Seconds to write the last lines when the process ends; as many to queue the end, if the queue is full."""
+"""Seconds to write the last lines when the process ends; half as many more if the queue is full."""
 
 
 def set_up(level: str, log_format: LogFormat) -> None:
@@ -85,7 +85,7 @@ class _Writer(QueueListener):
     def end(self) -> bool:
         """Write what is queued, and return whether that is done; needs no further thread."""
         try:
-            self.queue.put(None, timeout=PATIENCE)  # waits while the queue is full
+            self.queue.put(None, timeout=PATIENCE / 2)  # waits while the queue is full
         except Full:
             return False
         thread = cast("threading.Thread", self._thread)
@@ -94,7 +94,7 @@ class _Writer(QueueListener):
 
 
 def unblocked(command: Callable[_Args, int]) -> Callable[_Args, int]:
-    """Let a command write its log lines on another thread; the last ones within PATIENCE seconds.
+    """Let a command write its log lines on another thread; see PATIENCE for the last ones.
 
     Standard error is often a pipe. If its reader stops, writing blocks the thread that logs, such as a
     worker; so lines are dropped instead. If the last lines cannot be written, the process ends at once with

@@ -16,6 +16,10 @@ TOGETHER: Final = 0.1
 """Seconds by which a task may run early, so that tasks due at about the same time need one wake-up."""
 
 
+LONGEST_END: Final = 0.1
+"""Seconds that a stop waits for the thread: Python may abort if it wakes up while the interpreter ends."""
+
+
 class Housekeeping:
     """Call functions on a thread of its own: a slow one, such as one that reads a file, delays no poll.
 
@@ -46,10 +50,12 @@ class Housekeeping:
         self._thread.start()
 
     def stop(self) -> None:
-        """Call nothing further."""
+        """Call nothing further; return once the thread has ended, unless it is busy."""
         with self._changed:
             self._stopping = True
             self._changed.notify()
+        if self._thread.ident:
+            self._thread.join(LONGEST_END)
 
     @property
     def alive(self) -> bool:

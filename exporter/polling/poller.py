@@ -26,6 +26,9 @@ AFTER_A_DEFECT: Final = 1.0
 AFTER_A_REFUSAL: Final = 5.0
 """Seconds after which another thread is tried, when the system refused one."""
 
+LONGEST_END: Final = 0.1
+"""Seconds that a stop waits for an idle thread, which has nothing left to do."""
+
 
 class _Idle:
     """A thread that waits for something to do, at the latest until the steady time `until`."""
@@ -33,6 +36,7 @@ class _Idle:
     def __init__(self, lock: threading.Lock) -> None:
         self.until = float("inf")
         self.called = threading.Condition(lock)
+        self.thread = threading.current_thread()
 
 
 class Poller:
@@ -99,11 +103,17 @@ class Poller:
         self.stop()
 
     def stop(self) -> None:
-        """Start no further request; those in flight end with the process."""
+        """Start no further request, and return once idle threads have ended.
+
+        Python may abort if one wakes up while the interpreter ends. Requests in flight end with the process.
+        """
         with self._lock:
             self._stopping = True
-            for idle in self._idle:
-                idle.called.notify()
+            idle = self._idle[:]
+            for each in idle:
+                each.called.notify()
+        for each in idle:
+            each.thread.join(LONGEST_END)
 
     def maintain(self) -> None:
         """Close connections that are too old to be used again; call this every few seconds."""
