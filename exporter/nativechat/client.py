@@ -34,7 +34,7 @@ from exporter.nativechat.failures import (
     bad_answer,
     by_cause,
     by_status,
-    check_age,
+    check_fresh,
     is_out_of_time,
     read_retry_after,
 )
@@ -201,7 +201,8 @@ class Client:
         retry_after = read_retry_after(response.headers.get("Retry-After"), self._clock.wall())
         if failure := by_status(what, response.status, retry_after, self._answering_proxy):
             raise failure
-        check_age(response.headers.get("Age"), self._bot.api.timeout)
+        headers = response.headers
+        check_fresh(headers.get("Age"), headers.get("Warning", ""), self._bot.api.timeout)
 
     def _failure(self, exc: BaseException, what: str, budget: float) -> ApiError:
         cause = _cause(exc)

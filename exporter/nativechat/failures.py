@@ -72,16 +72,19 @@ def read_retry_after(value: str | None, wall: float) -> float | None:
         return None
 
 
-def check_age(value: str | None, timeout: float) -> None:
-    """Raise BadAnswer if an Age header shows that a cache kept the answer longer than `timeout` seconds.
+def check_fresh(age: str | None, warning: str, timeout: float) -> None:
+    """Raise BadAnswer if a cache kept the answer: its Age is above `timeout` seconds, or a Warning says so.
 
     The message continues "answered 200 with …". An invalid Age is refused too: RFC 9111, section 5.1, lets
-    caches ignore it, but it shows that the answer came from a cache.
+    caches ignore it, but it shows that the answer came from a cache. Warning has the codes of RFC 7234: 110
+    for a stale answer, 111 for one that could not be validated.
     """
-    ages = [] if value is None else re.split(r"\s*,\s*", value.strip())
+    ages = [] if age is None else re.split(r"\s*,\s*", age.strip())
     if not all(re.fullmatch("[0-9]{1,9}", age) and float(age) <= timeout for age in ages):
         what = f"an Age above api.timeout ({timeout:g}s): it was kept by a cache in between"
         raise BadAnswer(what, advice=advice.CACHE)
+    if re.search(r"(^|,)\s*11[01]\b", warning):
+        raise BadAnswer("a Warning that it is stale: it was kept by a cache in between", advice=advice.CACHE)
 
 
 def is_out_of_time(cause: OSError) -> bool:

@@ -228,9 +228,11 @@ def test_headers_that_break_http_fail_at_once_with_advice_of_their_own(
     assert (type(error), error.advice) == (BadAnswer, BROKEN_HTTP)
 
 
-@pytest.mark.parametrize("status", [200, 203])
-def test_a_cache_in_between_is_named(serve: Serve, ask: Ask, status: int) -> None:
-    error = ask(serve(lambda wire: wire.answer(b"7", status, "Age: 86400")).url).failure()
+@pytest.mark.parametrize(
+    ("status", "header"), [(200, "Age: 86400"), (203, "X: 1"), (200, 'Warning: 110 - "Response is Stale"')]
+)
+def test_a_cache_in_between_is_named(serve: Serve, ask: Ask, status: int, header: str) -> None:
+    error = ask(serve(lambda wire: wire.answer(b"7", status, header)).url).failure()
     assert type(error) is BadAnswer
     assert error.advice == (
         "a cache between this host and the API answers in its place: let it pass these requests on"

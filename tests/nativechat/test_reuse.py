@@ -146,6 +146,8 @@ UNCLEAN: dict[str, Script] = {
     "a part under 200": lambda wire: wire.answer(b"12", 200, "Content-Range: bytes 0-1/4"),
     "a kept answer": lambda wire: wire.answer(wire.true, 200, "Age: 86400"),
     "an answer of unknown age": lambda wire: wire.answer(wire.true, 200, "Age: 0, 86400"),
+    "a stale answer": lambda wire: wire.answer(wire.true, 200, 'Warning: 110 - "Response is Stale"'),
+    "a stale answer among others": lambda wire: wire.answer(wire.true, 200, "Warning: 9 x", "Warning: 111 y"),
 }  # fmt: skip
 
 
