@@ -12,6 +12,9 @@ from hypothesis import HealthCheck, settings
 LONG = {"bench", "faults", "flow"}
 """Folders whose tests start processes, and wait for them."""
 
+WHOLE = {"packaging", "truth"}
+"""Folders whose tests use the whole program, and call nothing that the tests of a room do not call."""
+
 settings.register_profile(
     "local",
     deadline=None,
@@ -36,7 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     items.sort(key=lambda item: item.path.parent.name not in LONG)
     for item in items:
-        if item.path.parent.name in LONG:
+        if item.path.parent.name in LONG | WHOLE or item.path.stem == "test_simulated_shapes":
             item.add_marker("no_cover")
 
 
