@@ -209,6 +209,8 @@ class Series:
 
     def counts_the_same(self, other: Series) -> bool:
         """Return whether another series, under whatever labels, has the same counts."""
+        if self == other:  # a reload changes few: the rest costs ten times as much
+            return True
         alike = replace(self, labels=other.labels, predicate=other.predicate) == other
         return alike and (
             self.predicate == other.predicate or self.predicate.meaning == other.predicate.meaning

@@ -122,14 +122,15 @@ def _check_writable(path: Path) -> None:
 
 
 def _write(path: Path, text: str, *, force: bool) -> None:
-    """Write a file whole; raises ExporterError, and leaves no part of it, if that fails."""
+    """Write a file whole; raises ExporterError, and leaves the file as it was, if that fails."""
     try:
+        before = path.read_bytes() if force and path.exists() else None
         with path.open("w" if force else "x", encoding="utf-8") as file:
             try:
                 file.write(text)
                 file.flush()
             except OSError:
-                path.unlink()
+                path.unlink() if before is None else path.write_bytes(before)
                 raise
     except OSError as error:
         raise _unwritten(path, error) from error

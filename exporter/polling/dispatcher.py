@@ -108,7 +108,7 @@ class Dispatcher:
                 run.over = True
         old, self.queues = self.queues, {bot.name: self._queue_of(bot) for bot in plan.bots}
         for queue in {*old.values(), *self.queues.values()}:
-            queue.renew()
+            queue.renew(kept)
         self._zone = plan.zone
         self.workers = plan.workers
         self._reruns = {key: rerun for key, rerun in self._reruns.items() if id(rerun.poll) in kept}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from functools import cached_property
 from typing import Final, Protocol
 
@@ -109,12 +109,15 @@ class BotQueue:
         """The bot's client if one was made."""
         return vars(self).get("client")
 
-    def renew(self) -> None:
-        """Drop what a reload may have changed: connections, proofs of date formats, and refused requests."""
+    def renew(self, kept: Set[int]) -> None:
+        """Drop what a reload may have changed: connections, proofs of date formats, and refused requests.
+
+        `kept` has the `id` of each poll that goes on.
+        """
         if self.existing_client:
             self.existing_client.renew()
         self.proven.clear()
-        self.zeros.renew()
+        self.zeros.renew(kept)
         self.refusals.forget_requests()
 
     def add(self, run: Run) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -67,10 +67,13 @@ class Zeros:
         for each in self._polls.values():
             each.at = float("-inf")
 
-    def renew(self) -> None:
-        """Forget failures of checks: a reload may have mended their cause."""
+    def renew(self, kept: Set[int]) -> None:
+        """Forget what only polls name that a reload did not keep, by `id`, and failures of checks."""
         self.drop()
         self._not_before = float("-inf")
+        self._polls = {name: each for name, each in self._polls.items() if id(each.poll) in kept}
+        named = {(each.poll.query.collection, part) for each in self._polls.values() for part in each.parts}
+        self._checked = {key: at for key, at in self._checked.items() if key[1] == ANY or key in named}
 
     def concerns(self, run: Run) -> bool:
         """Return whether a run that ended counts 0, or one of its poll did before."""

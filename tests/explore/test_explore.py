@@ -141,14 +141,18 @@ def test_a_bot_that_cannot_be_explored_leaves_the_file_as_it_is(typed: Typed, tm
     assert file.read_text() == "mine"
 
 
-def test_a_full_disk_leaves_no_part_of_a_configuration(serve: Serve, tmp_path: Path) -> None:
+@pytest.mark.parametrize("before", [None, "bots: []\n"])
+def test_a_full_disk_leaves_the_file_as_it_was(serve: Serve, tmp_path: Path, before: str | None) -> None:
     file = tmp_path / "config.yaml"
+    if before is not None:
+        file.write_text(before, "utf-8")
     url = serve(FakeApi(FakeBot([{"_id": "1"}])))
-    command = f"ulimit -f 0; exec {sys.executable} -m exporter explore --api-url {url} --write {file}"
+    words = f"-m exporter explore --api-url {url} --write {file} --force"
+    command = f"ulimit -f {0 if before is None else 1}; exec {sys.executable} {words}"
     done = run(["sh", "-c", command], capture_output=True, encoding="utf-8", check=False, timeout=60)
     assert done.returncode == 1
     assert done.stderr.endswith(f"nativechat-exporter: cannot write {file}: file too large\n")
-    assert not file.exists()
+    assert (file.read_text("utf-8") if file.exists() else None) == before
 
 
 def test_an_unknown_shape_of_counts_is_shown(typed: Typed, serve: Serve, tmp_path: Path) -> None:

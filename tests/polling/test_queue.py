@@ -251,7 +251,7 @@ def test_a_client_is_made_when_first_needed(kit: Kit) -> None:
             made.append(self)
 
     queue = BotQueue(kit.bot(), Client, lambda: 0.0)
-    queue.renew()
+    queue.renew(frozenset())
     assert queue.existing_client is None
     assert not made
     assert queue.client is queue.client is queue.existing_client

@@ -275,6 +275,19 @@ def test_a_reload_looks_for_the_fields_of_changed_queries(kit: Kit, run: Callabl
     assert set(world.recorder.unknown_fields[KEY][-1]) == {"Statas"}
 
 
+def test_a_query_that_a_reload_removed_is_looked_for_no_more(kit: Kit, make_world: MakeWorld) -> None:
+    world = make_world(Api("Status", "Errors"))
+    gone = kit.query("gone", {"Statuss": "x"}, {"Status": "y", "Errors": 1})
+    stays = kit.query("stays", {"Erors": 1})
+    world.apply(kit.plan([kit.bot()], [gone, stays]))
+    world.run(30.0)
+    world.apply(kit.plan([kit.bot()], [stays]))
+    before = len(world.calls)
+    world.run(3.0 * HOUR)
+    later = {call.asked.partition(" ")[2] for call in world.calls[before:]}
+    assert later == {'{"Erors":1}', "", check_of("Erors")}
+
+
 def test_a_reload_keeps_what_is_known_of_queries_that_it_does_not_change(
     kit: Kit, make_world: MakeWorld
 ) -> None:
