@@ -19,7 +19,7 @@ from exporter.errors import (
     Unauthorized,
     Unreachable,
 )
-from exporter.model import Config, DateSetting
+from exporter.model import Config, DateSetting, Labels
 from tests.polling.conftest import Call, Outcome
 
 Key = tuple[str, frozenset[tuple[str, str]]]
@@ -98,8 +98,12 @@ def _is_blind(call: Call) -> bool:
 
 @dataclass(frozen=True)
 class Promise:
-    """What a series may show: numbers that answered this request and are later than `later_than`."""
+    """What a series may show: numbers that answered this request and are later than `later_than`.
 
+    `of` is the series without the labels of its bot, which ask for nothing else.
+    """
+
+    of: tuple[str, str, Labels]
     bot_id: str
     request: str
     dates: DateSetting | None
@@ -134,15 +138,17 @@ class Judge:
 
     def reloaded(self, config: Config) -> None:
         """Take a configuration: a series whose request changed must not show earlier answers."""
-        before, self.promises = self.promises, {}
+        before = {promise.of: promise for promise in self.promises.values()}
+        self.promises = {}
         for query in config.queries:
             for bot in (bot for bot in config.bots if bot.name in query.bots):
                 for variant in query.variants:
                     key = (query.metric, frozenset([("bot", bot.name), *bot.labels, *variant.labels]))
                     text = f"{query.collection} {variant.predicate.text}"
                     dates = bot.api.dates if variant.predicate.dated else None
-                    new = Promise(bot.id, text, dates, query.stale_after, self._api.latest)
-                    old = before.get(key)
+                    of = query.metric, bot.name, variant.labels
+                    new = Promise(of, bot.id, text, dates, query.stale_after, self._api.latest)
+                    old = before.get(of)
                     same = old and (old.bot_id, old.request, old.dates) == (bot.id, text, dates)
                     self.promises[key] = replace(new, later_than=old.later_than) if old and same else new
 
