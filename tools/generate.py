@@ -65,7 +65,11 @@ def with_version(text: str) -> str:
 
 
 def reading_files(text: str) -> str:
-    """Return a configuration with the files of the mounted Secret for the variables of id and token."""
+    """Return a configuration with the files of the mounted Secret for the variables of id and token.
+
+    It names no schema, because none is beside it.
+    """
+    text = re.sub(r"\A# yaml-language-server: .*\n#\n", "", text)
     variable = re.compile(r"\b(id|token): \{env: (\w+)\}.*")
     changed, number = variable.subn(rf"\1: {{file: {SECRET_FILES}/\2}}", text)
     if number != 2:

@@ -103,15 +103,16 @@ def make(written: Sections, query: Query, queries: Mapping[str, Query], report: 
     for values, path in written:
         if len(written) > 1 and "name" not in values and report.clean((*path, "name")):
             report.error(path, "one of several alerts, without a name", "write a name such as burst")
-        if not all(report.clean((*path, key)) for key in _CONDITIONS):
-            continue
-        when = _when(values, path, report)
+        wrong = {key for key in _CONDITIONS if not report.clean((*path, key))}
+        when = None if wrong else _when(values, path, report)
+        if "of" in values and "rises_less_than" not in values:
+            _check_whole((*path, "of"), query, values["of"], queries, report)
+        rises = next((key for key in ("rises_by", "rises_less_than") if key in values.keys() | wrong), None)
+        if rises and "within" in values:
+            whole = queries.get(values.get("of", ""))
+            _check_new(values["within"], path, [(rises, query), ("of", whole)], report)
         if when is None:
             continue
-        if not isinstance(when, TooFew) and when.of is not None:
-            _check_whole((*path, "of"), query, when.of, queries, report)
-        if not isinstance(when, Level):
-            _check_new(values, path, query, queries, report)
         keys = {"lasting": "for", "name": "name", "severity": "severity", "summary": "summary"}
         keys["runbook_url"] = "runbook_url"
         made.append(Alert(when, **{name: values[key] for name, key in keys.items() if key in values}))
@@ -157,8 +158,9 @@ def _when(values: Values, path: Path, report: Report) -> Rise | TooFew | Level |
             report.error((*path, "within"), "without rises_by", "write both, or neither")
         return Level(first, _limit(first, values, path, report), values.get("of"))
     if "within" not in values:
-        advice = "write the time in which it rises, such as within: 15m"
-        report.error((*path, first), "without within", advice)
+        if report.clean((*path, "within")):
+            advice = "write the time in which it rises, such as within: 15m"
+            report.error((*path, first), "without within", advice)
         return None
     if first == "rises_by":
         return _rise(values, path, report)
@@ -177,14 +179,13 @@ def _rise(values: Values, path: Path, report: Report) -> Rise:
     return Rise(values["rises_by"], values["within"], above, of)
 
 
-def _check_new(
-    values: Values, path: Path, query: Query, queries: Mapping[str, Query], report: Report
-) -> None:
-    """Report a query for which nothing new can be counted, or not within so short a time."""
-    within: float = values["within"]
+def _check_new(within: float, path: Path, asked: list[tuple[str, Query | None]], report: Report) -> None:
+    """Report a query for which nothing new can be counted, or not `within` so short a time.
+
+    `asked` has each query, None for an unknown one, with the key that asks for it.
+    """
     here = (*path, "within")
-    whole = queries.get(values.get("of", ""))
-    for each, key in ((query, "rises_by" if "rises_by" in values else "rises_less_than"), (whole, "of")):
+    for key, each in asked:
         if each is None:
             continue
         if any(variant.predicate.dated for variant in each.variants):

@@ -78,7 +78,7 @@ def _warn_of_demand(config: Config, report: Report) -> None:
     """Warn of each bot whose queries need more requests than its rate allows."""
     due: defaultdict[str, float] = defaultdict(float)
     for query in config.queries:
-        for name in query.bots:
+        for name in query.bots if query.every else ():  # it is 0 if it is wrong
             due[name] += len(query.variants) / query.every
     for index, bot in enumerate(config.bots):
         if bot.api.rate is not None and due[bot.name] > bot.api.rate:

@@ -78,6 +78,7 @@ def make(written: Sequence[Values | None], shared: Shared, report: Report) -> tu
             alerts.check_summaries(sections, _labels(made[index], shared.bots), report)
             alerts.check_labels(made[index], path, shared.bots, report)
             made[index] = replace(made[index], alerts=alerts.make(sections, made[index], known, report))
+    _check_defaults(shared.defaults, report)
     asked = {name for query in made for name in query.bots}
     is_complete = len(read) == len(written) and all(report.clean((*path, "bots")) for _, path in read)
     for index, bot in enumerate(shared.bots if made and is_complete else ()):
@@ -117,7 +118,7 @@ def _query(values: Values, path: Path, shared: Shared, report: Report) -> Query:
 
 
 def _times(values: Values, path: Path, shared: Shared, report: Report) -> tuple[float, float]:
-    """Return `every` and `stale_after` in seconds.
+    """Return `every` and `stale_after` in seconds; 0 for an `every` that is wrong.
 
     A default of `stale_after` that does not reach to the next run is not used: a daily query would have no
     values for most of the day.
@@ -126,16 +127,24 @@ def _times(values: Values, path: Path, shared: Shared, report: Report) -> tuple[
     longest = every + (_HOUR if "at" in values and _has_clock_changes(shared.zone) else 0.0)
     default: float = shared.defaults.get("stale_after") or 0.0
     stale: float = values.get("stale_after") or (default if default > longest else _STALE_RUNS * every)
-    if report.clean((*path, "every")) and report.clean(("defaults",)):
-        length = durations.write(every)
-        if "at" in values and every % _DAY:
-            advice = "write an `every` in whole days, such as 1d"
-            report.error((*path, "at"), f"`at` with `every` of {length}", advice)
-        if stale <= longest:
-            next_run = f"the next run may be {durations.write(longest)} after it"
-            what = f"values are dropped {durations.write(stale)} after a run, and {next_run}"
-            report.warning((*path, "stale_after"), what, "write a longer stale_after, or leave it out")
+    is_read = "every" in values or "every" in shared.defaults
+    if not report.clean((*path, "every")) or (not is_read and not report.clean(("defaults",))):
+        return 0.0, stale
+    if "at" in values and every % _DAY:
+        advice = "write an `every` in whole days, such as 1d"
+        report.error((*path, "at"), f"`at` with `every` of {durations.write(every)}", advice)
+    if stale <= longest and report.clean(("defaults",)):
+        next_run = f"the next run may be {durations.write(longest)} after it"
+        what = f"values are dropped {durations.write(stale)} after a run, and {next_run}"
+        report.warning((*path, "stale_after"), what, "write a longer stale_after, or leave it out")
     return every, stale
+
+
+def _check_defaults(defaults: Values, report: Report) -> None:
+    every = defaults.get("every", _EVERY)
+    if defaults.get("stale_after", every + 1) <= every and report.clean(("defaults",)):
+        what = f"not used by a query that runs every {durations.write(every)}: its next run comes later"
+        report.warning(("defaults", "stale_after"), what, "write a longer one, or leave it out")
 
 
 def _has_clock_changes(zone: ZoneInfo) -> bool:

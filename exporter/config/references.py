@@ -18,6 +18,7 @@ from exporter.config.report import Report
 from exporter.config.secrets import SecretError, TokenReader
 from exporter.files import Limit, advice
 from exporter.language import tree
+from exporter.language.suggest import did_you_mean
 from exporter.model import Json, TokenSource
 
 UNKNOWN_ID: Final = "unknown"
@@ -30,7 +31,6 @@ With `optional` what is missing is a warning; with `of one bot` and `of no bot` 
 """
 
 _ID: Final = r"[A-Za-z0-9_-]{1,200}"
-_USUAL_ID: Final = r"[0-9a-fA-F]{24}"
 _AN_ID: Final = "a bot's id: it has letters, digits, - and _ only"
 _COPY: Final = "copy it from the bot's Settings"
 _VARIABLE: Final = r"[A-Za-z_][A-Za-z0-9_]*"
@@ -48,7 +48,8 @@ def _reference(expected: str, *, literal: bool) -> Kind:
             case {"file": name, **more} if not more:
                 return _source("file", name, path, report)
             case dict():
-                if path not in report.partial:
+                _check_keys(data, ("env", "file"), path, report)
+                if report.clean(path):
                     report.error(path, "not one key, env or file", f"write {expected}")
             case str() if literal and re.fullmatch(_ID, data):
                 return data
@@ -81,6 +82,13 @@ def _source(key: str, name: Json, path: tree.Path, report: Report) -> TokenSourc
         advice = "write a path, relative to this file's folder or absolute"
         report.error((*path, key), "not the path of a file", advice)
     return None
+
+
+def _check_keys(data: dict[str, Json], known: tuple[str, ...], path: tree.Path, report: Report) -> None:
+    """Report each unknown key that is nearly a known one."""
+    for key in data.keys() - set(known):
+        if advice := did_you_mean(key, known):
+            report.error((*path, key), "unknown key", advice, at_key=True)
 
 
 def _check_id(text: str, source: TokenSource) -> None:
@@ -136,7 +144,8 @@ def _bot_name() -> Kind:
         if not isinstance(data, dict):
             mismatch(data, path, expected, report)
         elif data.keys() != {"env", "default"}:
-            if path not in report.partial:
+            _check_keys(data, ("env", "default"), path, report)
+            if report.clean(path):
                 report.error(path, "not the two keys env and default", f"write {expected}")
         elif not isinstance(data["env"], str) or not re.fullmatch(_VARIABLE, data["env"]):
             advice = "write the name alone, such as NATIVECHAT_BOT_NAME"
@@ -196,9 +205,8 @@ class Lookup:
         text = source if isinstance(source, str) else self._reveal(self._complete(source), path, is_id=True)
         if text is None:
             return UNKNOWN_ID
-        if not re.fullmatch(_USUAL_ID, text):
-            what = "a bot's id usually has 24 hexadecimal digits, and this has not"
-            self.report.warning(path, what, "compare it with the bot's Settings")
+        if re.fullmatch(_SECRET, text):
+            self.report.warning(path, "this looks like a token, not like a bot's id", _COPY)
         return text
 
     def ca_file(self, file: Path, path: tree.Path) -> Path:

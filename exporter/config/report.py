@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Final, Literal, NoReturn
 
 from exporter.errors import ConfigError, Place, Problem
+from exporter.language import tree
 from exporter.language.tree import Path
 
 _LONGEST: Final = 400
@@ -21,7 +22,7 @@ class Report:
 
     `values` has the place of each value, `keys` the place of each key. `refused` has the path of each value
     that is refused as YAML; further errors of it are not reported. `partial` has the path of each mapping
-    with a refused key.
+    with a refused key. `decimals` has the text of each number with a point or an exponent.
     """
 
     def __init__(self, file: str) -> None:
@@ -30,6 +31,7 @@ class Report:
         self.keys: dict[Path, Place] = {}
         self.refused: set[Path] = set()
         self.partial: set[Path] = set()
+        self.decimals: dict[Path, str] = {}
         self.problems: list[Problem] = []
         self._faulty: set[Path] = set()
 
@@ -69,6 +71,11 @@ class Report:
     def clean(self, path: Path) -> bool:
         """Return whether there is no error at a path or below it."""
         return path not in self._faulty
+
+    def is_refused(self, path: Path) -> bool:
+        """Return whether a value is refused as YAML at a path, around it or below it, or a key below it."""
+        keys = any(within[: len(path)] == path for within in self.partial)
+        return keys or any(tree.overlap(path, refused) for refused in self.refused)
 
     def of(self, severity: Literal["error", "warning"]) -> tuple[Problem, ...]:
         """Return the errors or the warnings, sorted by place."""

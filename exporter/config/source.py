@@ -212,10 +212,12 @@ class _Composer:
     ) -> None:
         """Index a value under the path of its alias, so that its problems are shown at the value's place."""
         self._spend(*alias, depth)
-        for index in (self._report.values, self._report.keys):
+        report = self._report
+        indexes: tuple[dict[tree.Path, Any], ...] = (report.values, report.keys, report.decimals)
+        for index in indexes:
             if origin in index:
                 index[path] = index[origin]
-        for marked in (self._report.refused, self._report.partial):
+        for marked in (report.refused, report.partial):
             if origin in marked:
                 marked.add(path)
         for step, child in tree.children(data):
@@ -233,10 +235,13 @@ class _Composer:
             self._refuse(place, path, _odd(found[0]), "write an ordinary space, or put the text in quotes")
             return None
         try:
-            return scalars.typed(text)
+            value = scalars.typed(text)
         except scalars.Ambiguous as trap:
             self._refuse(place, path, trap.what, trap.advice)
             return None
+        if isinstance(value, float):
+            self._report.decimals[path] = text
+        return value
 
     def _sequence(self, path: tree.Path, depth: int) -> Json:
         items: list[Json] = []

@@ -15,7 +15,7 @@ from exporter.config.report import Report
 from exporter.language import labels, predicate, tree
 from exporter.language.suggest import did_you_mean
 from exporter.language.tree import Path
-from exporter.model import Collection, Json, Variant
+from exporter.model import Json, Variant
 
 Value: TypeAlias = str | int | float | bool
 _INSIDE: Final = re.compile(rf"\{{\s*({labels.NAME.pattern})\s*\}}")
@@ -38,7 +38,7 @@ def _read_predicate(data: Json, path: Path, report: Report) -> Json:
         report.error(path, "a predicate in quotes is text", advice)
     elif not isinstance(data, dict):
         mismatch(data, path, PREDICATE.expected, report)
-    return data if report.clean(path) else None
+    return data if isinstance(data, dict) else None
 
 
 def _read_label(data: Json, path: Path, report: Report) -> Label:
@@ -63,9 +63,13 @@ def _read_list(data: list[Json], path: Path, report: Report) -> list[Value | Oth
         here = (*path, index)
         value = _read_other(item, here, report, is_last=index == len(data) - 1)
         if value is None or isinstance(value, list | dict):
-            mismatch(value, here, "text, a number, true or false", report)
+            expected = "text, a number, true or false, or as the last item {other: NAME}"
+            mismatch(value, here, expected, report)
         elif value == "":
             report.error(here, EMPTY_LABEL, "write a text, or leave the value out")
+        elif report.decimals.get(here, _text(value)) != _text(value):
+            what = f"the label value of this number is {_text(value)}, not as it is written"
+            report.error(here, what, f"quote it for text, or write {_text(value)}")
         elif (key := _key(value)) in values:
             report.error(here, f'the label value "{_text(value)}" again', "keep one of them")
         else:
@@ -153,11 +157,12 @@ def inspect(query: Values, path: Path, report: Report) -> None:
         if readable:
             _check_placeholders(raw, where, keys.keys(), report)
         _inspect_predicate(raw, where, query, report)
-    if report.clean((*path, "labels")) and report.clean((*path, "query")):
-        for name, values in keys.items():
-            if isinstance(values, list) and not _is_used(name, query):
-                advice = f'write "{{{name}}}", in quotes, where its values belong, or leave the label out'
-                report.error((*path, "labels", name), "a label that is never used", advice, at_key=True)
+    listed = [name for name, values in keys.items() if isinstance(values, list)]
+    others = [(*path, "query"), *((*path, "labels", name) for name in keys.keys() - listed)]
+    for name in listed if readable and all(map(report.clean, others)) else ():
+        if not _is_used(name, query):
+            advice = f'write "{{{name}}}", in quotes, where its values belong, or leave the label out'
+            report.error((*path, "labels", name), "a label that is never used", advice, at_key=True)
 
 
 def _predicates(query: Values, path: Path) -> Iterator[tuple[Path, Json]]:
@@ -185,11 +190,12 @@ def _inspect_predicate(raw: Json, path: Path, query: Values, report: Report) -> 
         predicate.fill(raw, {name: some[number % len(some)] for name, some in values.items()})
         for number in range(max(map(len, values.values()), default=0))
     )
-    collection: Collection = query.get("collection", "conversations")
-    findings = partial(predicate.findings, collection=collection)
+    findings = partial(predicate.findings, collection=query.get("collection"))
     for finding in dict.fromkeys(chain.from_iterable(map(findings, (raw, *filled)))):
-        add = report.error if finding.severity == "error" else report.warning
-        add((*path, *finding.path), finding.what, finding.advice, at_key=True)
+        where = (*path, *finding.path)
+        if not report.is_refused(where):
+            add = report.error if finding.severity == "error" else report.warning
+            add(where, finding.what, finding.advice, at_key=True)
 
 
 def _check_placeholders(raw: Json, path: Path, names: Set[str], report: Report) -> None:
@@ -201,6 +207,8 @@ def _check_placeholders(raw: Json, path: Path, names: Set[str], report: Report) 
     for place, node in tree.walk(raw):
         match node:
             case dict() if list(node.values()) == [None] and (name := next(iter(node))) in names:
+                if report.is_refused((*path, *place)):
+                    continue
                 what = f"{{{name}}} without quotes is a mapping, not a placeholder"
                 report.error((*path, *place), what, f'write "{{{name}}}"')
         for text in (node, *place[-1:]):

@@ -28,6 +28,8 @@ _ODD: Final = re.compile(r"[<>=]|(?<![^.])\s|\s(?![^.])")
 _ODD_OF_NULL: Final = re.compile(r"[\s:<>=]")
 """What hardly belongs to the name of a field, such as white space at an end of one of its parts."""
 
+_DATE_ADVICE: Final = "if the field is a date, write {{{0}: {{$date: {1}}}}}"
+
 _LOGICAL: Final = {name[1:]: name for name in operators.LOGICAL}
 _WORDS: Final = {
     ">": "$gt",
@@ -42,8 +44,8 @@ _WORDS: Final = {
 }
 
 
-def doubts(raw: Json, collection: Collection) -> Iterator[Finding]:
-    """Yield what is wrong with the meaning of a predicate in which `inspect` finds no error.
+def doubts(raw: Json, collection: Collection | None) -> Iterator[Finding]:
+    """Yield what is wrong with the meaning of a predicate; some may be signs of errors that `inspect` finds.
 
     In a negation an error is a warning: what matches nothing then matches everything.
     """
@@ -52,7 +54,7 @@ def doubts(raw: Json, collection: Collection) -> Iterator[Finding]:
         yield finding._replace(severity="warning") if negated else finding
 
 
-def _doubts(raw: Json, collection: Collection) -> Iterator[Finding]:
+def _doubts(raw: Json, collection: Collection | None) -> Iterator[Finding]:
     for path, field, condition in conditions((), raw):
         yield from _doubt_field(path, field, condition, collection)
         if isinstance(condition, dict) and operators.has_operators(condition):
@@ -62,9 +64,9 @@ def _doubts(raw: Json, collection: Collection) -> Iterator[Finding]:
             yield from _doubt_equal(path, field, condition)
 
 
-def _doubt_field(path: Path, field: str, condition: Json, collection: Collection) -> Iterator[Finding]:
+def _doubt_field(path: Path, field: str, condition: Json, collection: Collection | None) -> Iterator[Finding]:
     first, *others = field.split(".")
-    owner = _OWNERS.get(first, collection)
+    owner = _OWNERS.get(first)
     if wrong := [step for step in others if step.startswith("$")]:
         yield Finding(path, f"{wrong[0]} is part of a field's name here", "write {Errors: {$gt: 0}}")
     elif odd := (_ODD_OF_NULL if condition is None else _ODD).search(field):
@@ -72,7 +74,7 @@ def _doubt_field(path: Path, field: str, condition: Json, collection: Collection
         yield Finding(path, f'the name of a field with "{odd[0]}" in it', advice, "warning")
     elif field in _LOGICAL and isinstance(condition, list):
         yield _unsigned(path, field, _LOGICAL[field])
-    elif owner != collection:
+    elif owner and collection and owner != collection:
         advice = f"write {_DATES[collection]}" if first == _DATES[owner] else f"write collection: {owner}"
         yield Finding(path, f"{first} is a field of {owner}, not of {collection}", advice, "warning")
 
@@ -113,8 +115,11 @@ def _doubt_ordering(path: Path, field: str, operand: Json) -> Iterator[Finding]:
         yield from _unsigned_words(path, operand)
     elif isinstance(operand, bool | list) or operand is None:
         yield Finding(path, f"{path[-1]} compares numbers, dates or text", "write one of them", "warning")
-    elif isinstance(operand, str) and _is_date(operand):
-        yield _text_not_date(path, operand, "error" if operand.startswith("now") else "warning")
+    elif isinstance(operand, str) and (_is_date(operand) or field in _DATES.values()):
+        yield from _text_not_date(path, operand, "error" if operand.startswith("now") else "warning")
+    elif field in _DATES.values() and not isinstance(operand, dict):
+        what = "a date is compared with a number, which is right only where dates are stored as numbers"
+        yield Finding(path, what, _DATE_ADVICE.format(path[-1], "now-1h"), "warning")
     elif isinstance(operand, str) and (_NUMBER.fullmatch(operand) or field in _NUMBERS):
         yield from _text_not_number(path, operand)
 
@@ -128,16 +133,17 @@ def _doubt_equal(path: Path, field: str, value: Json) -> Iterator[Finding]:
     elif _COMPARISON.fullmatch(value):
         advice = "write an operator, such as {$gt: 0}"
         yield Finding(path, f'"{value}" is text, not a comparison', advice, "warning")
-    elif _is_date(value) and (field in _DATES.values() or value[:4] in ("now-", "now+", "now/")):
-        yield _text_not_date(path, value, "warning")
+    elif field in _DATES.values() or (_is_date(value) and value[:4] in ("now-", "now+", "now/")):
+        yield from _text_not_date(path, value, "warning")
     elif field in _NUMBERS:
         yield from _text_not_number(path, value)
 
 
-def _text_not_date(path: Path, text: str, severity: Severity) -> Finding:
-    operator = path[-1] if path[-1] in operators.ORDERING else "$gte"
-    advice = f"if the field is a date, write {{{operator}: {{$date: {text}}}}}"
-    return Finding(path, f'"{text}" is compared as text, and matches no date', advice, severity)
+def _text_not_date(path: Path, text: str, severity: Severity) -> Iterator[Finding]:
+    if not placeholder(text):
+        operator = path[-1] if path[-1] in operators.ORDERING else "$gte"
+        advice = _DATE_ADVICE.format(operator, text if _is_date(text) else "now-1h")
+        yield Finding(path, f'"{text}" is compared as text, and matches no date', advice, severity)
 
 
 def _text_not_number(path: Path, text: str) -> Iterator[Finding]:

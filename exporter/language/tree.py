@@ -35,6 +35,11 @@ def children(node: Json) -> list[tuple[str | int, Json]]:
     return list(enumerate(node)) if isinstance(node, list) else []
 
 
+def overlap(one: Path, other: Path) -> bool:
+    """Return whether one path leads to the same node as another, or to one within it or around it."""
+    return all(step == another for step, another in zip(one, other, strict=False))
+
+
 def placeholder(node: Json) -> str | None:
     """Return the label's name if a node is exactly `{name}`, else None."""
     match = _PLACEHOLDER.fullmatch(node) if isinstance(node, str) else None

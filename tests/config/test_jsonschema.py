@@ -94,8 +94,10 @@ def test_the_defaults_in_the_schema_are_those_of_a_configuration_without_these_k
     assert Config(bots=absent.bots, queries=absent.queries) == absent
 
 
-def test_no_shipped_configuration_names_a_schema_that_a_copy_of_it_would_miss() -> None:
-    shipped = [TOP / "config.yaml", *(TOP / "deploy").rglob("*.yaml")]
-    assert len(shipped) > 2
-    for file in shipped:
+def test_only_a_configuration_beside_its_schema_names_it_for_editors() -> None:
+    first = (TOP / "config.yaml").read_text("utf-8").splitlines()[0]
+    assert first == "# yaml-language-server: $schema=./config.schema.json"
+    deployed = list((TOP / "deploy").rglob("*.yaml"))
+    assert len(deployed) > 2
+    for file in deployed:
         assert "yaml-language-server" not in file.read_text("utf-8"), file

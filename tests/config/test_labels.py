@@ -24,7 +24,7 @@ def test_every_error_in_a_bot_s_labels_is_reported(check: Check) -> None:
 
 
 def test_a_query_s_labels_are_lists_of_values_or_mappings_to_predicates(check: Check) -> None:
-    text = "{b: [x, 1, 1.50, true], a: {x: {Status: s}, 'no': {}}}"
+    text = "{b: [x, 1, 1.5, true], a: {x: {Status: s}, 'no': {}}}"
     labels, problems = check(LABELS, text)
     assert problems == []
     assert list(labels.items()) == [

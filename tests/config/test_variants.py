@@ -94,7 +94,7 @@ def test_a_predicate_is_inspected_with_each_label_value(query_problems: Problems
     [
         ["labels: nonsense", 'query: {A: "{a}"}'],
         ["labels: {a: nonsense}", 'query: {A: "{a}"}'],
-        ["labels: {a: [[]]}", "query: {A: 1}"],
+        ["labels: {a: [[]]}", 'query: {A: "{a}"}'],
         ["labels: {a: [1]}", "query: nonsense"],
         ["labels: {a: [1]}", "query: {A: no}"],
     ],

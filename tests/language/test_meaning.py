@@ -81,6 +81,26 @@ def test_what_cannot_match_is_a_warning_in_a_negation(raw: Json, path: Path) -> 
     assert found(raw) == [(path, "warning")]
 
 
+@pytest.mark.parametrize("field", ["StartedAt", "SentAt"])
+@pytest.mark.parametrize(
+    "operand", ["1h", "-1h", "yesterday", "Now-1h", "ISODate(now)", "01/02/2026", 1.8e12]
+)
+def test_a_date_that_is_compared_with_what_is_none_is_doubted(field: str, operand: Json) -> None:
+    collection: Collection = "messages" if field == "SentAt" else "conversations"
+    assert found({field: {"$gte": operand}}, collection) == [((field, "$gte"), "warning")]
+    assert found({"Other": {"$gte": operand}}, collection) == []
+
+
+@pytest.mark.parametrize("operand", ["now-1hour", "now()-1h", "now-1h "])
+def test_date_math_that_is_misspelt_as_text_is_an_error(operand: str) -> None:
+    assert found({"StartedAt": {"$gte": operand}}) == [(("StartedAt", "$gte"), "error")]
+
+
+@pytest.mark.parametrize("condition", ["yesterday", ">now-1h", {"$in": ["yesterday"]}])
+def test_a_date_that_is_to_equal_a_text_is_doubted(condition: Json) -> None:
+    assert [severity for _, severity in found({"StartedAt": condition})] == ["warning"]
+
+
 @pytest.mark.parametrize("operator", ["and", "or", "nor"])
 def test_a_logical_operator_without_its_sign_is_an_error(operator: str) -> None:
     assert (("$and", 0, operator), "error") in found({"$comment": "why", "$and": [{operator: [{"a": 1}]}]})
