@@ -1,8 +1,10 @@
 """NativeChat's Conversations history API, as its Administration API page documents it.
 
-history    downloads a collection, page by page, with rate limit and retries
+history, by_key   download a collection, by position or in the order of a field
    │
-client     each call is one attempt: a count, or one page of rows
+paced        keeps to the bot's rate, and retries
+   │
+client       each call is one attempt: a count, or one page of rows
    ├─ endpoints   the API's URLs, and the limits of each answer
    ├─ attempt     the time and bytes that one attempt may use
    ├─ transport   an adapter of requests: one connection pool for each bot
@@ -10,6 +12,6 @@ client     each call is one attempt: a count, or one page of rows
    │     ├─ response      strict about interim responses, lengths and bytes after the body
    │     ├─ sockets       every operation is limited by the attempt
    │     └─ authorities   trusted certificates, read again when they change
-   ├─ failures    statuses and broken connections → ApiError
+   ├─ failures    statuses and broken connections → ApiError; advice says what to do
    └─ answers     bytes → a count or rows, or BadAnswer
 """
