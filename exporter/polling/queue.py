@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from exporter.clock import Clock
 from exporter.errors import ApiError, Throttled, Unauthorized
 from exporter.model import Bot, Collection, DateFormat
+from exporter.polling.dates import Shown
 from exporter.polling.refusals import Refusals
 from exporter.polling.run import Proven, Request, Run
 from exporter.polling.zeros import Zeros
@@ -198,10 +199,12 @@ class BotQueue:
         refused = request.refused and not self.client.has_new_token()
         if request.error is not None and (refused or budget <= 0.0):
             raise request.error
-        collection = request.run.poll.query.collection
-        if request.shows is not None:
-            return self.client.misread_dates(collection, *request.shows, budget)
-        return self.client.count(collection, request.text(), budget)
+        run, probe = request.run, request.probe
+        collection = run.poll.query.collection
+        if isinstance(probe, Shown):
+            return self.client.misread_dates(collection, *probe, budget)
+        text = probe if request.row is None else run.write(request.row)
+        return self.client.count(collection, text, budget)
 
     def settle(self, request: Request, error: ApiError | None, now: float) -> bool:
         """Record the result of an attempt; return whether the request has ended."""

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
 from exporter import logs
@@ -14,7 +14,7 @@ from exporter.clock import Clock
 from exporter.errors import ApiError, BadAnswer
 from exporter.language import predicate
 from exporter.model import Collection, DateFormat, Part, Poll, Unknown
-from exporter.polling.dates import prove
+from exporter.polling.dates import Shown, prove
 from exporter.polling.falls import is_sudden_fall
 
 log = logging.getLogger(__name__)
@@ -50,30 +50,21 @@ class Recorder(Protocol):
     def unknown(self, poll: Poll, unknown: Unknown) -> None: ...
 
 
-class Shown(NamedTuple):
-    """Some documents with a field: those with its lowest values, or the highest if `descends`."""
-
-    field: str
-    dates: DateFormat
-    descends: bool
-
-
 @dataclass(slots=True, eq=False)
 class Request:
     """One predicate to be counted, in one attempt or more.
 
-    `row` is the series that it counts, None for a probe of dates, whose predicate is `probe`. `deadline` is
-    set when the first attempt starts: `api.timeout` limits the whole request. `error` is that of the last
+    `row` is the series that it counts, None for a `probe`: a predicate, or documents to look at. `deadline`
+    is set when the first attempt starts: `api.timeout` limits the whole request. `error` is that of the last
     attempt. If it is `refused`, `error` says why it is not asked. `renewed` is set by a retry with a
     replaced token. `doubted` is the count that this request is to confirm, if any.
 
-    `shows` is set if documents are to be shown, and counted are those dates that a format would misread.
     `looks_for` is set if this is a check after `run` (zeros.py): what documents are to have.
     """
 
     run: Run
     row: int | None
-    probe: str = ""
+    probe: str | Shown = ""
     attempts: int = 0
     began: float = 0.0
     deadline: float = float("inf")
@@ -81,12 +72,7 @@ class Request:
     refused: bool = False
     renewed: bool = False
     doubted: int | None = None
-    shows: Shown | None = None
     looks_for: Part | None = None
-
-    def text(self) -> str:
-        """Return the predicate as it is sent."""
-        return self.probe if self.row is None else self.run.write(self.row)
 
 
 class Run:
@@ -181,7 +167,7 @@ class Run:
             key = (self.poll.query.collection, fields)
             try:
                 if fields and key not in self._proven:
-                    dates = yield from prove(self.poll.bot.api.dates, *key, self._ask, self._look)
+                    dates = yield from self._prove(key)
                     if self.poll.bot.api.dates == "auto" and dates not in self._proven.values():
                         log.info("date format found", extra=logs.fields(bot=self.poll.bot.name, dates=dates))
                     self._proven[key] = dates
@@ -193,24 +179,18 @@ class Run:
             for row in rows:
                 yield Request(self, row)
 
-    def _ask(self, text: str) -> Generator[Request, None, int]:
-        """Yield a probe, whose answer is there when the next request is taken; return its count."""
-        request = Request(self, None, text)
-        yield request
-        if request.error is not None:
-            raise request.error
-        return self._count or 0
-
-    def _look(self, field: str, dates: DateFormat) -> Generator[Request, None, int]:
-        """Yield a look at either end of a field's values; return how many a format would misread."""
-        found = 0
-        for descends in (False, True) if dates != "extended-json" else ():
-            request = Request(self, None, shows=Shown(field, dates, descends))
-            yield request
-            if request.error is not None:
-                raise request.error
-            found += self._count or 0
-        return found
+    def _prove(self, key: tuple[Collection, tuple[str, ...]]) -> Generator[Request, None, DateFormat]:
+        """Yield the requests of a proof; each has its answer when the next one is taken."""
+        proof = prove(self.poll.bot.api.dates, *key)
+        try:
+            probe = next(proof)
+            while True:
+                request = Request(self, None, probe)
+                yield request
+                probe = proof.throw(request.error) if request.error else proof.send(self._count or 0)
+        except StopIteration as proven:
+            dates: DateFormat = proven.value
+            return dates
 
     def _advance(self) -> None:
         self.upcoming = self._again.pop() if self._again else next(self._requests, None)

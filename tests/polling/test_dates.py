@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Generator
 from datetime import UTC, datetime
 from typing import TypeAlias
 
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 from exporter.errors import ApiError, DatesUnverified, Rejected, ServerError
 from exporter.language.predicate import before, exists_probe, since_epoch_probe
 from exporter.model import DATE_FORMATS, DateFormat, DateSetting, Predicate
-from exporter.polling.dates import prove, prove_at_once
+from exporter.polling.dates import Shown, prove, prove_at_once
 
 Kept: TypeAlias = "dict[str, frozenset[DateFormat] | None]"
 """For each field, the formats that match its dates; None where no element has the field."""
@@ -53,25 +52,27 @@ class Api:
     def answer(self, probe: str, found: int | ApiError) -> None:
         self._answers[probe] = found
 
-    def ask(self, text: str) -> Generator[str, None, int]:
-        yield text
-        answer = self._answers[text]
+    def ask(self, asked: str | Shown) -> int:
+        if isinstance(asked, Shown):
+            self.asked.append(f"look at the {'highest' if asked.descends else 'lowest'} {asked[:2]}")
+            return self.misread
+        self.asked.append(asked)
+        answer = self._answers[asked]
         if isinstance(answer, ApiError):
             raise answer
         return answer
 
-    def look(self, field: str, dates: DateFormat) -> Generator[str, None, int]:
-        yield f"look at {field} as {dates}"
-        return self.misread
-
     def prove(self, setting: DateSetting, *names: str) -> tuple[DateFormat | None, ApiError | None]:
-        def follow() -> Generator[str, None, DateFormat]:
-            return (yield from prove(setting, "conversations", names, self.ask, self.look))
-
-        proof = follow()
+        proof = prove(setting, "conversations", names)
         try:
+            asked = next(proof)
             while True:
-                self.asked.append(next(proof))
+                try:
+                    answer = self.ask(asked)
+                except ApiError as error:
+                    asked = proof.throw(error)
+                else:
+                    asked = proof.send(answer)
         except StopIteration as end:
             return end.value, None
         except ApiError as error:
@@ -93,9 +94,10 @@ def test_a_proof_asks_for_dates_since_1970_for_the_field_and_for_documents() -> 
     since = {"StartedAt": {"$gte": "1970-01-01T00:00:00.000Z"}}
     api = Api({"StartedAt": frozenset({"iso"})})
     assert api.prove("iso", "StartedAt") == ("iso", None)
-    *counts, look = api.asked
+    *counts, lowest, highest = api.asked
     assert [json.loads(text) for text in counts] == [since, {"StartedAt": {"$ne": None}}]
-    assert look == "look at StartedAt as iso"
+    assert lowest == "look at the lowest ('StartedAt', 'iso')"
+    assert highest == "look at the highest ('StartedAt', 'iso')"
     api = Api({"StartedAt": frozenset({"epoch-ms"})})
     assert isinstance(api.prove("iso", "StartedAt")[1], DatesUnverified)
     assert [json.loads(text) for text in api.asked] == [since, {"StartedAt": {"$ne": None}}]
@@ -188,20 +190,10 @@ def test_a_rejected_probe_for_the_field_proves_nothing_and_says_that_it_was_the_
 @given(settings, fields)
 def test_proving_at_once_asks_the_same_but_looks_at_no_document(setting: DateSetting, kept: Kept) -> None:
     api, other = Api(kept), Api(kept)
-
-    def count(text: str) -> int:
-        request = other.ask(text)
-        other.asked.append(next(request))
-        try:
-            next(request)
-        except StopIteration as end:
-            counted: int = end.value
-        return counted
-
     found, error = api.prove(setting, *kept)
     if error is None:
-        assert prove_at_once(setting, "conversations", tuple(kept), count) == found
+        assert prove_at_once(setting, "conversations", tuple(kept), other.ask) == found
     else:
         with pytest.raises(DatesUnverified, match=re.escape(str(error))):
-            prove_at_once(setting, "conversations", tuple(kept), count)
+            prove_at_once(setting, "conversations", tuple(kept), other.ask)
     assert other.asked == [each for each in api.asked if not each.startswith("look")]
