@@ -15,7 +15,6 @@ from exporter.errors import ApiError, BadAnswer
 from exporter.language import predicate
 from exporter.model import Collection, DateFormat, Part, Poll, Unknown
 from exporter.polling.dates import Shown, prove
-from exporter.polling.falls import is_sudden_fall
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +25,9 @@ Proven = dict[tuple[Collection, tuple[str, ...]], DateFormat]
 AFTER_A_COUNT: Final = 1
 AFTER_A_ZERO: Final = 2
 AFTER_A_FAILURE: Final = 3
+
+SMALLEST_FALL: Final = 10
+"""A lower count may well fall by half between two runs."""
 
 _CONTRADICTION: Final = "NativeChat may miss documents at times; the last value stays until it is stale"
 
@@ -223,3 +225,8 @@ class Run:
 def internal_error() -> BadAnswer:
     """Return the error of a run that was ended by a defect of the exporter."""
     return BadAnswer("internal error of the exporter, see its log")
+
+
+def is_sudden_fall(before: int | None, now: int) -> bool:
+    """Return whether a count is less than half of the one before, which was 10 or more."""
+    return before is not None and before >= SMALLEST_FALL and now * 2 < before

@@ -10,7 +10,7 @@ import pytest
 
 from exporter.errors import Rejected, TimedOut
 from exporter.model import Json, Plan
-from exporter.polling.falls import is_sudden_fall
+from exporter.polling.run import is_sudden_fall
 from exporter.rate_limiter import CATCH_UP
 
 if TYPE_CHECKING:
