@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from exporter.errors import Unauthorized
-from exporter.model import Collection
 from exporter.polling.run import Request, Run
 from exporter.rate_limiter import refusal_backoff
 
@@ -16,17 +15,17 @@ _Key: TypeAlias = tuple[str, int | None]
 
 @dataclass(slots=True, eq=False)
 class _Refusal:
-    """Consecutive refusals, of the requests `keys`, and the end of the backoff after them."""
+    """Refusals in a row, of the requests `keys`, and the end of the backoff after the last one."""
 
     error: Unauthorized
     times: int = 0
     until: float = float("-inf")
     keys: set[_Key] = field(default_factory=set)
 
-    def count(self, now: float, times: int = 0) -> None:
-        """Count one more, or even `times`; those of requests that were in flight together count once."""
+    def count(self, now: float) -> None:
+        """Count one more; those of requests that were in flight together count once."""
         if now >= self.until:
-            self.times = max(self.times + 1, times)
+            self.times += 1
             self.until = now + refusal_backoff(self.times)
 
 
@@ -34,13 +33,12 @@ class Refusals:
     """What is refused to one bot's token. Not locked.
 
     A 401 counts for the whole bot, until a request that got none is answered: then it counts for those that
-    got one. A 403 counts for the request that got it, and lengthens the backoff of others of its collection
-    that get one. Each refusal in a row makes the backoff longer; an answer ends it.
+    got one. A 403 counts for the request that got it. Each refusal in a row makes the backoff longer; an
+    answer ends it.
     """
 
     def __init__(self) -> None:
         self._of_bot: _Refusal | None = None
-        self._of_collections: dict[Collection, _Refusal] = {}
         self._of_requests: dict[_Key, _Refusal] = {}
 
     @property
@@ -64,25 +62,23 @@ class Refusals:
 
     def add(self, request: Request, error: Unauthorized, now: float) -> None:
         """Record that `request` was refused."""
-        key, collection, others = _key(request), request.run.poll.query.collection, 0
+        key = _key(request)
         if error.status != 403 and key not in self._of_requests:
             refusal = self._of_bot = self._of_bot or _Refusal(error)
         else:
-            shared = self._of_collections.setdefault(collection, _Refusal(error))
-            shared.count(now)
-            refusal, others = self._of_requests.setdefault(key, _Refusal(error)), shared.times
-        refusal.count(now, others)
+            refusal = self._of_requests.setdefault(key, _Refusal(error))
+        refusal.count(now)
         refusal.keys.add(key)
         refusal.error = error
         if error.status is not None:  # else the token cannot be read, and the error says why
-            when = f"the token was refused at {request.run.time_of_day()} for GET {collection}/_count"
+            asked = f"GET {request.run.poll.query.collection}/_count"
+            when = f"the token was refused at {request.run.time_of_day()} for {asked}"
             refusal.error = Unauthorized(f"not asked: {when}", status=error.status, advice=error.advice)
 
     def answered(self, request: Request) -> None:
         """Record that `request` was answered."""
         key = _key(request)
         self._of_requests.pop(key, None)
-        self._of_collections.pop(request.run.poll.query.collection, None)
         if self._of_bot:
             refusal, self._of_bot = self._of_bot, None
             for other in refusal.keys - {key}:
@@ -90,7 +86,6 @@ class Refusals:
 
     def forget_requests(self) -> None:
         """Let requests be sent whose own refusal a reload may have mended."""
-        self._of_collections.clear()
         self._of_requests.clear()
 
 

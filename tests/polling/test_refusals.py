@@ -133,7 +133,7 @@ def test_a_forbidden_collection_leaves_the_other_collection_alone(kit: Kit, make
         assert world.recorder.reasons(("support", name)) == []
         assert len(world.recorder.counts["support", name]) == pytest.approx(runs, abs=2)
     asked = sum("messages" in call.asked for call in world.calls)
-    assert asked <= 150, "of 280 that were due; later each once in five minutes"
+    assert asked <= 28 * 8, "of 28 * 10 that were due; later each once in five minutes"
 
 
 def test_a_forbidden_predicate_leaves_the_other_queries_of_its_collection_alone(
