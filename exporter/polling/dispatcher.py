@@ -89,7 +89,6 @@ class Dispatcher:
         self._reruns: dict[tuple[str, str], _Rerun] = {}
         self._ready: dict[bool, OrderedDict[BotQueue, None]] = {True: OrderedDict(), False: OrderedDict()}
         self._answering_first = True
-        self._held: OrderedDict[BotQueue, None] = OrderedDict()  # by scarce workers alone
         self._checks: OrderedDict[BotQueue, None] = OrderedDict()  # of counts of 0
         self._check_at = float("-inf")  # infinity while one is in flight
         self._wakes: list[tuple[float, int, Callable[[], None]]] = []
@@ -133,15 +132,12 @@ class Dispatcher:
         now = self._clock.steady()
         while self._wakes and self._wakes[0][0] <= now:
             heapq.heappop(self._wakes)[-1]()
-        while self._held and not self._scarce:
-            self._sort(self._held.popitem(last=False)[0], now)
         first = self._answering_first or self._silent > 0
         for answering in (first, not first):
-            queues = self._ready[answering]
-            while queues and self._has_worker(answering=answering):
-                queue, _ = queues.popitem(last=False)
-                if queue.next_at(now) > now or queue.in_flight >= self._limit(queue):
-                    self._sort(queue, now)  # its run was abandoned, or workers are scarce by now
+            while queue := self._next_queue(answering):
+                del self._ready[answering][queue]
+                if queue.next_at(now) > now:  # its run was abandoned
+                    self._sort(queue, now)
                     continue
                 attempt = Attempt(queue, queue.take(now), silent=not queue.answering)
                 self.busy += 1
@@ -194,9 +190,7 @@ class Dispatcher:
     @property
     def has_more(self) -> bool:
         """Whether another attempt may be ready to start now."""
-        if self._held and not self._scarce:
-            return True
-        return any(queues and self._has_worker(answering=well) for well, queues in self._ready.items())
+        return any(self._next_queue(answering) for answering in self._ready)
 
     def next_times(self) -> tuple[float, float]:
         """Return the two earliest steady times at which something is due; infinity if there are fewer."""
@@ -219,23 +213,22 @@ class Dispatcher:
     def _scarce(self) -> bool:
         return (self.busy - self._silent) * 2 >= self.workers - self._silent
 
-    def _limit(self, queue: BotQueue) -> int:
-        return queue.least if self._scarce else queue.limit
-
-    def _has_worker(self, *, answering: bool) -> bool:
-        return self.busy < self.workers and (answering or self._silent * 2 + 2 <= max(2, self.workers))
+    def _next_queue(self, answering: bool) -> BotQueue | None:
+        """Return the queue whose turn it is, None if none may start a request or no worker is left for it."""
+        if self.busy >= self.workers or (not answering and self._silent * 2 + 2 > max(2, self.workers)):
+            return None
+        is_scarce = self._scarce
+        free = (q for q in self._ready[answering] if q.in_flight < (q.least if is_scarce else q.limit))
+        return next(free, None)
 
     def _sort(self, queue: BotQueue, now: float) -> None:
-        """Put a queue among those that can start a request now, or note when it can."""
+        """Put a queue among those that can start a request once a worker is free, or note when it can."""
         self._ready[not queue.answering].pop(queue, None)
-        self._held.pop(queue, None)
         at = queue.next_at(now)
-        if at <= now and queue.in_flight < self._limit(queue):
+        if at <= now and queue.in_flight < queue.limit:
             self._ready[queue.answering].setdefault(queue)
             return
         self._ready[queue.answering].pop(queue, None)
-        if at <= now and queue.in_flight < queue.limit:
-            self._held[queue] = None
         if now < at < queue.wakes_at:
             queue.wakes_at = at
             self._call_at(at, partial(self._wake, queue, at))
