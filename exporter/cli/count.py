@@ -24,6 +24,7 @@ from exporter.exposition.renderer import count_families, render
 from exporter.language.fields import doubtful, explanations
 from exporter.model import Bot, Collection, Plan, Poll, Series, Unknown
 from exporter.plan import make_plan
+from exporter.polling.dispatcher import Dispatcher
 from exporter.polling.poller import Poller
 from exporter.snapshot import PollSnapshot, Snapshot
 
@@ -131,10 +132,10 @@ def _ask(plan: Plan, tally: _Tally, client: type[BotClient]) -> None:
     def make_client(bot: Bot) -> BotClient:
         return client(bot, TokenReader(bot.token, os.environ), clock, lambda *_: None)
 
-    poller = Poller(
+    dispatcher = Dispatcher(
         clock, recorder=tally, make_client=make_client, on_defect=lambda: None, on_lag=lambda _: None
     )
-    poller.run_once(plan)
+    Poller(clock, dispatcher).run_once(plan)
 
 
 def _table(results: Sequence[_Result]) -> str:

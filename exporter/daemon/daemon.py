@@ -25,6 +25,7 @@ from exporter.files import Limit, read_regular
 from exporter.logs import fields
 from exporter.model import NOTHING, Bot, Config
 from exporter.plan import Shard, keep_same, make_plan
+from exporter.polling.dispatcher import Dispatcher
 from exporter.polling.poller import LONGEST_SLEEP, Poller
 from exporter.store.store import Store
 
@@ -77,13 +78,14 @@ class Daemon:
         self.telemetry = Telemetry(shard.ordinal, shard.total)
         self.store = Store(clock)
         self.exposition = Exposition(self.telemetry, self.store.snapshot, clock.steady)
-        self.poller = Poller(
+        dispatcher = Dispatcher(
             clock,
             recorder=self.store,
             make_client=self._make_client,
             on_defect=self.telemetry.defect,
             on_lag=self.telemetry.lagged,
         )
+        self.poller = Poller(clock, dispatcher)
         self.problems: tuple[str, ...] = ()
         self.config_text = b""
         self.started_at, self.loaded_at = clock.wall(), 0.0

@@ -82,7 +82,7 @@ class Dispatcher:
         self._clock = clock
         self._recorder = recorder
         self._make_client = make_client
-        self._on_defect = on_defect
+        self.on_defect = on_defect
         self._on_lag = on_lag
         self._random = chance
         self._zone = ZoneInfo("UTC")
@@ -155,7 +155,7 @@ class Dispatcher:
             return None, error.with_traceback(None)
         except Exception:
             log.exception("internal error in a request; please report it", extra=_of(attempt.request.run))
-            self._on_defect()
+            self.on_defect()
             return None, internal_error()
 
     def settle(self, attempt: Attempt, count: int | None, error: ApiError | None) -> None:
@@ -252,7 +252,7 @@ class Dispatcher:
                 raise
         except Exception:
             log.exception("internal error in a run; please report it", extra=_of(run))
-            self._on_defect()
+            self.on_defect()
         if run.upcoming is not None and not had_request:
             queue.add(run)
             self._sort(queue, self._clock.steady())

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
 from typing import Final
 
 from exporter.clock import Clock
 from exporter.logs import fields
-from exporter.model import NOTHING, Bot, Plan
+from exporter.model import NOTHING, Plan
 from exporter.polling.dispatcher import Dispatcher
-from exporter.polling.queue import CountClient
-from exporter.polling.run import Recorder
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +18,6 @@ LONGEST_SLEEP: Final = 15.0
 
 AFTER_A_DEFECT: Final = 1.0
 """Seconds that a thread pauses after an internal error, so that it cannot flood the log."""
-
 
 AFTER_A_REFUSAL: Final = 5.0
 """Seconds after which another thread is tried, when the system refused one."""
@@ -45,26 +41,13 @@ class Poller:
     There is one thread more than the plan has workers, so that one is left to watch the time while all
     attempts wait for the API. An idle thread waits for the next due time and then makes the attempt itself,
     so that a lone request wakes no second thread. If the system refuses a further thread, those that exist
-    go on.
-
-    The arguments are those of the dispatcher. Methods of `recorder` are called with the poller's lock held.
+    go on. The dispatcher, which becomes the poller's, is called with the poller's lock held.
     """
 
-    def __init__(
-        self,
-        clock: Clock,
-        *,
-        recorder: Recorder,
-        make_client: Callable[[Bot], CountClient],
-        on_defect: Callable[[], None],
-        on_lag: Callable[[float], None],
-    ) -> None:
+    def __init__(self, clock: Clock, dispatcher: Dispatcher) -> None:
         self.last_tick_at = clock.steady()
         self._clock = clock
-        self._on_defect = on_defect
-        self._dispatcher = Dispatcher(
-            clock, recorder=recorder, make_client=make_client, on_defect=on_defect, on_lag=on_lag
-        )
+        self._dispatcher = dispatcher
         self._lock = threading.Lock()
         self._idle: list[_Idle] = []
         self._caller: _Idle | None = None
@@ -148,7 +131,7 @@ class Poller:
                     self._step(me)
                 except Exception:
                     log.exception("internal error in polling; please report it")
-                    self._on_defect()
+                    self._dispatcher.on_defect()
                     me.called.wait_for(lambda: self._stopping, AFTER_A_DEFECT)
 
     def _step(self, me: _Idle) -> None:

@@ -6,7 +6,6 @@ import heapq
 import itertools
 from collections import deque
 from collections.abc import Callable, Set
-from functools import cached_property
 from typing import Final, Protocol
 
 from exporter.clock import Clock
@@ -78,6 +77,7 @@ class BotQueue:
         before: BotQueue | None = None,
     ) -> None:
         self.bot = bot
+        self.existing_client: CountClient | None = None
         self.in_flight = 0
         self.least = 1  # in flight always; two during a check, which no request waits for
         self.answering = False
@@ -100,15 +100,12 @@ class BotQueue:
         self._retries: list[tuple[float, int, Request]] = []
         self._ties = itertools.count()
 
-    @cached_property
+    @property
     def client(self) -> CountClient:
         """The bot's client; made by the first attempt, because loading its libraries delays the start."""
-        return self._make_client()
-
-    @property
-    def existing_client(self) -> CountClient | None:
-        """The bot's client if one was made."""
-        return vars(self).get("client")
+        if self.existing_client is None:
+            self.existing_client = self._make_client()
+        return self.existing_client
 
     def renew(self, kept: Set[int]) -> None:
         """Drop what a reload may have changed: connections, proofs of date formats, and refused requests.

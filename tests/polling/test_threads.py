@@ -14,6 +14,7 @@ import pytest
 from exporter.clock import SystemClock
 from exporter.errors import ApiError, ServerError, Throttled, Unreachable
 from exporter.model import Bot, Collection, Plan, Poll
+from exporter.polling.dispatcher import Dispatcher
 from exporter.polling.poller import Poller
 from exporter.polling.queue import QUICK
 
@@ -72,14 +73,19 @@ class Bell:
 def make(
     recorder: Recorder, answer: Callable[[str], int], on_defect: Callable[[], None] = lambda: None
 ) -> Poller:
-    client = FakeClient(answer)
+    return of_client(FakeClient(answer), recorder, on_defect)
+
+
+def of_client(client: FakeClient, recorder: Recorder, on_defect: Callable[[], None] = lambda: None) -> Poller:
+    clock = SystemClock()
 
     def make_client(bot: Bot) -> FakeClient:
         return client
 
-    return Poller(
-        SystemClock(), recorder=recorder, make_client=make_client, on_defect=on_defect, on_lag=lambda _: None
+    dispatcher = Dispatcher(
+        clock, recorder=recorder, make_client=make_client, on_defect=on_defect, on_lag=lambda _: None
     )
+    return Poller(clock, dispatcher)
 
 
 @pytest.fixture
@@ -247,13 +253,7 @@ def test_maintenance_prunes_the_connections_of_each_bot_that_was_asked(
         return 7
 
     client = FakeClient(answer)
-    poller = Poller(
-        SystemClock(),
-        recorder=kit.Recorder(),
-        make_client=lambda bot: client,
-        on_defect=lambda: None,
-        on_lag=lambda _: None,
-    )
+    poller = of_client(client, kit.Recorder())
     poller.apply(kit.plan([kit.bot()], [kit.query()]))
     poller.maintain()
     assert client.prunings == 0
@@ -305,6 +305,7 @@ import threading
 from exporter.clock import SystemClock
 from exporter.model import Bot, Config, Query, TokenSource
 from exporter.plan import make_plan
+from exporter.polling.dispatcher import Dispatcher
 from exporter.polling.poller import Poller
 from exporter.polling.queue import QUICK
 
@@ -321,8 +322,9 @@ class Recorder:
     def __getattr__(self, name): return lambda *_: None
 
 recorder = Recorder()
-poller = Poller(SystemClock(), recorder=recorder, make_client=lambda bot: Client(),
-                on_defect=lambda: print("defect"), on_lag=lambda lag: None)
+dispatcher = Dispatcher(SystemClock(), recorder=recorder, make_client=lambda bot: Client(),
+                        on_defect=lambda: print("defect"), on_lag=lambda lag: None)
+poller = Poller(SystemClock(), dispatcher)
 query = Query("q", "Help.", "messages", 1.0, 5.0, ("a",))
 poller.apply(make_plan(Config((Bot("a", "a", TokenSource(env="T")),), (query,))))
 """
