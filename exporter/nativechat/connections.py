@@ -95,7 +95,7 @@ class _KeptTls(_Kept, HTTPSConnection):
 
     def connect(self) -> None:
         self.ssl_context = context = self.link.authorities.context()
-        if self.proxy_config is not None and self.proxy_config.ssl_context is not None:
+        if self.proxy_config is not None:
             self.proxy_config = self.proxy_config._replace(ssl_context=context)
         super().connect()
 

@@ -36,8 +36,8 @@ class Transport(HTTPAdapter):
     def __init__(self, attempt: Attempt, clock: Clock, api: Api, proxy: Proxy | None) -> None:
         super().__init__(pool_connections=1, pool_maxsize=pool_size(api.concurrency, api.rate))
         prepare = partial(bound_tls, attempt=attempt)
-        self._authorities = Authorities(api.ca_file, DEFAULT_CA_BUNDLE_PATH, os.environ, prepare)
-        self._link = Link(attempt, clock, self._authorities, lost_peer_options(api.timeout / 3))
+        authorities = Authorities(api.ca_file, DEFAULT_CA_BUNDLE_PATH, os.environ, prepare)
+        self._link = Link(attempt, clock, authorities, lost_peer_options(api.timeout / 3))
         self.poolmanager.pool_classes_by_scheme = pool_classes(self._link, makes_more=api.rate is None)
         self._proxy = proxy
         self._lock = threading.Lock()
@@ -75,15 +75,8 @@ class Transport(HTTPAdapter):
                 self._pool.close()
             return self._pool
 
-    def build_connection_pool_key_attributes(
-        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
-    ) -> tuple[Any, Any]:
-        host, tls = super().build_connection_pool_key_attributes(request, verify, cert)
-        return host, {"ssl_context": self._authorities.context()} if host["scheme"] == "https" else tls
-
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        context = self._authorities.context() if proxy.startswith("https:") else None
-        manager = super().proxy_manager_for(proxy, proxy_ssl_context=context, **kwargs)
+        manager = super().proxy_manager_for(proxy, **kwargs)
         manager.pool_classes_by_scheme = self.poolmanager.pool_classes_by_scheme
         return manager
 
