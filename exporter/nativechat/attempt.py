@@ -8,11 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from exporter.clock import Clock
+from exporter.errors import BadAnswer
 from exporter.proxies import Proxy
-
-
-class TooMuch(Exception):
-    """More bytes arrived than allowed; the message follows "answered with"."""
 
 
 class Attempt(threading.local):
@@ -79,13 +76,13 @@ class Attempt(threading.local):
             self._listens = False
 
     def received(self, size: int) -> None:
-        """Count received bytes; raises TooMuch if they are more than allowed."""
+        """Count received bytes; raises BadAnswer if they are more than allowed."""
         if self._listens:
             return
         self._room -= size
         self.answered = self.answered or size > 0
         if self._room < 0:
-            raise TooMuch("more bytes than it may have")
+            raise BadAnswer("more bytes than it may have")
 
 
 @dataclass(frozen=True, slots=True)

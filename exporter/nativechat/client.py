@@ -28,7 +28,7 @@ from exporter.language.predicate import exists_probe
 from exporter.language.shown_dates import is_misread
 from exporter.language.tree import value_at
 from exporter.model import Bot, Collection, DateFormat, Json, Secret
-from exporter.nativechat.attempt import Attempt, Route, TooMuch
+from exporter.nativechat.attempt import Attempt, Route
 from exporter.nativechat.endpoints import COUNT, ROWS, SAMPLE, SHAPE, Endpoint
 from exporter.nativechat.failures import (
     bad_answer,
@@ -51,7 +51,7 @@ _HEADERS_ROOM: Final = 256 * 1024
 _SAMPLE: Final = 5
 
 # http.client and urllib3 raise a plain ValueError for a URL or a header that they refuse.
-_FOREIGN: Final = (HTTPError, HTTPException, OSError, ValueError, TooMuch)
+_FOREIGN: Final = (HTTPError, HTTPException, OSError, ValueError)
 
 Answer = TypeVar("Answer")
 
@@ -98,11 +98,11 @@ class Client:
 
         The empty text matches everything. Raises ApiError.
         """
-        return self._ask(COUNT, COUNT.url(self._bot, collection, query=predicate_text), collection, budget)
+        return self._ask(COUNT, collection, budget, query=predicate_text)
 
     def count_shape(self, collection: Collection, budget: float) -> str:
         """Return what the answer to a count looks like, as `answers.read_shape` does; raises ApiError."""
-        return self._ask(SHAPE, SHAPE.url(self._bot, collection), collection, budget)
+        return self._ask(SHAPE, collection, budget)
 
     def rows(
         self,
@@ -119,8 +119,7 @@ class Client:
         `query` is a JSON predicate; `sort` is a field's name or a JSON object of 1 and -1, as the API defines
         them. An empty or None argument is not sent. Raises ApiError.
         """
-        url = ROWS.url(self._bot, collection, limit=limit, skip=skip, sort=sort, query=query)
-        return self._ask(ROWS, url, collection, budget)
+        return self._ask(ROWS, collection, budget, limit=limit, skip=skip, sort=sort, query=query)
 
     def misread_dates(
         self, collection: Collection, field: str, dates: DateFormat, descends: bool, budget: float
@@ -131,9 +130,9 @@ class Client:
         the API does not show them. Raises Unreachable, TimedOut or Throttled.
         """
         sort = json.dumps({field: -1 if descends else 1}, separators=(",", ":"))
-        url = SAMPLE.url(self._bot, collection, limit=_SAMPLE, sort=sort, query=exists_probe(field))
+        query = exists_probe(field)
         try:
-            rows = self._ask(SAMPLE, url, collection, budget)
+            rows = self._ask(SAMPLE, collection, budget, limit=_SAMPLE, sort=sort, query=query)
         except (Unreachable, TimedOut, Throttled):
             raise
         except ApiError:
@@ -152,16 +151,21 @@ class Client:
         """Close the idle connections; one that is in use closes when its attempt ends."""
         self._transport.close()
 
-    def _ask(self, endpoint: Endpoint[Answer], url: str, collection: Collection, budget: float) -> Answer:
+    def _ask(
+        self,
+        endpoint: Endpoint[Answer],
+        collection: Collection,
+        budget: float,
+        **parameters: str | int | None,
+    ) -> Answer:
         attempt, what = self._attempt, f"GET {endpoint.path(collection)}"
+        url = endpoint.url(self._bot, collection, **parameters)
         attempt.begin(budget=budget, room=endpoint.largest + _HEADERS_ROOM)
         failure: ApiError
         try:
-            return self._answer(endpoint, url, collection)
+            return self._answer(endpoint, url, what)
         except BadAnswer as error:
             failure = bad_answer(what, attempt.status, str(error), error.advice)
-        except TooMuch as error:
-            failure = bad_answer(what, attempt.status, str(error))
         except ApiError as error:
             failure = type(error)(str(error), retry_after=error.retry_after, advice=error.advice)
         except _FOREIGN as exc:
@@ -169,12 +173,12 @@ class Client:
         failure.status = attempt.status
         raise failure
 
-    def _answer(self, endpoint: Endpoint[Answer], url: str, collection: Collection) -> Answer:
+    def _answer(self, endpoint: Endpoint[Answer], url: str, what: str) -> Answer:
         headers = _headers(self._token, endpoint.accept_encoding)
         try:
             response = self._send(url, headers)
             try:
-                self._check(response, f"GET {endpoint.path(collection)}")
+                self._check(response, what)
                 body = _receive(response, endpoint.largest)
             finally:
                 response.close()
