@@ -216,16 +216,15 @@ class BotQueue:
         else:
             self._measure_at = now + MEASURE_EVERY  # to measure, one request must be alone: it may hang too
         self.answering = self._answered_at >= request.began
-        request.error, request.refused = error, False
+        before, request.error, request.refused = request.error, error, False
         if error is None:
             self.refusals.answered(request)
             self.limiter.speed_up()
             return True
         if isinstance(error, Unauthorized):
-            if not error.token_is_new or request.renewed:
+            if not error.token_is_new or isinstance(before, Unauthorized):
                 self.refusals.add(request, error, now)
                 return True
-            request.renewed = True
             at = now
         else:
             if isinstance(error, Throttled):

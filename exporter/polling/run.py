@@ -58,8 +58,8 @@ class Request:
 
     `row` is the series that it counts, None for a `probe`: a predicate, or documents to look at. `deadline`
     is set when the first attempt starts: `api.timeout` limits the whole request. `error` is that of the last
-    attempt. If it is `refused`, `error` says why it is not asked. `renewed` is set by a retry with a
-    replaced token. `doubted` is the count that this request is to confirm, if any.
+    attempt. If it is `refused`, `error` says why it is not asked. `doubted` is the count that this request is
+    to confirm, if any.
 
     `looks_for` is set if this is a check after `run` (zeros.py): what documents are to have.
     """
@@ -72,7 +72,6 @@ class Request:
     deadline: float = float("inf")
     error: ApiError | None = None
     refused: bool = False
-    renewed: bool = False
     doubted: int | None = None
     looks_for: Part | None = None
 
