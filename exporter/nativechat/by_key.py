@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import islice
 from typing import Any, Final
 
 from exporter.errors import BadAnswer, Rejected
@@ -124,21 +125,19 @@ class ByKey:
         self._page = page
 
     def rows(self, limit: int | None = None) -> Iterator[Row]:
-        """Yield the rows after the position.
+        """Return an iterator over the rows after the position.
 
         Raises ApiError after the last attempt. Raises BadAnswer if the pages end before the last row. Raises
         CannotContinue if the API ignores `sort`, if a row lacks the key or has one of another type, and if
         more rows than a page have the same key.
         """
-        wanted = limit
-        while wanted is None or wanted > 0:
-            rows = self._first_rows() if self.position.last is None else self._next_rows()
-            if not rows:
-                return
-            for row in rows[:wanted]:
+        return islice(self._all_rows(), limit)
+
+    def _all_rows(self) -> Iterator[Row]:
+        while rows := self._first_rows() if self.position.last is None else self._next_rows():
+            for row in rows:
                 self.position = self.position.after(self._key, row)
                 yield row
-            wanted = None if wanted is None else wanted - len(rows)
 
     def _next_rows(self) -> list[Row]:
         key, position = self._key, self.position
