@@ -14,11 +14,11 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from exporter.clock import Clock
-from exporter.errors import ApiError, TimedOut
+from exporter.errors import ApiError, BadAnswer, TimedOut
 from exporter.logs import fields
 from exporter.model import Bot, Plan, Poll
 from exporter.polling.queue import BotQueue, CountClient
-from exporter.polling.run import Recorder, Request, Run, internal_error
+from exporter.polling.run import Recorder, Request, Run
 from exporter.polling.timetable import Timetable
 
 log = logging.getLogger(__name__)
@@ -156,7 +156,7 @@ class Dispatcher:
         except Exception:
             log.exception("internal error in a request; please report it", extra=_of(attempt.request.run))
             self.on_defect()
-            return None, internal_error()
+            return None, _internal_error()
 
     def settle(self, attempt: Attempt, count: int | None, error: ApiError | None) -> None:
         """Record the count or the error of an attempt.
@@ -248,7 +248,7 @@ class Dispatcher:
             try:
                 step()
             except Exception:
-                run.give_up(internal_error())
+                run.give_up(_internal_error())
                 raise
         except Exception:
             log.exception("internal error in a run; please report it", extra=_of(run))
@@ -304,6 +304,10 @@ class Dispatcher:
     def _rerun(self, rerun: _Rerun) -> None:
         if self._reruns.get(rerun.poll.key) is rerun and rerun.poll.key not in self.runs:
             self.start(rerun.poll, rerun.at)
+
+
+def _internal_error() -> BadAnswer:
+    return BadAnswer("internal error of the exporter, see its log")
 
 
 def _of(run: Run) -> dict[str, object]:

@@ -221,11 +221,6 @@ class Run:
         self._recorder.finished(self.poll, self._clock.steady() - self._started_at, self.error)
 
 
-def internal_error() -> BadAnswer:
-    """Return the error of a run that was ended by a defect of the exporter."""
-    return BadAnswer("internal error of the exporter, see its log")
-
-
 def is_sudden_fall(before: int | None, now: int) -> bool:
     """Return whether a count is less than half of the one before, which was 10 or more."""
     return before is not None and before >= SMALLEST_FALL and now * 2 < before

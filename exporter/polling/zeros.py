@@ -85,18 +85,16 @@ class Zeros:
         Return what is unknown in its poll's predicates, or None if that is as before.
         """
         name = run.poll.query.name
-        here = self._polls.get(name)
-        if here is None or here.poll is not run.poll:
-            here = self._polls[name] = _Poll(run.poll)
+        here = self._polls.setdefault(name, _Poll(run.poll))
         before = here.parts, here.alone
         if run.ended != here.ended:
             self._look(here, run)
-            if not here.parts:
-                del self._polls[name]
         is_same = before == (here.parts, here.alone)
         if not is_same:
             here.at = float("-inf")
-        if here.parts and now >= max(here.at + CHECK_EVERY, self._not_before):
+        if not here.parts:
+            del self._polls[name]
+        elif now >= max(here.at + CHECK_EVERY, self._not_before):
             here.at = now
             self._plan(here, run, now)
         return None if is_same else self._unknown(here)
