@@ -12,6 +12,7 @@ client       each call is one attempt: a count, or one page of rows
    │     ├─ response      strict about interim responses, lengths and bytes after the body
    │     ├─ sockets       every operation is limited by the attempt
    │     └─ authorities   trusted certificates, read again when they change
-   ├─ failures    statuses and broken connections → ApiError; advice says what to do
+   ├─ statuses    statuses and headers of caches → ApiError
+   ├─ failures    connections that failed or broke → ApiError
    └─ answers     bytes → a count or rows, or BadAnswer
 """

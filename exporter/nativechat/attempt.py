@@ -5,11 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from exporter.clock import Clock
 from exporter.errors import BadAnswer
-from exporter.proxies import Proxy
 
 
 class Attempt(threading.local):
@@ -83,19 +81,3 @@ class Attempt(threading.local):
         self.answered = self.answered or size > 0
         if self._room < 0:
             raise BadAnswer("more bytes than it may have")
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """The way of an attempt: the API's host and port, the proxy if there is one, and how far it came."""
-
-    host: str
-    proxy: Proxy | None
-    attempt: Attempt
-
-    def __str__(self) -> str:
-        if self.proxy is None:
-            return self.host
-        if self.attempt.is_connecting:
-            return f"{self.attempt.peer}, the proxy in {self.proxy.variable}"
-        return f"{self.host} through the proxy in {self.proxy.variable}"

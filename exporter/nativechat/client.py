@@ -28,16 +28,10 @@ from exporter.language.predicate import exists_probe
 from exporter.language.shown_dates import is_misread
 from exporter.language.tree import value_at
 from exporter.model import Bot, Collection, DateFormat, Json, Secret
-from exporter.nativechat.attempt import Attempt, Route
+from exporter.nativechat.attempt import Attempt
 from exporter.nativechat.endpoints import COUNT, ROWS, SAMPLE, SHAPE, Endpoint
-from exporter.nativechat.failures import (
-    bad_answer,
-    by_cause,
-    by_status,
-    check_fresh,
-    is_out_of_time,
-    read_retry_after,
-)
+from exporter.nativechat.failures import Route, by_cause, is_out_of_time
+from exporter.nativechat.statuses import bad_answer, by_status, check_fresh, read_retry_after
 from exporter.nativechat.transport import Transport
 from exporter.proxies import proxy_of
 

@@ -10,8 +10,8 @@ from urllib.parse import quote, urlencode
 
 from exporter.errors import BadAnswer
 from exporter.model import Bot, Collection, Json
-from exporter.nativechat.advice import BROKEN_HTTP
 from exporter.nativechat.answers import read_count, read_rows, read_shape
+from exporter.nativechat.statuses import BROKEN_HTTP
 
 Answer = TypeVar("Answer")
 

@@ -1,90 +1,43 @@
-"""Translates HTTP statuses and broken connections into errors of our own tree; pure."""
+"""Translates a connection that failed or broke into an error with advice; pure."""
 
 from __future__ import annotations
 
 import errno
-import math
 import re
 import socket
 import ssl
-from datetime import UTC
-from email.utils import parsedate_to_datetime
+from dataclasses import dataclass
+from typing import Final
 
-from exporter.errors import (
-    ApiError,
-    BadAnswer,
-    Rejected,
-    ServerError,
-    Throttled,
-    TimedOut,
-    Unauthorized,
-    Unreachable,
-)
-from exporter.nativechat import advice
-from exporter.nativechat.attempt import Attempt, Route
+from exporter.errors import ApiError, TimedOut, Unreachable
+from exporter.nativechat.attempt import Attempt
+from exporter.nativechat.statuses import bad_answer, proxy_password
 from exporter.proxies import Proxy
 
+_NO_PROXY: Final = "add the host of api.url to NO_PROXY"
+_FIREWALLS: Final = "check the host and port in api.url, and the firewalls on the way"
+_HANDSHAKE: Final = "what listens there speaks no TLS, or something in between drops it: check api.url"
 
-def bad_answer(what: str, status: int | None, why: str, advised: str | None = None) -> BadAnswer:
-    """Return the error for a wrong answer; `why` is text that follows "with"."""
-    answered = "answered" if status is None else f"answered {status}"
-    return BadAnswer(f"{what} {answered} with {why}", advice=advised)
-
-
-def by_status(
-    what: str, status: int, retry_after: float | None, proxy: Proxy | None = None
-) -> ApiError | None:
-    """Return the error for an HTTP status, None for 200.
-
-    Other statuses of success are errors too, because the count may be missing, partial or changed. `what` is
-    the request; `retry_after` is the server's Retry-After in seconds, if any; `proxy` may have answered
-    itself. The caller puts `what` and the status before a BadAnswer's message (see `bad_answer`).
-    """
-    if status == 200:
-        return None
-    if 200 < status < 300:
-        changed = advice.CACHE if status == 203 else None
-        return BadAnswer("a success that cannot contain a count: only 200 can", advice=changed)
-    if not 300 <= status < 600:
-        return BadAnswer("a status that is neither success nor failure")
-    message = f"{what} answered {status}"
-    if status == 429 or (status == 503 and retry_after is not None):
-        return Throttled(message, retry_after=retry_after, advice=advice.of_throttling(status))
-    kind = Unauthorized if status in {401, 403} else ServerError if status >= 500 else Rejected
-    return kind(message, advice=advice.of_status(status, proxy))
+_UNTRUSTED: Final = frozenset({2, 18, 19, 20, 21})
+_EXPIRED: Final = frozenset({9, 10})
+_OTHER_NAME: Final = frozenset({62, 64})
+"""OpenSSL's codes for a certificate that it does not accept: X509_STORE_CTX_get_error(3)."""
 
 
-def read_retry_after(value: str | None, wall: float) -> float | None:
-    """Return the seconds of a Retry-After header, None if it is absent or invalid.
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The way of an attempt: the API's host and port, the proxy if there is one, and how far it came."""
 
-    Accepts both forms of RFC 9110, section 10.2.3: a number of seconds, or a date, which is compared with
-    the time `wall`. A past date means 0. A fraction, which the RFC does not allow, is rounded up.
-    """
-    if value is None:
-        return None
-    text = value.strip()
-    if re.fullmatch(r"[0-9]{1,18}(\.[0-9]{1,18})?", text):
-        return float(math.ceil(float(text)))
-    try:
-        date = parsedate_to_datetime(text)
-        return max(0.0, date.replace(tzinfo=date.tzinfo or UTC).timestamp() - wall)
-    except (ValueError, OverflowError):
-        return None
+    host: str
+    proxy: Proxy | None
+    attempt: Attempt
 
-
-def check_fresh(age: str | None, warning: str, timeout: float) -> None:
-    """Raise BadAnswer if a cache kept the answer: its Age is above `timeout` seconds, or a Warning says so.
-
-    The message continues "answered 200 with …". An invalid Age is refused too: RFC 9111, section 5.1, lets
-    caches ignore it, but it shows that the answer came from a cache. Warning has the codes of RFC 7234: 110
-    for a stale answer, 111 for one that could not be validated.
-    """
-    ages = [] if age is None else re.split(r"\s*,\s*", age.strip())
-    if not all(re.fullmatch("[0-9]{1,9}", age) and float(age) <= timeout for age in ages):
-        what = f"an Age above api.timeout ({timeout:g}s): it was kept by a cache in between"
-        raise BadAnswer(what, advice=advice.CACHE)
-    if re.search(r"(^|,)\s*11[01]\b", warning):
-        raise BadAnswer("a Warning that it is stale: it was kept by a cache in between", advice=advice.CACHE)
+    def __str__(self) -> str:
+        if self.proxy is None:
+            return self.host
+        if self.attempt.is_connecting:
+            return f"{self.attempt.peer}, the proxy in {self.proxy.variable}"
+        return f"{self.host} through the proxy in {self.proxy.variable}"
 
 
 def is_out_of_time(cause: OSError) -> bool:
@@ -94,38 +47,56 @@ def is_out_of_time(cause: OSError) -> bool:
 
 def by_cause(cause: OSError | None, route: Route, *, what: str, budget: float) -> ApiError:
     """Return the error for an attempt that failed, from the system's own error if there is one."""
-    attempt = route.attempt
+    attempt, proxy = route.attempt, route.proxy
     if cause is None and attempt.answered:
         return bad_answer(what, attempt.status, "HTTP that is broken or cut off")
     if cause is None:
-        named = f"the proxy in {route.proxy.variable}" if route.proxy else "api.url"
-        message = f"no connection to {route.host}: {named} cannot be used"
-        return Unreachable(message, advice=advice.of_url(route.proxy))
+        named, advice = "api.url", "write one such as https://api.nativechat.com/v1"
+        if proxy:
+            named = f"the proxy in {proxy.variable}"
+            advice = f"set {proxy.variable} to one such as http://HOST:PORT, or {_NO_PROXY}"
+        return Unreachable(f"no connection to {route.host}: {named} cannot be used", advice=advice)
     if is_out_of_time(cause):
-        stage = f"still connecting to {route}" if attempt.is_connecting else attempt.stage
-        advised = advice.HANDSHAKE if attempt.in_handshake else None
-        advised = advice.of_connecting(route) if attempt.is_connecting else advised
-        return TimedOut(f"{what} took longer than {budget:.3g}s: {stage}", advice=advised)
+        message = f"{what} took longer than {budget:.3g}s"
+        if attempt.is_connecting:
+            return TimedOut(f"{message}: still connecting to {route}", advice=_connecting(proxy))
+        return TimedOut(f"{message}: {attempt.stage}", advice=_HANDSHAKE if attempt.in_handshake else None)
     if refused := re.match("Tunnel connection failed: ([0-9]+)", str(cause)):
-        message = f"no tunnel to {route}: it answered {refused[1]}"
-        return Unreachable(message, advice=advice.of_tunnel(int(refused[1]), route.proxy))
-    message = f"{_trouble(cause, attempt)} {route}: {_reason(cause)}"
-    return Unreachable(message, advice=advice.of_cause(cause, route))
+        advice = "allow the host of api.url at that proxy, or add it to NO_PROXY"
+        advice = proxy_password(proxy) if refused[1] == "407" else advice
+        return Unreachable(f"no tunnel to {route}: it answered {refused[1]}", advice=advice)
+    return _broken(cause, route)
 
 
-def _trouble(cause: OSError, attempt: Attempt) -> str:
-    if isinstance(cause, socket.gaierror):
-        return "no address for"
-    if isinstance(cause, ssl.SSLError):
-        return "no TLS with"
-    if attempt.is_connecting:
-        return "no connection to"
-    return "broken connection to"
-
-
-def _reason(cause: OSError) -> str:
+def _broken(cause: OSError, route: Route) -> Unreachable:
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"certificate not accepted, {cause.verify_message}"
+        message = f"no TLS with {route}: certificate not accepted, {cause.verify_message}"
+        return Unreachable(message, advice=_certificate(cause.verify_code))
     if isinstance(cause, ssl.SSLError):
-        return (cause.reason or "handshake failed").replace("_", " ").lower()
-    return (cause.strerror or str(cause)).lower()
+        reason = (cause.reason or "handshake failed").replace("_", " ").lower()
+        advice = "check the port in api.url: it must speak TLS 1.2 or later"
+        return Unreachable(f"no TLS with {route}: {reason}", advice=advice)
+    trouble, advised = "broken connection to", None
+    if isinstance(cause, socket.gaierror):
+        trouble = "no address for"
+        advised = _connecting(route.proxy, "check the host in api.url, and that this host can resolve names")
+    elif route.attempt.is_connecting:
+        trouble, advised = "no connection to", _connecting(route.proxy)
+    if cause.errno in {errno.EMFILE, errno.ENFILE}:
+        advised = "raise the limit of open files of this process, or of this host"
+    return Unreachable(f"{trouble} {route}: {(cause.strerror or str(cause)).lower()}", advice=advised)
+
+
+def _connecting(proxy: Proxy | None, direct: str = _FIREWALLS) -> str:
+    """Return the advice for a proxy that accepts no connection; `direct` if there is none."""
+    return f"check {proxy.variable} and that proxy, or {_NO_PROXY}" if proxy else direct
+
+
+def _certificate(code: int) -> str:
+    if code in _UNTRUSTED:
+        return "if the API, or a proxy that inspects TLS, has its own authority, name its file as ca_file"
+    if code in _EXPIRED:
+        return "the API's owner must renew it, unless the clock of this host is wrong"
+    if code in _OTHER_NAME:
+        return "write a host into api.url that the certificate names"
+    return "the API's owner must replace it"

@@ -9,9 +9,9 @@ from http.client import HTTPMessage, HTTPResponse, IncompleteRead, RemoteDisconn
 from typing import Final
 
 from exporter.errors import BadAnswer
-from exporter.nativechat.advice import BROKEN_HTTP
 from exporter.nativechat.attempt import Attempt
 from exporter.nativechat.sockets import is_silent
+from exporter.nativechat.statuses import BROKEN_HTTP
 
 INTERIM_RESPONSES: Final = 10
 """Most interim responses (1xx) before the final one; Go's client skips five."""

@@ -22,8 +22,9 @@ from exporter.model import DATE_FORMATS
 from exporter.monitoring.alerts import groups
 from exporter.monitoring.choices import Choices
 from exporter.monitoring.links import section
-from exporter.nativechat import advice
-from exporter.nativechat.attempt import Attempt, Route
+from exporter.nativechat.attempt import Attempt
+from exporter.nativechat.failures import Route, by_cause
+from exporter.nativechat.statuses import by_status
 from exporter.simulator.faults import KINDS
 from exporter.web.app import CONFIG_TEXT, HEALTHY, READY, RELOAD
 
@@ -130,10 +131,10 @@ def test_dates_are_written_as_the_table_says(manual: Manual, dates: str) -> None
 @pytest.mark.parametrize("kind", ApiError.__subclasses__(), ids=lambda kind: kind.reason)
 def test_a_reason_has_its_log_line_and_what_to_do(manual: Manual, kind: type[ApiError]) -> None:
     section = manual.section("operations.md", kind.reason)
-    examples = {
-        "unreachable": advice.of_connecting(Route("api.example:443", None, Attempt(SystemClock()))),
-        "rejected": advice.of_status(404, None),
-    }
+    attempt = Attempt(SystemClock())
+    attempt.dialled = True
+    refused = by_cause(ConnectionRefusedError(), Route("api.example:443", None, attempt), what="", budget=1.0)
+    examples = {error.reason: error.advice for error in (refused, by_status("", 404, None)) if error}
     assert f" reason={kind.reason} " in section
     assert f' advice="{examples.get(kind.reason, kind.advice)}"' in section
 

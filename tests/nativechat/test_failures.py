@@ -1,61 +1,46 @@
-"""Laws of headers in failures: Retry-After is read in both forms, and invalid values are ignored."""
+"""Laws of advice: each cause of a broken connection gets advice that a person can follow."""
 
 from __future__ import annotations
 
-from email.utils import formatdate
+import errno
+import ssl
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
-from exporter.nativechat.failures import read_retry_after
-
-NOW = 1_700_000_000.0
-
-
-@given(st.integers(0, 10**18 - 1))
-def test_a_number_is_seconds(seconds: int) -> None:
-    assert read_retry_after(f" {seconds} ", NOW) == float(seconds)
+from exporter.clock import SystemClock
+from exporter.errors import Unreachable
+from exporter.nativechat.attempt import Attempt
+from exporter.nativechat.failures import Route, by_cause
 
 
-@given(st.integers(-(10**9), 10**9))
-def test_a_date_is_the_time_until_then_and_never_negative(seconds: int) -> None:
-    assert read_retry_after(formatdate(NOW + seconds, usegmt=True), NOW) == max(0, seconds)
+def of_tls(reason: str) -> ssl.SSLError:
+    error = ssl.SSLError(1, "failed")
+    error.reason = reason
+    return error
 
 
-def test_a_date_without_a_known_zone_is_utc() -> None:
-    assert read_retry_after("Tue, 14 Nov 2023 22:14:20 -0000", NOW) == 60.0
+def refused(code: int) -> ssl.SSLCertVerificationError:
+    error = ssl.SSLCertVerificationError(1, "refused")
+    error.verify_code, error.verify_message = code, "something"
+    return error
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("cause", "advice"),
     [
-        None,
-        "",
-        "soon",
-        "-5",
-        "1.5.2",
-        "1e3",
-        "+5",
-        "٣",
-        "9" * 400,
-        "5 s",
-        "Thu, 99 Foo 2023 25:00:00 GMT",
-        "Fri, 31 Dec 99999999999 23:59:59 GMT",
+        (
+            refused(20),
+            "if the API, or a proxy that inspects TLS, has its own authority, name its file as ca_file",
+        ),
+        (refused(10), "the API's owner must renew it, unless the clock of this host is wrong"),
+        (refused(62), "write a host into api.url that the certificate names"),
+        (refused(26), "the API's owner must replace it"),
+        (of_tls("WRONG_VERSION_NUMBER"), "check the port in api.url: it must speak TLS 1.2 or later"),
+        (OSError(errno.EMFILE, "many"), "raise the limit of open files of this process, or of this host"),
+        (ConnectionResetError(errno.ECONNRESET, "reset"), Unreachable.advice),
     ],
 )
-def test_what_says_nothing_is_none(text: str | None) -> None:
-    assert read_retry_after(text, NOW) is None
-
-
-def test_a_fraction_of_a_second_is_rounded_up() -> None:
-    assert [read_retry_after(text, NOW) for text in ("1.5", "0.2", "2.0")] == [2.0, 1.0, 2.0]
-
-
-@given(st.text())
-@example("Mon, 01 Jan 0001 00:00:00 +2359")
-@example("Fri, 31 Dec 9999 23:59:59 -2359")
-@example("1 Jan 2020 00:00:00 +99999999")
-def test_any_text_is_a_wait_or_nothing(text: str) -> None:
-    wait = read_retry_after(text, NOW)
-    assert wait is None or wait >= 0.0
+def test_a_cause_has_its_own_advice(cause: OSError, advice: str) -> None:
+    route = Route("api.example:443", None, Attempt(SystemClock()))
+    error = by_cause(cause, route, what="GET conversations/_count", budget=10.0)
+    assert error.advice == advice
