@@ -215,11 +215,13 @@ class Dispatcher:
 
     def _next_queue(self, answering: bool) -> BotQueue | None:
         """Return the queue whose turn it is, None if none may start a request or no worker is left for it."""
-        if self.busy >= self.workers or (not answering and self._silent * 2 + 2 > max(2, self.workers)):
+        ready = self._ready[answering]
+        if not ready or self.busy >= self.workers:
+            return None
+        if not answering and self._silent * 2 + 2 > max(2, self.workers):
             return None
         is_scarce = self._scarce
-        free = (q for q in self._ready[answering] if q.in_flight < (q.least if is_scarce else q.limit))
-        return next(free, None)
+        return next((q for q in ready if q.in_flight < (q.least if is_scarce else q.limit)), None)
 
     def _sort(self, queue: BotQueue, now: float) -> None:
         """Put a queue among those that can start a request once a worker is free, or note when it can."""
