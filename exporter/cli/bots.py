@@ -12,7 +12,7 @@ from exporter.config.secrets import TokenReader
 from exporter.errors import ExporterError
 from exporter.language.suggest import one_of
 from exporter.model import Bot, Config
-from exporter.nativechat.client import Client
+from exporter.nativechat.client import Attempted, Client
 from exporter.nativechat.paced import PacedClient
 
 
@@ -32,8 +32,8 @@ def bot_named(config: Config, name: str | None) -> Bot:
     return next(bot for bot in config.bots if name in (None, bot.name))
 
 
-def paced_client(bot: Bot, clock: Clock) -> PacedClient:
+def paced_client(bot: Bot, clock: Clock, on_attempt: Attempted = lambda *_: None) -> PacedClient:
     """Return a client that keeps to its bot's rate; raises ExporterError if the bot's id is missing."""
     if bot.fault:
         raise ExporterError(f"{bot.fault[0]} ({bot.fault[1]})")
-    return PacedClient(Client(bot, TokenReader(bot.token, os.environ), clock), bot, clock)
+    return PacedClient(Client(bot, TokenReader(bot.token, os.environ), clock, on_attempt), bot, clock)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import click
 from click.core import ParameterSource
 
-from exporter.cli.bots import bot_named
+from exporter.cli.bots import bot_named, paced_client
 from exporter.cli.flags import Parsed, config_file_or_shipped, logging_flags, new_file, output_flag, shipped
 from exporter.cli.output import columns, reason
 from exporter.clock import SystemClock
@@ -28,8 +27,6 @@ from exporter.explore.requests import Requests
 from exporter.explore.writing import configuration
 from exporter.language import durations, rates
 from exporter.model import Api, Bot, Json, TokenSource
-from exporter.nativechat.client import Client
-from exporter.nativechat.paced import PacedClient
 
 _ID_VARIABLE: Final = "NATIVECHAT_BOT_ID"
 _TOKEN_VARIABLE: Final = "NATIVECHAT_TOKEN"  # noqa: S105 - the name of a variable
@@ -180,25 +177,18 @@ def _settings(api: Api) -> dict[str, Json]:
 
 
 def _explored(bot: Bot, sample: int) -> Explored:
-    clock = SystemClock()
     if bot.fault:
         raise click.UsageError(f"{bot.fault[0]} ({bot.fault[1]})")
-    token = TokenReader(bot.token, os.environ)
     try:
-        token()
+        TokenReader(bot.token, os.environ)()
     except SecretError as error:
         raise click.UsageError(f"{error} ({error.advice})") from error
-    client = Client(bot, token, clock)
-    paced = PacedClient(client, bot, clock)
     most = most_requests(sample)
     rate = bot.api.rate
     pace = f", which take {durations.write(round(most / rate))} at {rates.write(rate)}" if rate else ""
     click.echo(f"exploring {bot.name} with at most {most} requests{pace}", err=True)
-    try:
-        requests = Requests(paced.count, paced.rows, most)
-        return explore_bot(requests, partial(paced.count_shape, "conversations"), sample, _shipped_alert())
-    finally:
-        client.close()
+    requests = Requests(paced_client(bot, SystemClock()), most)
+    return explore_bot(requests, sample, _shipped_alert())
 
 
 def _shipped_alert() -> Json:

@@ -10,18 +10,16 @@ from pathlib import Path
 
 import click
 
+from exporter.cli.bots import paced_client
 from exporter.cli.flags import config_file, logging_flags, output_flag
 from exporter.cli.output import columns
 from exporter.clock import SystemClock
 from exporter.config.load import load
-from exporter.config.secrets import TokenReader
 from exporter.explore.findings import Finding
 from exporter.explore.requests import Requests
 from exporter.explore.verify import most_requests, rate
 from exporter.explore.verify import verify as verify_bot
 from exporter.model import Bot, Poll
-from exporter.nativechat.client import Client
-from exporter.nativechat.paced import PacedClient
 from exporter.plan import make_plan
 
 
@@ -46,14 +44,9 @@ def _verified(bot: Bot, polls: Sequence[Poll]) -> list[Finding]:
         return [Finding("bot_id", "differs", "id", f"{bot.fault[0]} ({bot.fault[1]})")]
     clock = SystemClock()
     statuses: list[int | None] = []
-    client = Client(bot, TokenReader(bot.token, os.environ), clock, lambda status, _: statuses.append(status))
-    paced = PacedClient(client, bot, clock)
-    requests = Requests(paced.count, paced.rows, most_requests(polls))
-    try:
-        now = datetime.fromtimestamp(clock.wall(), UTC)
-        findings = verify_bot(requests, paced.count_shape, bot, polls, now)
-    finally:
-        client.close()
+    client = paced_client(bot, clock, lambda status, _: statuses.append(status))
+    now = datetime.fromtimestamp(clock.wall(), UTC)
+    findings = verify_bot(Requests(client, most_requests(polls)), bot, polls, now)
     return [*findings, rate(statuses.count(429), len(statuses))]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -30,16 +30,8 @@ _LISTS: Final = {"limit": "limit", "skip": "skip", "sort by name": "sort", "sort
 class Assumptions:
     """Verifies the queries of one bot on one collection."""
 
-    def __init__(
-        self,
-        requests: Requests,
-        shape: Callable[[Collection], str],
-        bot: Bot,
-        polls: Sequence[Poll],
-        now: datetime,
-    ) -> None:
+    def __init__(self, requests: Requests, bot: Bot, polls: Sequence[Poll], now: datetime) -> None:
         self._requests = requests
-        self._shape = shape
         self._bot = bot
         self._collection: Collection = polls[0].query.collection
         self._polls = polls
@@ -107,7 +99,7 @@ class Assumptions:
             return Finding("collection", "unknown", self._collection, str(error))
         if cause.reason == "bad_answer":
             try:
-                text = self._requests.other(lambda: self._shape(self._collection))
+                text = self._requests.shape(self._collection)
             except NoAnswer as other:
                 text = str(other)
             detail = f"the answer is {text}: please report this shape; is api.url right?"

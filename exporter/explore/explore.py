@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -56,11 +56,11 @@ def most_requests(sample: int) -> int:
     return 1 + len(COLLECTIONS) * per_collection + operators.MOST_REQUESTS + MOST + SPARE
 
 
-def explore(requests: Requests, shape: Callable[[], str], sample: int, alert: Json = None) -> Explored:
+def explore(requests: Requests, sample: int, alert: Json = None) -> Explored:
     """Explore a bot with about `sample` documents of each collection.
 
-    `shape` returns what the answer to a count looks like. `alert` is that of the query on errors, as in the
-    shipped configuration. Raises ApiError if the bot cannot be explored at all.
+    `alert` is that of the query on errors, as in the shipped configuration. Raises ApiError if the bot cannot
+    be explored at all.
     """
     look = _Look(requests, sample)
     for collection in COLLECTIONS:
@@ -68,7 +68,7 @@ def explore(requests: Requests, shape: Callable[[], str], sample: int, alert: Js
     is_counted = [each.total is not None for each in look.collected]
     first = [
         Check("token", "ok" if any(is_counted) else "unknown"),
-        _shape(requests, shape, accepted=is_counted[0]),
+        _shape(requests, accepted=is_counted[0]),
     ]
     tried = _operators(requests, look.collected)
     usable = frozenset(check.name for check in tried if check.verdict in ("ok", "unknown"))
@@ -167,9 +167,9 @@ def _rests_on(found: Sequence[Collected], proposal: Proposal, present: int | Non
     return f"{has} {proposal.basis}".strip()
 
 
-def _shape(requests: Requests, shape: Callable[[], str], *, accepted: bool) -> Check:
+def _shape(requests: Requests, *, accepted: bool) -> Check:
     try:
-        text = requests.other(shape)
+        text = requests.shape(COLLECTIONS[0])
     except NoAnswer as error:
         return Check("shape of a count", "unknown", str(error))
     return Check("shape of a count", "ok" if accepted else "differs", text)

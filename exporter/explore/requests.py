@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final, Protocol, TypeVar
 
 from exporter.errors import ApiError, ExporterError, TimedOut, Unauthorized, Unreachable
@@ -16,11 +17,15 @@ _TIMEOUTS: Final = 3
 """After this many timeouts in a row, the API counts as down."""
 
 
-class Rows(Protocol):
-    """Returns one page of a collection; raises ApiError after its last attempt."""
+class Api(Protocol):
+    """Answers requests to one bot; raises ApiError after the last attempt of one."""
 
-    def __call__(
-        self, collection: Collection, *, sort: str = "", limit: int | None = None, skip: int | None = None
+    def count(self, collection: Collection, predicate_text: str, /) -> int: ...
+
+    def count_shape(self, collection: Collection, /) -> str: ...
+
+    def rows(
+        self, collection: Collection, /, *, sort: str = "", limit: int | None = None, skip: int | None = None
     ) -> list[Row]: ...
 
 
@@ -48,10 +53,9 @@ class Requests:
     several requests in a row were not answered in time.
     """
 
-    def __init__(self, count: Callable[[Collection, str], int], rows: Rows, most: int) -> None:
+    def __init__(self, api: Api, most: int) -> None:
         self.sent = 0
-        self._count = count
-        self._rows = rows
+        self._api = api
         self._most = most
         self._timeouts = 0
 
@@ -61,16 +65,19 @@ class Requests:
 
     def count_text(self, collection: Collection, text: str) -> int:
         """Return how many documents match a predicate that is already JSON text."""
-        return self.other(lambda: self._count(collection, text))
+        return self._ask(partial(self._api.count, collection, text))
+
+    def shape(self, collection: Collection) -> str:
+        """Return what the answer to a count looks like."""
+        return self._ask(partial(self._api.count_shape, collection))
 
     def rows(
         self, collection: Collection, *, sort: str = "", limit: int | None = None, skip: int | None = None
     ) -> list[Row]:
         """Return one page."""
-        return self.other(lambda: self._rows(collection, sort=sort, limit=limit, skip=skip))
+        return self._ask(partial(self._api.rows, collection, sort=sort, limit=limit, skip=skip))
 
-    def other(self, ask: Callable[[], Answer]) -> Answer:
-        """Return the answer to any other request."""
+    def _ask(self, ask: Callable[[], Answer]) -> Answer:
         if self.sent >= self._most:
             raise NoAnswer("not asked: all requests that were announced are used up")
         self.sent += 1

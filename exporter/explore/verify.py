@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -12,7 +12,7 @@ from exporter.explore.assumptions import Assumptions
 from exporter.explore.conditions import conditions
 from exporter.explore.findings import Finding
 from exporter.explore.requests import Requests
-from exporter.model import COLLECTIONS, Bot, Collection, Poll
+from exporter.model import COLLECTIONS, Bot, Poll
 
 _FIXED_REQUESTS: Final = 36
 """Requests for both collections, whatever the predicates are, of an API that works as documented.
@@ -31,9 +31,7 @@ def most_requests(polls: Sequence[Poll]) -> int:
     return _FIXED_REQUESTS + once + 2 * twice + len(found.dated) * dates.MOST_REQUESTS
 
 
-def verify(
-    requests: Requests, shape: Callable[[Collection], str], bot: Bot, polls: Sequence[Poll], now: datetime
-) -> list[Finding]:
+def verify(requests: Requests, bot: Bot, polls: Sequence[Poll], now: datetime) -> list[Finding]:
     """Return every finding about one bot, whose polls these are.
 
     An API that cannot be reached, or that fails, is `unknown`: nothing is known to be wrong.
@@ -43,7 +41,7 @@ def verify(
         for collection in COLLECTIONS:
             of_collection = [poll for poll in polls if poll.query.collection == collection]
             if of_collection:
-                found += Assumptions(requests, shape, bot, of_collection, now).findings()
+                found += Assumptions(requests, bot, of_collection, now).findings()
     except Unauthorized as error:
         found = [*found, Finding("token", "differs", "token", f"{error} ({error.advice})")]
     except ApiError as error:

@@ -49,6 +49,9 @@ class FakeBot:
         self.predicates.append(text)
         return len(self.found(collection, text))
 
+    def count_shape(self, collection: str) -> str:
+        return f'{{"count": {self.count(collection, "")}}}'
+
     def rows(
         self,
         collection: str,

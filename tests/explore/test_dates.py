@@ -28,7 +28,7 @@ def proved(
     for row in bot.rows("conversations"):
         profile.add(row)
     bot.conversations = documents[deleted:]
-    requests = Requests(bot.count, bot.rows, MOST_REQUESTS)
+    requests = Requests(bot, MOST_REQUESTS)
     [field] = profile.fields()
     return prove(requests, "conversations", field, field.instants, len(bot.conversations))
 
@@ -65,7 +65,7 @@ def test_an_api_that_matches_every_date_proves_nothing() -> None:
     for document in documents:
         profile.add(document)
     bot = Careless(documents)
-    requests = Requests(bot.count, bot.rows, MOST_REQUESTS)
+    requests = Requests(bot, MOST_REQUESTS)
     [field] = profile.fields()
     assert prove(requests, "conversations", field, field.instants, len(documents)).dates is None
 

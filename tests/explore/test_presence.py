@@ -12,7 +12,7 @@ from tests.explore.conftest import FakeBot
 
 
 def presence(bot: FakeBot) -> Presence:
-    return Presence(Requests(bot.count, bot.rows, MOST_REQUESTS + 1), "conversations")
+    return Presence(Requests(bot, MOST_REQUESTS + 1), "conversations")
 
 
 @pytest.mark.parametrize("refused", [[], ["$ne"], ["$ne", "$nin"]])

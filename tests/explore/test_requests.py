@@ -20,7 +20,7 @@ from tests.explore.conftest import FakeBot
 
 def requests(*errors: ApiError | None, most: int = 100) -> Requests:
     bot = FakeBot([{}], fails=lambda number: errors[(number - 1) % len(errors)])
-    return Requests(bot.count, bot.rows, most)
+    return Requests(bot, most)
 
 
 @pytest.mark.parametrize(

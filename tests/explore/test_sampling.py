@@ -29,7 +29,7 @@ def history(number: int) -> list[Document]:
 
 
 def sampled(bot: FakeBot, total: int, sample: int = SAMPLE) -> tuple[Sampler, dict[str, str]]:
-    requests = Requests(bot.count, bot.rows, most_requests(sample))
+    requests = Requests(bot, most_requests(sample))
     sampler = Sampler(requests, "conversations", total, sample)
     sampler.run()
     assert bot.requests <= most_requests(sample)
