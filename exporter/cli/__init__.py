@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Final
 
 import click
 
 from exporter import __version__
-from exporter.cli.absent import is_absent, replacement
 from exporter.cli.output import abandon_output, discard_lost_messages, encode_output, reason
 from exporter.daemon import signals
 from exporter.errors import ConfigError, ExporterError, WrongUsage
@@ -43,18 +43,23 @@ class _Commands(click.Group):
             raise click.NoSuchOption(error.option_name, message, error.possibilities, error.ctx) from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click gives it
-        return list(COMMANDS)
+        return [name for name in COMMANDS if not _needs_absent_simulator(name)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
         if cmd_name not in COMMANDS:
             advice = one_of(cmd_name, COMMANDS)
             raise click.UsageError(f"no command is called {cmd_name!r} ({advice})", ctx)
-        if is_absent(cmd_name):
-            return replacement(cmd_name)
+        if _needs_absent_simulator(cmd_name):
+            advice = "the image has no simulator; install the package instead"
+            raise WrongUsage(f"{cmd_name} needs exporter.simulator, which is not installed here ({advice})")
         module = import_module(f"exporter.cli.{COMMANDS[cmd_name]}")
         command: click.Command = getattr(module, cmd_name)
         _name_variables(command)
         return command
+
+
+def _needs_absent_simulator(command: str) -> bool:
+    return command in ("simulate", "demo") and find_spec("exporter.simulator") is None
 
 
 def _name_variables(command: click.Command) -> None:
