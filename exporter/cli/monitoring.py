@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -87,35 +87,16 @@ def dashboard(config_file: Path, status_page: str, runbook: str) -> None:
     help="The threshold of an alert on the exporter itself; docs/alerting.md lists them. Repeatable.",
 )
 @_pairs("label", "labels", type=label, help="A label for every alert. Repeatable.")
-def rules(
-    *,
-    config_file: Path,
-    form: str,
-    datasource: str,
-    runbook: str,
-    jobs: tuple[str, ...],
-    without: tuple[str, ...],
-    severities: dict[str, str],
-    thresholds: dict[str, str],
-    labels: dict[str, str],
-) -> None:
+def rules(*, config_file: Path, form: str, datasource: str, without: tuple[str, ...], **choices: Any) -> None:
     """Print the alert rules of a configuration.
 
     These are the alerts it defines, and those on the exporter itself. Makes no requests, and needs no ids
     or tokens.
     """
-    if "" in jobs:
+    if "" in choices["jobs"]:
         raise WrongUsage("--job: it is empty (write the name of a job)")
     config = load(config_file, os.environ, secrets="optional").config
-    choices = Choices(
-        jobs=jobs,
-        without=frozenset(without),
-        severities=severities,
-        thresholds=thresholds,
-        labels=labels,
-        runbook=runbook,
-    )
-    made = groups(config, choices)
+    made = groups(config, Choices(without=frozenset(without), **choices))
     match form:
         case "grafana":
             document = provisioning_file(made, datasource)
