@@ -12,10 +12,9 @@ import click
 from click.core import ParameterSource
 
 from exporter.cli.bots import bot_named, paced_client
-from exporter.cli.flags import Parsed, config_file_or_shipped, logging_flags, new_file, output_flag, shipped
+from exporter.cli.flags import Parsed, config_file_or_shipped, logging_flags, new_file, output_flag
 from exporter.cli.output import columns, reason
 from exporter.clock import SystemClock
-from exporter.config import source
 from exporter.config.load import load
 from exporter.config.secrets import SecretError, TokenReader
 from exporter.config.words import parse_url
@@ -187,16 +186,7 @@ def _explored(bot: Bot, sample: int) -> Explored:
     rate = bot.api.rate
     pace = f", which take {durations.write(round(most / rate))} at {rates.write(rate)}" if rate else ""
     click.echo(f"exploring {bot.name} with at most {most} requests{pace}", err=True)
-    requests = Requests(paced_client(bot, SystemClock()), most)
-    return explore_bot(requests, sample, _shipped_alert())
-
-
-def _shipped_alert() -> Json:
-    """Return the alert of the shipped configuration's query on errors."""
-    data: Any = source.compose(source.content(shipped()), str(shipped()))[0]
-    queries = {query["name"]: query for query in data["queries"]}
-    alert: Json = queries["conversations_with_errors"]["alert"]
-    return alert
+    return explore_bot(Requests(paced_client(bot, SystemClock()), most), sample)
 
 
 def _json(explored: Explored) -> str:

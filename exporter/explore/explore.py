@@ -56,11 +56,10 @@ def most_requests(sample: int) -> int:
     return 1 + len(COLLECTIONS) * per_collection + operators.MOST_REQUESTS + MOST + SPARE
 
 
-def explore(requests: Requests, sample: int, alert: Json = None) -> Explored:
+def explore(requests: Requests, sample: int) -> Explored:
     """Explore a bot with about `sample` documents of each collection.
 
-    `alert` is that of the query on errors, as in the shipped configuration. Raises ApiError if the bot cannot
-    be explored at all.
+    Raises ApiError if the bot cannot be explored at all.
     """
     look = _Look(requests, sample)
     for collection in COLLECTIONS:
@@ -73,7 +72,7 @@ def explore(requests: Requests, sample: int, alert: Json = None) -> Explored:
     tried = _operators(requests, look.collected)
     usable = frozenset(check.name for check in tried if check.verdict in ("ok", "unknown"))
     chosen = next((each.dates for each in look.date_fields if each.dates), None)
-    proposer = Proposer(look.askable, _of_one_format(look.date_fields, chosen), usable, alert)
+    proposer = Proposer(look.askable, _of_one_format(look.date_fields, chosen), usable)
     queries: list[ProposedQuery] = []
     missed: list[str] = []
     for proposal in proposer.proposals():

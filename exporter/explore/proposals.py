@@ -29,6 +29,15 @@ _WRITTEN: Final = frozenset({"user", "users", "count"})
 _BEGINNINGS: Final = ("started", "created", "sent", "begin", "start", "timestamp", "date", "time")
 _WINDOWS: Final = (("hour", "1h"), ("day", "1d"))
 
+ALERT: Final[dict[str, Json]] = {
+    "rises_by": 1,
+    "within": "15m",
+    "above": "5%",
+    "of": "conversations",
+    "severity": "warning",
+}
+"""The alert on conversations with errors, as in the shipped config.yaml."""
+
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
@@ -51,7 +60,6 @@ class Proposer:
     collected: Sequence[Collected]
     dates: Sequence[DateField]
     usable: frozenset[str]
-    alert: Json = None
     left_out: list[str] = field(default_factory=list)
     _used: set[tuple[Collection, str]] = field(default_factory=set)
     _names: set[str] = field(default_factory=set)
@@ -98,10 +106,8 @@ class Proposer:
                 "Conversations in which the bot reported at least one error.",
                 {errors.name: True if is_flag else {"$gt": 0}},
             )
-            if self.alert:
-                query["alert"] = self.alert
             operator = "" if is_flag else "$gt"
-            yield Proposal(query, each.collection, errors, _typed(errors), operator)
+            yield Proposal({**query, "alert": ALERT}, each.collection, errors, _typed(errors), operator)
         elif others := self._best(each, "Errors", _ERRORS, _is_of_errors):
             types = ", ".join(kind for kind, _ in others.types)
             self.left_out.append(

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exporter.config import source
 from exporter.config.load import parse
 from exporter.explore.explore import Explored, ProposedQuery
 from exporter.explore.findings import Collected, DateField
 from exporter.explore.operators import TRIED
 from exporter.explore.privacy import shown_fields
 from exporter.explore.profile import Profile
-from exporter.explore.proposals import MOST, SPARE, Proposal, Proposer, date_fields
+from exporter.explore.proposals import ALERT, MOST, SPARE, Proposal, Proposer, date_fields
 from exporter.explore.writing import configuration
 from exporter.model import COLLECTIONS, Collection, Json
 
+TOP = Path(__file__).parents[2]
 ENVIRON = {"ID": "5990b7b5d57ae86c1b2dfd6e", "TOKEN": "x"}
 BOT: dict[str, Json] = {"name": "main", "id": {"env": "ID"}, "token": {"env": "TOKEN"}}
 
@@ -56,7 +58,7 @@ def collected(collection: Collection, documents: list[dict[str, Any]]) -> Collec
 def written(documents: list[dict[str, Any]], usable: frozenset[str]) -> tuple[list[Proposal], str]:
     found = [collected(collection, documents) for collection in COLLECTIONS]
     dates = [DateField(each.collection, field, "auto", "") for each in found for field in date_fields(each)]  # type: ignore[arg-type]
-    proposals = Proposer(found, dates, usable, {"rises_by": 1, "within": "10m"}).proposals()
+    proposals = Proposer(found, dates, usable).proposals()
     queries = tuple(ProposedQuery(each.query, 1, each.basis) for each in proposals)
     explored = Explored((), tuple(found), (), queries, None, (), 0)
     return proposals, configuration(explored, BOT)
@@ -76,6 +78,11 @@ def test_whatever_a_bot_has_the_configuration_is_accepted_without_a_warning(
         for variant in query.variants:
             for name in json.loads(variant.predicate.text or "{}"):
                 assert any(field.name == name for each in proposals if (field := each.field))
+
+
+def test_the_alert_on_errors_is_that_of_the_shipped_configuration() -> None:
+    shipped = source.compose((TOP / "config.yaml").read_bytes(), "config.yaml")[0]
+    assert ALERT in [query.get("alert") for query in cast("Any", shipped)["queries"]]
 
 
 def test_no_field_is_proposed_twice() -> None:
