@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final, cast
+from typing import Final
 
 import click
 
-from exporter.cli.flags import Parsed, by_name, date, label, sendable, to_file, together
+from exporter.cli.flags import Parsed, by_name, date, label, to_file, together
 from exporter.language import durations
-from exporter.model import COLLECTIONS, Collection
+from exporter.model import COLLECTIONS
 
 _DATE: Final = "a duration ago, such as 90d, date math or an instant"
 
@@ -21,18 +20,12 @@ def _step(text: str) -> int:
     return int(seconds)
 
 
-def _date_fields(_ctx: click.Context, _param: click.Parameter, texts: Sequence[str]) -> dict[Collection, str]:
-    """Return the field of each collection; a field without a collection is that of conversations."""
-    found: dict[Collection, str] = {}
-    for text in texts:
-        collection, _, field = text.rpartition("=")
-        if collection not in ("", *COLLECTIONS) or not field or field.startswith("$"):
-            raise click.BadParameter(f"{text!r} is not a field (such as StartedAt, or messages=SentAt)")
-        of = cast("Collection", collection or "conversations")
-        if of in found:
-            raise click.BadParameter(f"{of} have two (write one for each collection)")
-        found[of] = field
-    return {"conversations": "StartedAt", **found}
+def _date_field(text: str) -> tuple[str, str]:
+    """Return a collection and its field; a field without a collection is that of conversations."""
+    collection, _, field = text.rpartition("=")
+    if collection not in ("", *COLLECTIONS) or not field or field.startswith("$"):
+        raise ValueError(f"{text!r} is not a field (such as StartedAt, or messages=SentAt)")
+    return collection or "conversations", field
 
 
 backfill_flags = together(
@@ -56,8 +49,8 @@ backfill_flags = together(
         "--date-field",
         "date_fields",
         multiple=True,
-        type=Parsed(sendable),
-        callback=_date_fields,
+        type=Parsed(_date_field, "field"),
+        callback=by_name,
         help="The date of a conversation, StartedAt by default; messages=FIELD for messages. Repeatable.",
     ),
     click.option(

@@ -47,7 +47,7 @@ def together(*flags: Callable[[Command], Command]) -> Callable[[Command], Comman
 
 
 class Parsed(click.ParamType[Value]):
-    """Text that a function converts; its ValueError says what is wrong."""
+    """Text that a function converts; its ValueError says what is wrong. Text that is no UTF-8 is refused."""
 
     def __init__(self, parse: Callable[[str], Value], name: str = "text") -> None:
         self.name = name
@@ -58,7 +58,10 @@ class Parsed(click.ParamType[Value]):
             converted: Value = value
             return converted
         try:
+            value.encode()
             return self._parse(value)
+        except UnicodeEncodeError:
+            self.fail("not valid Unicode, such as half of an emoji", param, ctx)
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
@@ -124,15 +127,6 @@ def output_flag(*formats: str) -> Callable[[Command], Command]:
     )
 
 
-def sendable(text: str) -> str:
-    """Return a text of the command line; raises ValueError if it has bytes that are no UTF-8."""
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError("not valid Unicode, such as half of an emoji") from error
-    return text
-
-
 def pair(
     form: str, value: str = ".+", problem: Callable[[str], str | None] = lambda _: None
 ) -> Parsed[tuple[str, str]]:
@@ -143,7 +137,7 @@ def pair(
     pattern = re.compile(f"([^=]+)=({value})")
 
     def parse(text: str) -> tuple[str, str]:
-        if not (found := pattern.fullmatch(sendable(text))):
+        if not (found := pattern.fullmatch(text)):
             raise ValueError(f"{text!r} is not {form}")
         if wrong := problem(found[1]):
             raise ValueError(wrong)

@@ -11,7 +11,7 @@ from typing import Final
 
 import click
 
-from exporter.cli.flags import Command, Parsed, date, or_empty, output_flag, sendable, to_file, together
+from exporter.cli.flags import Command, Parsed, date, or_empty, output_flag, to_file, together
 from exporter.cli.history_query import as_json, between, check_dates
 from exporter.errors import BadAnswer
 from exporter.language.predicate import both, findings
@@ -123,11 +123,11 @@ def _predicate(collection: Collection, text: str) -> str:
 def _field(text: str) -> str:
     if text.startswith(("$", "[", "{", '"')):
         raise ValueError(f"a field's name has no {text[0]} in front (such as StartedAt)")
-    return sendable(text)
+    return text
 
 
 def _fields(text: str) -> tuple[str, ...]:
-    fields = tuple(name for part in sendable(text).split(",") if (name := part.strip()))
+    fields = tuple(name for part in text.split(",") if (name := part.strip()))
     if not fields:
         raise ValueError("no field is named (such as _id,Data.user)")
     return fields
@@ -148,10 +148,9 @@ def _order(text: str) -> str:
 
 
 def _json_object(text: str, example: str) -> str:
-    sent = sendable(text).encode()
     try:
         json.loads(text)  # its message says where the error is
-        value = parse(sent)
+        value = parse(text.encode())
     except ValueError as error:
         raise ValueError(f"not JSON: {error} ({example})") from error
     except RecursionError as error:
@@ -160,4 +159,6 @@ def _json_object(text: str, example: str) -> str:
         raise ValueError(f"{error} ({example})") from error
     if not isinstance(value, dict):
         raise ValueError(f"not a JSON object ({example})")  # noqa: TRY004 - what is wrong is a text
-    return sendable(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    written = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    written.encode()  # raises ValueError for half of an emoji that is escaped
+    return written

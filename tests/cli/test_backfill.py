@@ -335,7 +335,7 @@ def test_relative_dates_stay_those_of_the_beginning(api: Api, typed: Typed, tmp_
         (["--since", "1d", "--label", "__name__=x"], '"__name__" is reserved: names that begin with __'),
         (["--since", "1d", "--label", "1x=y"], '"1x" is not a label name'),
         (["--since", "1d", "--date-field", "mesages=SentAt"], "'mesages=SentAt' is not a field"),
-        (["--since", "1d", *("--date-field=a", "--date-field=b")], "conversations have two (write one for"),
+        (["--since", "1d", *("--date-field=a", "--date-field=b")], "conversations is there twice"),
         (["--since", "1d", "--label", "job=\udcff"], "not valid Unicode"),
         (["--since", "1d", "--date-field", "\udcff"], "not valid Unicode"),
         (["--since", "1d", "--to", ""], "'--to': the name of a file is empty"),
