@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import socket
 import ssl
 from contextlib import suppress
 from pathlib import Path
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
 
 PATIENCE: Final = 5.0
 """Seconds that the daemon has to answer."""
-
-_NO_HOST: Final = (socket.gaierror, UnicodeError)
-"""What is raised for a name that is unknown, or that can be no name."""
 
 
 @click.command()
@@ -51,9 +47,9 @@ def healthcheck(listen_addresses: tuple[str, ...], web_config_file: Path | None)
         connection.request("GET", "/-/healthy")
         answer = connection.getresponse()
         text = answer.read(1000).decode(errors="replace").strip()
-    except (OSError, UnicodeError, http.client.HTTPException) as error:
-        why = _why(error, host)
-        click.echo(f"{listen_addresses[0]}: no answer: {why} ({_advice(error, tls)})", err=True)
+    except (OSError, UnicodeError, http.client.HTTPException) as error:  # UnicodeError: no host's name
+        why = reason(error) if isinstance(error, OSError) else repr(error)
+        click.echo(f"{listen_addresses[0]}: no answer: {why} ({_advice(tls)})", err=True)
         return 1
     finally:
         connection.close()
@@ -61,22 +57,12 @@ def healthcheck(listen_addresses: tuple[str, ...], web_config_file: Path | None)
     return 0 if answer.status == 200 else 1
 
 
-def _why(error: Exception, host: str) -> str:
-    if isinstance(error, _NO_HOST):
-        return f"no host is called {host!r}"
-    return reason(error) if isinstance(error, OSError) else f"not HTTP: {error!r}"
-
-
-def _advice(error: Exception, tls: TlsConfig | None) -> str:
-    if isinstance(error, _NO_HOST):
-        return "check the name in --web.listen-address"
-    if isinstance(error, ConnectionRefusedError) or (tls is None and isinstance(error, TimeoutError)):
-        return "is it running, and does it listen there?"
+def _advice(tls: TlsConfig | None) -> str:
     if tls is None:
-        return "something listens there; if it serves TLS, name the daemon's --web.config.file"
+        return "does the daemon listen there? if it serves TLS, name its --web.config.file"
     if tls.client_ca_file:
         return "this check sends the daemon's own certificate: has client_ca_file signed it?"
-    return "does the daemon use this --web.config.file?"
+    return "does the daemon listen there, and use this --web.config.file?"
 
 
 def _tls(web_config_file: Path) -> TlsConfig | None:
