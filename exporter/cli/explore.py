@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from pathlib import Path
@@ -12,8 +11,9 @@ import click
 from click.core import ParameterSource
 
 from exporter.cli.bots import bot_named, paced_client
+from exporter.cli.explore_report import as_json, as_text
 from exporter.cli.flags import Parsed, config_file_or_shipped, logging_flags, new_file, output_flag
-from exporter.cli.output import columns, reason
+from exporter.cli.output import reason
 from exporter.clock import SystemClock
 from exporter.config.load import load
 from exporter.config.secrets import SecretError, TokenReader
@@ -21,7 +21,6 @@ from exporter.config.words import parse_url
 from exporter.errors import ApiError, ExporterError
 from exporter.explore.explore import Explored, most_requests
 from exporter.explore.explore import explore as explore_bot
-from exporter.explore.report import as_json, tables
 from exporter.explore.requests import Requests
 from exporter.explore.writing import configuration
 from exporter.language import durations, rates
@@ -96,7 +95,7 @@ def explore(*, sample: int, write: Path | None, force: bool, output: str, **targ
     except ApiError as error:
         click.echo(f"nativechat-exporter: {error.described}", err=True)
         return 1
-    click.echo(_text(explored) if output == "table" else _json(explored))
+    click.echo(as_text(explored) if output == "table" else as_json(explored))
     if not explored.queries:
         click.echo("no query can be proposed: the API did not count", err=True)
         return 1
@@ -187,15 +186,3 @@ def _explored(bot: Bot, sample: int) -> Explored:
     pace = f", which take {durations.write(round(most / rate))} at {rates.write(rate)}" if rate else ""
     click.echo(f"exploring {bot.name} with at most {most} requests{pace}", err=True)
     return explore_bot(Requests(paced_client(bot, SystemClock()), most), sample)
-
-
-def _json(explored: Explored) -> str:
-    return json.dumps(as_json(explored), ensure_ascii=False, indent=2)
-
-
-def _text(explored: Explored) -> str:
-    parts = [
-        "\n".join(filter(None, (f"{each.title}\n", columns(each.head, each.rows), each.note)))
-        for each in tables(explored)
-    ]
-    return "\n\n".join(parts)

@@ -1,28 +1,19 @@
-"""Shows what was found: as tables for a person, or as JSON."""
+"""Writes what `explore` found: as tables for a person, or as JSON."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from typing import NamedTuple
 
+from exporter.cli.output import columns
 from exporter.explore.explore import Explored
 from exporter.explore.findings import Collected, share
 from exporter.explore.privacy import MIN_DOCUMENTS
 from exporter.explore.profile import Field
-from exporter.model import Json
 
 
-class Table(NamedTuple):
-    """A table with its title; `note` is what does not fit into it."""
-
-    title: str
-    head: tuple[str, ...]
-    rows: Sequence[tuple[str, ...]]
-    note: str = ""
-
-
-def tables(explored: Explored) -> list[Table]:
-    """Return the tables: what the API does, fields, dates and queries."""
+def as_text(explored: Explored) -> str:
+    """Return tables: what the API does, fields, dates and queries."""
     checks = [(check.name, check.verdict, check.detail) for check in explored.checks]
     dates = [
         (f"{each.collection} {each.field.name}", each.dates or "not proven", each.detail)
@@ -30,17 +21,18 @@ def tables(explored: Explored) -> list[Table]:
     ]
     queries = [(str(each.query["name"]), each.rests_on) for each in explored.queries]
     left_out = "\n".join(f"left out: {each}" for each in explored.left_out)
-    return [
-        Table("What the API does", ("CHECK", "RESULT", "DETAIL"), checks),
+    tables = [
+        _table("What the API does", ("CHECK", "RESULT", "DETAIL"), checks),
         *(_fields(each) for each in explored.collected if each.total),
-        *([Table("Dates", ("FIELD", "FORMAT", "DETAIL"), dates)] if dates else []),
-        Table("Queries", ("QUERY", "RESTS ON"), queries, left_out),
+        *([_table("Dates", ("FIELD", "FORMAT", "DETAIL"), dates)] if dates else []),
+        _table("Queries", ("QUERY", "RESTS ON"), queries, left_out),
     ]
+    return "\n\n".join(tables)
 
 
-def as_json(explored: Explored) -> Json:
-    """Return the same as plain data."""
-    return {
+def as_json(explored: Explored) -> str:
+    """Return the same as JSON."""
+    found = {
         "requests": explored.requests,
         "checks": [
             {"name": each.name, "result": each.verdict, "detail": each.detail} for each in explored.checks
@@ -52,7 +44,7 @@ def as_json(explored: Explored) -> Json:
                 "hidden_fields": each.hidden,
                 "fields": [
                     {
-                        "path": list(field.path),
+                        "path": field.path,
                         "types": dict(field.types),
                         "documents": field.documents,
                         "distinct": field.distinct,
@@ -76,11 +68,16 @@ def as_json(explored: Explored) -> Json:
             {"name": each.query["name"], "present": each.present, "rests_on": each.rests_on}
             for each in explored.queries
         ],
-        "left_out": list(explored.left_out),
+        "left_out": explored.left_out,
     }
+    return json.dumps(found, ensure_ascii=False, indent=2)
 
 
-def _fields(each: Collected) -> Table:
+def _table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]], note: str = "") -> str:
+    return "\n".join(filter(None, (f"{title}\n", columns(head, rows), note)))
+
+
+def _fields(each: Collected) -> str:
     rows = [
         (field.name, _types(field), share(field.documents, each.sampled), _values(field))
         for field in sorted(each.fields, key=lambda field: field.path)
@@ -88,7 +85,7 @@ def _fields(each: Collected) -> Table:
     title = f"Fields of {each.total:,} {each.collection}, in a sample of {each.sampled:,}"
     why = f"fewer than {MIN_DOCUMENTS} documents have them, or their keys are data"
     note = f"{each.hidden} fields are not shown: {why}"
-    return Table(title, ("FIELD", "TYPE", "SHARE", "VALUES"), rows, note if each.hidden else "")
+    return _table(title, ("FIELD", "TYPE", "SHARE", "VALUES"), rows, note if each.hidden else "")
 
 
 def _types(field: Field) -> str:
