@@ -250,6 +250,11 @@ class Plan:
         return tuple({poll.query.name: poll.query for poll in self.polls}.values())
 
     @property
+    def series(self) -> int:
+        """The number of series."""
+        return sum(len(poll.series) for poll in self.polls)
+
+    @property
     def requests_per_minute(self) -> float:
         """The number of requests a minute if nothing fails."""
         return sum(len(poll.series) * 60.0 / poll.query.every for poll in self.polls)

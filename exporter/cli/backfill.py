@@ -83,7 +83,7 @@ class _Command:
         self._choice = choice
         self._step = step
         self._target = target
-        self._bots = Bots(choice.bots, clock)
+        self._bots = Bots(choice.plan.bots, clock)
         self._answers = 0
 
     def run(self, header: dict[str, Json], *, resume: bool) -> int:
@@ -112,7 +112,7 @@ class _Command:
             self._announce(grid)
             past = Backfill(families(self._choice, self._bots), grid, journal)
             try:
-                _show_progress(past.ask(), self._choice.series * grid.steps)
+                _show_progress(past.ask(), self._choice.plan.series * grid.steps)
             finally:
                 self._answers = journal.answers
             self._target.put(past.text())
@@ -137,10 +137,10 @@ class _Command:
         if "job" not in self._choice.labels:
             what = "the past has no label job, so it is not in the same series as what Prometheus scrapes"
             click.echo(f"{what} (add --label job=… and --label instance=…)", err=True)
-        most = {bot: self._choice.most_requests(bot, grid.steps) for bot in self._choice.bots}
+        most = {bot: self._choice.most_requests(bot, grid.steps) for bot in self._choice.plan.bots}
         seconds = sum(number / bot.api.rate for bot, number in most.items() if bot.api.rate)
         takes = f", which take {durations.write(round(seconds))} at api.rate" if seconds else ""
-        what = f"{self._choice.series:,} series of {grid.steps:,} steps"
+        what = f"{self._choice.plan.series:,} series of {grid.steps:,} steps"
         click.echo(f"{what}: at most {sum(most.values()):,} requests{takes}", err=True)
 
     def _print_next_step(self, grid: Grid) -> None:

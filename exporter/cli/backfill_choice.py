@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import groupby
 
@@ -24,26 +24,16 @@ from exporter.nativechat.paced import PacedClient
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What to backfill: polls, grouped by query, and the labels to add to their series.
+    """What to backfill: a plan, and the labels to add to its series.
 
-    `date_fields` has a field for each collection of the polls. `skipped` says which queries are left out, and
+    `date_fields` has a field for each collection of the plan. `skipped` says which queries are left out, and
     why.
     """
 
-    polls: tuple[Poll, ...]
+    plan: Plan
     date_fields: Mapping[Collection, str]
     labels: Mapping[str, str]
     skipped: tuple[str, ...]
-
-    @property
-    def bots(self) -> tuple[Bot, ...]:
-        """The bots with at least one poll."""
-        return tuple({poll.bot.name: poll.bot for poll in self.polls}.values())
-
-    @property
-    def series(self) -> int:
-        """The number of series, each of which gets a gauge and a counter."""
-        return sum(len(poll.series) for poll in self.polls)
 
     def labels_of(self, series: Series) -> Labels:
         """Return the labels of a series, with those that a scrape adds, sorted by name."""
@@ -51,7 +41,7 @@ class Choice:
 
     def most_requests(self, bot: Bot, steps: int) -> int:
         """Return how many requests a bot gets at most, without retries."""
-        polls = [poll for poll in self.polls if poll.bot is bot]
+        polls = [poll for poll in self.plan.polls if poll.bot is bot]
         probes = MOST_REQUESTS * len({poll.query.collection for poll in polls})
         return probes + steps * sum(len(poll.series) for poll in polls)
 
@@ -63,7 +53,7 @@ class Choice:
                 self.date_fields[poll.query.collection],
                 [(self.labels_of(series), series) for series in poll.series],
             )
-            for poll in self.polls
+            for poll in self.plan.polls
         ]
         return hashlib.sha256(repr(whole).encode()).hexdigest()[:12]
 
@@ -90,7 +80,7 @@ def choose(
     for poll in polls:
         if taken := {name for name, _ in poll.series[0].labels} & labels.keys():
             raise click.UsageError(f"--label {min(taken)}: the series of {poll.query.name} have this label")
-    return Choice(polls, date_fields, labels, skipped)
+    return Choice(replace(plan, polls=polls), date_fields, labels, skipped)
 
 
 def _without_past(query: Query, date_fields: Mapping[Collection, str]) -> str:
@@ -122,7 +112,7 @@ def families(choice: Choice, bots: Bots) -> list[Family]:
     Before that, ask each bot which date format it matches. Raises ApiError, such as DatesUnverified.
     """
     proven: dict[tuple[str, Collection], DateFormat] = {}
-    for poll in choice.polls:
+    for poll in choice.plan.polls:
         bot, collection = poll.bot, poll.query.collection
         if (bot.name, collection) not in proven:
             fields = (choice.date_fields[collection],)
@@ -140,7 +130,7 @@ def families(choice: Choice, bots: Bots) -> list[Family]:
         return Past(labels, count)
 
     made = []
-    for query, polls in groupby(choice.polls, key=lambda poll: poll.query):
+    for query, polls in groupby(choice.plan.polls, key=lambda poll: poll.query):
         rows = [(poll, series) for poll in polls for series in poll.series]
         texts = write_labels(choice.labels_of(series) for _, series in rows)
         helps = ((query.metric, help_text(query)), (query.counter, new_help_text(query)))

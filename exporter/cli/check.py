@@ -71,7 +71,7 @@ def summary(file: Path, config: Config, shard: Shard | None, total: int) -> str:
         )
     which = f" shard {shard.ordinal} of {total}:" if shard and total > 1 else ""
     parts.append(
-        f"{file}:{which} bots: {len(plan.bots)}, queries: {len(plan.queries)}, series: {_series(plan)}, "
+        f"{file}:{which} bots: {len(plan.bots)}, queries: {len(plan.queries)}, series: {plan.series}, "
         f"requests per minute: {plan.requests_per_minute:.1f}"
     )
     return "\n\n".join(parts)
@@ -121,14 +121,10 @@ def _shards(shard_plans: Sequence[Plan]) -> str:
     return columns(
         ("SHARD", "BOTS", "SERIES", "REQUESTS"),
         [
-            (str(ordinal), str(len(plan.bots)), str(_series(plan)), f"{plan.requests_per_minute:.1f}/m")
+            (str(ordinal), str(len(plan.bots)), str(plan.series), f"{plan.requests_per_minute:.1f}/m")
             for ordinal, plan in enumerate(shard_plans)
         ],
     )
-
-
-def _series(plan: Plan) -> int:
-    return sum(len(poll.series) for poll in plan.polls)
 
 
 def _per_minute(plan: Plan) -> dict[str, float]:

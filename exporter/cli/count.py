@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import click
@@ -123,7 +123,7 @@ class _ExplainedClient(BotClient):
 def _only(plan: Plan, names: Sequence[str]) -> Plan:
     check_names("query", names, [query.name for query in plan.queries])
     polls = tuple(poll for poll in plan.polls if not names or poll.query.name in names)
-    return Plan(polls, plan.zone, plan.workers)
+    return replace(plan, polls=polls)
 
 
 def _ask(plan: Plan, tally: _Tally, client: type[BotClient]) -> None:

@@ -263,7 +263,7 @@ class Daemon:
             file=self.config_file,
             bots=len(plan.bots),
             queries=len(plan.queries),
-            series=sum(len(poll.series) for poll in plan.polls),
+            series=plan.series,
             requests_per_minute=round(plan.requests_per_minute, 1),
             changes=changes(before.config, loaded.config) if before else None,
         )
