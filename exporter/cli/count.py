@@ -47,66 +47,59 @@ def count(*, names: tuple[str, ...], config_file: Path, output: str, explain: bo
     Exits with 1 if any request failed, or a bot's id or token is missing; the other counts are still printed.
     """
     plan = _only(make_plan(load(config_file, os.environ, secrets="of one bot").config), names)
-    tally = _Tally()
-    _ask(plan, tally, _ExplainedClient if explain else BotClient)
-    results = [tally.result(poll, row) for poll in plan.polls for row in range(len(poll.series))]
+    counted = _Counted(plan)
+    _ask(plan, counted, _ExplainedClient if explain else BotClient)
+    results = [each for results in counted.by_poll.values() for each in results]
     if output == "prometheus":
-        click.echo(_prometheus(plan, tally), nl=False)
-        click.echo(_failures(results) + _zeros(plan, tally), nl=False, err=True)
+        click.echo(_prometheus(plan, counted), nl=False)
+        click.echo(_failures(results) + _zeros(results), nl=False, err=True)
     elif output == "json":
         click.echo(_json(results))
     else:
         click.echo(_table(results))
-        if zeros := _zeros(plan, tally):
+        if zeros := _zeros(results):
             click.echo(f"\n{zeros}", nl=False)
-    return 1 if tally.errors else 0
+    return 1 if any(each.error for each in results) else 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Result:
-    """What was counted for one series, None with its error; `unknown` says why it may count 0."""
+    """What one series counts, or the error; `unknown` is what no document has of its poll's predicates."""
 
     poll: Poll
     series: Series
-    count: int | None
-    error: ApiError | None
-    seconds: float
-    unknown: Unknown
+    count: int | None = None
+    error: ApiError | None = None
+    seconds: float = 0.0
+    unknown: Unknown = field(default_factory=Unknown)
 
 
-@dataclass
-class _Tally:
-    """A recorder that keeps counts and errors by poll and row, and what is unknown by poll."""
+class _Counted:
+    """A recorder that keeps a result for each series of a plan."""
 
-    counts: dict[tuple[tuple[str, str], int], int] = field(default_factory=dict)
-    errors: dict[tuple[tuple[str, str], int], ApiError] = field(default_factory=dict)
-    durations: dict[tuple[str, str], float] = field(default_factory=dict)
-    unknowns: dict[tuple[str, str], Unknown] = field(default_factory=dict)
+    def __init__(self, plan: Plan) -> None:
+        self.by_poll = {poll.key: [_Result(poll, series) for series in poll.series] for poll in plan.polls}
 
     def counted(self, poll: Poll, row: int, count: int) -> None:
-        self.counts[poll.key, row] = count
+        self.by_poll[poll.key][row].count = count
 
     def failed(self, poll: Poll, rows: Sequence[int], error: ApiError) -> None:
-        self.errors |= {(poll.key, row): error for row in rows}
+        for row in rows:
+            self.by_poll[poll.key][row].error = error
 
     def finished(self, poll: Poll, duration: float, error: ApiError | None) -> None:  # noqa: ARG002 - `failed` keeps it
-        self.durations[poll.key] = duration
+        for result in self.by_poll[poll.key]:
+            result.seconds = duration
 
     def unknown(self, poll: Poll, unknown: Unknown) -> None:
-        self.unknowns[poll.key] = unknown
+        for result in self.by_poll[poll.key]:
+            result.unknown = unknown
 
     # The recorder of `run` needs more than is printed here.
     def started(self, poll: Poll) -> None: ...
     def skipped(self, poll: Poll) -> None: ...
     def asked(self, poll: Poll, error: ApiError | None, began: float) -> None: ...
     def last_count(self, poll: Poll, row: int) -> int | None: ...
-
-    def result(self, poll: Poll, row: int) -> _Result:
-        """Return what is known of a series; where it counts 0, with what is unknown in its predicate."""
-        key, series = (poll.key, row), poll.series[row]
-        count, unknown = self.counts.get(key), self.unknowns.get(poll.key, Unknown())
-        unknown = unknown.among(doubtful(series.predicate) if count == 0 else frozenset())
-        return _Result(poll, series, count, self.errors.get(key), self.durations[poll.key], unknown)
 
 
 class _ExplainedClient(BotClient):
@@ -126,14 +119,14 @@ def _only(plan: Plan, names: Sequence[str]) -> Plan:
     return replace(plan, polls=polls)
 
 
-def _ask(plan: Plan, tally: _Tally, client: type[BotClient]) -> None:
+def _ask(plan: Plan, counted: _Counted, client: type[BotClient]) -> None:
     clock = SystemClock()
 
     def make_client(bot: Bot) -> BotClient:
         return client(bot, TokenReader(bot.token, os.environ), clock, lambda *_: None)
 
     dispatcher = Dispatcher(
-        clock, recorder=tally, make_client=make_client, on_defect=lambda: None, on_lag=lambda _: None
+        clock, recorder=counted, make_client=make_client, on_defect=lambda: None, on_lag=lambda _: None
     )
     Poller(clock, dispatcher).run_once(plan)
 
@@ -154,38 +147,36 @@ def _table(results: Sequence[_Result]) -> str:
 
 
 def _json(results: Sequence[_Result]) -> str:
-    objects = [
-        {
-            "query": each.poll.query.name,
-            "metric": each.series.metric,
-            "labels": dict(each.series.labels),
-            "count": each.count,
-            "seconds": round(each.seconds, 6),
-            "error": each.error
-            and {"reason": each.error.reason, "status": each.error.status, "message": str(each.error)},
-            "unknown_fields": list(each.unknown.fields.values()),
-            "unknown_values": explanations(Unknown(values=each.unknown.values), each.poll.query.collection),
-        }
-        for each in results
-    ]
+    objects = []
+    for each in results:
+        own = each.unknown.among(doubtful(each.series.predicate) if each.count == 0 else frozenset())
+        objects.append(
+            {
+                "query": each.poll.query.name,
+                "metric": each.series.metric,
+                "labels": dict(each.series.labels),
+                "count": each.count,
+                "seconds": round(each.seconds, 6),
+                "error": each.error
+                and {"reason": each.error.reason, "status": each.error.status, "message": str(each.error)},
+                "unknown_fields": list(own.fields.values()),
+                "unknown_values": explanations(Unknown(values=own.values), each.poll.query.collection),
+            }
+        )
     return json.dumps(objects, ensure_ascii=False, indent=2)
 
 
-def _prometheus(plan: Plan, tally: _Tally) -> str:
-    polls = (
-        PollSnapshot(poll, [tally.counts.get((poll.key, row)) for row in range(len(poll.series))])
-        for poll in plan.polls
-    )
+def _prometheus(plan: Plan, counted: _Counted) -> str:
+    polls = (PollSnapshot(poll, [each.count for each in counted.by_poll[poll.key]]) for poll in plan.polls)
     return "".join(render(count_families(plan, with_new=False), Snapshot(tuple(polls)), openmetrics=False))
 
 
-def _zeros(plan: Plan, tally: _Tally) -> str:
+def _zeros(results: Sequence[_Result]) -> str:
     """Return what is known about counts of 0 as text."""
-    unknowns = ((poll, tally.unknowns.get(poll.key, Unknown())) for poll in plan.polls)
     return _once(
-        (poll, sentence)
-        for poll, unknown in unknowns
-        for sentence in explanations(unknown, poll.query.collection)
+        (each.poll, sentence)
+        for each in results
+        for sentence in explanations(each.unknown, each.poll.query.collection)
     )
 
 
