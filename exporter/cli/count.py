@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from exporter.cli.flags import config_file, logging_flags, output_flag
 from exporter.cli.output import columns
 from exporter.clock import SystemClock
 from exporter.config.load import load
-from exporter.config.secrets import SecretError, TokenReader
+from exporter.config.secrets import TokenReader
 from exporter.daemon.bot_client import BotClient
 from exporter.errors import ApiError
 from exporter.exposition.renderer import count_families, render
@@ -106,10 +105,8 @@ class _ExplainedClient(BotClient):
     """A client that prints each attempt before it makes it."""
 
     def count(self, collection: Collection, predicate_text: str, budget: float) -> int:
-        with suppress(SecretError):  # without an id or a token nothing is sent
-            self._reader()
-            if not self._fault:
-                click.echo(command_line(self._bot, collection, predicate_text), err=True)
+        if self._current() and not self._fault:  # without an id or a token nothing is sent
+            click.echo(command_line(self._bot, collection, predicate_text), err=True)
         return super().count(collection, predicate_text, budget)
 
 

@@ -27,11 +27,7 @@ class BotClient(Client):
     def count(self, collection: Collection, predicate_text: str, budget: float) -> int:
         if self._fault:
             raise Unauthorized(self._fault[0], advice=self._fault[1])
-        try:
-            used = self._reader()
-        except SecretError as error:
-            self._is_refused, self._refused = True, None
-            raise Unauthorized(str(error), advice=error.advice) from None
+        used = self._current()
         try:
             return super().count(collection, predicate_text, budget)
         except Unauthorized as error:
