@@ -80,6 +80,7 @@ def cli() -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return 0 if it succeeded, 1 if it failed, 2 for a wrong configuration or usage."""
     encode_output()
+    code = 1
     try:
         result = cli.main(args=argv, prog_name="nativechat-exporter", standalone_mode=False)
     except click.ClickException as error:
@@ -89,23 +90,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         click.echo(error, err=True)
         return 2
     except ExporterError as error:
-        click.echo(f"nativechat-exporter: {error}", err=True)
-        return 2 if isinstance(error, WrongUsage) else 1
+        why, code = str(error), 2 if isinstance(error, WrongUsage) else 1
+    except click.Abort:
+        why = "interrupted"
     except RuntimeError as error:
-        if isinstance(error, click.Abort):
-            why = "interrupted"
-        elif str(error) == "can't start new thread":
-            advice = "raise the limit of processes, such as a container's pids"
-            why = f"the system allows too few threads ({advice})"
-        else:
+        if str(error) != "can't start new thread":
             raise
-        click.echo(f"nativechat-exporter: {why}", err=True)
-        return 1
+        why = "the system allows too few threads (raise the limit of processes, such as a container's pids)"
     except OSError as error:
         abandon_output()
-        click.echo(f"nativechat-exporter: cannot print: {reason(error)}", err=True)
-        return 1
-    return result if isinstance(result, int) else 0
+        why = f"cannot print: {reason(error)}"
+    else:
+        return result if isinstance(result, int) else 0
+    click.echo(f"nativechat-exporter: {why}", err=True)
+    return code
 
 
 def script() -> None:
