@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from itertools import pairwise, starmap
-from operator import le
 from typing import Any, Final
 
 from exporter.explore.findings import Check, Verdict
-from exporter.explore.profile import DATES, Field, Path, Profile
+from exporter.explore.profile import DATES, Field, Profile
 from exporter.explore.requests import NoAnswer, Requests, Row
+from exporter.language.tree import value_at
 from exporter.model import Collection, Json
 
 FEWEST_ROWS: Final = 10
@@ -105,7 +104,7 @@ class Sampler:
         """Try both documented forms; the rows are the newest ones, if there is a field with dates."""
         fields = [field for field in self.profile.fields() if _can_be_sorted(field, first)]
         fields.sort(key=lambda field: not field.name.isascii())  # others may be refused for their letters
-        by_name = [field for field in fields if not _rises(_values(first, field.path))]
+        by_name = [field for field in fields if not _rises(_values(first, field.name))]
         newest = [field for field in fields if field.type in DATES] or by_name
         for name, chosen, descends in (("sort by name", by_name, False), ("sort by JSON", newest, True)):
             if not chosen:
@@ -117,7 +116,7 @@ class Sampler:
             if rows is None:
                 continue
             self._add(rows)
-            before, after = _values(first, field.path), _values(rows, field.path)
+            before, after = _values(first, field.name), _values(rows, field.name)
             if descends:
                 before, after = before[::-1], after[::-1]
             if not _rises(after):
@@ -175,7 +174,7 @@ def _digest(row: Row) -> bytes:
 
 def _can_be_sorted(field: Field, rows: Sequence[Row]) -> bool:
     """Return whether all rows have the field, with values of one type that are not all equal."""
-    values = _values(rows, field.path)
+    values = _values(rows, field.name)
     is_in_all = len(values) == len(rows) and len(set(map(str, values))) > 1
     return field.can_be_asked and is_in_all and _is_one_type(values)
 
@@ -185,18 +184,15 @@ def _is_one_type(values: Sequence[Json]) -> bool:
     return kinds <= {str} or kinds <= {int, float}
 
 
-def _values(rows: Sequence[Row], path: Path) -> list[Json]:
-    return [value for row in rows if (value := _value(row, path)) is not None]
-
-
-def _value(row: Row, path: Path) -> Json:
-    value: Json = row
-    for key in path:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value.get("$date") if isinstance(value, dict) and value.keys() == {"$date"} else value
+def _values(rows: Sequence[Row], name: str) -> list[Json]:
+    """Return the values of a dotted field, without those that are null; of a date what is inside."""
+    values = [value for row in rows if (value := value_at(row, name)) is not None]
+    return [
+        value["$date"] if isinstance(value, dict) and value.keys() == {"$date"} else value for value in values
+    ]
 
 
 def _rises(values: Sequence[Json]) -> bool:
     """Return whether values are of one type, and none is below the one before it."""
     order: list[Any] = list(values)
-    return _is_one_type(values) and all(starmap(le, pairwise(order)))
+    return _is_one_type(values) and order == sorted(order)
