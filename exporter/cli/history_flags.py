@@ -151,10 +151,8 @@ def _json_object(text: str, example: str) -> str:
     try:
         json.loads(text)  # its message says where the error is
         value = parse(text.encode())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"not JSON: {error} ({example})") from error
-    except RecursionError as error:
-        raise ValueError(f"JSON nested too deeply ({example})") from error
     except BadAnswer as error:
         raise ValueError(f"{error} ({example})") from error
     if not isinstance(value, dict):

