@@ -4,5 +4,4 @@ backfill     asks for all series, then writes all families
    ├─ grid        the steps, and the times at which a count is repeated
    ├─ bisection   the fewest counts that settle every step
    └─ journal     the answers on disk, so that memory is bounded and an interruption loses none
-target       FILE, and the journal beside it until FILE is complete
 """

@@ -9,21 +9,23 @@ from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, cast
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO, Final, cast
 
 import click
 
 from exporter.backfill.backfill import Backfill
 from exporter.backfill.grid import Grid
 from exporter.backfill.journal import Journal
-from exporter.backfill.target import Target
 from exporter.cli.backfill_choice import Bots, Choice, choose, families
 from exporter.cli.backfill_flags import backfill_flags
 from exporter.cli.flags import config_file, logging_flags
 from exporter.cli.output import abandon_output, reason
+from exporter.cli.resumable import Resumable
 from exporter.clock import Clock, SystemClock
 from exporter.config.load import load
-from exporter.errors import ApiError, WrongUsage
+from exporter.errors import ApiError
+from exporter.files import claim
 from exporter.language import datemath, durations
 from exporter.model import Json
 from exporter.plan import make_plan
@@ -73,23 +75,24 @@ def backfill(
         "since": max(0, int(begin.timestamp())),
         "until": max(0, int(end.timestamp())),
     }
-    return _Command(choice, flags["step"], Target(to), clock).run(header, resume=resume)
+    return _Command(choice, flags["step"], to, clock).run(header, resume=resume)
 
 
 class _Command:
-    """One backfill to one target."""
+    """One backfill, to a file or to standard output."""
 
-    def __init__(self, choice: Choice, step: int, target: Target, clock: Clock) -> None:
+    def __init__(self, choice: Choice, step: int, to: Path | None, clock: Clock) -> None:
         self._choice = choice
         self._step = step
-        self._target = target
+        self._file = Resumable(to, "backfill") if to else None
+        self._target = str(to or "standard output")
         self._bots = Bots(choice.plan.bots, clock)
         self._answers = 0
 
     def run(self, header: dict[str, Json], *, resume: bool) -> int:
         """Ask and write; if that stops early, print after how many counts, and return 1."""
-        if self._target.is_complete(resume=resume):
-            click.echo(f"{self._target} is complete", err=True)
+        if self._file and self._file.is_complete(resume=resume):
+            click.echo(f"{self._target} is complete: there is no {self._file.beside}", err=True)
             return 0
         try:
             self._fill(header)
@@ -100,12 +103,12 @@ class _Command:
             why = self._why(error)
         else:
             return 0
-        go_on = self._target.stop(self._answers)
+        go_on = self._file.stop(self._answers) if self._file else ""
         click.echo(f"stopped after {self._answers:,} counts: {why}{go_on}", err=True)
         return 1
 
     def _fill(self, header: dict[str, Json]) -> None:
-        with self._target.open_journal() as file:
+        with self._open_journal() as file:
             journal = Journal(file, header)
             self._answers = journal.answers
             grid = self._grid(journal.header, header)
@@ -115,18 +118,42 @@ class _Command:
                 _show_progress(past.ask(), self._choice.plan.series * grid.steps)
             finally:
                 self._answers = journal.answers
-            self._target.put(past.text())
+            self._put(past.text())
         self._print_next_step(grid)
+
+    def _open_journal(self) -> BinaryIO:
+        """Open the journal, empty if it is new; raises OSError, also if another process has it open."""
+        if not self._file:
+            return cast("BinaryIO", TemporaryFile())
+        is_new = not self._file.beside.exists()
+        journal = self._file.beside.open("x+b" if is_new else "r+b")
+        try:
+            claim(journal)
+        except OSError:
+            journal.close()
+            raise
+        self._file.is_new = is_new
+        return journal
+
+    def _put(self, texts: Iterator[str]) -> None:
+        """Write the output, and remove the journal; raises OSError."""
+        if not self._file:
+            sys.stdout.writelines(texts)
+            sys.stdout.flush()
+            return
+        with self._file.path.open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(texts)
+        self._file.beside.unlink()
 
     def _grid(self, begun: dict[str, Json], header: dict[str, Json]) -> Grid:
         """Return the grid of the journal; raises WrongUsage if it was begun with other flags."""
-        before, now = (cast("dict[str, Json]", each.get("begun with", {})) for each in (begun, header))
-        for name, value in now.items():
-            if before.get(name) != value:
-                raise WrongUsage(f"{self._target} was begun with another {name} (use the same as then)")
+        if self._file:
+            before, now = (cast("dict[str, Json]", each["begun with"]) for each in (begun, header))
+            self._file.check_same(before, now)
         grid = Grid(cast("int", begun["since"]), cast("int", begun["until"]), self._step)
         if not grid.steps:
-            self._target.stop(0)
+            if self._file:
+                self._file.stop(0)
             advice = "--until is now-3h unless given; lower --step, or begin earlier"
             raise click.UsageError(f"there is no step between --since and --until ({advice})")
         return grid
@@ -147,7 +174,7 @@ class _Command:
         since = datetime.fromtimestamp(grid.at(0), UTC)
         click.echo(f"{self._target} is complete, from {self._answers:,} counts", err=True)
         condition = f"If Prometheus keeps values since {since:%Y-%m-%d}, in the folder data"
-        command = _promtool(self._target, grid.until - grid.since)
+        command = _promtool(self._file, grid.until - grid.since)
         click.echo(f"{condition}, this loads them:\n{command}", err=True)
 
     def _why(self, error: ApiError | KeyboardInterrupt | OSError) -> str:
@@ -158,7 +185,7 @@ class _Command:
         return "interrupted"
 
 
-def _promtool(target: Target, seconds: int) -> str:
+def _promtool(file: Resumable | None, seconds: int) -> str:
     """Return the command that makes blocks in Prometheus's folder, from a past of `seconds`.
 
     promtool reads the file once for each block, and makes blocks of two hours unless it is allowed others.
@@ -166,7 +193,7 @@ def _promtool(target: Target, seconds: int) -> str:
     """
     hours = min(max(2, seconds // 36_000), 31 * 24)
     words = ["promtool", "tsdb", "create-blocks-from", f"--max-block-duration={hours}h", "openmetrics"]
-    return shlex.join([*words, target.name, "data"])
+    return shlex.join([*words, str(file.path) if file else "FILE", "data"])
 
 
 def _show_progress(settled: Iterator[int], steps: int) -> None:

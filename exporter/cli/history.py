@@ -119,11 +119,10 @@ class _Download:
     def _written(self, file: DownloadFile) -> Generator[int, None, None]:
         """Write the rows to a file, from where an interrupted download ended."""
         path, flags = file.path, self._flags()
-        progress = file.interrupted(flags, resume=self._wanted.resume)
-        if progress is None and path.exists():
-            click.echo(f"{path}: nothing to resume, since there is no {path.name}.resume", err=True)
+        if file.is_complete(resume=self._wanted.resume):
+            click.echo(f"{path} is complete: there is no {file.beside}", err=True)
             return
-        progress = progress or self._begun(flags)
+        progress = file.progress(flags) or self._begun(flags)
         done = progress.rows
         yield done
         by_key = ByKey(self._client, self._collection, progress.key, progress.position, query=progress.query)

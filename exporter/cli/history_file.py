@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Final
 
+from exporter.cli.resumable import Resumable
 from exporter.errors import WrongUsage
 from exporter.files import claim, with_digest, without_digest
 from exporter.model import DateFormat, Json
@@ -49,53 +50,31 @@ class Progress:
         return Position(self.last, tuple(self.ids))
 
 
-class DownloadFile:
+class DownloadFile(Resumable):
     """FILE and FILE.resume; only their owner can read them."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self._beside = path.with_name(f"{path.name}.resume")
-        self._is_new = False
+        super().__init__(path, "download")
 
-    def interrupted(self, flags: dict[str, Json], *, resume: bool) -> Progress | None:
+    def progress(self, flags: dict[str, Json]) -> Progress | None:
         """Return the progress of an interrupted download, None if there is none.
 
-        Raises WrongUsage if a file is in the way, or if the download was begun with other flags.
+        Raises WrongUsage if it cannot continue, or was begun with other flags.
         """
-        if not self._beside.exists():
-            if self.path.exists() and not resume:
-                raise WrongUsage(f"{self.path} exists (name another file, or remove it)")
+        if not self.beside.exists():
             return None
-        if not resume:
-            advice = f"continue it with --resume, or remove it and {self._beside}"
-            raise WrongUsage(f"{self.path} is an interrupted download ({advice})")
         try:
-            progress = Progress(**json.loads(without_digest(self._beside.read_text("utf-8"))))
+            progress = Progress(**json.loads(without_digest(self.beside.read_text("utf-8"))))
         except ValueError as error:
             raise WrongUsage(
-                f"{self._beside} is damaged (remove it and {self.path}, and begin anew)"
+                f"{self.beside} is damaged (remove it and {self.path}, and begin anew)"
             ) from error
-        for name, value in progress.flags.items():
-            if flags.get(name) != value:
-                raise WrongUsage(f"{self.path} was begun with another {name} (use the same flags as then)")
+        self.check_same(progress.flags, flags)
         if progress.size > (self.path.stat().st_size if self.path.exists() else 0):
             raise WrongUsage(
-                f"{self.path} is shorter than it was (remove it and {self._beside}, and begin anew)"
+                f"{self.path} is shorter than it was (remove it and {self.beside}, and begin anew)"
             )
         return progress
-
-    def stop(self, rows: int, *, may_continue: bool) -> str:
-        """Return what to do after `rows` rows; after none, forget a download that began now."""
-        if self._is_new and not rows:
-            self.path.unlink(missing_ok=True)
-            self._beside.unlink(missing_ok=True)
-        if not self._beside.exists():
-            return ""
-        return (
-            "; go on with --resume"
-            if may_continue
-            else f"; remove {self.path} and {self._beside}, and begin anew"
-        )
 
     def fill(
         self,
@@ -110,12 +89,12 @@ class DownloadFile:
         `position` returns that of the latest row. Closing the iterator saves the progress. Raises what `rows`
         raises, and OSError, also if another process writes the file.
         """
-        is_new = not self._beside.exists()
+        is_new = not self.beside.exists()
         if is_new:
             self._save(progress)  # before there is FILE, which alone would be complete
         with os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
             claim(file)
-            self._is_new = is_new
+            self.is_new = is_new
             self._save(progress)
             file.truncate(progress.size)
             file.seek(progress.size)
@@ -134,16 +113,16 @@ class DownloadFile:
             finally:
                 file.flush()
                 self._save(written)
-        self._beside.unlink()
+        self.beside.unlink()
         return written.rows
 
     def _save(self, progress: Progress) -> None:
-        new = self._beside.with_name(f"{self._beside.name}.new")
+        new = self.beside.with_name(f"{self.beside.name}.new")
         with os.fdopen(
             os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
         ) as file:
             file.write(with_digest(json.dumps(asdict(progress))))
-        new.replace(self._beside)
+        new.replace(self.beside)
 
 
 def _moved(progress: Progress, position: Position, size: int) -> Progress:

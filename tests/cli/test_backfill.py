@@ -176,7 +176,7 @@ def test_a_file_in_the_way_is_never_overwritten(typed: Typed, nativechat: Made, 
         f"nativechat-exporter: {to} exists (name another file, or remove it)\n",
     )
     done = typed(*words, "--resume")
-    assert (done.returncode, done.stderr) == (0, f"{to} is complete\n")
+    assert (done.returncode, done.stderr) == (0, f"{to} is complete: there is no {to}.resume\n")
     assert to.read_text("utf-8") == "mine"
     assert simulation.requests("support") == 0
 
@@ -252,7 +252,8 @@ def test_what_was_interrupted_is_not_begun_anew_by_accident(api: Api, typed: Typ
     done = typed(*words, "--until", "2026-01-03")
     assert done.returncode == 2
     assert (
-        f"{to} is an interrupted backfill (continue it with --resume, or remove {to}.resume)" in done.stderr
+        f"{to} is an interrupted backfill (continue it with --resume, or remove it and {to}.resume)"
+        in done.stderr
     )
 
 

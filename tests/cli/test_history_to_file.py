@@ -142,7 +142,7 @@ def test_a_complete_file_is_left_alone(typed: Typed, nativechat: Made, tmp_path:
 
     assert (again.returncode, again.stderr) == (
         0,
-        f"{file}: nothing to resume, since there is no rows.resume\n",
+        f"{file} is complete: there is no {file}.resume\n",
     )
     assert (fresh.returncode, fresh.stderr) == (
         2,
@@ -249,7 +249,7 @@ def test_other_flags_than_at_the_beginning_are_refused(
 
     assert (done.returncode, done.stderr) == (
         2,
-        f"nativechat-exporter: {file} was begun with another {name} (use the same flags as then)\n",
+        f"nativechat-exporter: {file} was begun with another {name} (use the same as then)\n",
     )
 
 
