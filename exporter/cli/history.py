@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
-from functools import partial
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -25,7 +24,7 @@ from exporter.config.load import load
 from exporter.errors import ApiError, WrongUsage
 from exporter.model import Bot, Collection, Json
 from exporter.nativechat.by_key import ID_FIELDS, ByKey
-from exporter.nativechat.history import CannotContinue, Pages, download
+from exporter.nativechat.history import CannotContinue, Pages, Row, download
 
 _HELP: Final = """\
 Downloads page by page until --limit, or until there are no more rows. Without --sort the order is the
@@ -66,15 +65,17 @@ class _Download:
         if wanted.since and wanted.until and not self._dates.is_before(wanted.since, wanted.until):
             raise click.UsageError("--since is not before --until")
         self._format = RowFormat(wanted.output, wanted.fields)
+        self._printed = 0
 
     def run(self) -> int:
         """Print or write the rows; if that stops early, say after how many rows, and return 1."""
-        to, done, may_continue = self._wanted.to, 0, True
+        to, may_continue = self._wanted.to, True
         file = DownloadFile(to) if to else None
         try:
-            with closing(self._written(file) if file else self._printed()) as written:
-                for rows in written:
-                    done = rows
+            if file:
+                self._write(file)
+            else:
+                self._print()
         except BrokenPipeError:
             # The reader, such as head, has closed the pipe; nobody knows how many rows it has read.
             abandon_output()
@@ -88,6 +89,7 @@ class _Download:
             may_continue = not isinstance(error, CannotContinue)
         else:
             return 0
+        done = file.rows if file else self._printed
         if file:
             go_on = file.stop(done, may_continue=may_continue)
         else:
@@ -95,7 +97,7 @@ class _Download:
         click.echo(f"stopped after {done:,} {self._collection}: {why}{go_on}", err=True)
         return 1
 
-    def _printed(self) -> Generator[int, None, None]:
+    def _print(self) -> None:
         wanted = self._wanted
         query = self._dates.write(wanted.predicate)
         rows = download(
@@ -108,37 +110,33 @@ class _Download:
         )
         if self._format.head:
             put_line(self._format.head)
-        expected = partial(self._expected, query, wanted.skip)
-        with closing(_with_progress_bar(rows, expected, prints=True)) as shown:
-            done = 0
-            for done, row in enumerate(shown, 1):
+        is_one_terminal = sys.stdout.isatty() and sys.stderr.isatty()
+        with self._progress_bar(rows, query, wanted.skip) as shown:
+            for row in shown:
+                if is_one_terminal:
+                    click.echo("\r\x1b[K", nl=False, err=True)  # the row replaces the bar
                 put_line(self._format.line(row))
-                yield done
-        self._print_missing_fields(done)
+                self._printed += 1
+        self._print_missing_fields(self._printed)
 
-    def _written(self, file: DownloadFile) -> Generator[int, None, None]:
+    def _write(self, file: DownloadFile) -> None:
         """Write the rows to a file, from where an interrupted download ended."""
-        path, flags = file.path, self._flags()
+        path, flags, limit = file.path, self._flags(), self._wanted.limit
         if file.is_complete(resume=self._wanted.resume):
             click.echo(f"{path} is complete: there is no {file.beside}", err=True)
             return
         progress = file.progress(flags) or self._begun(flags)
-        done = progress.rows
-        yield done
-        by_key = ByKey(self._client, self._collection, progress.key, progress.position, query=progress.query)
-        limit = self._wanted.limit
+        file.rows = done = progress.rows
         if limit is not None and limit < done:
             raise WrongUsage(
                 f"{path} has {done:,} {self._collection} already (raise --limit, or leave it out)"
             )
+        by_key = ByKey(self._client, self._collection, progress.key, progress.position, query=progress.query)
         rows = by_key.rows(None if limit is None else limit - done)
-        expected = partial(self._expected, progress.query, done)
-        with closing(_with_progress_bar(rows, expected, prints=False)) as shown:
-            done = yield from file.fill(
-                progress, shown, lambda: by_key.position, self._format.line, self._format.head
-            )
-        click.echo(f"{path} has {done:,} {self._collection}", err=True)
-        self._print_missing_fields(done - progress.rows)
+        with self._progress_bar(rows, progress.query, done) as shown:
+            file.fill(progress, shown, lambda: by_key.position, self._format.line, self._format.head)
+        click.echo(f"{path} has {file.rows:,} {self._collection}", err=True)
+        self._print_missing_fields(file.rows - done)
 
     def _begun(self, flags: dict[str, Json]) -> Progress:
         """Return the progress of a download that begins now: its dates are resolved and proven."""
@@ -170,8 +168,16 @@ class _Download:
             "--output": wanted.output,
         }
 
+    def _progress_bar(
+        self, rows: Iterator[Row], query: str, done: int
+    ) -> AbstractContextManager[Iterable[Row]]:
+        """Return the rows that are left after `done` rows; a progress bar shows them on a terminal."""
+        if not sys.stderr.isatty():
+            return nullcontext(rows)
+        return click.progressbar(rows, length=self._expected(query, done), file=sys.stderr, show_pos=True)
+
     def _expected(self, query: str, done: int) -> int | None:
-        """Return the number of rows that are left, for the progress bar; None if it is unknown."""
+        """Return the number of rows that are left; None if it is unknown."""
         limit = self._wanted.limit
         try:
             rest = max(0, self._client.count(self._collection, query) - done)
@@ -191,23 +197,6 @@ class _Download:
         for field in self._format.missing if rows else ():
             what = f"none of the {rows:,} {self._collection} has the field {field}"
             click.echo(f"{what} (remove it from --fields, or correct its name)", err=True)
-
-
-def _with_progress_bar(
-    rows: Iterator[dict[str, Json]], expected: Callable[[], int | None], *, prints: bool
-) -> Generator[dict[str, Json], None, None]:
-    """Yield the rows; if standard error is a terminal, show a progress bar there.
-
-    `prints` is whether the rows are printed, perhaps on the same terminal.
-    """
-    if not sys.stderr.isatty():
-        yield from rows
-        return
-    with click.progressbar(rows, length=expected(), file=sys.stderr, show_pos=True) as bar:
-        for row in bar:
-            if prints and sys.stdout.isatty():
-                click.echo("\r\x1b[K", nl=False, err=True)  # the row replaces the bar
-            yield row
 
 
 conversations = _command("conversations")

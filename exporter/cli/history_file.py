@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Final
@@ -51,10 +51,11 @@ class Progress:
 
 
 class DownloadFile(Resumable):
-    """FILE and FILE.resume; only their owner can read them."""
+    """FILE and FILE.resume; only their owner can read them. `rows` is the number of rows that FILE has."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, "download")
+        self.rows = 0
 
     def progress(self, flags: dict[str, Json]) -> Progress | None:
         """Return the progress of an interrupted download, None if there is none.
@@ -83,11 +84,11 @@ class DownloadFile(Resumable):
         position: Callable[[], Position],
         line: Callable[[Row], str],
         head: str,
-    ) -> Generator[int, None, int]:
-        """Write rows, and yield how many the file has after each; return how many it has in the end.
+    ) -> None:
+        """Write rows, and save the progress, also if that stops early.
 
-        `position` returns that of the latest row. Closing the iterator saves the progress. Raises what `rows`
-        raises, and OSError, also if another process writes the file.
+        `position` returns that of the latest row. Raises what `rows` raises, and OSError, also if another
+        process writes the file.
         """
         is_new = not self.beside.exists()
         if is_new:
@@ -106,15 +107,14 @@ class DownloadFile(Resumable):
                     size = written.size + _put(file, line(row))
                     # One assignment: an interrupt comes before it or after it.
                     written = _moved(written, position(), size)
+                    self.rows = written.rows
                     if written.rows % _SAVE_EVERY == 0:
                         file.flush()
                         self._save(written)
-                    yield written.rows
             finally:
                 file.flush()
                 self._save(written)
         self.beside.unlink()
-        return written.rows
 
     def _save(self, progress: Progress) -> None:
         new = self.beside.with_name(f"{self.beside.name}.new")

@@ -8,7 +8,7 @@ import json
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from random import Random
 from subprocess import CompletedProcess, Popen
@@ -205,18 +205,20 @@ def test_a_download_without_a_row_yet_is_left_to_the_process_that_writes_it(tmp_
     path = tmp_path / "rows"
     begun = Progress({}, "", "_id", descends=False, dates=None)
 
-    def fill(file: DownloadFile) -> Iterator[int]:
-        rows: list[Row] = [{"_id": "1"}, {"_id": "2"}]
-        return file.fill(begun, rows, lambda: Position("1"), json.dumps, "")
+    def fill(file: DownloadFile, rows: Iterable[Row]) -> None:
+        file.fill(begun, rows, lambda: Position("1"), json.dumps, "")
 
-    first = fill(DownloadFile(path))
-    assert next(first) == 1
-    second = DownloadFile(path)
-    with pytest.raises(BlockingIOError, match="another process is writing it"):
-        next(fill(second))
-    second.stop(0, may_continue=True)
-    assert list(first) == [2]
-    assert len(path.read_text("utf-8").splitlines()) == 2
+    def rows() -> Iterator[Row]:
+        second = DownloadFile(path)
+        with pytest.raises(BlockingIOError, match="another process is writing it"):
+            fill(second, [{"_id": "3"}])
+        second.stop(0)
+        yield {"_id": "1"}
+        yield {"_id": "2"}
+
+    first = DownloadFile(path)
+    fill(first, rows())
+    assert first.rows == len(path.read_text("utf-8").splitlines()) == 2
 
 
 def test_what_failed_before_the_first_row_leaves_no_file(
