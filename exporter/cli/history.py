@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -17,12 +18,13 @@ from exporter.cli.flags import config_file, logging_flags
 from exporter.cli.history_file import DownloadFile, Progress
 from exporter.cli.history_flags import Wanted, history_flags
 from exporter.cli.history_format import RowFormat
-from exporter.cli.history_query import Dates
 from exporter.cli.output import abandon_output, put_line, reason
+from exporter.cli.stored_dates import proven_dates
 from exporter.clock import Clock, SystemClock
 from exporter.config.load import load
 from exporter.errors import ApiError, WrongUsage
-from exporter.model import Bot, Collection, Json
+from exporter.language import datemath, predicate
+from exporter.model import Bot, Collection, DateFormat, Json
 from exporter.nativechat.by_key import ID_FIELDS, ByKey
 from exporter.nativechat.history import CannotContinue, Pages, Row, download
 
@@ -61,8 +63,10 @@ class _Download:
         self._bot = bot
         self._wanted = wanted
         self._client = paced_client(bot, clock)
-        self._dates = Dates(self._client, bot.api.dates, clock.wall(), zone, collection)
-        if wanted.since and wanted.until and not self._dates.is_before(wanted.since, wanted.until):
+        self._now = datetime.fromtimestamp(clock.wall(), UTC)
+        self._zone = zone
+        dates = [datemath.resolve(text, self._now, zone) for text in (wanted.since, wanted.until) if text]
+        if len(dates) == 2 and dates[0] >= dates[1]:
             raise click.UsageError("--since is not before --until")
         self._format = RowFormat(wanted.output, wanted.fields)
         self._printed = 0
@@ -99,7 +103,7 @@ class _Download:
 
     def _print(self) -> None:
         wanted = self._wanted
-        query = self._dates.write(wanted.predicate)
+        query = self._query()
         rows = download(
             self._client,
             self._collection,
@@ -140,8 +144,7 @@ class _Download:
 
     def _begun(self, flags: dict[str, Json]) -> Progress:
         """Return the progress of a download that begins now: its dates are resolved and proven."""
-        wanted = self._wanted
-        query = self._dates.write(wanted.predicate)
+        wanted, query = self._wanted, self._query()
         name, descends = wanted.key
         if not name:
             first = Pages(self._client, self._collection).ask(query=query, sort="", limit=1)
@@ -150,8 +153,18 @@ class _Download:
             if not name:
                 what = f"{self._collection} have no {' or '.join(ID_FIELDS)}"
                 raise WrongUsage(f"{what} (name a field that each row has with --sort)")
-        dates = self._dates.proven(name) if name == wanted.date_field else None
+        dates = self._proven(name) if name == wanted.date_field else None
         return Progress(flags, query, name, descends, dates)
+
+    def _query(self) -> str:
+        """Return the text of the predicate, with each date as it is sent; raises ApiError."""
+        compiled = predicate.compile(self._wanted.predicate)
+        dates = self._proven(*compiled.dated) if compiled.dated else "iso"
+        return predicate.write(compiled, self._now, self._zone, dates)
+
+    def _proven(self, *fields: str) -> DateFormat:
+        """Return the format of dates that matches in these fields; raises ApiError."""
+        return proven_dates(self._client, self._bot.api.dates, self._collection, fields)
 
     def _flags(self) -> dict[str, Json]:
         """Return what a download may not differ in from the one that it continues."""

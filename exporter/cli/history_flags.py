@@ -12,9 +12,10 @@ from typing import Final
 import click
 
 from exporter.cli.flags import Command, Parsed, date, or_empty, output_flag, to_file, together
-from exporter.cli.history_query import as_json, between, check_dates
 from exporter.errors import BadAnswer
+from exporter.language import datemath
 from exporter.language.predicate import both, findings
+from exporter.language.tree import walk
 from exporter.model import Collection, Json
 from exporter.nativechat.answers import parse
 
@@ -55,7 +56,9 @@ class Wanted:
     @property
     def predicate(self) -> Json:
         """The predicate, with dates as configured."""
-        return both(as_json(self.query), between(self.since, self.until, self.date_field))
+        texts = (("$gte", self.since), ("$lt", self.until))
+        bounds: dict[str, Json] = {operator: {"$date": text} for operator, text in texts if text}
+        return both(json.loads(self.query or "{}"), {self.date_field: bounds} if bounds else {})
 
     @property
     def key(self) -> tuple[str, bool]:
@@ -112,11 +115,13 @@ def _predicate(collection: Collection, text: str) -> str:
     if not text:
         return ""
     written = _json_object(text, 'as {"Status": "success"}')
-    raw = as_json(written)
+    raw: Json = json.loads(written)
     errors = [each for each in findings(raw, collection) if each.severity == "error"]
     if errors:
         raise ValueError("; ".join(f"{what} ({advice})" if advice else what for _, what, advice, _ in errors))
-    check_dates(raw)
+    for path, node in walk(raw):
+        if path[-1:] == ("$date",) and isinstance(node, str):
+            datemath.check(node)
     return written
 
 
