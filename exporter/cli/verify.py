@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -22,6 +23,8 @@ from exporter.explore.verify import verify as verify_bot
 from exporter.model import Bot, Poll
 from exporter.plan import make_plan
 
+_HEAD: Final = ("bot", "result", "finding", "subject", "detail")
+
 
 @click.command()
 @config_file
@@ -34,9 +37,17 @@ def verify(*, config_file: Path, output: str) -> int:
     Exits with 1 if something differs; a bot that cannot be reached is unknown, not wrong.
     """
     plan = make_plan(load(config_file, os.environ, secrets="optional").config)
-    found = {bot.name: _verified(bot, [poll for poll in plan.polls if poll.bot is bot]) for bot in plan.bots}
-    click.echo(_table(found) if output == "table" else _json(found))
-    return 1 if any(each.result == "differs" for findings in found.values() for each in findings) else 0
+    rows = [
+        (bot.name, each.result, each.name, each.subject, each.detail)
+        for bot in plan.bots
+        for each in _verified(bot, [poll for poll in plan.polls if poll.bot is bot])
+    ]
+    if output == "table":
+        click.echo(columns([name.upper() for name in _HEAD], rows))
+    else:
+        objects = [dict(zip(_HEAD, row, strict=True)) for row in rows]
+        click.echo(json.dumps(objects, ensure_ascii=False, indent=2))
+    return 1 if any(result == "differs" for _, result, *_ in rows) else 0
 
 
 def _verified(bot: Bot, polls: Sequence[Poll]) -> list[Finding]:
@@ -48,27 +59,3 @@ def _verified(bot: Bot, polls: Sequence[Poll]) -> list[Finding]:
     now = datetime.fromtimestamp(clock.wall(), UTC)
     findings = verify_bot(Requests(client, most_requests(polls)), bot, polls, now)
     return [*findings, rate(statuses.count(429), len(statuses))]
-
-
-def _table(found: dict[str, list[Finding]]) -> str:
-    rows = [
-        (bot, each.result, each.name, each.subject, each.detail)
-        for bot, findings in found.items()
-        for each in findings
-    ]
-    return columns(("BOT", "RESULT", "FINDING", "SUBJECT", "DETAIL"), rows)
-
-
-def _json(found: dict[str, list[Finding]]) -> str:
-    objects = [
-        {
-            "bot": bot,
-            "finding": each.name,
-            "result": each.result,
-            "subject": each.subject,
-            "detail": each.detail,
-        }
-        for bot, findings in found.items()
-        for each in findings
-    ]
-    return json.dumps(objects, ensure_ascii=False, indent=2)
