@@ -159,19 +159,15 @@ def _target(
 
 def _written_api(api: Api) -> dict[str, Json]:
     """Return the settings of an API that differ from the defaults, as a configuration has them."""
-    settings, defaults = _settings(api), _settings(Api())
-    return {key: value for key, value in settings.items() if value != defaults[key]}
-
-
-def _settings(api: Api) -> dict[str, Json]:
-    return {
+    written: dict[str, Json] = {
         "url": api.url,
         "timeout": durations.write(api.timeout),
         "concurrency": api.concurrency,
         "rate": rates.write(api.rate),
         "retries": api.retries,
-        "ca_file": str(api.ca_file) if api.ca_file else None,
+        "ca_file": str(api.ca_file),
     }
+    return {key: text for key, text in written.items() if getattr(api, key) != getattr(Api(), key)}
 
 
 def _explored(bot: Bot, sample: int) -> Explored:
