@@ -12,10 +12,6 @@ from exporter.clock import Clock
 
 log = logging.getLogger(__name__)
 
-TOGETHER: Final = 0.1
-"""Seconds by which a task may run early, so that tasks due at about the same time need one wake-up."""
-
-
 LONGEST_END: Final = 0.1
 """Seconds that a stop waits for the thread: Python may abort if it wakes up while the interpreter ends."""
 
@@ -67,7 +63,7 @@ class Housekeeping:
         while self._calls:
             self._run(self._calls.popleft())
         for index, (due, seconds, function) in enumerate(self._tasks):
-            if due <= (now := self._clock.steady()) + TOGETHER:
+            if due <= (now := self._clock.steady()):
                 self._tasks[index] = (now + seconds, seconds, function)
                 self._run(function)
 

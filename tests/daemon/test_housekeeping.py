@@ -27,16 +27,6 @@ def test_a_task_runs_every_so_many_seconds(clock: FakeClock) -> None:
     assert ran == [1005.0, 1010.0, 1015.0, 1020.0]
 
 
-def test_tasks_that_are_due_at_about_the_same_time_run_together(clock: FakeClock) -> None:
-    housekeeping, ran = Housekeeping(clock, nothing), list[str]()
-    housekeeping.every(5.0, lambda: ran.append("first"))
-    clock.now += 0.05
-    housekeeping.every(5.0, lambda: ran.append("second"))
-    clock.now += 4.95
-    housekeeping.run_due()
-    assert ran == ["first", "second"]
-
-
 def test_a_call_and_a_task_run_although_others_raise(
     clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
