@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import click
 from click.core import ParameterSource
@@ -47,16 +47,18 @@ def together(*flags: Callable[[Command], Command]) -> Callable[[Command], Comman
 
 
 class Parsed(click.ParamType[Value]):
-    """Text that a function converts; its ValueError says what is wrong. Text that is no UTF-8 is refused."""
+    """Text that a function converts; its ValueError says what is wrong. Text that is no UTF-8 is refused.
+
+    A flag whose default is the empty text may be empty.
+    """
 
     def __init__(self, parse: Callable[[str], Value], name: str = "text") -> None:
         self.name = name
         self._parse = parse
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Value:
-        if not isinstance(value, str):  # a default
-            converted: Value = value
-            return converted
+        if not isinstance(value, str) or (not value and param is not None and param.default == ""):
+            return cast("Value", value)  # a default
         try:
             value.encode()
             return self._parse(value)
@@ -85,11 +87,6 @@ def date(text: str) -> str:
     except ValueError as error:
         raise ValueError(f"{error}, or a duration, such as 90d") from error
     return text
-
-
-def or_empty(parse: Callable[[str], str]) -> Callable[[str], str]:
-    """Return a function that calls `parse`, except for the empty text of a flag that is not given."""
-    return lambda text: text and parse(text)
 
 
 def new_file(text: str) -> Path:

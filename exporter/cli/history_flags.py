@@ -11,15 +11,13 @@ from typing import Final
 
 import click
 
-from exporter.cli.flags import Command, Parsed, date, or_empty, output_flag, to_file, together
+from exporter.cli.flags import Command, Parsed, date, output_flag, to_file, together
 from exporter.errors import BadAnswer
 from exporter.language import datemath
 from exporter.language.predicate import both, findings
 from exporter.language.tree import walk
 from exporter.model import Collection, Json
 from exporter.nativechat.answers import parse
-
-_DATE: Final = Parsed(or_empty(date))
 
 _MOST_SKIPPED: Final = 2**31 - 1
 """An API that has 32 bits for `skip` would refuse a larger one in the words of a wrong predicate."""
@@ -81,10 +79,10 @@ def history_flags(collection: Collection) -> Callable[[Command], Command]:
         click.option(
             "--since",
             default="",
-            type=_DATE,
+            type=Parsed(date),
             help="Only rows from this date on, such as 7d (ago) or now-7d/d.",
         ),
-        click.option("--until", default="", type=_DATE, help="Only rows before this date."),
+        click.option("--until", default="", type=Parsed(date), help="Only rows before this date."),
         click.option(
             "--date-field",
             default="StartedAt" if collection == "conversations" else "",
@@ -112,8 +110,6 @@ def history_flags(collection: Collection) -> Callable[[Command], Command]:
 
 
 def _predicate(collection: Collection, text: str) -> str:
-    if not text:
-        return ""
     written = _json_object(text, 'as {"Status": "success"}')
     raw: Json = json.loads(written)
     errors = [each for each in findings(raw, collection) if each.severity == "error"]
@@ -139,8 +135,6 @@ def _fields(text: str) -> tuple[str, ...]:
 
 
 def _order(text: str) -> str:
-    if not text:
-        return ""
     order, directions = text, {text.removeprefix("-"): 1}
     if text.lstrip().startswith("{"):
         order = _json_object(text, 'as {"StartedAt": -1}')

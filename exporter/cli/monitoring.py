@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import click
 
-from exporter.cli.flags import Parsed, by_name, config_file, flag, label, or_empty, pair
+from exporter.cli.flags import Parsed, by_name, config_file, flag, label, pair
 from exporter.config.load import load
 from exporter.config.words import parse_link
 from exporter.errors import WrongUsage
@@ -22,7 +22,7 @@ from exporter.monitoring.prometheus_rules import custom_resource, rule_file
 
 _repeated: Final = partial(flag, scope="rules_", multiple=True)
 _pairs: Final = partial(_repeated, callback=by_name)
-_link: Final = Parsed(or_empty(parse_link), "URL")
+_link: Final = Parsed(parse_link, "URL")
 _runbook_url: Final = flag(
     "runbook-url",
     "runbook",
