@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Final
 
 from exporter.clock import Clock
@@ -25,8 +26,7 @@ class Housekeeping:
     def __init__(self, clock: Clock, on_defect: Callable[[], None], name: str = "housekeeping") -> None:
         self._clock = clock
         self._on_defect = on_defect
-        self._changed = threading.Condition()
-        self._calls: deque[Callable[[], None]] = deque()
+        self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._tasks: list[tuple[float, float, Callable[[], None]]] = []
         self._stopping = False
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
@@ -37,9 +37,7 @@ class Housekeeping:
 
     def call(self, function: Callable[[], None]) -> None:
         """Call `function` once, soon; from any thread."""
-        with self._changed:
-            self._calls.append(function)
-            self._changed.notify()
+        self._calls.put(function)
 
     def start(self) -> None:
         """Start the thread."""
@@ -47,9 +45,8 @@ class Housekeeping:
 
     def stop(self) -> None:
         """Call nothing further; return once the thread has ended, unless it is busy."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify()
+        self._stopping = True
+        self._calls.put(lambda: None)  # ends the wait for a call
         if self._thread.ident:
             self._thread.join(LONGEST_END)
 
@@ -60,8 +57,8 @@ class Housekeeping:
 
     def run_due(self) -> None:
         """Call what is due now, without the thread."""
-        while self._calls:
-            self._run(self._calls.popleft())
+        while not self._calls.empty():
+            self._run(self._calls.get())
         for index, (due, seconds, function) in enumerate(self._tasks):
             if due <= (now := self._clock.steady()):
                 self._tasks[index] = (now + seconds, seconds, function)
@@ -70,12 +67,13 @@ class Housekeeping:
     def _work(self) -> None:
         while not self._stopping:
             self.run_due()
-            with self._changed:
-                if not self._calls and not self._stopping:
-                    due = min((due for due, _, _ in self._tasks), default=None)
-                    self._changed.wait(None if due is None else max(0.0, due - self._clock.steady()))
+            due = min((due for due, _, _ in self._tasks), default=None)
+            with suppress(Empty):
+                self._run(self._calls.get(timeout=due and max(0.0, due - self._clock.steady())))
 
     def _run(self, function: Callable[[], None]) -> None:
+        if self._stopping:
+            return
         try:
             function()
         except Exception:
