@@ -80,10 +80,8 @@ def summary(file: Path, config: Config, shard: Shard | None, total: int) -> str:
 def _bots(plan: Plan, shard_plans: Sequence[Plan]) -> str:
     per_minute = _per_minute(plan)
     # A rate applies to one process, so it must be high enough for the busiest shard.
-    most: dict[str, float] = {}
-    for shard_plan in shard_plans:
-        for name, requests in _per_minute(shard_plan).items():
-            most[name] = max(most.get(name, 0), requests)
+    of_shards = [_per_minute(shard_plan) for shard_plan in shard_plans]
+    most = {name: max(each.get(name, 0) for each in of_shards) for name in per_minute}
     return columns(
         ("BOT", "REQUESTS", "AT MOST", "API"),
         [

@@ -48,7 +48,8 @@ def verify(requests: Requests, bot: Bot, polls: Sequence[Poll], now: datetime) -
         found = [*found, Finding("reachable", "unknown", "api.url", error.described)]
     else:
         was_read = any(each.result == "ok" for each in found)
-        found = [_token(was_read=was_read), *found]
+        unread = Finding("token", "unknown", "token", "nothing could be read with it")
+        found = [Finding("token", "ok", "token") if was_read else unread, *found]
     tried = {each.subject for each in found if each.name == "operator" and each.result != "unknown"}
     return [
         each
@@ -56,13 +57,6 @@ def verify(requests: Requests, bot: Bot, polls: Sequence[Poll], now: datetime) -
         # Operators are the same for both collections, as documented.
         if each.result != "unknown" or each.name != "operator" or each.subject not in tried
     ]
-
-
-def _token(*, was_read: bool) -> Finding:
-    """Return the finding on a token that was not refused; `was_read` is whether anything was read with it."""
-    if was_read:
-        return Finding("token", "ok", "token")
-    return Finding("token", "unknown", "token", "nothing could be read with it")
 
 
 def rate(throttled: int, requests: int) -> Finding:
