@@ -7,11 +7,11 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from shlex import quote
 
 import click
 
 from exporter.cli.bots import check_names
-from exporter.cli.curl import command_line
 from exporter.cli.flags import config_file, logging_flags, output_flag
 from exporter.cli.output import columns
 from exporter.clock import SystemClock
@@ -22,6 +22,7 @@ from exporter.errors import ApiError
 from exporter.exposition.renderer import count_families, render
 from exporter.language.fields import doubtful, explanations
 from exporter.model import Bot, Collection, Plan, Poll, Series, Unknown
+from exporter.nativechat.endpoints import COUNT
 from exporter.plan import make_plan
 from exporter.polling.dispatcher import Dispatcher
 from exporter.polling.poller import Poller
@@ -106,8 +107,27 @@ class _ExplainedClient(BotClient):
 
     def count(self, collection: Collection, predicate_text: str, budget: float) -> int:
         if self._current() and not self._fault:  # without an id or a token nothing is sent
-            click.echo(command_line(self._bot, collection, predicate_text), err=True)
+            click.echo(curl(self._bot, collection, predicate_text), err=True)
         return super().count(collection, predicate_text, budget)
+
+
+def curl(bot: Bot, collection: Collection, predicate_text: str) -> str:
+    """Return a line for a POSIX shell that counts with curl, and never shows the token.
+
+    The line holds no token, but reads it where the configuration does. `printf` is part of the shell, and
+    curl reads the header from standard input, so `ps` does not show it either.
+    """
+    source = bot.token
+    token = f'"${source.env}"' if source.env else f'"$(cat {quote(str(source.file))})"'
+    words = ["curl", "--get", "--silent", "--show-error", "--header", "@-"]
+    words += ["--header", "Content-Type: application/json"]
+    if bot.api.ca_file:
+        words += ["--cacert", str(bot.api.ca_file)]
+    if predicate_text:
+        words += ["--data-urlencode", f"query={predicate_text}"]
+    words.append(COUNT.url(bot, collection))
+    header = f"printf 'Authorization: Bot-Server-Access-Token %s\\n' {token}"
+    return f"{header} | {' '.join(map(quote, words))}"
 
 
 def _only(plan: Plan, names: Sequence[str]) -> Plan:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 import click
 
@@ -18,9 +17,6 @@ from exporter.language.predicate import both, findings
 from exporter.language.tree import walk
 from exporter.model import Collection, Json
 from exporter.nativechat.answers import parse
-
-_MOST_SKIPPED: Final = 2**31 - 1
-"""An API that has 32 bits for `skip` would refuse a larger one in the words of a wrong predicate."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,7 +92,7 @@ def history_flags(collection: Collection) -> Callable[[Command], Command]:
         click.option("--limit", type=click.IntRange(min=0), help="Stop after N rows."),
         click.option(
             "--skip",
-            type=click.IntRange(0, _MOST_SKIPPED),
+            type=click.IntRange(min=0),
             default=0,
             show_default=True,
             help="Skip the first N rows.",

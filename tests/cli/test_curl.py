@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from exporter.cli.curl import command_line
+from exporter.cli.count import curl
 from exporter.model import Api, Bot, TokenSource
 from tests.server import Server, Wire
 
@@ -134,7 +134,7 @@ def test_an_authority_of_the_configuration_is_one_for_curl() -> None:
     bot = Bot(
         "main", "1", TokenSource(env="TOKEN"), api=Api(url="https://chat/v1", ca_file=Path("my ca.pem"))
     )
-    assert command_line(bot, "messages", "") == (
+    assert curl(bot, "messages", "") == (
         """printf 'Authorization: Bot-Server-Access-Token %s\\n' "$TOKEN" | curl --get --silent"""
         """ --show-error --header @- --header 'Content-Type: application/json' --cacert 'my ca.pem'"""
         """ https://chat/v1/bots/1/messages/_count"""

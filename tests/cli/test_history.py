@@ -391,7 +391,6 @@ def test_an_api_that_refuses_the_order_is_no_reason_to_check_a_predicate(
         ("messages", ["--since", "now-1d"], "--since and --until need --date-field"),
         ("conversations", ["--since", "yesterday"], '"yesterday" is not a date'),
         ("conversations", ["--until", "-1d"], "T16:00:00Z), or a duration, such as 90d"),
-        ("conversations", ["--skip", "99999999999999999999999"], "is not in the range 0<=x<=2147483647"),
         ("conversations", ["--query", '{"StartedAt": {"$date": "now-1x"}}'], '"now-1x" is not a date'),
         ("conversations", ["--output", "csv"], "--output csv needs --fields"),
         ("conversations", ["--fields", ""], "'--fields': no field is named"),
