@@ -25,7 +25,7 @@ from exporter.config.load import load
 from exporter.errors import ApiError, WrongUsage
 from exporter.language import datemath, predicate
 from exporter.model import Bot, Collection, DateFormat, Json
-from exporter.nativechat.by_key import ID_FIELDS, ByKey
+from exporter.nativechat.by_key import ID_FIELDS, ByKey, Key
 from exporter.nativechat.history import CannotContinue, Pages, Row, download
 
 _HELP: Final = """\
@@ -154,7 +154,7 @@ class _Download:
                 what = f"{self._collection} have no {' or '.join(ID_FIELDS)}"
                 raise WrongUsage(f"{what} (name a field that each row has with --sort)")
         dates = self._proven(name) if name == wanted.date_field else None
-        return Progress(flags, query, name, descends, dates)
+        return Progress(flags, query, Key(name, descends, dates))
 
     def _query(self) -> str:
         """Return the text of the predicate, with each date as it is sent; raises ApiError."""

@@ -17,7 +17,7 @@ from typing import IO, Final
 from exporter.cli.resumable import Resumable
 from exporter.errors import WrongUsage
 from exporter.files import claim, with_digest, without_digest
-from exporter.model import DateFormat, Json
+from exporter.model import Json
 from exporter.nativechat.by_key import Key, Position
 from exporter.nativechat.history import Row
 
@@ -27,27 +27,24 @@ _SAVE_EVERY: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A download to a file: what it was begun with, and how far it has come."""
+    """A download to a file: what it was begun with, and how far it has come.
+
+    `key` orders the rows, `position` is that of the last one that is written.
+    """
 
     flags: dict[str, Json]
     query: str
-    key_field: str
-    descends: bool
-    dates: DateFormat | None
-    last: Json = None
-    ids: list[Json] = field(default_factory=list)
+    key: Key
+    position: Position = field(default_factory=Position)
     rows: int = 0
     size: int = 0
 
-    @property
-    def key(self) -> Key:
-        """The field that orders the rows."""
-        return Key(self.key_field, self.descends, self.dates)
-
-    @property
-    def position(self) -> Position:
-        """The last row that is written."""
-        return Position(self.last, tuple(self.ids))
+    @classmethod
+    def read(cls, text: str) -> Progress:
+        """Return the progress that `text` holds as JSON."""
+        saved = json.loads(text)
+        key, position = Key(**saved.pop("key")), saved.pop("position")
+        return cls(**saved, key=key, position=Position(position["last"], tuple(position["ids"])))
 
 
 class DownloadFile(Resumable):
@@ -65,7 +62,7 @@ class DownloadFile(Resumable):
         if not self.beside.exists():
             return None
         try:
-            progress = Progress(**json.loads(without_digest(self.beside.read_text("utf-8"))))
+            progress = Progress.read(without_digest(self.beside.read_text("utf-8")))
         except ValueError as error:
             raise WrongUsage(
                 f"{self.beside} is damaged (remove it and {self.path}, and begin anew)"
@@ -106,7 +103,7 @@ class DownloadFile(Resumable):
                 for row in rows:
                     size = written.size + _put(file, line(row))
                     # One assignment: an interrupt comes before it or after it.
-                    written = _moved(written, position(), size)
+                    written = replace(written, position=position(), rows=written.rows + 1, size=size)
                     self.rows = written.rows
                     if written.rows % _SAVE_EVERY == 0:
                         file.flush()
@@ -123,10 +120,6 @@ class DownloadFile(Resumable):
         ) as file:
             file.write(with_digest(json.dumps(asdict(progress))))
         new.replace(self.beside)
-
-
-def _moved(progress: Progress, position: Position, size: int) -> Progress:
-    return replace(progress, last=position.last, ids=list(position.ids), rows=progress.rows + 1, size=size)
 
 
 def _put(file: IO[bytes], line: str) -> int:

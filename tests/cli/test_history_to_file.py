@@ -20,7 +20,7 @@ import pytest
 from exporter.cli.history_file import DownloadFile, Progress
 from exporter.files import claim
 from exporter.handler import Handler, Request, Response
-from exporter.nativechat.by_key import Position
+from exporter.nativechat.by_key import Key, Position
 from exporter.nativechat.history import Row
 from exporter.simulator.simulation import Simulation
 
@@ -203,7 +203,7 @@ def test_what_another_process_writes_is_left_to_it(interrupted: tuple[Path, list
 
 def test_a_download_without_a_row_yet_is_left_to_the_process_that_writes_it(tmp_path: Path) -> None:
     path = tmp_path / "rows"
-    begun = Progress({}, "", "_id", descends=False, dates=None)
+    begun = Progress({}, "", Key("_id"))
 
     def fill(file: DownloadFile, rows: Iterable[Row]) -> None:
         file.fill(begun, rows, lambda: Position("1"), json.dumps, "")
