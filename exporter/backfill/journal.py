@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from exporter.errors import WrongUsage
 from exporter.files import with_digest, without_digest
-from exporter.model import Json
 
 
 class Journal:
@@ -19,7 +18,7 @@ class Journal:
     that it has before it asks for more, and reads them again to write its output.
     """
 
-    def __init__(self, file: BinaryIO, header: dict[str, Json]) -> None:
+    def __init__(self, file: BinaryIO, header: dict[str, Any]) -> None:
         """Open a journal that is readable and writable; begin it with `header` if it is empty.
 
         An answer that an interruption has cut is dropped. Raises WrongUsage if the file is no journal.
@@ -41,7 +40,7 @@ class Journal:
             file.flush()
             file.seek(0)
         try:
-            self.header: dict[str, Json] = json.loads(without_digest(file.readline().decode().rstrip("\n")))
+            self.header: dict[str, Any] = json.loads(without_digest(file.readline().decode().rstrip("\n")))
         except ValueError as error:
             raise _no_journal(file) from error
         self.answers = max(0, lines - 1)

@@ -27,7 +27,6 @@ from exporter.config.load import load
 from exporter.errors import ApiError
 from exporter.files import claim
 from exporter.language import datemath, durations
-from exporter.model import Json
 from exporter.plan import make_plan
 
 _HEAD: Final = timedelta(hours=3)
@@ -65,7 +64,7 @@ def backfill(
     begin, end = (datemath.resolve(text, now, config.zone) for text in (since, until))
     if end > now - _HEAD:
         raise click.UsageError("--until must be three hours ago at least: Prometheus still changes the rest")
-    header: dict[str, Json] = {
+    header = {
         "begun with": {
             "--since": since,
             "--until": until,
@@ -89,7 +88,7 @@ class _Command:
         self._bots = Bots(choice.plan.bots, clock)
         self._answers = 0
 
-    def run(self, header: dict[str, Json], *, resume: bool) -> int:
+    def run(self, header: dict[str, Any], *, resume: bool) -> int:
         """Ask and write; if that stops early, print after how many counts, and return 1."""
         if self._file and self._file.is_complete(resume=resume):
             click.echo(f"{self._target} is complete: there is no {self._file.beside}", err=True)
@@ -107,7 +106,7 @@ class _Command:
         click.echo(f"stopped after {self._answers:,} counts: {why}{go_on}", err=True)
         return 1
 
-    def _fill(self, header: dict[str, Json]) -> None:
+    def _fill(self, header: dict[str, Any]) -> None:
         with self._open_journal() as file:
             journal = Journal(file, header)
             self._answers = journal.answers
@@ -145,12 +144,11 @@ class _Command:
             file.writelines(texts)
         self._file.beside.unlink()
 
-    def _grid(self, begun: dict[str, Json], header: dict[str, Json]) -> Grid:
+    def _grid(self, begun: dict[str, Any], header: dict[str, Any]) -> Grid:
         """Return the grid of the journal; raises WrongUsage if it was begun with other flags."""
         if self._file:
-            before, now = (cast("dict[str, Json]", each["begun with"]) for each in (begun, header))
-            self._file.check_same(before, now)
-        grid = Grid(cast("int", begun["since"]), cast("int", begun["until"]), self._step)
+            self._file.check_same(begun["begun with"], header["begun with"])
+        grid = Grid(begun["since"], begun["until"], self._step)
         if not grid.steps:
             if self._file:
                 self._file.stop(0)
