@@ -20,7 +20,7 @@ from exporter.backfill.journal import Journal
 from exporter.cli.backfill_choice import Bots, Choice, choose, families
 from exporter.cli.backfill_flags import backfill_flags
 from exporter.cli.flags import config_file, logging_flags
-from exporter.cli.output import abandon_output, reason
+from exporter.cli.output import abandon_output, why_stopped
 from exporter.cli.resumable import Resumable
 from exporter.clock import Clock, SystemClock
 from exporter.config.load import load
@@ -83,15 +83,15 @@ class _Command:
     def __init__(self, choice: Choice, step: int, to: Path | None, clock: Clock) -> None:
         self._choice = choice
         self._step = step
+        self._to = to
         self._file = Resumable(to, "backfill") if to else None
-        self._target = str(to or "standard output")
         self._bots = Bots(choice.plan.bots, clock)
         self._answers = 0
 
     def run(self, header: dict[str, Any], *, resume: bool) -> int:
         """Ask and write; if that stops early, print after how many counts, and return 1."""
         if self._file and self._file.is_complete(resume=resume):
-            click.echo(f"{self._target} is complete: there is no {self._file.beside}", err=True)
+            click.echo(f"{self._to} is complete: there is no {self._file.beside}", err=True)
             return 0
         try:
             self._fill(header)
@@ -99,7 +99,8 @@ class _Command:
             abandon_output()
             return 1
         except (ApiError, KeyboardInterrupt, OSError) as error:
-            why = self._why(error)
+            bot = f"bot {self._bots.asked}: " if isinstance(error, ApiError) else ""
+            why = f"{bot}{why_stopped(error, self._to)}"
         else:
             return 0
         go_on = self._file.stop(self._answers) if self._file else ""
@@ -170,17 +171,10 @@ class _Command:
 
     def _print_next_step(self, grid: Grid) -> None:
         since = datetime.fromtimestamp(grid.at(0), UTC)
-        click.echo(f"{self._target} is complete, from {self._answers:,} counts", err=True)
+        click.echo(f"{self._to or 'the output'} is complete, from {self._answers:,} counts", err=True)
         condition = f"If Prometheus keeps values since {since:%Y-%m-%d}, in the folder data"
         command = _promtool(self._file, grid.until - grid.since)
         click.echo(f"{condition}, this loads them:\n{command}", err=True)
-
-    def _why(self, error: ApiError | KeyboardInterrupt | OSError) -> str:
-        if isinstance(error, ApiError):
-            return f"bot {self._bots.asked}: {error.described}"
-        if isinstance(error, OSError):
-            return f"cannot write {self._target}: {reason(error)}"
-        return "interrupted"
 
 
 def _promtool(file: Resumable | None, seconds: int) -> str:

@@ -18,7 +18,7 @@ from exporter.cli.flags import config_file, logging_flags
 from exporter.cli.history_file import DownloadFile, Progress
 from exporter.cli.history_flags import Wanted, history_flags
 from exporter.cli.history_format import RowFormat
-from exporter.cli.output import abandon_output, put_line, reason
+from exporter.cli.output import abandon_output, put_line, why_stopped
 from exporter.cli.stored_dates import proven_dates
 from exporter.clock import Clock, SystemClock
 from exporter.config.load import load
@@ -73,7 +73,7 @@ class _Download:
 
     def run(self) -> int:
         """Print or write the rows; if that stops early, say after how many rows, and return 1."""
-        to, may_continue = self._wanted.to, True
+        to = self._wanted.to
         file = DownloadFile(to) if to else None
         try:
             if file:
@@ -84,13 +84,8 @@ class _Download:
             # The reader, such as head, has closed the pipe; nobody knows how many rows it has read.
             abandon_output()
             return 1
-        except OSError as error:
-            why = f"cannot {f'write {to}' if to else 'print'}: {reason(error)}"
-            if not file:
-                abandon_output()
-        except (ApiError, KeyboardInterrupt) as error:
-            why = error.described if isinstance(error, ApiError) else "interrupted"
-            may_continue = not isinstance(error, CannotContinue)
+        except (ApiError, KeyboardInterrupt, OSError) as error:
+            why, may_continue = why_stopped(error, to), not isinstance(error, CannotContinue)
         else:
             return 0
         done = file.rows if file else self._printed

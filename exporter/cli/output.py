@@ -1,4 +1,4 @@
-"""Prints results: tables, lines, and the reason why printing failed."""
+"""Prints results: tables, lines, and why a command stopped."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import os
 import sys
 from collections.abc import Sequence
 from io import BufferedWriter, FileIO, TextIOWrapper
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from exporter.errors import ApiError
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -65,6 +68,18 @@ def put_line(text: str) -> None:
 def abandon_output() -> None:
     """Discard standard output: buffered text would fail again at the interpreter's shutdown."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def why_stopped(error: ApiError | KeyboardInterrupt | OSError, to: Path | None) -> str:
+    """Return why a command that writes to a file, or prints if `to` is None, has stopped."""
+    if isinstance(error, ApiError):
+        return error.described
+    if not isinstance(error, OSError):
+        return "interrupted"
+    if to:
+        return f"cannot write {to}: {reason(error)}"
+    abandon_output()
+    return f"cannot print: {reason(error)}"
 
 
 def reason(error: OSError) -> str:

@@ -164,7 +164,7 @@ def test_a_full_disk_ends_a_backfill_with_the_number_of_counts(
     _, told = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert re.search(
-        r"^stopped after \d counts: cannot write standard output: no space left on device\n\Z",
+        r"^stopped after \d counts: cannot print: no space left on device\n\Z",
         told,
         re.MULTILINE,
     )
