@@ -46,13 +46,17 @@ def count(*, names: tuple[str, ...], config_file: Path, output: str, explain: bo
 
     Exits with 1 if any request failed, or a bot's id or token is missing; the other counts are still printed.
     """
-    plan = _only(make_plan(load(config_file, os.environ, secrets="of one bot").config), names)
+    plan = make_plan(load(config_file, os.environ, secrets="of one bot").config)
+    check_names("query", names, [query.name for query in plan.queries])
+    plan = replace(plan, polls=tuple(poll for poll in plan.polls if not names or poll.query.name in names))
     counted = _Counted(plan)
     _ask(plan, counted, _ExplainedClient if explain else BotClient)
     results = [each for results in counted.by_poll.values() for each in results]
     if output == "prometheus":
         click.echo(_prometheus(plan, counted), nl=False)
-        click.echo(_failures(results) + _zeros(results), nl=False, err=True)
+        # Prometheus's format has no place for errors.
+        failures = _once((each.poll, each.error.described) for each in results if each.error)
+        click.echo(failures + _zeros(results), nl=False, err=True)
     elif output == "json":
         click.echo(_json(results))
     else:
@@ -130,12 +134,6 @@ def curl(bot: Bot, collection: Collection, predicate_text: str) -> str:
     return f"{header} | {' '.join(map(quote, words))}"
 
 
-def _only(plan: Plan, names: Sequence[str]) -> Plan:
-    check_names("query", names, [query.name for query in plan.queries])
-    polls = tuple(poll for poll in plan.polls if not names or poll.query.name in names)
-    return replace(plan, polls=polls)
-
-
 def _ask(plan: Plan, counted: _Counted, client: type[BotClient]) -> None:
     clock = SystemClock()
 
@@ -197,10 +195,6 @@ def _zeros(results: Sequence[_Result]) -> str:
     )
 
 
-def _failures(results: Sequence[_Result]) -> str:
-    """Return the errors as text, each error of a query once: Prometheus's format has no place for them."""
-    return _once((each.poll, each.error.described) for each in results if each.error)
-
-
 def _once(told: Iterable[tuple[Poll, str]]) -> str:
+    """Return lines, each text of a query once."""
     return "".join(dict.fromkeys(f"{poll.bot.name}/{poll.query.name}: {text}\n" for poll, text in told))

@@ -79,17 +79,18 @@ def _table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]], note:
 
 def _fields(each: Collected) -> str:
     rows = [
-        (field.name, _types(field), share(field.documents, each.sampled), _values(field))
+        (
+            field.name,
+            ", ".join(kind for kind, _ in field.types),
+            share(field.documents, each.sampled),
+            _values(field),
+        )
         for field in sorted(each.fields, key=lambda field: field.path)
     ]
     title = f"Fields of {each.total:,} {each.collection}, in a sample of {each.sampled:,}"
     why = f"fewer than {MIN_DOCUMENTS} documents have them, or their keys are data"
     note = f"{each.hidden} fields are not shown: {why}"
     return _table(title, ("FIELD", "TYPE", "SHARE", "VALUES"), rows, note if each.hidden else "")
-
-
-def _types(field: Field) -> str:
-    return ", ".join(kind for kind, _ in field.types)
 
 
 def _values(field: Field) -> str:

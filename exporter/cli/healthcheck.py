@@ -41,7 +41,11 @@ def healthcheck(listen_addresses: tuple[str, ...], web_config_file: Path | None)
     """
     host, port = parse_address(listen_addresses[0])
     local = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - nothing is bound to it
-    tls = _tls(web_config_file) if web_config_file else None
+    tls = None
+    if web_config_file:
+        from exporter.config import web_config
+
+        tls = web_config.load(web_config_file).tls
     connection = _connection(local.get(host, host), port, tls)
     try:
         connection.request("GET", "/-/healthy")
@@ -63,12 +67,6 @@ def _advice(tls: TlsConfig | None) -> str:
     if tls.client_ca_file:
         return "this check sends the daemon's own certificate: has client_ca_file signed it?"
     return "does the daemon listen there, and use this --web.config.file?"
-
-
-def _tls(web_config_file: Path) -> TlsConfig | None:
-    from exporter.config import web_config
-
-    return web_config.load(web_config_file).tls
 
 
 def _connection(host: str, port: int, tls: TlsConfig | None) -> http.client.HTTPConnection:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -182,16 +182,11 @@ class _Download:
         """Return the rows that are left after `done` rows; a progress bar shows them on a terminal."""
         if not sys.stderr.isatty():
             return nullcontext(rows)
-        return click.progressbar(rows, length=self._expected(query, done), file=sys.stderr, show_pos=True)
-
-    def _expected(self, query: str, done: int) -> int | None:
-        """Return the number of rows that are left; None if it is unknown."""
-        limit = self._wanted.limit
-        try:
+        expected = self._wanted.limit
+        with suppress(ApiError):
             rest = max(0, self._client.count(self._collection, query) - done)
-        except ApiError:
-            return limit
-        return rest if limit is None else min(limit, rest)
+            expected = rest if expected is None else min(expected, rest)
+        return click.progressbar(rows, length=expected, file=sys.stderr, show_pos=True)
 
     def _rest(self, done: int) -> str:
         """Return the flags that continue a download without a file; an empty text if nothing was printed."""

@@ -145,20 +145,16 @@ class Daemon:
 
         Log when this changes: what restarts an unhealthy process keeps no message.
         """
-        is_healthy, why = self._health()
+        silent = self.clock.steady() - self.poller.last_tick_at
+        is_healthy = silent <= MISSED_TICKS * LONGEST_SLEEP and self.housekeeping.alive
+        why = f"polling has made no progress for {silent:.0f} s: restart this process"
         if is_healthy != self._was_healthy:
             self._was_healthy = is_healthy
             if is_healthy:
                 log.info("healthy again")
             else:
                 log.error("not healthy", extra=fields(why=why))
-        return is_healthy, why
-
-    def _health(self) -> tuple[bool, str]:
-        silent = self.clock.steady() - self.poller.last_tick_at
-        if silent > MISSED_TICKS * LONGEST_SLEEP or not self.housekeeping.alive:
-            return False, f"polling has made no progress for {silent:.0f} s: restart this process"
-        return True, "healthy"
+        return is_healthy, "healthy" if is_healthy else why
 
     def ready(self) -> tuple[bool, str]:
         """Return whether every query was attempted once since the start, and a message."""

@@ -87,7 +87,10 @@ class Proposer:
                 )
                 yield Proposal(query, each.collection, None, f"{each.total:,} were counted.")
         for each in self.collected:  # conversations first
-            yield from self._outcomes(each) if each.collection == "conversations" else self._senders(each)
+            if each.collection == "conversations":
+                yield from self._outcomes(each)
+            elif sender := self._best(each, "Sender", _SENDERS, _has_values):
+                yield from self._by_values(each, sender, "sender", "by who sent them")
             yield from self._recent(each)
         for each in self.collected:
             for found in sorted(each.fields, key=lambda found: -found.documents):
@@ -137,10 +140,6 @@ class Proposer:
             query = self._query(collection, f"last_{name}", help_text, compared)
             basis = f"Dates as {found.dates}: {found.detail}."
             yield Proposal(query, collection, found.field, basis, "$gte")
-
-    def _senders(self, each: Collected) -> Iterator[Proposal]:
-        if sender := self._best(each, "Sender", _SENDERS, _has_values):
-            yield from self._by_values(each, sender, "sender", "by who sent them")
 
     def _best(
         self, each: Collected, known: str, words: frozenset[str], fits: Callable[[Field], bool]

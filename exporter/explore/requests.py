@@ -84,14 +84,10 @@ class Requests:
         try:
             answer = ask()
         except ApiError as error:
-            raise self._failed(error) from error
+            self._timeouts = self._timeouts + 1 if isinstance(error, TimedOut) else 0
+            is_token = isinstance(error, Unauthorized) and error.status != 403
+            if is_token or isinstance(error, Unreachable) or self._timeouts >= _TIMEOUTS:
+                raise
+            raise NoAnswer(f"{error.reason}: {error}", error) from error
         self._timeouts = 0
         return answer
-
-    def _failed(self, error: ApiError) -> NoAnswer:
-        """Return the error of one request; raise `error` itself if no other request could succeed."""
-        self._timeouts = self._timeouts + 1 if isinstance(error, TimedOut) else 0
-        is_token = isinstance(error, Unauthorized) and error.status != 403
-        if is_token or isinstance(error, Unreachable) or self._timeouts >= _TIMEOUTS:
-            raise error
-        return NoAnswer(f"{error.reason}: {error}", error)
