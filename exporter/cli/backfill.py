@@ -20,7 +20,7 @@ from exporter.backfill.journal import Journal
 from exporter.cli.backfill_choice import Bots, Choice, choose, families
 from exporter.cli.backfill_flags import backfill_flags
 from exporter.cli.flags import config_file, logging_flags
-from exporter.cli.output import abandon_output, why_stopped
+from exporter.cli.output import why_stopped
 from exporter.cli.resumable import Resumable
 from exporter.clock import Clock, SystemClock
 from exporter.config.load import load
@@ -96,8 +96,7 @@ class _Command:
         try:
             self._fill(header)
         except BrokenPipeError:
-            abandon_output()
-            return 1
+            raise  # click exits with 1 and no message
         except (ApiError, KeyboardInterrupt, OSError) as error:
             bot = f"bot {self._bots.asked}: " if isinstance(error, ApiError) else ""
             why = f"{bot}{why_stopped(error, self._to)}"

@@ -18,7 +18,7 @@ from exporter.cli.flags import config_file, logging_flags
 from exporter.cli.history_file import DownloadFile, Progress
 from exporter.cli.history_flags import Wanted, history_flags
 from exporter.cli.history_format import RowFormat
-from exporter.cli.output import abandon_output, put_line, why_stopped
+from exporter.cli.output import put_line, why_stopped
 from exporter.cli.stored_dates import proven_dates
 from exporter.clock import Clock, SystemClock
 from exporter.config.load import load
@@ -81,9 +81,7 @@ class _Download:
             else:
                 self._print()
         except BrokenPipeError:
-            # The reader, such as head, has closed the pipe; nobody knows how many rows it has read.
-            abandon_output()
-            return 1
+            raise  # click exits with 1 and no message: nobody knows how many rows the reader has read
         except (ApiError, KeyboardInterrupt, OSError) as error:
             why, may_continue = why_stopped(error, to), not isinstance(error, CannotContinue)
         else:
