@@ -13,7 +13,7 @@ from typing import Final, cast
 
 from exporter.clock import Clock
 from exporter.config import source, web_config
-from exporter.errors import ExporterError
+from exporter.errors import ExporterError, WrongUsage
 from exporter.files import Limit, read_regular
 from exporter.logs import fields
 from exporter.web.app import Guard
@@ -29,8 +29,9 @@ class FollowedGuard:
     """The users, headers and TLS of a web configuration file; not for several threads at once.
 
     Each call compares the content of the files with what was loaded, at most once a second. If changed files
-    cannot be used, such as in the middle of a renewal, the old settings stay. `has_tls` does not change.
-    Raises ConfigError or TlsError if the first settings cannot be used.
+    cannot be used, such as in the middle of a renewal, the old settings stay. `has_tls` does not change, and
+    a change does not remove all users: a file that is being written is empty for a moment. Raises ConfigError
+    or TlsError if the first settings cannot be used.
     """
 
     def __init__(self, file: Path, clock: Clock) -> None:
@@ -61,9 +62,11 @@ class FollowedGuard:
             return
         self._digests = digests
         try:
-            loaded = _, _, context = self._load()
+            loaded = _, guard, context = self._load()
             if (context is not None) != self.has_tls:
                 raise TlsError("TLS cannot be switched on or off without a restart")
+            if self._guard.users and not guard.users:
+                raise WrongUsage("all users cannot be removed without a restart")
         except ExporterError as error:
             refused = fields(file=self._file, problem=error)
             log.warning("web configuration refused, the old one stays", extra=refused)

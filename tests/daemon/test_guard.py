@@ -168,6 +168,21 @@ def test_tls_cannot_be_switched_on_without_a_restart(site: Site, events: Events)
     assert "without a restart" in str(line["problem"])
 
 
+@pytest.mark.parametrize("content", ["", "# no users\n", "---\n", "basic_auth_users: {}\n"])
+def test_a_file_without_users_takes_no_password_away_without_a_restart(
+    site: Site, events: Events, content: str
+) -> None:
+    guard = site.guard(basic_auth_users={"me": OLD})
+    (site.folder / "web.yaml").write_text(content, "utf-8")
+    site.later()
+    assert guard().users == {"me": OLD.encode()}
+    [refused] = events()
+    assert "without a restart" in str(refused["problem"])
+    site.write(basic_auth_users={"you": NEW})
+    site.later()
+    assert guard().users == {"you": NEW.encode()}
+
+
 def test_invalid_files_at_the_start_are_an_error(site: Site) -> None:
     with pytest.raises(ConfigError, match="did you mean"):
         site.guard(tls_servr_config=TLS)
