@@ -20,12 +20,12 @@ from exporter.model import Config
 class Loaded(NamedTuple):
     """A configuration and its warnings. A warning is about a setting that is valid but probably a mistake.
 
-    `can_ask` is whether any bot has all that a request needs.
+    `missing` are the warnings that say what requests need and no bot has; empty if any bot has all of it.
     """
 
     config: Config
     warnings: tuple[Problem, ...]
-    can_ask: bool
+    missing: tuple[Problem, ...]
 
 
 def load(path: Path, environ: Mapping[str, str], *, secrets: Secrets = "required") -> Loaded:
@@ -47,12 +47,12 @@ def parse(content: bytes, path: Path, environ: Mapping[str, str], *, secrets: Se
         raise ConfigError(report.of("error"), report.of("warning"))
     warnings = report.of("warning")
     down = {fault[:2] for fault in lookup.faults if fault[0] == "bots"}
-    can_ask = len(down) < len(config.bots)
-    if not can_ask and secrets == "of one bot":
-        faults = {written(fault) for fault in lookup.faults}
-        fatal = [replace(each, severity="error") for each in warnings if each.path in faults]
-        raise ConfigError(fatal, [each for each in warnings if each.path not in faults])
-    return Loaded(config, warnings, can_ask)
+    faults = {written(fault) for fault in lookup.faults} if len(down) == len(config.bots) else ()
+    missing = tuple(each for each in warnings if each.path in faults)
+    if missing and secrets == "of one bot":
+        fatal = [replace(each, severity="error") for each in missing]
+        raise ConfigError(fatal, [each for each in warnings if each not in missing])
+    return Loaded(config, warnings, missing)
 
 
 def _config(values: Values, lookup: Lookup) -> Config:

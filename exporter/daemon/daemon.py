@@ -160,8 +160,8 @@ class Daemon:
         """Return whether every query was attempted once since the start, and a message."""
         if self._loaded is None:
             return False, f"no configuration is in use yet: {self.problems[0]}"
-        if self._waits and not self._loaded.can_ask:
-            return False, f"no bot can be asked yet: {self._loaded.warnings[0]}"
+        if self._waits and self._loaded.missing:
+            return False, f"no bot can be asked yet: {self._loaded.missing[0]}"
         self._is_ready = self._is_ready or self.store.all_attempted()
         return self._is_ready, "ready" if self._is_ready else "not every query has been attempted yet"
 

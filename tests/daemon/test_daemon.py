@@ -154,6 +154,16 @@ def test_a_daemon_that_waits_is_not_ready_before_a_bot_can_be_asked(
     assert daemon.ready() == (True, "ready")
 
 
+def test_a_daemon_that_waits_names_what_keeps_its_bots_from_being_asked_not_another_warning(
+    make_daemon: Callable[..., Daemon], config_file: Path
+) -> None:
+    edit(config_file, "http://127.0.0.1:9", "http://nativechat.test")
+    edit(config_file, "env: NATIVECHAT_TOKEN", "env: A_TOKEN")
+    is_ready, why = make_daemon(waits=True).ready()
+    assert not is_ready
+    assert "environment variable A_TOKEN is not set" in why
+
+
 def test_a_configuration_with_a_warning_is_used(
     make_daemon: Callable[[], Daemon], config_file: Path, events: Events
 ) -> None:
