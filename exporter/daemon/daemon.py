@@ -157,10 +157,13 @@ class Daemon:
         return is_healthy, "healthy" if is_healthy else why
 
     def ready(self) -> tuple[bool, str]:
-        """Return whether every query was attempted once since the start, and a message."""
+        """Return whether every query was attempted once since the start, and a message.
+
+        Once ready, it stays ready, also if a secret is missing later: a bot goes on with the token it has.
+        """
         if self._loaded is None:
             return False, f"no configuration is in use yet: {self.problems[0]}"
-        if self._waits and self._loaded.missing:
+        if self._waits and self._loaded.missing and not self._is_ready:
             return False, f"no bot can be asked yet: {self._loaded.missing[0]}"
         self._is_ready = self._is_ready or self.store.all_attempted()
         return self._is_ready, "ready" if self._is_ready else "not every query has been attempted yet"

@@ -154,6 +154,22 @@ def test_a_daemon_that_waits_is_not_ready_before_a_bot_can_be_asked(
     assert daemon.ready() == (True, "ready")
 
 
+def test_a_daemon_that_was_ready_stays_ready_while_a_secret_is_missing(
+    make_daemon: Callable[..., Daemon], config_file: Path, clock: Any
+) -> None:
+    token = config_file.parent / "token"
+    token.write_text("s3cr3t-t0ken", "utf-8")
+    edit(config_file, "token: {env: NATIVECHAT_TOKEN}", "token: {file: token}")
+    daemon = make_daemon(waits=True)
+    for poll in polls(daemon).values():
+        daemon.store.failed(poll, [0], Unreachable("no connection to it"))
+    assert daemon.ready() == (True, "ready")
+    token.unlink()
+    edit(config_file, "stale_after: 5m", "stale_after: 6m")
+    look_at(daemon, clock)
+    assert daemon.ready() == (True, "ready")
+
+
 def test_a_daemon_that_waits_names_what_keeps_its_bots_from_being_asked_not_another_warning(
     make_daemon: Callable[..., Daemon], config_file: Path
 ) -> None:
