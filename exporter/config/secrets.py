@@ -40,7 +40,8 @@ class TokenReader:
 
     Once the secret was read, a missing or wrong file changes nothing: the last good secret is returned,
     since the file is probably being replaced. Before that, SecretError is raised. `files` limits the time of
-    reading a file, which is checked for changes once in CHECK_INTERVAL.
+    reading a file, which is checked for changes once in CHECK_INTERVAL. `fault` says what was wrong at the
+    last check and what to do; it is empty if nothing was.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class TokenReader:
         self._clock = clock
         self._files = files or Limit()
         self._lock = Lock()
+        self.fault = ""
         self._secret: Secret | None = None
         self._signature: tuple[int, ...] | None = None
         self._checked_at = float("-inf")
@@ -74,15 +76,18 @@ class TokenReader:
         now = self._clock.steady()
         try:
             if self._source.file is None:
-                self._secret = Secret(_sendable(self._variable(), self._source))
+                self._secret, self.fault = Secret(_sendable(self._variable(), self._source)), ""
             elif again or self._secret is None or now - self._checked_at >= CHECK_INTERVAL:
                 self._checked_at = now
                 before = None if again or self._secret is None else self._signature
                 if changed := self._files(partial(self._file, self._source.file, before)):
                     self._secret, self._signature = changed
+                self.fault = ""
         except (SecretError, OSError) as exc:
+            error = _translated(exc, self._source)
+            self.fault = f"{error}; {error.advice}"
             if self._secret is None:
-                raise _translated(exc, self._source) from exc
+                raise error from exc
         return cast("Secret", self._secret)
 
     def _variable(self) -> str:

@@ -14,6 +14,7 @@ from exporter.nativechat.client import Attempted, Client
 class BotClient(Client):
     """A client that knows whether the token has changed since it was refused or missing.
 
+    If a token is refused that is kept because its file is wrong now, the error's advice says so.
     Without an id or a token it raises Unauthorized, which says what is missing, and sends nothing.
     """
 
@@ -34,6 +35,8 @@ class BotClient(Client):
             self._is_refused, self._refused = True, used
             self._refresh()
             error.token_is_new = self._current() != used
+            if error.status is not None and self._reader.fault:
+                error.advice = f"an older token was sent: {self._reader.fault}"
             raise
 
     def has_new_token(self) -> bool:

@@ -170,9 +170,11 @@ def test_the_last_good_secret_is_kept_if_its_file_is_wrong_or_missing(tmp_path: 
     clock.now += CHECK_INTERVAL
     assert reader() == Secret("good")
     assert not reader.refresh()
+    assert "no such file or directory; name a file that exists" in reader.fault
     path.write_text("better")
     clock.now += CHECK_INTERVAL
     assert reader() == Secret("better")
+    assert not reader.fault
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -98,6 +98,42 @@ def test_a_token_that_cannot_be_read_is_not_new(client: BotClient, token: Path) 
         ask(client)
     assert not refused.value.token_is_new
     assert not client.has_new_token()
+
+
+def remove(token: Path) -> None:
+    token.unlink()
+
+
+def put_in_quotes(token: Path) -> None:
+    token.write_text('"s3cr3t"\n')
+
+
+def leave_unresolved(token: Path) -> None:
+    token.write_text("${s3cr3t}\n")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (remove, "cannot be read: no such file or directory"),
+        (put_in_quotes, "has quotes around it; remove the quotes"),
+        (leave_unresolved, "is a variable that nothing has replaced; write the value itself"),
+    ],
+)
+def test_the_refusal_of_an_older_token_names_the_file_and_what_is_wrong_with_it(
+    client: BotClient, api: Api, token: Path, spoil: Callable[[Path], None], why: str
+) -> None:
+    assert ask(client) == 5
+    spoil(token)
+    api.good = "second"
+    with pytest.raises(Unauthorized) as refused:
+        ask(client)
+    assert f"an older token was sent: file {token} {why}" in refused.value.advice
+    assert "s3cr3t" not in refused.value.described
+    token.write_text("third\n")
+    with pytest.raises(Unauthorized) as refused:
+        ask(client)
+    assert refused.value.advice == Unauthorized.advice
 
 
 def test_without_a_token_nothing_is_sent_and_the_error_says_which_is_missing_until_it_is_there(
