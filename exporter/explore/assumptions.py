@@ -19,6 +19,7 @@ from exporter.explore.profile import Field
 from exporter.explore.requests import NoAnswer, Requests
 from exporter.explore.sampling import Sampler
 from exporter.language import predicate
+from exporter.language.tree import walk
 from exporter.model import COLLECTIONS, DATE_FORMATS, Bot, Collection, DateFormat, Json, Poll, Series
 
 _SAMPLE: Final = 200
@@ -171,11 +172,12 @@ class Assumptions:
         field = self._fields.get(each.field)
         if field is None or not self._present.get(each.field):
             return None
-        advice = near.type_advice(each.value, field)
+        inner = (one for one in self._shown.values() if one.path[: len(field.path)] == field.path)
+        advice = near.type_advice(each.value, field, (one for one in inner if one.has_scalars))
         if not advice and each.operator != "$eq":
             return None
         name = "type" if advice else "value"
-        may_show = may_show_value(field.path, each.value)
+        may_show = isinstance(each.value, str | int | float) and may_show_value(field.path, each.value)
         subject = f"{each.field}: {json.dumps(each.value, ensure_ascii=False) if may_show else 'a value'}"
         condition: Json = each.value if each.operator == "$eq" else {each.operator: each.value}
         try:  # a rare type may be missing in the sample
@@ -189,6 +191,8 @@ class Assumptions:
         return self._never_occurs(each, subject)
 
     def _never_occurs(self, each: Comparison, subject: str) -> Finding:
+        if isinstance(each.value, dict | list):
+            return self._never_occurs_whole(self._fields[each.field], each.value, subject)
         shown = self._shown.get(each.field)
         known = [str(value) for value, _ in shown.values] if shown else []
         guess = near.value(str(each.value), known)
@@ -196,6 +200,18 @@ class Assumptions:
             return Finding("value", "differs", subject, f"it never occurs; did you mean {guess}?")
         others = f"; those that do: {', '.join(known)}" if known else ""
         return Finding("value", "unknown", subject, f"it never occurs{others}")
+
+    def _never_occurs_whole(self, field: Field, value: Json, subject: str) -> Finding:
+        """Return the finding on a list or object; it differs if the documents' objects have more fields."""
+        detail = f"it never occurs: only the same {'object' if isinstance(value, dict) else 'list'} matches"
+        paths = [tuple(step for step in path if isinstance(step, str)) for path, _ in walk(value)]
+        start = len(field.path)
+        found = {each.path[start:] for each in self._fields.values() if each.path[:start] == field.path}
+        if not any(paths) or found <= set(paths):
+            return Finding("value", "unknown", subject, detail)
+        name = ".".join((field.name, *max(paths, key=len)))
+        more = f"{detail}, and others have more fields; write its fields with dots, such as {name}"
+        return Finding("value", "differs", subject, more)
 
     def _is_listed_with(self, each: Comparison, guess: str) -> bool:
         """Return whether each query that compares a field with a value compares it with another one, too."""

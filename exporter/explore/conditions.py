@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from exporter.explore.profile import Scalar
 from exporter.language import fields, operators
 from exporter.language.tree import walk
 from exporter.model import Json, Predicate
@@ -14,18 +13,18 @@ from exporter.model import Json, Predicate
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A field that is compared with a scalar: for equality (`$eq`), or by one of the ordering operators."""
+    """A field that is compared with a value: for equality (`$eq`), or by one of the ordering operators."""
 
     field: str
     operator: str
-    value: Scalar
+    value: Json
 
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
     """What some predicates compare, each once: all fields, and those that are compared with a date.
 
-    `comparisons` are those with a scalar that a document is to meet; `negated` are those that it is not to
+    `comparisons` are those with a value that a document is to meet; `negated` are those that it is not to
     meet. A comparison may be in both. `operators` are without those of Extended JSON.
     """
 

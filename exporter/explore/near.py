@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from exporter.explore.profile import Field, Scalar, Type
+from exporter.explore.profile import Field, Type, typed
+from exporter.model import Json
 
 _SHORTEST: Final = 4
 """Words shorter than this are near only if their letters are the same."""
@@ -23,6 +24,8 @@ _KINDS: Final[dict[Type, str]] = {
     "boolean": "true or false",
     "date": "a date",
     "id": "an id",
+    "object": "an object",
+    "list": "a list",
 }
 
 
@@ -45,18 +48,27 @@ def value(text: str, known: Iterable[str]) -> str:
     return next(same, "") or next(one_off, "")
 
 
-def type_advice(found: Scalar, among: Field) -> str:
-    """Return what to change about a value if the field has no value of its type, or an empty text."""
+def type_advice(found: Json, among: Field, inner: Iterable[Field] = ()) -> str:
+    """Return what to change about a value if the field has no value of its type, or an empty text.
+
+    `inner` are the fields within it that may be proposed.
+    """
     kinds = {_KINDS[kind] for kind, _ in among.types if kind in _KINDS}
-    kind = "true or false" if isinstance(found, bool) else "text" if isinstance(found, str) else "a number"
-    if not kinds or kind in kinds or any(each == "other" for each, _ in among.types):
+    kind = _KINDS[typed(found)[0]]
+    # Where only empty lists were seen, values of any type may be in others.
+    if kinds <= {"a list"} or kind in kinds or any(each == "other" for each, _ in among.types):
         return ""
     what = f"it is {kind}, and the field has {' or '.join(sorted(kinds))}"
+    if kinds <= {"an object", "a list"}:
+        guess = min(inner, key=lambda each: all(value != found for value, _ in each.values), default=None)
+        return f"{what}: write a field in it, with dots" + (f", such as {guess.name}" if guess else "")
     if kinds == {"a date"}:
         return f"{what}: compare it with {{$date: …}}"
+    if kind == "a list":
+        return f"{what}: write it behind $in"
     if kind == "text" and kinds <= {"a number", "true or false"}:
         return f"{what}: write it without quotes"
-    return f"{what}: write it in quotes" if "text" in kinds else what
+    return f"{what}: write it in quotes" if "text" in kinds and kind != "an object" else what
 
 
 def _is_one_letter_off(one: str, other: str) -> bool:

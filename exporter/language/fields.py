@@ -10,7 +10,7 @@ from typing import Final
 
 from exporter.language import operators
 from exporter.language.suggest import nearest
-from exporter.language.tree import Path
+from exporter.language.tree import Path, walk
 from exporter.model import Collection, Json, Part, Predicate, Unknown
 
 KNOWN: Final[dict[Collection, tuple[str, ...]]] = {
@@ -40,10 +40,11 @@ def conditions(path: Path, raw: Json) -> Iterator[tuple[Path, str, Json]]:
             yield (*path, key), key, operand
 
 
-def compared(condition: Json, *, negated: bool = False) -> Iterator[tuple[str, str | int | float, bool]]:
-    """Yield each scalar that a condition compares a field with, and whether the comparison is negated.
+def compared(condition: Json, *, negated: bool = False) -> Iterator[tuple[str, Json, bool]]:
+    """Yield each value that a condition compares a field with, and whether the comparison is negated.
 
-    The operator in front of it is `$eq`, for equality, or one for order, such as `$gt`.
+    The operator in front of it is `$eq`, for equality, or one for order, such as `$gt`. A value may be a
+    whole list or object; null and Extended JSON are skipped.
     """
     operands: dict[str, Json] = {"$eq": condition}
     if isinstance(condition, dict) and operators.has_operators(condition):
@@ -54,7 +55,8 @@ def compared(condition: Json, *, negated: bool = False) -> Iterator[tuple[str, s
         values = operand if operator in ("$in", "$nin") and isinstance(operand, list) else [operand]
         name = _EQUALITY.get(operator, operator)
         for value in values if name in ("$eq", *operators.ORDERING) else ():
-            if isinstance(value, str | int | float):
+            steps = (str(step) for path, _ in walk(value) for step in path[-1:])
+            if value is not None and not any(step.startswith("$") for step in steps):
                 yield name, value, negated or operator in ("$ne", "$nin")
 
 
@@ -73,7 +75,7 @@ def doubtful(predicate: Predicate) -> frozenset[Part]:
             continue
         parts.add(Part(name))
         for operator, value, negated in compared(condition, negated="$nor" in path):
-            if operator == "$eq" and not negated:
+            if operator == "$eq" and not negated and not isinstance(value, dict | list):
                 parts.add(Part(name, json.dumps(value, ensure_ascii=False)))
     return frozenset(parts)
 

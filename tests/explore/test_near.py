@@ -71,11 +71,17 @@ def test_a_field_may_lack_what_is_around_it_if_only_one_has_it() -> None:
         ("x", {"$oid": "x"}, "an id"),
         (1, 2, ""),
         ("x", "y", ""),
-        ("x", {"a": 1}, ""),
+        ("x", {"a": 1}, "write a field in it, with dots"),
+        (["x"], "x", "write it behind $in"),
+        ({"a": 1}, "x", "an object, and the field has text"),
+        ("x", [{"a": 1}], "write a field in it, with dots"),
         ("x", ["y"], ""),
+        ("x", [], ""),
+        ({"a": 2}, {"a": 1}, ""),
+        (["x"], ["y"], ""),
     ],
 )
-def test_another_type_is_told_with_what_to_write(value: str | int, among: Json, advice: str) -> None:
+def test_another_type_is_told_with_what_to_write(value: Json, among: Json, advice: str) -> None:
     profile = Profile()
     profile.add({"a": among})
     told = near.type_advice(value, profile.fields()[0])
@@ -92,11 +98,15 @@ def test_a_predicate_is_taken_apart() -> None:
         "$or": [{"E": "y"}, {"$nor": [{"F": "z"}]}],
         "G": {"$not": {"$gt": 5, "$ne": 6}, "$nin": ["v", None]},
         "H": {"whole": "mapping"},
+        "I": [{"$oid": "x"}],
     }
     found = conditions([predicate.compile(raw)])
-    assert list(found.fields) == ["A", "B", "C", "D", "E", "F", "G", "H"]
+    assert list(found.fields) == ["A", "B", "C", "D", "E", "F", "G", "H", "I"]
     compared = [(each.field, each.operator, each.value) for each in found.comparisons]
-    assert compared == [("A", "$eq", 1), ("B", "$gt", 2), ("C", "$eq", "x"), ("E", "$eq", "y")]
+    assert compared == [
+        *(("A", "$eq", 1), ("B", "$gt", 2), ("C", "$eq", "x"), ("E", "$eq", "y")),
+        ("H", "$eq", {"whole": "mapping"}),
+    ]
     negated = [(each.field, each.operator, each.value) for each in found.negated]
     assert negated == [
         *(("B", "$eq", 3), ("F", "$eq", "z")),

@@ -167,6 +167,15 @@ PLANTED = {
     ),
     "number in quotes": Planted("type", "without quotes", changes=[("{$gt: 3}", '{$gt: "3"}')]),
     "text without quotes": Planted("type", "in quotes", changes=[(": success", ": 1")]),
+    "whole object": Planted(
+        "value",
+        "write its fields with dots, such as Data.channel.ProviderName",
+        more=query("{Data: {channel: {ProviderName: facebook}}}"),
+    ),
+    "list for text": Planted("type", "write it behind $in", more=query("{Status: [success]}")),
+    "text for an object": Planted(
+        "type", "with dots, such as Data.channel.ProviderName", more=query("{Data.channel: facebook}")
+    ),
     "operator refused": Planted("operator", "400", lambda: good(refuses=frozenset({"$gt"}))),
     "undocumented operator refused": Planted(
         "predicate",
@@ -300,6 +309,21 @@ def test_an_unknown_value_lists_those_that_occur(verified: Verified) -> None:
     [finding] = [each for each in findings if each["result"] != "ok"]
     assert finding["finding"] == "value"
     assert all(name in finding["detail"] for name in ("facebook", "viber", "darvin"))
+
+
+def test_an_object_that_is_right_but_does_not_occur_is_not_wrong(verified: Verified) -> None:
+    api = good()
+    for each in api.bot.conversations:
+        each |= {"Place": {"city": "Sofia"}, "Tags": ["new", "vip"]}
+    for predicate, result in (
+        ("{Place: {city: Sofia}, Tags: [new, vip]}", "ok"),
+        ("{Place: {city: Varna}, Tags: [new]}", "unknown"),
+        ("{Place: {$ne: {}}, Tags: {$ne: []}}", "unknown"),
+    ):
+        code, findings = verified(api, more=query(predicate))
+        assert code == 0
+        assert {each["result"] for each in findings if each["subject"] == "Place: a value"} == {result}
+        assert {each["result"] for each in findings if each["subject"] == "Tags: a value"} == {result}
 
 
 def test_a_zero_says_why(verified: Verified) -> None:
