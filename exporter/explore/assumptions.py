@@ -14,7 +14,7 @@ from exporter.explore.conditions import Comparison, Conditions, conditions
 from exporter.explore.findings import Check, Finding, Result
 from exporter.explore.operators import TRIED, Operators
 from exporter.explore.presence import Presence
-from exporter.explore.privacy import may_show_value, shown_fields, speaks_of_person
+from exporter.explore.privacy import may_show_value, shown_fields, shown_name, speaks_of_person
 from exporter.explore.profile import Field
 from exporter.explore.requests import NoAnswer, Requests
 from exporter.explore.sampling import Sampler
@@ -142,22 +142,27 @@ class Assumptions:
         for name in sorted(used - set(TRIED)):
             yield Finding("operator", "unknown", name, "the API does not document it")
 
+    def _name(self, name: str) -> str:
+        """Return the name of a field as it may be shown."""
+        return name if name in self._shown else shown_name(name)
+
     def _field(self, name: str) -> Finding:
+        subject = self._name(name)
         try:
             self._present[name] = self._presence.count(name)
         except NoAnswer as error:
             if name not in self._fields:
-                return Finding("field", "unknown", name, str(error))
+                return Finding("field", "unknown", subject, str(error))
             self._present[name] = self._fields[name].documents
         if self._present[name]:
-            return Finding("field", "ok", name)
+            return Finding("field", "ok", subject)
         detail = f"none of the {self._collection} has it"
         names = [each.name for each in self._shown.values() if each.has_scalars]
         if guess := near.field(name, names):
-            return Finding("field", "differs", name, f"{detail}; did you mean {guess}?")
+            return Finding("field", "differs", subject, f"{detail}; did you mean {guess}?")
         if others := self._others_with(name):
-            return Finding("field", "unknown", name, f"{detail}, but {others} do: is `collection` right?")
-        return Finding("field", "unknown", name, f"{detail}: nothing happened yet, or it is misspelt")
+            return Finding("field", "unknown", subject, f"{detail}, but {others} do: is `collection` right?")
+        return Finding("field", "unknown", subject, f"{detail}: nothing happened yet, or it is misspelt")
 
     def _others_with(self, name: str) -> str:
         """Return the other collection if its documents have a field, or an empty text."""
@@ -178,7 +183,8 @@ class Assumptions:
             return None
         name = "type" if advice else "value"
         may_show = isinstance(each.value, str | int | float) and may_show_value(field.path, each.value)
-        subject = f"{each.field}: {json.dumps(each.value, ensure_ascii=False) if may_show else 'a value'}"
+        value = json.dumps(each.value, ensure_ascii=False) if may_show else "a value"
+        subject = f"{self._name(each.field)}: {value}"
         condition: Json = each.value if each.operator == "$eq" else {each.operator: each.value}
         try:  # a rare type may be missing in the sample
             count = self._count(predicate.compile({each.field: condition}).text)
@@ -209,7 +215,7 @@ class Assumptions:
         found = {each.path[start:] for each in self._fields.values() if each.path[:start] == field.path}
         if not any(paths) or found <= set(paths):
             return Finding("value", "unknown", subject, detail)
-        name = ".".join((field.name, *max(paths, key=len)))
+        name = self._name(".".join((field.name, *max(paths, key=len))))
         more = f"{detail}, and others have more fields; write its fields with dots, such as {name}"
         return Finding("value", "differs", subject, more)
 
@@ -224,21 +230,21 @@ class Assumptions:
         return True
 
     def _dates(self, name: str) -> Finding:
-        field = self._fields.get(name)
+        subject, field = self._name(name), self._fields.get(name)
         if field is None or not self._present.get(name):
-            return Finding("dates", "unknown", name, "no document with it was seen")
+            return Finding("dates", "unknown", subject, "no document with it was seen")
         present = self._present[name]
         proved = dates.prove(self._requests, self._collection, field, field.instants, present)
         setting = self._bot.api.dates
         if proved.dates is None:
             is_set = not field.instants or field.instants[-1] >= 0  # 0001-01-01 may stand for no date
             result: Result = "differs" if is_set else "unknown"
-            return Finding("dates", result, name, f"no format is proven: {proved.detail}")
+            return Finding("dates", result, subject, f"no format is proven: {proved.detail}")
         self._formats[name] = proved.dates
         if setting in ("auto", proved.dates):
-            return Finding("dates", "ok", name, f"{proved.dates}: {proved.detail}")
+            return Finding("dates", "ok", subject, f"{proved.dates}: {proved.detail}")
         detail = f"they are {proved.dates}, not {setting}: write api: {{dates: {proved.dates}}}"
-        return Finding("dates", "differs", name, detail)
+        return Finding("dates", "differs", subject, detail)
 
     def _series(self, poll: Poll, series: Series) -> Finding:
         """Return the finding on a series: it may be refused, or count nothing for no other reason."""
@@ -261,7 +267,7 @@ class Assumptions:
                 detail = f"refused because of {', '.join(sorted(because))}"
                 return Finding("predicate", "unknown", subject, detail)
             return Finding("predicate", "differs" if error.is_refusal else "unknown", subject, str(error))
-        names = [name for name in used.fields if name in self._explained]
+        names = [self._name(name) for name in used.fields if name in self._explained]
         detail = f"counts 0 because of {', '.join(names)}" if names else "nothing just now"
         return Finding("predicate", "ok", subject, "" if count else detail)
 

@@ -115,7 +115,8 @@ def shown_paths(fields: Iterable[Field]) -> frozenset[Path]:
         if whole is None:
             return False
         is_alike = all(structures[field.path] == structures[inner[0].path] for field in inner)
-        return _is_keyed(whole) or _has_data_as_keys(whole, inner, is_alike=is_alike)
+        is_keyed = _is_keyed(path[-1]) and "list" not in dict(whole.types)
+        return is_keyed or _has_data_as_keys(whole, inner, is_alike=is_alike)
 
     maps = {path for path, inner in children.items() if is_map(path, inner)}
     return frozenset(
@@ -132,6 +133,15 @@ def shown_fields(fields: Sequence[Field]) -> tuple[Field, ...]:
     paths = shown_paths(fields)
     return tuple(
         replace(field, values=shown_values(field), instants=()) for field in fields if field.path in paths
+    )
+
+
+def shown_name(name: str) -> str:
+    """Return a dotted field with `…` for each step that looks like data, or is the key of a person."""
+    steps = name.split(".")
+    return ".".join(
+        step if _is_plain(step) and not _is_keyed(before) else "…"
+        for before, step in zip(("", *steps), steps, strict=False)
     )
 
 
@@ -194,11 +204,10 @@ def _words(key: str) -> list[str]:
     return re.findall(r"[^\W\d_]+", spaced)
 
 
-def _is_keyed(whole: Field) -> bool:
+def _is_keyed(key: str) -> bool:
     """Return whether an object says by its name that its keys are persons, such as `byAgent`."""
-    words = _words(whole.path[-1])
-    is_list = "list" in dict(whole.types)
-    return not is_list and bool(words) and (words[0].lower() in ("by", "per") or words[-1].lower() in _KEYED)
+    words = _words(key)
+    return bool(words) and (words[0].lower() in ("by", "per") or words[-1].lower() in _KEYED)
 
 
 def _has_data_as_keys(whole: Field, inner: list[Field], *, is_alike: bool) -> bool:

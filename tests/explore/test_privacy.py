@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.explore.privacy import shown_paths, shown_values, speaks_of_person, words_of
+from exporter.explore.privacy import shown_name, shown_paths, shown_values, speaks_of_person, words_of
 from exporter.explore.profile import Field, Profile
 
 
@@ -237,3 +237,18 @@ def test_whatever_is_shown_is_short_printable_and_no_long_number(found: list[Any
         assert str(value).isprintable()
         assert len(str(value)) <= 40
         assert sum(letter.isdigit() for letter in str(value)) < 12
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("Data.channel.ProviderName", "Data.channel.ProviderName"),
+        ("Items.0.Kind", "Items.0.Kind"),
+        ("Meta.5f0c3f3e8d1c4b0012345678.x", "Meta.….x"),
+        ("user 0888123456", "…"),
+        ("Data.byAgent.petrov.count", "Data.byAgent.….count"),
+        ("Customers.maria", "Customers.…"),
+    ],
+)
+def test_a_step_that_looks_like_data_is_not_in_the_name_that_is_shown(name: str, shown: str) -> None:
+    assert shown_name(name) == shown

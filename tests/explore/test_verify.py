@@ -378,6 +378,24 @@ def test_a_personal_value_of_a_label_is_not_shown(verified: Verified) -> None:
     assert "maria" not in json.dumps(findings)
 
 
+def test_a_step_of_a_field_that_looks_like_data_is_not_repeated(verified: Verified) -> None:
+    api = good()
+    for each in api.bot.conversations:
+        each |= {"Meta": {"5f0c3f3e8d1c4b0012345678": {"x": "y", "at": each["StartedAt"]}}}
+    predicates = (
+        "{Meta.5f0c3f3e8d1c4b0012345678.x: 1}",
+        "{Meta.5f0c3f3e8d1c4b0012345678: {x: 1}}",
+        "{Meta.5f0c3f3e8d1c4b0012345678.at: {$gte: {$date: now-1h}}}",
+        '{"user 0888123456": 1, Errors: {$gt: 0}}',
+        "{byAgent.petrov: {$ne: 1}}",
+    )
+    for predicate in predicates:
+        _, findings = verified(api, more=query(predicate))
+        told = json.dumps(findings, ensure_ascii=False)
+        assert "…" in told
+        assert not re.search("5f0c3f|0888|petrov", told)
+
+
 def test_a_rare_type_is_right_if_the_query_counts(verified: Verified) -> None:
     api = good()
     for each in api.bot.conversations:
