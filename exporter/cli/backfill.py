@@ -57,8 +57,7 @@ def backfill(
     if resume and not to:
         raise click.UsageError("--resume needs --to: the file to continue")
     config = load(config_file, os.environ, secrets="of one bot").config
-    date_fields = {"conversations": "StartedAt", **flags["date_fields"]}
-    choice = choose(make_plan(config), names, flags["bot"], date_fields, flags["labels"])
+    choice = choose(make_plan(config), names, flags["bot"], flags["date_fields"], flags["labels"])
     clock = SystemClock()
     now = datetime.fromtimestamp(clock.wall(), UTC)
     begin, end = (datemath.resolve(text, now, config.zone) for text in (since, until))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import groupby
@@ -11,6 +11,7 @@ from itertools import groupby
 import click
 
 from exporter.backfill.backfill import Family, Past
+from exporter.cli.backfill_flags import BARE
 from exporter.cli.bots import check_names, paced_client
 from exporter.cli.stored_dates import MOST_REQUESTS, proven_dates
 from exporter.clock import Clock
@@ -18,7 +19,7 @@ from exporter.exposition.family import Family as Exposed
 from exporter.exposition.family import write_labels
 from exporter.exposition.renderer import help_text, new_help_text
 from exporter.language import predicate
-from exporter.model import Bot, Collection, DateFormat, Labels, Plan, Poll, Query, Series
+from exporter.model import COLLECTIONS, Bot, Collection, DateFormat, Labels, Plan, Poll, Query, Series
 from exporter.nativechat.paced import PacedClient
 
 
@@ -31,7 +32,7 @@ class Choice:
     """
 
     plan: Plan
-    date_fields: Mapping[Collection, str]
+    date_fields: Mapping[str, str]
     labels: Mapping[str, str]
     skipped: tuple[str, ...]
 
@@ -62,13 +63,18 @@ def choose(
     plan: Plan,
     names: Sequence[str],
     bot: str | None,
-    date_fields: Mapping[Collection, str],
+    given: Mapping[str, str],
     labels: Mapping[str, str],
 ) -> Choice:
-    """Return the choice of the queries `names`, or of all that have a past. Raises UsageError."""
+    """Return the choice of the queries `names`, or of all that have a past. Raises UsageError.
+
+    `given` are the fields with dates by collection. That of BARE belongs to the only collection of the
+    queries, or else to conversations.
+    """
     check_names("query", names, [query.name for query in plan.queries])
     check_names("bot", [bot] if bot else [], [each.name for each in plan.bots])
     wanted = [query for query in plan.queries if not names or query.name in names]
+    date_fields = _date_fields(given, {query.collection for query in wanted if not query.dated})
     reasons = {query.name: why for query in wanted if (why := _without_past(query, date_fields))}
     skipped = tuple(f"{name}: {why}" for name, why in reasons.items())
     if skipped and (names or len(skipped) == len(wanted)):
@@ -83,7 +89,17 @@ def choose(
     return Choice(replace(plan, polls=polls), date_fields, labels, skipped)
 
 
-def _without_past(query: Query, date_fields: Mapping[Collection, str]) -> str:
+def _date_fields(given: Mapping[str, str], collections: Set[Collection]) -> dict[str, str]:
+    """Return the field with dates of each collection."""
+    bare = min(collections) if len(collections) == 1 else COLLECTIONS[0]
+    if BARE in given and bare in given:
+        raise click.UsageError(f"--date-field: {bare} is there twice (write it once)")
+    return {"conversations": "StartedAt"} | {
+        bare if name == BARE else name: field for name, field in given.items()
+    }
+
+
+def _without_past(query: Query, date_fields: Mapping[str, str]) -> str:
     """Return why a query cannot be backfilled, an empty text if it can."""
     if query.dated:
         return "its predicate has dates already, so it has no count before a date"

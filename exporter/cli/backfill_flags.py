@@ -10,6 +10,9 @@ from exporter.cli.flags import Parsed, by_name, date, label, to_file, together
 from exporter.language import durations
 from exporter.model import COLLECTIONS
 
+BARE: Final = "a field without a collection"
+"""The key of a --date-field that names no collection."""
+
 _DATE: Final = "a duration ago, such as 90d, date math or an instant"
 
 
@@ -21,11 +24,11 @@ def _step(text: str) -> int:
 
 
 def _date_field(text: str) -> tuple[str, str]:
-    """Return a collection and its field; a field without a collection is that of conversations."""
+    """Return a collection, or BARE, and its field."""
     collection, _, field = text.rpartition("=")
     if collection not in ("", *COLLECTIONS) or not field or field.startswith("$"):
         raise ValueError(f"{text!r} is not a field (such as StartedAt, or messages=SentAt)")
-    return collection or "conversations", field
+    return collection or BARE, field
 
 
 backfill_flags = together(

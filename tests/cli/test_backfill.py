@@ -95,6 +95,24 @@ def test_names_and_labels_are_those_of_the_metrics_page(typed: Typed, nativechat
     assert heads <= set(re.findall(r"^# .*", text, re.MULTILINE))
 
 
+@pytest.mark.parametrize(
+    ("names", "field", "dated"),
+    [
+        (["messages"], "SentAt", {"messages"}),
+        (["conversations"], "StartedAt", {"conversations"}),
+        ([], "StartedAt", {"conversations", "by_channel"}),
+    ],
+)
+def test_a_field_without_a_collection_is_that_of_the_one_that_is_chosen_or_of_conversations(
+    typed: Typed, nativechat: Made, names: list[str], field: str, dated: set[str]
+) -> None:
+    _, config = nativechat()
+    flags = ["--since", "1d", "--step", "12h", "--date-field", field]
+    done = typed("backfill", *names, "--config.file", config, *flags)
+    assert done.returncode == 0, done.stderr
+    assert set(re.findall(r"^nativechat_(\w+?)(?:_new_total)?{", done.stdout, re.MULTILINE)) == dated
+
+
 def test_a_query_or_a_bot_can_be_chosen(typed: Typed, nativechat: Made) -> None:
     simulation, config = nativechat(bots=2)
     flags = ["--since", "1d", "--step", "6h", "--bot", "sales"]
@@ -336,7 +354,14 @@ def test_relative_dates_stay_those_of_the_beginning(api: Api, typed: Typed, tmp_
         (["--since", "1d", "--label", "__name__=x"], '"__name__" is reserved: names that begin with __'),
         (["--since", "1d", "--label", "1x=y"], '"1x" is not a label name'),
         (["--since", "1d", "--date-field", "mesages=SentAt"], "'mesages=SentAt' is not a field"),
-        (["--since", "1d", *("--date-field=a", "--date-field=b")], "conversations is there twice"),
+        (
+            ["--since", "1d", *("--date-field=a", "--date-field=b")],
+            "a field without a collection is there twice",
+        ),
+        (
+            ["--since", "1d", *("--date-field=a", "--date-field=conversations=b")],
+            "conversations is there twice",
+        ),
         (["--since", "1d", "--label", "job=\udcff"], "not valid Unicode"),
         (["--since", "1d", "--date-field", "\udcff"], "not valid Unicode"),
         (["--since", "1d", "--to", ""], "'--to': the name of a file is empty"),
