@@ -90,7 +90,9 @@ class _Command:
     def run(self, header: dict[str, Any], *, resume: bool) -> int:
         """Ask and write; if that stops early, print after how many counts, and return 1."""
         if self._file and self._file.is_complete(resume=resume):
-            click.echo(f"{self._to} is complete: there is no {self._file.beside}", err=True)
+            command = _promtool(self._file, header["until"] - header["since"])
+            what = f"{self._to} is complete: there is no {self._file.beside}; this loads it"
+            click.echo(f"{what}:\n{command}", err=True)
             return 0
         try:
             self._fill(header)

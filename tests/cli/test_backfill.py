@@ -194,7 +194,9 @@ def test_a_file_in_the_way_is_never_overwritten(typed: Typed, nativechat: Made, 
         f"nativechat-exporter: {to} exists (name another file, or remove it)\n",
     )
     done = typed(*words, "--resume")
-    assert (done.returncode, done.stderr) == (0, f"{to} is complete: there is no {to}.resume\n")
+    complete, command = done.stderr.splitlines()
+    assert (done.returncode, complete) == (0, f"{to} is complete: there is no {to}.resume; this loads it:")
+    assert command == f"promtool tsdb create-blocks-from --max-block-duration=2h openmetrics {to} data"
     assert to.read_text("utf-8") == "mine"
     assert simulation.requests("support") == 0
 
