@@ -32,6 +32,10 @@ def groups(config: Config, choices: Choices) -> tuple[Group, ...]:
     known = (*(rule.name for rule in defined), *OWN_NAMES)
     _check("without", choices.without, known)
     _check("severity", choices.severities, known)
+    for rule in defined:
+        if rule.name in choices.thresholds:
+            what = f"--threshold: {rule.name} is the alert of a query"
+            raise WrongUsage(f"{what} (change its `alert` in the configuration)")
     _check("threshold", choices.thresholds, OWN_NAMES)
     of_queries = (name for query in config.queries for name in query.label_names)
     for name in (*_OF_ALERTS, *_OF_TARGETS, *bot_labels(config), *of_queries):

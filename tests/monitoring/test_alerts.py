@@ -170,7 +170,11 @@ def test_a_threshold_is_in_the_expression(config: Config, alert: str, threshold:
     [
         (Choices(without=frozenset({"NativeChatBotDwn"})), r'--without: .*"NativeChatBotDwn" \(did you mean'),
         (Choices(severities={"NativeChatX": "info"}), r'--severity: no alert has the name "NativeChatX"'),
-        (Choices(thresholds={"NativeChatMessages": "5m"}), r"--threshold: no alert"),
+        (Choices(thresholds={"NativeChatX": "5m"}), r"--threshold: no alert"),
+        (
+            Choices(thresholds={"NativeChatMessages": "5"}),
+            "--threshold: NativeChatMessages is the alert of a query .* in the configuration",
+        ),
         (Choices(thresholds={"NativeChatBotDown": "5"}), r"--threshold NativeChatBotDown=5: .* such as 5m"),
         (Choices(thresholds={"NativeChatPollsSkipped": "5"}), "such as 25%"),
         (Choices(thresholds={"NativeChatInternalError": "5m"}), "such as 1"),
