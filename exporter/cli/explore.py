@@ -17,7 +17,7 @@ from exporter.cli.output import reason
 from exporter.clock import SystemClock
 from exporter.config.load import load
 from exporter.config.secrets import SecretError, TokenReader
-from exporter.config.words import parse_url
+from exporter.config.words import IN_CLEAR, is_in_clear, parse_url
 from exporter.errors import ApiError, ExporterError
 from exporter.explore.explore import Explored, most_requests
 from exporter.explore.explore import explore as explore_bot
@@ -88,8 +88,11 @@ def explore(*, sample: int, write: Path | None, force: bool, output: str, **targ
             "--bot takes these from the configuration: --bot-id, --token-file, --api-url (leave them out)"
         )
     bot, section = _target(**target)
+    in_clear = is_in_clear(bot.api.url)
     if write:
         _check_writable(write)
+    if in_clear:
+        click.echo(f"warning: {IN_CLEAR} (write https://)", err=True)
     try:
         explored = _explored(bot, sample)
     except ApiError as error:
@@ -101,7 +104,8 @@ def explore(*, sample: int, write: Path | None, force: bool, output: str, **targ
         return 1
     if write:
         _write(write, configuration(explored, section), force=force)
-        click.echo(f"wrote {len(explored.queries)} queries to {write}", err=True)
+        warns = "; `check --strict` warns of its api.url" if in_clear else ""
+        click.echo(f"wrote {len(explored.queries)} queries to {write}{warns}", err=True)
     return 0
 
 

@@ -123,11 +123,19 @@ def parse_link(text: str) -> str:
     return text
 
 
+IN_CLEAR: Final = "the token is sent over the network in clear text"
+
+
 def _read_url(data: Json, path: tree.Path, report: Report) -> str | None:
     url: str | None = _URL.read(data, path, report)
-    if url and not url.startswith("https") and not is_loopback(url):
-        report.warning(path, "the token is sent over the network in clear text", "write https://")
+    if url and is_in_clear(url):
+        report.warning(path, IN_CLEAR, "write https://")
     return url
+
+
+def is_in_clear(url: str) -> bool:
+    """Return whether what is sent to a URL leaves this machine without encryption."""
+    return not url.startswith("https") and not is_loopback(url)
 
 
 def is_bot_name(text: str) -> bool:

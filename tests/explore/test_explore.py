@@ -121,6 +121,19 @@ def test_a_file_is_overwritten_only_on_demand(typed: Typed, serve: Serve, tmp_pa
     assert "{env: NATIVECHAT_BOT_ID}" in file.read_text()
 
 
+def test_a_token_that_is_sent_in_clear_text_is_told_before_it_is(
+    typed: Typed, serve: Serve, tmp_path: Path
+) -> None:
+    url, file = serve(SHAPES[-1].api()), tmp_path / "config.yaml"
+    done = typed("explore", "--api-url", url.replace("127.0.0.1", "0.0.0.0"), "--write", file)
+    warning, exploring, wrote = done.stderr.splitlines()
+    assert warning == "warning: the token is sent over the network in clear text (write https://)"
+    assert exploring.startswith("exploring main")
+    assert wrote.endswith(f" queries to {file}; `check --strict` warns of its api.url")
+    checked = typed("check", "--strict", "--config.file", file)
+    assert (checked.returncode, checked.stderr.count("warning:")) == (1, 1)
+
+
 @pytest.mark.parametrize("force", [[], ["--force"]])
 def test_a_file_that_cannot_be_written_is_told_before_any_request(
     typed: Typed, serve: Serve, tmp_path: Path, force: list[str]
