@@ -78,7 +78,8 @@ def _parse(text: str) -> datetime | tuple[_Step, ...]:
     try:
         instant = datetime.fromisoformat(text)
     except ValueError as error:
-        raise ValueError(f'"{text}" is not on the calendar or the clock: {error} (correct it)') from error
+        what = f'"{text}" is not on the calendar or the clock'
+        raise ValueError(f"{what} (correct its date, time or offset)") from error
     # A zone's offset can move a date out of Python's range, so the first and the last year are refused.
     if not 1 < instant.year < 9999:
         raise ValueError(f'"{text}" is too far away (write a date in the years 0002 to 9998)')
