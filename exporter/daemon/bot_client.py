@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 
 from exporter.clock import Clock
@@ -18,8 +19,15 @@ class BotClient(Client):
     Without an id or a token it raises Unauthorized, which says what is missing, and sends nothing.
     """
 
-    def __init__(self, bot: Bot, token: TokenReader, clock: Clock, on_attempt: Attempted) -> None:
-        super().__init__(bot, token, clock, on_attempt)
+    def __init__(
+        self,
+        bot: Bot,
+        token: TokenReader,
+        clock: Clock,
+        on_attempt: Attempted = lambda *_: None,
+        on_doubt: Callable[[], None] = lambda: None,
+    ) -> None:
+        super().__init__(bot, token, clock, on_attempt, on_doubt)
         self._reader = token
         self._fault = bot.fault
         self._is_refused = False

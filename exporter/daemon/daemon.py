@@ -35,7 +35,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SETTLE: Final = 0.2
-"""Seconds that a changed configuration file must stay the same before it is read: it may be half written."""
+"""Seconds that a changed configuration file must stay the same before it is read: it may be half written.
+
+Answers that are on their way have come by then too.
+"""
 
 RETRY_FACTOR: Final = 100
 """Read a file again for what was missing no sooner than this many times its last load time."""
@@ -195,6 +198,12 @@ class Daemon:
 
     # On the housekeeping's thread
 
+    def _count_again(self, bot: str) -> None:
+        """Look for more answers that nobody had asked for once they have come, and count again soon."""
+        self.clock.sleep(SETTLE)
+        self.poller.maintain()
+        self.poller.repeat(bot)
+
     def _requested_reload(self) -> None:
         with self._reload_lock:
             done, self._next_reload = self._next_reload, None
@@ -273,4 +282,12 @@ class Daemon:
         from exporter.daemon.bot_client import BotClient
 
         token = TokenReader(bot.token, self.environ, self.clock)
-        return BotClient(bot, token, self.clock, partial(self.telemetry.attempted, bot.name))
+        on_attempt = partial(self.telemetry.attempted, bot.name)
+        return BotClient(bot, token, self.clock, on_attempt, partial(self._distrust, bot.name))
+
+    # From any thread
+
+    def _distrust(self, bot: str) -> None:
+        """Drop a bot's counts, and count again soon."""
+        self.store.distrust(bot)
+        self.housekeeping.call(partial(self._count_again, bot))

@@ -74,6 +74,7 @@ class Client:
         token: Callable[[], Secret],
         clock: Clock,
         on_attempt: Attempted = lambda *_: None,
+        on_doubt: Callable[[], None] = lambda: None,
     ) -> None:
         url = urlsplit(bot.api.url)
         self._bot = bot
@@ -85,7 +86,7 @@ class Client:
         self._proxy = proxy_of(bot.api.url, os.environ)
         # Through TLS a proxy only relays, so no answer is its own.
         self._answering_proxy = self._proxy if url.scheme == "http" else None
-        self._transport = Transport(self._attempt, clock, bot.api, self._proxy)
+        self._transport = Transport(self._attempt, clock, bot.api, self._proxy, on_doubt)
 
     def count(self, collection: Collection, predicate_text: str, budget: float) -> int:
         """Return how many documents match a JSON predicate, in one attempt of at most `budget` seconds.

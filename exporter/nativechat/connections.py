@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from queue import LifoQueue
 from typing import Any, Final, cast
@@ -15,7 +16,7 @@ from exporter.clock import Clock
 from exporter.nativechat.attempt import Attempt
 from exporter.nativechat.authorities import Authorities
 from exporter.nativechat.response import StrictResponse
-from exporter.nativechat.sockets import Option, dial, is_silent
+from exporter.nativechat.sockets import Option, dial, holds_answer, is_silent
 
 LONGEST_IDLE: Final = 60.0
 """Seconds after which an idle connection is closed; curl keeps one for 118, aiohttp for 15."""
@@ -27,19 +28,36 @@ LISTEN: Final = 0.003
 """Seconds for which a connection must have been silent after a response before it is reused."""
 
 
+DOUBT: Final = 600.0
+"""Seconds for which each request has a connection of its own, after an answer that nobody had asked for."""
+
+LISTEN_IN_DOUBT: Final = 0.25
+"""Seconds for which such a connection must be silent after the answer, unless the peer ends it sooner."""
+
 SPARE: Final = 8
 """Connections beyond the concurrency of a bot without a rate, so that one is silent when it is needed."""
 
 
 @dataclass(slots=True)
 class Link:
-    """What all connections of one client share. Those opened before `renewed_at` are not reused."""
+    """What all connections of one client share. Those opened before `renewed_at` are not reused.
+
+    `on_doubt` is called when a connection has brought an answer that nobody had asked for: the ones before
+    it may have been those of other requests, and so may those over other connections.
+    """
 
     attempt: Attempt
     clock: Clock
     authorities: Authorities
     options: list[Option]
+    on_doubt: Callable[[], None] = lambda: None
     renewed_at: float = float("-inf")
+    doubted_until: float = float("-inf")
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether each request must have a connection of its own."""
+        return self.clock.steady() < self.doubted_until
 
 
 class _Kept(HTTPConnection):
@@ -49,6 +67,7 @@ class _Kept(HTTPConnection):
 
     def _new_conn(self) -> socket.socket:
         self._opened_at = self._ended_at = self.link.clock.steady()
+        self._has_answered = False
         try:
             options = [*(self.socket_options or ()), *self.link.options]
             return dial(self.link.attempt, self._dns_host, self.port, options)
@@ -60,12 +79,23 @@ class _Kept(HTTPConnection):
         self, sock: socket.socket, method: str | None = None
     ) -> StrictResponse:
         """Return a response that reads from `sock`; http.client calls this method like a class."""
-        return StrictResponse(sock, method, self.link.attempt, self._ended)
+        return StrictResponse(sock, method, self.link.attempt, self._listens, self._ended)
 
-    def _ended(self, clean: bool) -> None:
+    def _listens(self) -> float:
+        return LISTEN_IN_DOUBT if self.link.in_doubt else 0.0
+
+    def _ended(self, clean: bool, unasked: bool) -> None:
         self._ended_at = self.link.clock.steady()
-        if not clean:
+        if unasked:
+            self._doubt()
+        self._has_answered = True
+        if not clean:  # in doubt it stays open, to find what may still come
             self.close()
+
+    def _doubt(self) -> None:
+        self.link.doubted_until = self.link.clock.steady() + DOUBT
+        if self._has_answered:
+            self.link.on_doubt()
 
     @property
     def is_connected(self) -> bool:
@@ -78,16 +108,20 @@ class _Kept(HTTPConnection):
         return self.link.clock.steady() - self._ended_at >= LISTEN
 
     def is_clean(self, silence: float = 0.0) -> bool:
-        """Return whether it is open, young, and silent since its last response for `silence` seconds."""
+        """Return whether it may be used again: it is open, and was silent for `silence` seconds."""
+        if self.sock is None:
+            return False
         now = self.link.clock.steady()
         idle = now - self._ended_at
-        return (
-            self.sock is not None
-            and idle < LONGEST_IDLE
-            and now - self._opened_at < LONGEST_LIFE
-            and self._opened_at >= self.link.renewed_at
-            and is_silent(self.sock, silence - idle)
-        )
+        if not is_silent(self.sock, silence - idle):
+            with self.link.attempt.listening():
+                unasked = holds_answer(self.sock)
+            if unasked:
+                self.close()
+                self._doubt()
+            return False
+        is_young = idle < LONGEST_IDLE and now - self._opened_at < LONGEST_LIFE
+        return is_young and self._opened_at >= self.link.renewed_at and not self.link.in_doubt
 
 
 class _KeptTls(_Kept, HTTPSConnection):
@@ -105,21 +139,19 @@ class _Idle(LifoQueue[_Kept | None]):
 
     The one that was used last comes first, so that those nobody needs get old. One that has not been silent
     for long enough is left for later if another one can be had without waiting. `makes_more` says whether one
-    may be made for that alone; otherwise that happens only while others are in use.
+    may be made for that alone; otherwise that happens only while others are in use. Then, too, the one that
+    has been silent for the longest time comes first: requests follow each other fast.
     """
 
     makes_more = False
 
     def _get(self) -> _Kept | None:
-        position = -1
-        if self.makes_more or self._qsize() < self.maxsize:
-            ready = (at for at in reversed(range(len(self.queue))) if _is_ready(self.queue[at]))
-            position = next(ready, -1)
-        return self.queue.pop(position)
-
-
-def _is_ready(connection: _Kept | None) -> bool:
-    return connection is None or connection.was_silent
+        if not self.makes_more and self._qsize() == self.maxsize:
+            return self.queue.pop()
+        silent = [at for at, kept in enumerate(self.queue) if kept is not None and kept.was_silent]
+        if silent:
+            return self.queue.pop(silent[0 if self.makes_more else -1])
+        return self.queue.pop(self.queue.index(None) if None in self.queue else -1)
 
 
 def pool_size(concurrency: int, rate: float | None) -> int:

@@ -33,17 +33,24 @@ class StrictResponse(HTTPResponse):
     responses, and raises BadAnswer for everything that is ambiguous (RFC 9112); the message continues
     "answered 200 with …".
 
-    `on_end` is called once the body is read, with whether the connection is clean. A connection that is not
-    clean is closed. After any status but 200, the connection is closed too.
+    `on_end` is called once the body is read, with whether the connection is clean, and whether there are
+    bytes behind the body. To find such bytes, it listens for `listens()` seconds, or until the connection
+    ends. A connection that is not clean is closed. After any status but 200, the connection is closed too.
     """
 
     def __init__(
-        self, sock: socket.socket, method: str | None, attempt: Attempt, on_end: Callable[[bool], None]
+        self,
+        sock: socket.socket,
+        method: str | None,
+        attempt: Attempt,
+        listens: Callable[[], float],
+        on_end: Callable[[bool, bool], None],
     ) -> None:
         super().__init__(sock, method=method)
         self._sock = sock
         self._attempt = attempt
         self._on_end = on_end
+        self._listens = listens
         self._left: int | None = None
         """Bytes left of the body or its chunk; None if the body ends with the connection."""
 
@@ -154,16 +161,16 @@ class StrictResponse(HTTPResponse):
         The answer is still valid after the connection's end or an incomplete TLS record, but the connection
         is not reused: the rest could belong to any answer.
         """
-        clean = is_silent(self._sock)
+        clean = is_silent(self._sock, self._listens())
         try:
             with self._attempt.listening():
                 behind = self.fp.peek(1)
         except OSError:  # a reset after a complete answer
             behind, clean = b"", False
         self.close()
+        self._on_end(clean, bool(behind))
         if behind:
             raise _broken("more bytes than it said")
-        self._on_end(clean)
 
 
 def _framing(headers: HTTPMessage) -> tuple[bool, int | None]:

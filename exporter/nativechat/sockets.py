@@ -8,6 +8,7 @@ headers and body together take no longer. Only name resolution has the limits of
 from __future__ import annotations
 
 import errno
+import re
 import socket
 import ssl
 from collections.abc import Iterable, Iterator
@@ -84,6 +85,19 @@ def is_silent(sock: socket.socket | SSLTransport, seconds: float = 0.0) -> bool:
     incomplete record would be removed, and its rest be mistaken for the next answer.
     """
     return _held_by_openssl(sock) == 0 and not wait_for_read(cast("socket.socket", sock), max(0.0, seconds))
+
+
+def holds_answer(sock: socket.socket | SSLTransport) -> bool:
+    """Return whether the peer has sent what may be an answer; reads it, so close the connection then.
+
+    Other than an answer are the end of the connection, and the error with which some servers and proxies
+    announce it, such as a 408. Call it while the attempt listens: it does not wait.
+    """
+    try:
+        start = cast("bytes", sock.recv(12))
+    except OSError:
+        return False
+    return start != b"" and not re.match(rb"HTTP/1\.[01] [345]", start)
 
 
 def _held_by_openssl(sock: socket.socket | SSLTransport) -> int:

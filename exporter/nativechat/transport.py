@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -33,11 +33,18 @@ class Transport(HTTPAdapter):
     acknowledged for a third of `api.timeout`.
     """
 
-    def __init__(self, attempt: Attempt, clock: Clock, api: Api, proxy: Proxy | None) -> None:
+    def __init__(
+        self,
+        attempt: Attempt,
+        clock: Clock,
+        api: Api,
+        proxy: Proxy | None,
+        on_doubt: Callable[[], None],
+    ) -> None:
         super().__init__(pool_connections=1, pool_maxsize=pool_size(api.concurrency, api.rate))
         prepare = partial(bound_tls, attempt=attempt)
         authorities = Authorities(api.ca_file, DEFAULT_CA_BUNDLE_PATH, os.environ, prepare)
-        self._link = Link(attempt, clock, authorities, lost_peer_options(api.timeout / 3))
+        self._link = Link(attempt, clock, authorities, lost_peer_options(api.timeout / 3), on_doubt)
         self.poolmanager.pool_classes_by_scheme = pool_classes(self._link, makes_more=api.rate is None)
         self._proxy = proxy
         self._lock = threading.Lock()
@@ -51,6 +58,8 @@ class Transport(HTTPAdapter):
         """
         pool = self._pool or self._make_pool(url)
         whole = pool.proxy is not None and pool.scheme == "http"
+        if self._link.in_doubt:
+            headers = {**headers, "Connection": "close"}
         return pool.urlopen(
             "GET",
             url if whole else url[url.index("/", len("https://")) :],

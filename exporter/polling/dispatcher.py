@@ -86,6 +86,7 @@ class Dispatcher:
         self._on_lag = on_lag
         self._random = chance
         self._zone = ZoneInfo("UTC")
+        self._polls: tuple[Poll, ...] = ()
         self._reruns: dict[tuple[str, str], _Rerun] = {}
         self._ready: dict[bool, OrderedDict[BotQueue, None]] = {True: OrderedDict(), False: OrderedDict()}
         self._answering_first = True
@@ -109,7 +110,7 @@ class Dispatcher:
         for queue in {*old.values(), *self.queues.values()}:
             queue.renew(kept)
         self._zone = plan.zone
-        self.workers = plan.workers
+        self._polls, self.workers = plan.polls, plan.workers
         self._reruns = {key: rerun for key, rerun in self._reruns.items() if id(rerun.poll) in kept}
         self.timetable.apply(plan)
         gone = set(old.values()) - set(self.queues.values())
@@ -125,6 +126,12 @@ class Dispatcher:
         run = Run(poll, queue.proven, self._recorder, self._clock, self._zone)
         self.runs[poll.key] = run
         self._proceed(run, queue, run.start)
+
+    def repeat(self, bot: str) -> None:
+        """Repeat soon the polls of a bot that have a long interval, as if their last run had failed."""
+        for poll in self._polls:
+            if poll.bot.name == bot and poll.query.every > RERUN_ABOVE:
+                self._plan_rerun(_Rerun(poll, 0, self._clock.steady() + RERUN_AFTER[0] * self._random()))
 
     def take(self) -> Attempt | None:
         """Start what is due, and return the next attempt to make, None if there is none now."""
@@ -299,9 +306,11 @@ class Dispatcher:
             times = before.times + 1 if before else 0
             wait = RERUN_AFTER[min(times, len(RERUN_AFTER) - 1)] * (0.9 + 0.2 * self._random())
             until = max(queue.limiter.paused_until, queue.refusals.until(run))
-            rerun = _Rerun(poll, times, max(self._clock.steady() + wait, until))
-            self._reruns[poll.key] = rerun
-            self._call_at(rerun.at, partial(self._rerun, rerun))
+            self._plan_rerun(_Rerun(poll, times, max(self._clock.steady() + wait, until)))
+
+    def _plan_rerun(self, rerun: _Rerun) -> None:
+        self._reruns[rerun.poll.key] = rerun
+        self._call_at(rerun.at, partial(self._rerun, rerun))
 
     def _rerun(self, rerun: _Rerun) -> None:
         if self._reruns.get(rerun.poll.key) is rerun and rerun.poll.key not in self.runs:

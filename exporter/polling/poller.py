@@ -69,6 +69,12 @@ class Poller:
         for client in gone:
             client.close()
 
+    def repeat(self, bot: str) -> None:
+        """Run again soon what a bot's polls with a long interval have counted."""
+        with self._lock:
+            self._dispatcher.repeat(bot)
+            self._call_another()
+
     def run_once(self, plan: Plan) -> None:
         """Run every poll of `plan` once, at once, with this thread too, and check the fields of counts of 0.
 

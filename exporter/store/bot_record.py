@@ -151,6 +151,15 @@ class BotRecord:
             else:
                 self._log_suspects(now)
 
+    def distrusted(self, dropped: int, now: float) -> None:
+        """Log that the bot's answers may be mixed up, and how many counts were dropped for it."""
+        if self._may_log("", now):
+            advice = (
+                "the API, or what is between it and this host, sends answers twice: tell whoever runs that"
+            )
+            details = fields(bot=self._bot.name, counts=dropped, advice=advice)
+            log.warning("an answer came that nobody had asked for: all counts are dropped", extra=details)
+
     def unknown(self, query: Query, unknown: Unknown) -> None:
         """Log each field and value that no document has, once for the bot, with the first query."""
         parts = {(query.collection, part) for part in (*map(Part, unknown.fields), *unknown.values)}

@@ -69,6 +69,17 @@ class Record:
         if not self.latest.attempted:
             self.latest = replace(self.latest, attempted=True)
 
+    def distrust(self) -> int:
+        """Drop all counts, and return how many were fresh.
+
+        The next count of a series adds nothing to what is new: nobody knows the one before it.
+        """
+        dropped = sum(count is not None for count in self._counts)
+        for row in range(len(self._counts)):
+            self._counts[row], self._last[row] = None, _NEVER
+        self._changed = True
+        return dropped
+
     def end_run(self, now: float, wall: float, duration: float, error: ApiError | None) -> None:
         """Record the result of a run that ended at steady time `now`."""
         since = self.latest.failing_since_at

@@ -104,6 +104,15 @@ class Store:
             if self._change(poll):
                 self._bots[poll.bot.name].asked(poll.query.name, error, began, self._clock.steady())
 
+    def distrust(self, bot: str) -> None:
+        """Drop all counts of a bot: each may be that of another request."""
+        with self._lock:
+            records = [record for (name, _), record in self._records.items() if name == bot]
+            dropped = sum(record.distrust() for record in records)
+            if dropped:
+                self._bots[bot].distrusted(dropped, self._clock.steady())
+                self._snapshot = None
+
     def unknown(self, poll: Poll, unknown: Unknown) -> None:
         """Keep what no document has of the predicates of `poll`; log what is new."""
         with self._lock:

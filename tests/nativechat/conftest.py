@@ -148,11 +148,12 @@ def ask() -> Iterator[Callable[..., Caller]]:
         token: Callable[[], Secret] = lambda: Secret(TOKEN),
         ca_file: Path | None = None,
         on_attempt: Callable[[int | None, float], None] = lambda *_: None,
+        on_doubt: Callable[[], None] = lambda: None,
         clock: Clock | None = None,
         **api: Any,
     ) -> Caller:
         bot = Bot("support", bot_id, TokenSource(env="TOKEN"), api=Api(url=url, ca_file=ca_file, **api))
-        clients.append(Client(bot, token, clock or SystemClock(), on_attempt))
+        clients.append(Client(bot, token, clock or SystemClock(), on_attempt, on_doubt))
         return Caller(clients[-1])
 
     yield connect

