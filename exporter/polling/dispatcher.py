@@ -40,7 +40,7 @@ class _Rerun(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt of a request; `silent` if its bot was not answering when it started."""
+    """One attempt of a request; `silent` unless it was `well` (queue.py) when it started."""
 
     queue: BotQueue
     request: Request
@@ -53,10 +53,11 @@ class Dispatcher:
     The caller does this again and again: `take` an attempt, `make` it, and `settle` it. If there is none, it
     waits until the first of `next_times`.
 
-    Bots that do not answer get at most half of the `workers`, however many such bots there are. Once half of
-    the remaining workers are busy, each other bot gets one at a time. Bots that wait take turns. Those
-    that answer go first, but not twice in a row while none of those that do not is being asked. One check of
-    a count of 0 (zeros.py) is in flight at a time, over all bots, and starts only if no request is ready.
+    Requests that may hang, because their bot does not answer or their poll is not trusted (queue.py), get at
+    most half of the `workers`. Once half of the remaining workers are busy, each bot gets one of them at a
+    time. Bots that wait take turns. Other requests go before those that may hang, but not twice in a row
+    while none of these is being made. One check of a count of 0 (zeros.py) is in flight at a time, over all
+    bots, and starts only if no request is ready.
 
     `make_client` makes the client of a bot. `recorder` receives all results; its methods must be quick and
     must not call back. `on_defect` is called at every internal error, `on_lag` with the seconds by which
@@ -89,7 +90,7 @@ class Dispatcher:
         self._polls: tuple[Poll, ...] = ()
         self._reruns: dict[tuple[str, str], _Rerun] = {}
         self._ready: dict[bool, OrderedDict[BotQueue, None]] = {True: OrderedDict(), False: OrderedDict()}
-        self._answering_first = True
+        self._well_first = True
         self._checks: OrderedDict[BotQueue, None] = OrderedDict()  # of counts of 0
         self._check_at = float("-inf")  # infinity while one is in flight
         self._wakes: list[tuple[float, int, Callable[[], None]]] = []
@@ -139,17 +140,17 @@ class Dispatcher:
         now = self._clock.steady()
         while self._wakes and self._wakes[0][0] <= now:
             heapq.heappop(self._wakes)[-1]()
-        first = self._answering_first or self._silent > 0
-        for answering in (first, not first):
-            while queue := self._next_queue(answering):
-                del self._ready[answering][queue]
-                if queue.next_at(now) > now:  # its run was abandoned
+        first = self._well_first or self._silent > 0
+        for well in (first, not first):
+            while queue := self._next_queue(well):
+                del self._ready[well][queue]
+                if queue.next_at(now, well) > now:  # its run was abandoned
                     self._sort(queue, now)
                     continue
-                attempt = Attempt(queue, queue.take(now), silent=not queue.answering)
+                attempt = Attempt(queue, queue.take(now, well), silent=not well)
                 self.busy += 1
                 self._silent += attempt.silent
-                self._answering_first = attempt.silent
+                self._well_first = attempt.silent
                 self._sort(queue, now)
                 return attempt
         return self._take_check(now) if self._checks else None
@@ -197,7 +198,7 @@ class Dispatcher:
     @property
     def has_more(self) -> bool:
         """Whether another attempt may be ready to start now."""
-        return any(self._next_queue(answering) for answering in self._ready)
+        return any(self._next_queue(well) for well in self._ready)
 
     def next_times(self) -> tuple[float, float]:
         """Return the two earliest steady times at which something is due; infinity if there are fewer."""
@@ -220,27 +221,27 @@ class Dispatcher:
     def _scarce(self) -> bool:
         return (self.busy - self._silent) * 2 >= self.workers - self._silent
 
-    def _next_queue(self, answering: bool) -> BotQueue | None:
+    def _next_queue(self, well: bool) -> BotQueue | None:
         """Return the queue whose turn it is, None if none may start a request or no worker is left for it."""
-        ready = self._ready[answering]
+        ready = self._ready[well]
         if not ready or self.busy >= self.workers:
             return None
-        if not answering and self._silent * 2 + 2 > max(2, self.workers):
+        if not well and self._silent * 2 + 2 > max(2, self.workers):
             return None
-        is_scarce = self._scarce
-        return next((q for q in ready if q.in_flight < (q.least if is_scarce else q.limit)), None)
+        is_scarce = well and self._scarce
+        return next((queue for queue in ready if not (is_scarce and queue.is_asked)), None)
 
     def _sort(self, queue: BotQueue, now: float) -> None:
         """Put a queue among those that can start a request once a worker is free, or note when it can."""
-        self._ready[not queue.answering].pop(queue, None)
-        at = queue.next_at(now)
-        if at <= now and queue.in_flight < queue.limit:
-            self._ready[queue.answering].setdefault(queue)
-            return
-        self._ready[queue.answering].pop(queue, None)
-        if now < at < queue.wakes_at:
-            queue.wakes_at = at
-            self._call_at(at, partial(self._wake, queue, at))
+        for well, ready in self._ready.items():
+            at = queue.next_at(now, well)
+            if at <= now:
+                ready.setdefault(queue)
+                continue
+            ready.pop(queue, None)
+            if at < queue.wakes_at:
+                queue.wakes_at = at
+                self._call_at(at, partial(self._wake, queue, at))
 
     def _call_at(self, at: float, function: Callable[[], None]) -> None:
         heapq.heappush(self._wakes, (at, next(self._ties), function))
@@ -267,6 +268,7 @@ class Dispatcher:
             self._sort(queue, self._clock.steady())
         if run.over and self.runs.get(run.poll.key) is run:
             del self.runs[run.poll.key]
+            queue.ended(run)
             self._run_again(run, queue)
             if queue.zeros.concerns(run):
                 self._proceed(run, queue, partial(self._look_at_zeros, run, queue))

@@ -59,7 +59,7 @@ class Request:
     `row` is the series that it counts, None for a `probe`: a predicate, or documents to look at. `deadline`
     is set when the first attempt starts: `api.timeout` limits the whole request. `error` is that of the last
     attempt. If it is `refused`, `error` says why it is not asked. `doubted` is the count that this request is
-    to confirm, if any.
+    to confirm, if any. It is `trusted` if its poll was when it started (queue.py).
 
     `looks_for` is set if this is a check after `run` (zeros.py): what documents are to have.
     """
@@ -72,6 +72,7 @@ class Request:
     deadline: float = float("inf")
     error: ApiError | None = None
     refused: bool = False
+    trusted: bool = False
     doubted: int | None = None
     looks_for: Part | None = None
 
