@@ -33,8 +33,8 @@ class Refusals:
     """What is refused to one bot's token. Not locked.
 
     A 401 counts for the whole bot, until a request that got none is answered: then it counts for those that
-    got one. A 403 counts for the request that got it. Each refusal in a row makes the backoff longer; an
-    answer ends it.
+    got one, and while it does, further ones count for their own requests too. A 403 counts for the request
+    that got it. Each refusal in a row makes the backoff longer; an answer ends it.
     """
 
     def __init__(self) -> None:
@@ -63,7 +63,8 @@ class Refusals:
     def add(self, request: Request, error: Unauthorized, now: float) -> None:
         """Record that `request` was refused."""
         key = _key(request)
-        if error.status != 403 and key not in self._of_requests:
+        token_is_good = any(each.error.status == error.status for each in self._of_requests.values())
+        if error.status != 403 and not token_is_good:
             refusal = self._of_bot = self._of_bot or _Refusal(error)
         else:
             refusal = self._of_requests.setdefault(key, _Refusal(error))

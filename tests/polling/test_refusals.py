@@ -217,6 +217,33 @@ def test_a_401_of_one_collection_lets_the_other_one_go_on(kit: Kit, make_world: 
     assert sum("messages" in call.asked for call in world.calls) <= 12
 
 
+def test_a_401_of_many_queries_of_one_collection_costs_the_other_one_a_single_run(
+    kit: Kit, make_world: MakeWorld
+) -> None:
+    world = make_world(lambda call: refuse(call) if "messages" in call.asked else (0.01, 7))
+    messages = [kit.query(f"m_{n}", every=60.0, collection="messages") for n in range(21)]
+    world.apply(kit.plan([kit.bot(rate=None)], [kit.query("c", every=2.0), *messages]))
+    world.run(600.0)
+    assert len(world.recorder.failures["support", "c"]) <= 1
+    assert len(world.recorder.counts["support", "c"]) == pytest.approx(300, abs=2)
+    world.behave, before = refuse, len(world.calls)
+    world.run(3600.0)
+    assert len(world.calls) - before <= 22 * 20, "a token that is revoked later is tried about each 5 minutes"
+
+
+def test_a_token_that_was_refused_for_a_while_is_refused_as_a_whole_the_next_time(
+    kit: Kit, make_world: MakeWorld
+) -> None:
+    world = make_world(refuse)
+    world.apply(kit.plan([kit.bot(rate=None)], [kit.query(f"q_{n}", every=10.0) for n in range(20)]))
+    world.run(60.0)
+    world.behave = lambda _: (0.01, 7)
+    world.run(LONGEST_BACKOFF)
+    world.behave, before = refuse, len(world.calls)
+    world.run(600.0)
+    assert len(world.calls) - before < 20
+
+
 def test_a_query_that_a_reload_mends_is_asked_at_once(kit: Kit, make_world: MakeWorld) -> None:
     world = make_world(forbid("secret"))
     before = kit.plan([kit.bot()], [kit.query("q", {"a": "secret"}, every=60.0)])
