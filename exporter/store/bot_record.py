@@ -54,6 +54,7 @@ class BotRecord:
 
     def __init__(self, bot: Bot) -> None:
         self.up: bool | None = None
+        self.timed_out_at = float("-inf")  # the latest request that did
         self.failures = [0] * len(REASONS)
         self._bot = bot
         self._down_since_at: float | None = None
@@ -78,7 +79,7 @@ class BotRecord:
         If the bot has changed, it is not known whether it is up. An outage that was logged goes on.
         """
         if self._bot != bot:
-            self._bot, self.up = bot, None
+            self._bot, self.up, self.timed_out_at = bot, None, float("-inf")
             self._down_since_at = self._last_error = None
             self._unknown.clear()
             self._asked_at = self._last_error_at = 0.0
@@ -112,6 +113,8 @@ class BotRecord:
             self._down_since_at = now
         if error is not None:
             self._last_error, self._last_error_at = error, now
+        if isinstance(error, TimedOut):
+            self.timed_out_at = now
         if error is None or error.rejects_predicate:
             self._answered_since = max(self._answered_since, began)
             if self._silent_since is not None and began >= self._silent_since:

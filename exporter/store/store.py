@@ -10,7 +10,7 @@ from threading import Lock
 from exporter.clock import Clock
 from exporter.errors import REASONS, ApiError
 from exporter.model import Plan, Poll, Unknown
-from exporter.snapshot import Snapshot
+from exporter.snapshot import PollSnapshot, Snapshot
 from exporter.store.bot_record import BotRecord
 from exporter.store.record import Record
 
@@ -137,15 +137,18 @@ class Store:
     def all_attempted(self) -> bool:
         """Return whether every poll has had a count or an error.
 
-        A poll of a bot that is down counts as attempted after one `timeout`: each of them may take as long.
+        A poll counts as attempted after one `timeout` if its bot is down, or one of its requests timed out
+        since the poll is known: each of them may take as long.
         """
         with self._lock:
-            now = self._clock.steady()
             return all(
-                poll.attempted
-                or (self._bots[bot].up is False and now - poll.known_since_at >= poll.poll.bot.api.timeout)
-                for (bot, _), poll in ((key, record.latest) for key, record in self._records.items())
+                record.latest.attempted or self._would_wait_long(self._bots[bot], record.latest)
+                for (bot, _), record in self._records.items()
             )
+
+    def _would_wait_long(self, bot: BotRecord, poll: PollSnapshot) -> bool:
+        hangs = bot.up is False or bot.timed_out_at >= poll.known_since_at
+        return hangs and self._clock.steady() - poll.known_since_at >= poll.poll.bot.api.timeout
 
     def _change(self, poll: Poll) -> Record | None:
         """Return the record to change; None if the current plan does not hold this object."""

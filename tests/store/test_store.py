@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.errors import REASONS, ServerError, TimedOut, Unauthorized
+from exporter.errors import REASONS, ApiError, ServerError, TimedOut, Unauthorized
 from exporter.model import Bot, Config, Part, Plan, Predicate, Query, TokenSource, Unknown, Variant
 from exporter.plan import keep_same, make_plan
 from exporter.store.store import Store
@@ -348,6 +348,24 @@ def test_the_polls_of_a_bot_that_is_down_count_as_attempted_after_one_timeout(
     assert not store.all_attempted()
     clock.now += plan.bots[0].api.timeout
     assert store.all_attempted()
+
+
+@pytest.mark.parametrize(("error", "is_ready"), [(TIMEOUT, True), (ERROR, False)])
+def test_a_bot_that_hangs_at_some_requests_delays_readiness_by_one_timeout(
+    store: Store, clock: FakeClock, error: ApiError, is_ready: bool
+) -> None:
+    first, waits = QUERY, replace(QUERY, name="waits")
+    plan = plan_of(first, waits)
+    store.apply(plan)
+    clock.now += BOT.api.timeout
+    store.failed(plan.polls[0], [0], error)
+    store.asked(plan.polls[0], error, 0.0)
+    store.asked(plan.polls[0], None, 0.0)
+    assert store.all_attempted() is is_ready
+    clock.now += 1.0
+    store.apply(keep_same(plan_of(first, waits, replace(QUERY, name="new")), plan))
+    clock.now += BOT.api.timeout
+    assert not store.all_attempted(), "nothing has hung since the new one is known"
 
 
 def test_what_is_unknown_is_kept_until_others_are_or_the_query_changes(store: Store, plan: Plan) -> None:
