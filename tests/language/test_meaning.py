@@ -31,6 +31,7 @@ def found(raw: Json, collection: Collection = "conversations") -> list[tuple[Pat
         {"StartedAt": {"$lte": date("now+1h")}},
         {"StartedAt": {"$gte": date("now-1h"), "$lte": date("now-1h")}},
         {"StartedAt": {"$gte": date("{since}")}, "Errors": {"$gt": "{least}"}, "Status": "{status}"},
+        {"StartedAt": {"$gte": "{since}"}, "$or": [{"StartedAt": "{then}"}, {"StartedAt": None}]},
         {"or": "x", "and": 1, "type": "x", "gt": 3, "first name": 1, "utm:source": "x"},
         {"a": {"$in": [1, 2], "$ne": 1}, "b": {"$eq": 1, "$ne": True}, "c": {"$eq": 1, "$nin": ["1"]}},
     ],

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from exporter.errors import ServerError
 from exporter.model import Api, Bot, Config, Plan, Predicate, Query, TokenSource, Variant
 from exporter.plan import keep_same, make_plan
+from exporter.store.bot_record import MOST_LINES
 from exporter.store.store import Store
 from tests.clock import FakeClock
 
@@ -275,3 +276,7 @@ def test_dropped_counts_are_told_once_and_not_where_there_were_none(caplog: pyte
     process.store.distrust("main")
     [line] = caplog.records
     assert line.getMessage() == "an answer came that nobody had asked for: all counts are dropped"
+    for _ in range(5):
+        process.store.counted(process.plan.polls[0], 0, 5)
+        process.store.distrust("main")
+    assert len(caplog.records) == MOST_LINES, "as often as any outage of a bot"
