@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final
 
 from exporter.clock import Clock
@@ -101,6 +102,7 @@ class Daemon:
         self._loaded: Loaded | None = None
         self._retry_at = math.inf
         self._is_ready, self._was_healthy = False, True
+        self._distrusted: SimpleQueue[str] = SimpleQueue()
         self._reload_lock = threading.Lock()
         self._next_reload: threading.Event | None = None
         (self._reload if waits else self._load)()
@@ -198,11 +200,17 @@ class Daemon:
 
     # On the housekeeping's thread
 
-    def _count_again(self, bot: str) -> None:
-        """Look for more answers that nobody had asked for once they have come, and count again soon."""
+    def _count_again(self) -> None:
+        """Look for more answers that nobody had asked for once they have come; let bots count again soon."""
+        if self._distrusted.empty():  # an earlier call did this
+            return
         self.clock.sleep(SETTLE)
         self.poller.maintain()
-        self.poller.repeat(bot)
+        bots = set()
+        while not self._distrusted.empty():
+            bots.add(self._distrusted.get())
+        for bot in bots:
+            self.poller.repeat(bot)
 
     def _requested_reload(self) -> None:
         with self._reload_lock:
@@ -290,4 +298,5 @@ class Daemon:
     def _distrust(self, bot: str) -> None:
         """Drop a bot's counts, and count again soon."""
         self.store.distrust(bot)
-        self.housekeeping.call(partial(self._count_again, bot))
+        self._distrusted.put(bot)
+        self.housekeeping.call(self._count_again)

@@ -13,10 +13,12 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError
 
 from exporter.clock import Clock
+from exporter.errors import BadAnswer
 from exporter.nativechat.attempt import Attempt
 from exporter.nativechat.authorities import Authorities
 from exporter.nativechat.response import StrictResponse
 from exporter.nativechat.sockets import Option, dial, holds_answer, is_silent
+from exporter.nativechat.statuses import BROKEN_HTTP
 
 LONGEST_IDLE: Final = 60.0
 """Seconds after which an idle connection is closed; curl keeps one for 118, aiohttp for 15."""
@@ -32,7 +34,10 @@ DOUBT: Final = 600.0
 """Seconds for which each request has a connection of its own, after an answer that nobody had asked for."""
 
 LISTEN_IN_DOUBT: Final = 0.25
-"""Seconds for which such a connection must be silent after the answer, unless the peer ends it sooner."""
+"""Seconds for which such a connection must be silent after the answer, unless the peer ends it sooner.
+
+At most half of the time that is left of the attempt.
+"""
 
 SPARE: Final = 8
 """Connections beyond the concurrency of a bot without a rate, so that one is silent when it is needed."""
@@ -42,8 +47,8 @@ SPARE: Final = 8
 class Link:
     """What all connections of one client share. Those opened before `renewed_at` are not reused.
 
-    `on_doubt` is called when a connection has brought an answer that nobody had asked for: the ones before
-    it may have been those of other requests, and so may those over other connections.
+    `on_doubt` is called when a connection that was to be shared by requests has brought an answer that nobody
+    had asked for: the ones before it may have been those of other requests, and so may those over others.
     """
 
     attempt: Attempt
@@ -67,7 +72,7 @@ class _Kept(HTTPConnection):
 
     def _new_conn(self) -> socket.socket:
         self._opened_at = self._ended_at = self.link.clock.steady()
-        self._has_answered = False
+        self._is_shared, self._has_answered = not self.link.in_doubt, False
         try:
             options = [*(self.socket_options or ()), *self.link.options]
             return dial(self.link.attempt, self._dns_host, self.port, options)
@@ -82,19 +87,21 @@ class _Kept(HTTPConnection):
         return StrictResponse(sock, method, self.link.attempt, self._listens, self._ended)
 
     def _listens(self) -> float:
-        return LISTEN_IN_DOUBT if self.link.in_doubt else 0.0
+        return min(LISTEN_IN_DOUBT, self.link.attempt.remaining() / 2) if self.link.in_doubt else 0.0
 
     def _ended(self, clean: bool, unasked: bool) -> None:
         self._ended_at = self.link.clock.steady()
         if unasked:
             self._doubt()
-        self._has_answered = True
-        if not clean:  # in doubt it stays open, to find what may still come
+        if not clean or not self._is_shared:
             self.close()
+        if self._has_answered and self.link.in_doubt and not unasked:
+            raise BadAnswer("what may be the answer to an earlier request", advice=BROKEN_HTTP)
+        self._has_answered = True
 
     def _doubt(self) -> None:
         self.link.doubted_until = self.link.clock.steady() + DOUBT
-        if self._has_answered:
+        if self._is_shared and self._has_answered:
             self.link.on_doubt()
 
     @property

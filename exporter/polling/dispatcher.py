@@ -30,6 +30,9 @@ RERUN_AFTER: Final = (60.0, 120.0, 240.0, 300.0)
 """Seconds after which failed runs in a row are repeated; the last one applies to all further ones."""
 
 
+_MIXED_UP: Final = "an answer came that nobody had asked for: this run was ended, and nothing of it counts"
+
+
 class _Rerun(NamedTuple):
     """The repetition of a failed run of `poll`, at steady time `at`, after so many failed runs in a row."""
 
@@ -129,9 +132,14 @@ class Dispatcher:
         self._proceed(run, queue, run.start)
 
     def repeat(self, bot: str) -> None:
-        """Repeat soon the polls of a bot that have a long interval, as if their last run had failed."""
-        for poll in self._polls:
-            if poll.bot.name == bot and poll.query.every > RERUN_ABOVE:
+        """Let go what a bot's answers have shown, and repeat soon its polls that have a long interval."""
+        if (queue := self.queues.get(bot)) is None:  # gone by a reload
+            return
+        queue.forget()
+        for poll in (poll for poll in self._polls if poll.bot.name == bot):
+            if run := self.runs.get(poll.key):
+                self._proceed(run, queue, partial(run.give_up, BadAnswer(_MIXED_UP)))
+            elif poll.query.every > RERUN_ABOVE:
                 self._plan_rerun(_Rerun(poll, 0, self._clock.steady() + RERUN_AFTER[0] * self._random()))
 
     def take(self) -> Attempt | None:

@@ -134,13 +134,19 @@ class BotQueue:
         self.zeros.renew(kept)
         self.refusals.forget_requests()
 
+    def forget(self) -> None:
+        """Drop what answers have shown: proofs of date formats, and checks of counts of 0."""
+        self.proven.clear()
+        self.zeros.forget()
+
     def add(self, run: Run) -> None:
         """Queue a run that has a request to make."""
         self._runs[self._rank(run)].append(run)
 
     def ended(self, run: Run) -> None:
         """Record the end of a run."""
-        self._timed_out[id(run.poll)] = isinstance(run.error, TimedOut)
+        if run.error is None:
+            self._timed_out[id(run.poll)] = False
 
     @property
     def is_asked(self) -> bool:
@@ -255,6 +261,7 @@ class BotQueue:
         hangs_alone = not request.trusted and isinstance(error, TimedOut) and self.answering
         self.answering = self._answered_at >= request.began - (SILENCE if hangs_alone else 0.0)
         if isinstance(error, TimedOut):
+            self._timed_out[id(request.run.poll)] = True
             self._put_last(request.run.poll.query.collection)
         before, request.error, request.refused = request.error, error, False
         if error is None:
@@ -290,10 +297,10 @@ class BotQueue:
 
     def _put_last(self, collection: Collection) -> None:
         """Let runs of the other collection go first: it is often a whole collection that hangs."""
-        for runs in self._runs:
-            ordered = sorted(runs, key=lambda run: run.poll.query.collection == collection)
-            runs.clear()
-            runs.extend(ordered)
+        waiting = [run for runs in self._runs for run in runs]
+        self._runs = (deque(), deque(), deque())
+        for run in sorted(waiting, key=lambda run: run.poll.query.collection == collection):
+            self.add(run)
 
     def _waiting(self, well: bool) -> deque[Run]:
         """Return the runs of which the first one is next, empty if none waits; drop what is over."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from exporter.errors import Unauthorized
+from exporter.model import Collection
 from exporter.polling.run import Request, Run
 from exporter.rate_limiter import refusal_backoff
 
@@ -33,13 +34,15 @@ class Refusals:
     """What is refused to one bot's token. Not locked.
 
     A 401 counts for the whole bot, until a request that got none is answered: then it counts for those that
-    got one, and while it does, further ones count for their own requests too. A 403 counts for the request
-    that got it. Each refusal in a row makes the backoff longer; an answer ends it.
+    got one. While it does, further ones count for their own requests, unless their collection was answered
+    before: then the token is no longer good. A 403 counts for the request that got it. Each refusal in a row
+    makes the backoff longer; an answer ends it.
     """
 
     def __init__(self) -> None:
         self._of_bot: _Refusal | None = None
         self._of_requests: dict[_Key, _Refusal] = {}
+        self._answered: set[Collection] = set()  # since the token was refused
 
     @property
     def of_bot(self) -> bool:
@@ -63,9 +66,11 @@ class Refusals:
     def add(self, request: Request, error: Unauthorized, now: float) -> None:
         """Record that `request` was refused."""
         key = _key(request)
-        token_is_good = any(each.error.status == error.status for each in self._of_requests.values())
-        if error.status != 403 and not token_is_good:
+        is_known = any(each.error.status == error.status for each in self._of_requests.values())
+        is_own = is_known and request.run.poll.query.collection not in self._answered
+        if error.status != 403 and (self._of_bot or not is_own):
             refusal = self._of_bot = self._of_bot or _Refusal(error)
+            self._answered.clear()
         else:
             refusal = self._of_requests.setdefault(key, _Refusal(error))
         refusal.count(now)
@@ -80,6 +85,7 @@ class Refusals:
         """Record that `request` was answered."""
         key = _key(request)
         self._of_requests.pop(key, None)
+        self._answered.add(request.run.poll.query.collection)
         if self._of_bot:
             refusal, self._of_bot = self._of_bot, None
             for other in refusal.keys - {key}:

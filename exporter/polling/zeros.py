@@ -75,6 +75,11 @@ class Zeros:
         named = {(each.poll.query.collection, part) for each in self._polls.values() for part in each.parts}
         self._checked = {key: at for key, at in self._checked.items() if key[1] == ANY or key in named}
 
+    def forget(self) -> None:
+        """Forget what the checks have shown."""
+        self.drop()
+        self._checked.clear()
+
     def concerns(self, run: Run) -> bool:
         """Return whether a run that ended counts 0, or one of its poll did before."""
         return AFTER_A_ZERO in run.ended or run.poll.query.name in self._polls

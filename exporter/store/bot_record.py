@@ -56,6 +56,7 @@ class BotRecord:
         self.up: bool | None = None
         self.timed_out_at = float("-inf")  # the latest request that did
         self.failures = [0] * len(REASONS)
+        self._distrusted_at = float("-inf")  # when that was logged
         self._bot = bot
         self._down_since_at: float | None = None
         self._asked_at = self._last_error_at = 0.0
@@ -156,7 +157,8 @@ class BotRecord:
 
     def distrusted(self, dropped: int, now: float) -> None:
         """Log that the bot's answers may be mixed up, and how many counts were dropped for it."""
-        if self._may_log("", now):
+        if now - self._distrusted_at >= LINES_WITHIN:
+            self._distrusted_at = now
             advice = (
                 "the API, or what is between it and this host, sends answers twice: tell whoever runs that"
             )

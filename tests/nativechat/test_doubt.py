@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -130,3 +131,25 @@ def test_the_end_of_an_idle_connection_raises_no_doubt_with_an_error_or_without(
     assert [client.of(number) for number in range(2, 5)] == [1002, 1003, 1004]
     assert not doubts
     assert server.accepts == 2
+
+
+def test_in_doubt_an_answer_over_a_connection_that_was_shared_before_is_refused(link: Link) -> None:
+    late, go = Late(), threading.Event()
+
+    def serve(wire: Wire) -> None:
+        if wire.true == b'{"count":1003}':
+            go.wait(AMPLE)
+        late(wire)
+
+    server, client = link(serve)
+    with ThreadPoolExecutor() as pool:
+        assert client.of(1) == 1001
+        waiting = pool.submit(client.of, 3)
+        while len(server.heads) < 2:
+            go.wait(0.001)
+        assert client.of(2) == 1002  # over a second connection, which gets more
+        late.send(NOBODYS)
+        go.wait(0.05)
+        client.client.prune()
+        go.set()
+        assert isinstance(waiting.result(), BadAnswer)

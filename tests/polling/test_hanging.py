@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from exporter.errors import ServerError
 from exporter.polling.queue import SILENCE
 
 if TYPE_CHECKING:
@@ -119,3 +120,36 @@ def test_a_bot_that_hangs_altogether_gets_one_request_at_a_time_after_some_time(
     since = world.clock.steady()
     world.run(120.0)
     assert most_at_once(world, "messages", since) == 1
+
+
+@pytest.mark.parametrize("number", [8, 40, 200])
+def test_a_query_with_many_series_that_begins_to_hang_delays_the_others_for_a_few_timeouts(
+    kit: Kit, make_world: MakeWorld, number: int
+) -> None:
+    world = make_world(hang_at(kit, "nothing"))
+    big = kit.query("big", *({"big": n} for n in range(number)), every=60.0)
+    world.apply(kit.plan([kit.bot(timeout=TIMEOUT)], [big, kit.query("often", every=10.0)]))
+    world.run(70.0)
+    world.behave = hang_at(kit, "big")
+    world.run(70.0)
+    world.recorder.counts.clear()
+    world.run(600.0)
+    assert len(world.recorder.counts["support", "often"]) >= 58
+
+
+def test_a_query_whose_first_series_fails_and_whose_others_hang_delays_no_other(
+    kit: Kit, make_world: MakeWorld
+) -> None:
+    def behave(call: Call) -> Outcome:
+        if '"big":0' in call.asked:
+            return 0.01, ServerError("down", status=500)
+        return kit.hang(call) if "big" in call.asked else (0.05, 7)
+
+    world = make_world(behave)
+    big = kit.query("big", *({"big": n} for n in range(9)), every=60.0)
+    bot = kit.bot(timeout=TIMEOUT, retries=0)
+    world.apply(kit.plan([bot], [big, kit.query("often", every=2.0)]))
+    world.run(100.0)
+    world.recorder.counts.clear()
+    world.run(600.0)
+    assert len(world.recorder.counts["support", "often"]) == pytest.approx(300, abs=1)

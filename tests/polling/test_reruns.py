@@ -159,3 +159,35 @@ def test_dropped_counts_of_long_intervals_are_counted_again_within_a_minute(
     assert len(world.recorder.counts["support", "daily"]) == before + 1
     assert len(world.recorder.counts["sales", "daily"]) == before
     assert abs(world.recorder.runs["support", "q"] - world.recorder.runs["sales", "q"]) <= 1
+
+
+@pytest.mark.parametrize("after", [3.0, 8.0, 30.0])
+def test_a_run_that_is_in_flight_when_counts_are_dropped_is_ended_and_made_anew(
+    kit: Kit, make_world: MakeWorld, after: float
+) -> None:
+    world = make_world(lambda _: (0.05, 7))
+    query = kit.query("daily", *({"n": n} for n in range(100)), every=DAY)
+    world.apply(kit.plan([kit.bot(rate=10.0)], [query]))
+    world.run(after)
+    world.dispatcher.repeat("support")
+    world.dispatcher.repeat("gone by a reload")
+    world.recorder.counts.clear()
+    world.run(120.0)
+    assert sorted(row for row, _ in world.recorder.counts["support", "daily"]) == list(range(100))
+
+
+def test_a_proof_of_dates_goes_with_the_counts(kit: Kit, make_world: MakeWorld) -> None:
+    formats = {"epoch-ms": '{"$gte":1', "iso": '{"$gte":"'}
+    dates = "iso"
+
+    def behave(call: Call) -> Outcome:
+        return 0.01, 12 if formats[dates] in call.asked or "$ne" in call.asked else 0
+
+    world = make_world(behave)
+    query = kit.query("q", {"StartedAt": {"$gte": {"$date": "now-1h"}}}, every=60.0)
+    world.apply(kit.plan([kit.bot(dates="auto")], [query]))
+    world.run(100.0)
+    dates = "epoch-ms"
+    world.dispatcher.repeat("support")
+    world.run(120.0)
+    assert world.recorder.counts["support", "q"][-1] == (0, 12)
