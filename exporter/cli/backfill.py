@@ -90,9 +90,9 @@ class _Command:
     def run(self, header: dict[str, Any], *, resume: bool) -> int:
         """Ask and write; if that stops early, print after how many counts, and return 1."""
         if self._file and self._file.is_complete(resume=resume):
-            command = _promtool(self._file, header["until"] - header["since"])
-            what = f"{self._to} is complete: there is no {self._file.beside}; this loads it"
-            click.echo(f"{what}:\n{command}", err=True)
+            what = f"{self._to} is complete: there is no {self._file.beside}"
+            advice = "for another past, remove it and begin anew; this loads it"
+            click.echo(f"{what} ({advice}):\n{_promtool(self._file)}", err=True)
             return 0
         try:
             self._fill(header)
@@ -177,8 +177,8 @@ class _Command:
         click.echo(f"{condition}, this loads them:\n{command}", err=True)
 
 
-def _promtool(file: Resumable | None, seconds: int) -> str:
-    """Return the command that makes blocks in Prometheus's folder, from a past of `seconds`.
+def _promtool(file: Resumable | None, seconds: int = 0) -> str:
+    """Return the command that makes blocks in Prometheus's folder, from a past of `seconds`, 0 if unknown.
 
     promtool reads the file once for each block, and makes blocks of two hours unless it is allowed others.
     Prometheus itself makes blocks of at most a tenth of what it keeps, and of 31 days.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 import click
 
@@ -32,8 +33,20 @@ def bot_named(config: Config, name: str | None) -> Bot:
     return next(bot for bot in config.bots if name in (None, bot.name))
 
 
+MIXED_UP: Final = "an answer came that nobody had asked for, so those before it may be of other requests"
+BEGIN_ANEW: Final = "begin anew, and tell whoever runs the API, or what is between it and this host"
+
+
 def paced_client(bot: Bot, clock: Clock, on_attempt: Attempted = lambda *_: None) -> PacedClient:
-    """Return a client that keeps to its bot's rate; raises ExporterError if the bot's id is missing."""
+    """Return a client that keeps to its bot's rate; raises ExporterError if the bot's id is missing.
+
+    Its requests raise ExporterError too, once an answer has come that nobody had asked for.
+    """
     if bot.fault:
         raise ExporterError(f"{bot.fault[0]} ({bot.fault[1]})")
-    return PacedClient(Client(bot, TokenReader(bot.token, os.environ), clock, on_attempt), bot, clock)
+    client = Client(bot, TokenReader(bot.token, os.environ), clock, on_attempt, _stop)
+    return PacedClient(client, bot, clock)
+
+
+def _stop() -> None:
+    raise ExporterError(f"{MIXED_UP} ({BEGIN_ANEW})")

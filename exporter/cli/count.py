@@ -6,19 +6,20 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from shlex import quote
 
 import click
 
-from exporter.cli.bots import check_names
+from exporter.cli.bots import BEGIN_ANEW, MIXED_UP, check_names
 from exporter.cli.flags import config_file, logging_flags, output_flag
 from exporter.cli.output import columns
 from exporter.clock import SystemClock
 from exporter.config.load import load
 from exporter.config.secrets import TokenReader
 from exporter.daemon.bot_client import BotClient
-from exporter.errors import ApiError
+from exporter.errors import ApiError, BadAnswer
 from exporter.exposition.renderer import count_families, render
 from exporter.language.fields import doubtful, explanations
 from exporter.model import Bot, Collection, Plan, Poll, Series, Unknown
@@ -91,6 +92,12 @@ class _Counted:
         for row in rows:
             self.by_poll[poll.key][row].error = error
 
+    def distrust(self, bot: str) -> None:
+        """Replace each count of a bot by an error: it may be that of another request."""
+        for (name, _), results in self.by_poll.items():
+            for each in results if name == bot else ():
+                each.count, each.error = None, BadAnswer(MIXED_UP, advice=BEGIN_ANEW)
+
     def finished(self, poll: Poll, duration: float, error: ApiError | None) -> None:  # noqa: ARG002 - `failed` keeps it
         for result in self.by_poll[poll.key]:
             result.seconds = duration
@@ -138,12 +145,16 @@ def _ask(plan: Plan, counted: _Counted, client: type[BotClient]) -> None:
     clock = SystemClock()
 
     def make_client(bot: Bot) -> BotClient:
-        return client(bot, TokenReader(bot.token, os.environ), clock, lambda *_: None)
+        on_doubt = partial(doubted.add, bot.name)
+        return client(bot, TokenReader(bot.token, os.environ), clock, on_doubt=on_doubt)
 
+    doubted: set[str] = set()
     dispatcher = Dispatcher(
         clock, recorder=counted, make_client=make_client, on_defect=lambda: None, on_lag=lambda _: None
     )
     Poller(clock, dispatcher).run_once(plan)
+    for name in doubted:
+        counted.distrust(name)
 
 
 def _table(results: Sequence[_Result]) -> str:

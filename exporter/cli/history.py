@@ -120,7 +120,8 @@ class _Download:
         """Write the rows to a file, from where an interrupted download ended."""
         path, flags, limit = file.path, self._flags(), self._wanted.limit
         if file.is_complete(resume=self._wanted.resume):
-            click.echo(f"{path} is complete: there is no {file.beside}", err=True)
+            what = f"{path} is complete: there is no {file.beside} (for other rows, remove it and begin anew)"
+            click.echo(what, err=True)
             return
         progress = file.progress(flags) or self._begun(flags)
         file.rows = done = progress.rows

@@ -63,7 +63,7 @@ class DownloadFile(Resumable):
             return None
         try:
             progress = Progress.read(without_digest(self.beside.read_text("utf-8")))
-        except ValueError as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise WrongUsage(
                 f"{self.beside} is damaged (remove it and {self.path}, and begin anew)"
             ) from error

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Final, Literal, NoReturn
 
 from exporter.errors import ConfigError, Place, Problem
-from exporter.language import tree
-from exporter.language.tree import Path
+from exporter.language.tree import Path, Paths
 
 _LONGEST: Final = 400
 _DEEPEST: Final = 17
@@ -74,8 +74,13 @@ class Report:
 
     def is_refused(self, path: Path) -> bool:
         """Return whether a value is refused as YAML at a path, around it or below it, or a key below it."""
-        keys = any(within[: len(path)] == path for within in self.partial)
-        return keys or any(tree.overlap(path, refused) for refused in self.refused)
+        values, keys = self._refusals
+        return values.touch(path) or path in keys.around
+
+    @cached_property
+    def _refusals(self) -> tuple[Paths, Paths]:
+        # Cached, because everything is read before anything is checked.
+        return Paths(self.refused), Paths(self.partial)
 
     def of(self, severity: Literal["error", "warning"]) -> tuple[Problem, ...]:
         """Return the errors or the warnings, sorted by place."""

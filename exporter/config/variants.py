@@ -160,7 +160,7 @@ def inspect(query: Values, path: Path, report: Report) -> None:
     listed = [name for name, values in keys.items() if isinstance(values, list)]
     others = [(*path, "query"), *((*path, "labels", name) for name in keys.keys() - listed)]
     for name in listed if readable and all(map(report.clean, others)) else ():
-        if not _is_used(name, query):
+        if labels.NAME.fullmatch(name) and not _is_used(name, query):
             advice = f'write "{{{name}}}", in quotes, where its values belong, or leave the label out'
             report.error((*path, "labels", name), "a label that is never used", advice, at_key=True)
 

@@ -39,7 +39,8 @@ class FollowedGuard:
         self._clock = clock
         self._files = Limit()
         self._checked_at = clock.steady()
-        self._digests, self._guard, self._context = self._load()
+        self._guard, self._context = self._load()
+        self._digests = self._read
         self.has_tls = self._context is not None
 
     def __call__(self) -> Guard:
@@ -60,30 +61,30 @@ class FollowedGuard:
         digests = {file: self._digest(file) for file in self._digests}
         if digests == self._digests:
             return
-        self._digests = digests
         try:
-            loaded = _, guard, context = self._load()
+            guard, context = self._load()
             if (context is not None) != self.has_tls:
                 raise TlsError("TLS cannot be switched on or off without a restart")
             if self._guard.users and not guard.users:
                 raise WrongUsage("all users cannot be removed without a restart")
         except ExporterError as error:
+            self._digests = digests | self._read  # also what a new file names may still be mended
             refused = fields(file=self._file, problem=error)
             log.warning("web configuration refused, the old one stays", extra=refused)
             return
-        self._digests, self._guard, self._context = loaded
+        self._digests, self._guard, self._context = self._read, guard, context
         log.info("web configuration in use", extra=fields(file=self._file))
 
-    def _load(self) -> tuple[dict[Path, bytes], Guard, ssl.SSLContext | None]:
+    def _load(self) -> tuple[Guard, ssl.SSLContext | None]:
         # Each digest is taken before its file is read, so that the next check sees a change in between.
-        digests = {self._file: self._digest(self._file)}
+        self._read = {self._file: self._digest(self._file)}
         config = web_config.load(self._file)
         guard, tls = Guard(dict(config.users), config.headers), config.tls
         if tls is None:
-            return digests, guard, None
+            return guard, None
         files = (tls.cert_file, tls.key_file, tls.client_ca_file)
-        digests |= {file: self._digest(file) for file in files if file}
-        return digests, guard, tls_context(**asdict(tls))
+        self._read |= {file: self._digest(file) for file in files if file}
+        return guard, tls_context(**asdict(tls))
 
     def _digest(self, file: Path) -> bytes:
         """Return a hash of the content, empty if the file cannot be read: loading it then says why."""

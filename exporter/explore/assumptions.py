@@ -76,7 +76,8 @@ class Assumptions:
                 yield self._noted(each.field, finding)
         for each in used.negated:  # they are no reason for a count of 0
             if finding := self._comparison(each):
-                yield finding
+                is_whole = isinstance(each.value, dict | list) and finding.result == "differs"
+                yield replace(finding, result="unknown") if is_whole else finding
         for name in used.dated:
             yield self._noted(name, self._dates(name))
         for poll in self._polls:

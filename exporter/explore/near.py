@@ -65,7 +65,7 @@ def type_advice(found: Json, among: Field, inner: Iterable[Field] = ()) -> str:
     if kinds == {"a date"}:
         return f"{what}: compare it with {{$date: …}}"
     if kind == "a list":
-        return f"{what}: write it behind $in"
+        return f"{what}: write its values one by one behind $in"
     if kind == "text" and kinds <= {"a number", "true or false"}:
         return f"{what}: write it without quotes"
     return f"{what}: write it in quotes" if "text" in kinds and kind != "an object" else what

@@ -23,12 +23,16 @@ One that refuses much takes more: what is not asked then is `unknown`.
 
 def most_requests(polls: Sequence[Poll]) -> int:
     """Return the most requests that verifying one bot's polls takes, without retries."""
-    predicates = [series.predicate for poll in polls for series in poll.series]
-    found = conditions(predicates)
-    distinct = len({predicate.text for predicate in predicates})
-    once = distinct + len({repr(each) for each in (*found.comparisons, *found.negated)})
-    twice = len(found.fields) + len(found.operators)
-    return _FIXED_REQUESTS + once + 2 * twice + len(found.dated) * dates.MOST_REQUESTS
+    most = _FIXED_REQUESTS
+    for collection in COLLECTIONS:
+        of_collection = [poll for poll in polls if poll.query.collection == collection]
+        predicates = [series.predicate for poll in of_collection for series in poll.series]
+        found = conditions(predicates)
+        distinct = len({predicate.text for predicate in predicates})
+        once = distinct + len({repr(each) for each in (*found.comparisons, *found.negated)})
+        twice = len(found.fields) + len(found.operators)
+        most += once + 2 * twice + len(found.dated) * dates.MOST_REQUESTS
+    return most
 
 
 def verify(requests: Requests, bot: Bot, polls: Sequence[Poll], now: datetime) -> list[Finding]:

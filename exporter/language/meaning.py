@@ -117,9 +117,6 @@ def _doubt_ordering(path: Path, field: str, operand: Json) -> Iterator[Finding]:
         yield Finding(path, f"{path[-1]} compares numbers, dates or text", "write one of them", "warning")
     elif isinstance(operand, str) and (_is_date(operand) or field in _DATES.values()):
         yield from _text_not_date(path, operand, "error" if operand.startswith("now") else "warning")
-    elif field in _DATES.values() and not isinstance(operand, dict):
-        what = "a date is compared with a number, which is right only where dates are stored as numbers"
-        yield Finding(path, what, _DATE_ADVICE.format(path[-1], "now-1h"), "warning")
     elif isinstance(operand, str) and (_NUMBER.fullmatch(operand) or field in _NUMBERS):
         yield from _text_not_number(path, operand)
 
@@ -133,10 +130,16 @@ def _doubt_equal(path: Path, field: str, value: Json) -> Iterator[Finding]:
     elif _COMPARISON.fullmatch(value):
         advice = "write an operator, such as {$gt: 0}"
         yield Finding(path, f'"{value}" is text, not a comparison', advice, "warning")
-    elif field in _DATES.values() or (_is_date(value) and value[:4] in ("now-", "now+", "now/")):
+    elif _is_meant_as_date(path, field, value):
         yield from _text_not_date(path, value, "warning")
     elif field in _NUMBERS:
         yield from _text_not_number(path, value)
+
+
+def _is_meant_as_date(path: Path, field: str, text: str) -> bool:
+    if field in _DATES.values():
+        return _is_date(text) or not {"$ne", "$nin"} & set(path)
+    return text[:4] in ("now-", "now+", "now/") and _is_date(text)
 
 
 def _text_not_date(path: Path, text: str, severity: Severity) -> Iterator[Finding]:

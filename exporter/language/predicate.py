@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from exporter.language import datemath
 from exporter.language.inspection import Finding, inspect
 from exporter.language.meaning import doubts
-from exporter.language.tree import MAX_DEPTH, Path, children, overlap, placeholder, walk
+from exporter.language.tree import MAX_DEPTH, Path, Paths, children, placeholder, walk
 from exporter.model import Collection, DateFormat, Json, Predicate
 
 __all__ = [
@@ -58,11 +58,10 @@ def placeholders(raw: Json) -> dict[str, list[Path]]:
 def findings(raw: Json, collection: Collection | None) -> list[Finding]:
     """Return every problem of a predicate on a collection: of its form, and of the meaning of the rest."""
     found = inspect(raw)
-    wrong = [finding.path for finding in found if finding.severity == "error"]
-    if () in wrong or any(len(path) >= MAX_DEPTH for path in wrong):
+    wrong = Paths(finding.path for finding in found if finding.severity == "error")
+    if () in wrong.ends or any(len(path) >= MAX_DEPTH for path in wrong.ends):
         return found
-    meant = doubts(raw, collection)
-    return [*found, *(doubt for doubt in meant if not any(overlap(doubt.path, path) for path in wrong))]
+    return [*found, *(doubt for doubt in doubts(raw, collection) if not wrong.touch(doubt.path))]
 
 
 def both(first: Json, second: Json) -> Json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, TypeAlias
 
 from exporter.language.labels import NAME
@@ -35,9 +35,16 @@ def children(node: Json) -> list[tuple[str | int, Json]]:
     return list(enumerate(node)) if isinstance(node, list) else []
 
 
-def overlap(one: Path, other: Path) -> bool:
-    """Return whether one path leads to the same node as another, or to one within it or around it."""
-    return all(step == another for step, another in zip(one, other, strict=False))
+class Paths:
+    """Some nodes, `ends`, by their paths."""
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self.ends = frozenset(paths)
+        self.around = frozenset(path[:length] for path in self.ends for length in range(len(path) + 1))
+
+    def touch(self, path: Path) -> bool:
+        """Return whether a path leads to one of the nodes, or to what is within one or around one."""
+        return path in self.around or any(path[:length] in self.ends for length in range(len(path)))
 
 
 def placeholder(node: Json) -> str | None:

@@ -24,6 +24,9 @@ from exporter.nativechat.paced import PacedClient
 ID_FIELDS: Final = ("_id", "Id")
 """Fields that may identify a row (assumed: none is documented)."""
 
+_NUMBERS: Final = {"$numberInt", "$numberLong", "$numberDouble", "$numberDecimal"}
+"""Numbers in MongoDB's extended JSON, which are text inside."""
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _OTHER_KEY: Final = "name another field, one that every row has, with --sort"
 
@@ -54,9 +57,11 @@ class Key:
 
     def rank(self, value: Json) -> tuple[str, Any]:
         """Return a value's type, and what orders values of this type; raises TypeError or ValueError."""
-        inner = next(iter(value.values())) if isinstance(value, dict) and len(value) == 1 else value
+        tag, inner = next(iter(value.items())) if isinstance(value, dict) and len(value) == 1 else ("", value)
         if self.dates in ("extended-json", "epoch-ms"):
             return "date", _instant(inner)
+        if tag in _NUMBERS:
+            return "number", float(str(inner))
         if isinstance(inner, bool) or not isinstance(inner, int | float | str):
             raise TypeError(f"{self.field} is not text, a number or a date in every row")
         return "text" if isinstance(inner, str) else "number", inner

@@ -195,7 +195,8 @@ def test_a_file_in_the_way_is_never_overwritten(typed: Typed, nativechat: Made, 
     )
     done = typed(*words, "--resume")
     complete, command = done.stderr.splitlines()
-    assert (done.returncode, complete) == (0, f"{to} is complete: there is no {to}.resume; this loads it:")
+    advice = "for another past, remove it and begin anew; this loads it"
+    assert (done.returncode, complete) == (0, f"{to} is complete: there is no {to}.resume ({advice}):")
     assert command == f"promtool tsdb create-blocks-from --max-block-duration=2h openmetrics {to} data"
     assert to.read_text("utf-8") == "mine"
     assert simulation.requests("support") == 0

@@ -142,7 +142,7 @@ def test_a_complete_file_is_left_alone(typed: Typed, nativechat: Made, tmp_path:
 
     assert (again.returncode, again.stderr) == (
         0,
-        f"{file} is complete: there is no {file}.resume\n",
+        f"{file} is complete: there is no {file}.resume (for other rows, remove it and begin anew)\n",
     )
     assert (fresh.returncode, fresh.stderr) == (
         2,

@@ -37,6 +37,7 @@ ONE = {
     "every: 5\n    alert: {rises_by: 1, within: 2m}": "queries[0].every",
     "alert: {rises_by: 1, within: 2m}\ndefaults: {every: 5}": "defaults.every",
     "alert: {rises_by: 1, within: 2m}\ndefaults: 5": "defaults",
+    "labels: {a-b: [x]}\n    query: {S: '{a-b}'}": "queries[0].labels.a-b",
     "labels: {c: [a]}\n    query: {x: {c: yes}, y: '{c}'}": "queries[0].query.x.c",
 }
 

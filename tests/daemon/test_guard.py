@@ -158,6 +158,20 @@ def test_an_invalid_change_leaves_the_old_settings_and_is_logged_once(
     assert [line["msg"] for line in events()] == ["web configuration in use"]
 
 
+def test_a_certificate_that_comes_after_the_file_that_names_it_is_in_use_once_it_is_there(
+    site: Site, events: Events
+) -> None:
+    guard = site.guard(tls_server_config=TLS)
+    before = guard.tls()
+    site.write(tls_server_config={"cert_file": "new.pem", "key_file": "new.pem"})
+    site.later()
+    assert guard.tls() is before
+    (site.folder / "both.pem").rename(site.folder / "new.pem")
+    site.later()
+    assert guard.tls() is not before
+    assert [line["msg"] for line in events()][-1] == "web configuration in use"
+
+
 def test_tls_cannot_be_switched_on_without_a_restart(site: Site, events: Events) -> None:
     guard = site.guard()
     site.write(tls_server_config=TLS)

@@ -72,7 +72,7 @@ def test_a_field_may_lack_what_is_around_it_if_only_one_has_it() -> None:
         (1, 2, ""),
         ("x", "y", ""),
         ("x", {"a": 1}, "write a field in it, with dots"),
-        (["x"], "x", "write it behind $in"),
+        (["x"], "x", "write its values one by one behind $in"),
         ({"a": 1}, "x", "an object, and the field has text"),
         ("x", [{"a": 1}], "write a field in it, with dots"),
         ("x", ["y"], ""),

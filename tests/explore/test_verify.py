@@ -172,7 +172,9 @@ PLANTED = {
         "write its fields with dots, such as Data.channel.ProviderName",
         more=query("{Data: {channel: {ProviderName: facebook}}}"),
     ),
-    "list for text": Planted("type", "write it behind $in", more=query("{Status: [success]}")),
+    "list for text": Planted(
+        "type", "write its values one by one behind $in", more=query("{Status: [success]}")
+    ),
     "text for an object": Planted(
         "type", "with dots, such as Data.channel.ProviderName", more=query("{Data.channel: facebook}")
     ),
@@ -446,6 +448,23 @@ def test_the_shipped_configuration_takes_at_most_sixty_requests(
     typed("verify", "--config.file", file)
     assert 20 < served.received <= 60
     assert most_requests(make_plan(load(file, ENVIRON).config).polls) <= 60
+
+
+def test_equal_predicates_of_both_collections_are_all_asked(verified: Verified) -> None:
+    labels = f"labels: {{a: {list(range(10))}, b: {list(range(7))}}}"
+    names = ("conversations", "messages")
+    more = (
+        f"  - {{name: of_{name}, collection: {name}, {labels}, query: {{A: '{{a}}', B: '{{b}}'}}}}\n"
+        for name in names
+    )
+    _, findings = verified(good(), more="".join(more))
+    assert not [each for each in findings if "not asked" in each["detail"]]
+
+
+@pytest.mark.parametrize("condition", ["{$ne: []}", '{$nin: ["", []]}', "{$ne: {}}", "{$not: {$in: [[x]]}}"])
+def test_a_whole_value_that_is_excluded_is_never_wrong(verified: Verified, condition: str) -> None:
+    code, findings = verified(good(), more=query(f"{{Status: {condition}}}"))
+    assert (code, differing(findings)) == (0, set())
 
 
 def test_every_finding_is_documented() -> None:

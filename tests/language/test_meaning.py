@@ -31,6 +31,7 @@ def found(raw: Json, collection: Collection = "conversations") -> list[tuple[Pat
         {"StartedAt": {"$lte": date("now+1h")}},
         {"StartedAt": {"$gte": date("now-1h"), "$lte": date("now-1h")}},
         {"StartedAt": {"$gte": date("{since}")}, "Errors": {"$gt": "{least}"}, "Status": "{status}"},
+        {"StartedAt": {"$gte": 1.7e12, "$nin": ["", "never"]}, "SentBy": {"$ne": ""}},
         {"StartedAt": {"$gte": "{since}"}, "$or": [{"StartedAt": "{then}"}, {"StartedAt": None}]},
         {"or": "x", "and": 1, "type": "x", "gt": 3, "first name": 1, "utm:source": "x"},
         {"a": {"$in": [1, 2], "$ne": 1}, "b": {"$eq": 1, "$ne": True}, "c": {"$eq": 1, "$nin": ["1"]}},
@@ -83,9 +84,7 @@ def test_what_cannot_match_is_a_warning_in_a_negation(raw: Json, path: Path) -> 
 
 
 @pytest.mark.parametrize("field", ["StartedAt", "SentAt"])
-@pytest.mark.parametrize(
-    "operand", ["1h", "-1h", "yesterday", "Now-1h", "ISODate(now)", "01/02/2026", 1.8e12]
-)
+@pytest.mark.parametrize("operand", ["1h", "-1h", "yesterday", "Now-1h", "ISODate(now)", "01/02/2026"])
 def test_a_date_that_is_compared_with_what_is_none_is_doubted(field: str, operand: Json) -> None:
     collection: Collection = "messages" if field == "SentAt" else "conversations"
     assert found({field: {"$gte": operand}}, collection) == [((field, "$gte"), "warning")]

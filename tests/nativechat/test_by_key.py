@@ -12,7 +12,7 @@ import pytest
 
 from exporter.errors import BadAnswer, Rejected
 from exporter.language.tree import value_at
-from exporter.model import Collection
+from exporter.model import Collection, Json
 from exporter.nativechat.by_key import ByKey, Key, Position
 from exporter.nativechat.history import Row
 from exporter.nativechat.paced import PacedClient
@@ -239,6 +239,18 @@ def test_a_dotted_path_has_a_value_or_none(path: str, value: Any) -> None:
     row: Row = {"a": {"b": 1, "c": [{"d": 1}, {"d": 2}, {}, 3]}, "e.f": "dotted"}
 
     assert value_at(row, path) == value
+
+
+@pytest.mark.parametrize("kind", ["$numberInt", "$numberLong", "$numberDouble", "$numberDecimal"])
+def test_numbers_of_extended_json_are_ordered_as_numbers(kind: str) -> None:
+    key = Key("Number")
+    position = Position()
+    numbers: list[Json] = [{kind: "9"}, {kind: "12"}, 13]
+    for number in numbers:
+        position = position.after(key, {"Number": number})
+
+    with pytest.raises(BadAnswer, match="not in the order of Number"):
+        position.after(key, {"Number": {kind: "2"}})
 
 
 def _with_empty_pages(chat: Chat, empty: range, key: Key = BY_ID) -> ByKey:
