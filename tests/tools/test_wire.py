@@ -13,6 +13,7 @@ import pytest
 
 from exporter.errors import BadAnswer, Unreachable
 from exporter.model import Collection
+from exporter.nativechat import connections
 from tools.wire.report import NOBODY_S, OTHER_S, RIGHT
 from tools.wire.trial import Trial
 
@@ -54,9 +55,20 @@ def trial(monkeypatch: pytest.MonkeyPatch) -> Trial:
 
 
 @pytest.mark.parametrize(("requests", "tls"), [(1000, False), (600, True)])
-def test_each_answer_of_the_client_is_as_declared(trial: Trial, requests: int, tls: bool) -> None:
+def test_each_answer_of_the_client_is_as_declared(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch, requests: int, tls: bool
+) -> None:
+    monkeypatch.setattr(connections, "DOUBT", 0.0)  # to share connections also after an unasked answer
     report = trial.run(requests=requests, tls=tls)
     assert not report.wrong, "\n".join([report.table(), *report.details[:50]])
+    assert report.total(RIGHT)
+
+
+def test_no_count_of_the_client_is_that_of_another_predicate_while_it_shares_no_connection(
+    trial: Trial,
+) -> None:
+    report = trial.run(requests=300)
+    assert report.total(OTHER_S) == report.total(NOBODY_S) == 0, report.table()
     assert report.total(RIGHT)
 
 
