@@ -28,7 +28,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], P
             "query": {"n": "{n}"},
         }
         bot = {"name": "main", "id": "5990b7b5d57ae86c1b2dfd6e", "token": {"env": "TOKEN"}}
-        api = {"url": url, "rate": "20/s", "concurrency": 1}
+        api = {"url": url, "rate": "10/s", "concurrency": 1}
         path = tmp_path / "config.yaml"
         path.write_text(json.dumps({"api": api, "bots": [bot], "queries": [query]}), "utf-8")
         return path
@@ -40,9 +40,9 @@ def test_count_prints_an_error_for_each_series_of_a_bot_whose_answers_are_mixed_
     typed: Typed, config: Callable[[str], Path]
 ) -> None:
     def serve(wire: Wire) -> None:
+        if len(server.heads) == 2:
+            wire.answer(b'{"count":1000}').pause(0.02)
         wire.answer(wire.true)
-        if len(server.heads) == 1:
-            wire.pause(0.005).answer(wire.true)
 
     with Server(serve) as server:
         done = typed("count", "--config.file", config(server.url), "--output", "json")
@@ -52,8 +52,9 @@ def test_count_prints_an_error_for_each_series_of_a_bot_whose_answers_are_mixed_
 
 def test_a_download_stops(typed: Typed, config: Callable[[str], Path]) -> None:
     def serve(wire: Wire) -> None:
-        body = b'[{"_id":"%d"}]' % len(server.heads)
-        wire.answer(body).pause(0.005).answer(body)
+        if len(server.heads) == 2:
+            wire.answer(b'[{"_id":"another"}]').pause(0.02)
+        wire.answer(b'[{"_id":"%d"}]' % len(server.heads))
 
     with Server(serve) as server:
         done = typed("conversations", "--config.file", config(server.url))
