@@ -60,7 +60,9 @@ def type_advice(found: Json, among: Field, inner: Iterable[Field] = ()) -> str:
         return ""
     what = f"it is {kind}, and the field has {' or '.join(sorted(kinds))}"
     if kinds <= {"an object", "a list"}:
-        guess = min(inner, key=lambda each: all(value != found for value, _ in each.values), default=None)
+        fields = list(inner)
+        having = (each for each in fields if any(value == found for value, _ in each.values))
+        guess = next(having, fields[0] if fields else None)
         return f"{what}: write a field in it, with dots" + (f", such as {guess.name}" if guess else "")
     if kinds == {"a date"}:
         return f"{what}: compare it with {{$date: …}}"

@@ -155,10 +155,12 @@ class _Idle(LifoQueue[_Kept | None]):
     def _get(self) -> _Kept | None:
         if not self.makes_more and self._qsize() == self.maxsize:
             return self.queue.pop()
-        silent = [at for at, kept in enumerate(self.queue) if kept is not None and kept.was_silent]
-        if silent:
-            return self.queue.pop(silent[0 if self.makes_more else -1])
-        return self.queue.pop(self.queue.index(None) if None in self.queue else -1)
+        positions = range(len(self.queue)) if self.makes_more else reversed(range(len(self.queue)))
+        silent = (at for at in positions if (kept := self.queue[at]) is not None and kept.was_silent)
+        position = next(silent, None)
+        if position is None:
+            position = self.queue.index(None) if None in self.queue else -1
+        return self.queue.pop(position)
 
 
 def pool_size(concurrency: int, rate: float | None) -> int:

@@ -66,9 +66,7 @@ class Refusals:
     def add(self, request: Request, error: Unauthorized, now: float) -> None:
         """Record that `request` was refused."""
         key = _key(request)
-        is_known = any(each.error.status == error.status for each in self._of_requests.values())
-        is_own = is_known and request.run.poll.query.collection not in self._answered
-        if error.status != 403 and (self._of_bot or not is_own):
+        if error.status != 403 and not self._is_own(request, error):
             refusal = self._of_bot = self._of_bot or _Refusal(error)
             self._answered.clear()
         else:
@@ -80,6 +78,12 @@ class Refusals:
             asked = f"GET {request.run.poll.query.collection}/_count"
             when = f"the token was refused at {request.run.time_of_day()} for {asked}"
             refusal.error = Unauthorized(f"not asked: {when}", status=error.status, advice=error.advice)
+
+    def _is_own(self, request: Request, error: Unauthorized) -> bool:
+        """Return whether a refusal that is no 403 counts for its own request alone."""
+        if self._of_bot or request.run.poll.query.collection in self._answered:
+            return False
+        return any(each.error.status == error.status for each in self._of_requests.values())
 
     def answered(self, request: Request) -> None:
         """Record that `request` was answered."""
