@@ -41,6 +41,12 @@ class Wire:
         return b'{"count":%d}' % (1000 + json.loads(query)["n"])
 
     @property
+    def port(self) -> int:
+        """The client's port of this connection."""
+        port: int = self._sock.getpeername()[1]
+        return port
+
+    @property
     def token(self) -> str:
         """The token that the request carries."""
         [line] = [line for line in self.head.split(b"\r\n") if line.startswith(b"Authorization: ")]

@@ -101,7 +101,7 @@ class _Kept(HTTPConnection):
 
     def _doubt(self) -> None:
         self.link.doubted_until = self.link.clock.steady() + DOUBT
-        if self._is_shared and self._has_answered:
+        if self._has_answered:
             self.link.on_doubt()
 
     @property

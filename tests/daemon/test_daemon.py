@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import Event, Thread
@@ -543,3 +544,21 @@ def test_a_configuration_replaced_by_a_pipe_is_refused_at_once_and_the_old_one_s
     assert "config.yaml:1:1: not a regular file (write it to a file" in problem
     assert polls(daemon) == before
     assert daemon.healthy() == (True, "healthy")
+
+
+def test_doubts_about_answers_are_followed_up_together(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch, clock: Any
+) -> None:
+    done: list[str] = []
+    clock.on_sleep = lambda: done.append("slept")
+    monkeypatch.setattr(daemon.store, "distrust", lambda bot: done.append(f"dropped {bot}"))
+    monkeypatch.setattr(daemon.poller, "maintain", lambda: done.append("looked"))
+    monkeypatch.setattr(daemon.poller, "repeat", lambda bot: done.append(f"repeated {bot}"))
+    monkeypatch.setattr("exporter.daemon.bot_client.BotClient", lambda *given: given[-1])
+    bot = polls(daemon)["conversations"].bot
+    for name in ("main", "other", "main"):
+        daemon._make_client(replace(bot, name=name))()  # type: ignore[operator]  # its `on_doubt`
+    daemon.housekeeping.run_due()
+    assert done[:3] == ["dropped main", "dropped other", "dropped main"]
+    assert done[3:5] == ["slept", "looked"]
+    assert sorted(done[5:]) == ["repeated main", "repeated other"]

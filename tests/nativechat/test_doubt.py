@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -52,10 +53,16 @@ class Late:
 
     def __init__(self) -> None:
         self.wires: list[Wire] = []
+        self.together: threading.Barrier | None = None
+        self.ends = False
 
     def __call__(self, wire: Wire) -> None:
+        if self.together:
+            self.together.wait(AMPLE)
         self.wires.append(wire)
         truth(wire)
+        if self.ends:
+            wire.close()
 
     def send(self, data: bytes) -> None:
         self.wires[-1].send(data)
@@ -171,3 +178,67 @@ def test_in_doubt_an_answer_over_a_connection_that_was_shared_before_is_refused(
             go.wait(0.001)
         go.set()
         assert isinstance(waiting.result(), BadAnswer)
+
+
+def in_flight_together(late: Late, client: Caller) -> None:
+    """Count 1 and 2 at once, so that two connections are open."""
+    late.together = threading.Barrier(2)
+    with ThreadPoolExecutor() as pool:
+        assert list(pool.map(client.of, (1, 2))) == [1001, 1002]
+    late.together = None
+
+
+def test_another_connection_that_was_open_before_is_not_used_in_doubt(link: Link) -> None:
+    late = Late()
+    server, client = link(late, rate=None)
+    in_flight_together(late, client)
+    late.send(NOBODYS)
+    threading.Event().wait(0.05)
+    client.client.prune()
+    assert [client.of(number) for number in range(3, 7)] == [1003, 1004, 1005, 1006]
+    assert server.accepts == 6
+
+
+def test_what_follows_later_over_a_connection_of_its_own_raises_no_further_doubt(
+    link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "LISTEN_IN_DOUBT", 0.0)
+    late, doubts = Late(), list[int]()
+    _, client = link(late, on_doubt=lambda: doubts.append(1))
+    assert client.of(1) == 1001
+    late.send(NOBODYS)
+    assert client.of(2) == 1002
+    for number in range(3, 6):
+        assert client.of(number) == 1000 + number
+        with suppress(OSError):
+            late.send(NOBODYS)
+        client.client.prune()
+    assert len(doubts) == 1
+
+
+def test_listening_takes_at_most_half_of_the_time_that_is_left(
+    link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "LISTEN_IN_DOUBT", AMPLE)
+    took: list[float] = []
+    late = Late()
+    _, client = link(late, on_attempt=lambda _, seconds: took.append(seconds))
+    assert client.of(1) == 1001
+    late.send(NOBODYS)
+    late.ends = True
+    assert client.of(2) == 1002
+    late.ends = False
+    assert client.client.count("conversations", '{"n":3}', 2.0) == 1003
+    assert took[-1] < 2.0
+
+
+def test_without_a_rate_the_connection_that_was_silent_for_the_longest_time_is_used(link: Link) -> None:
+    late = Late()
+    _, client = link(late, rate=None)
+    in_flight_together(late, client)
+    for number in range(3, 7):
+        threading.Event().wait(0.02)
+        assert client.of(number) == 1000 + number
+    ports = [wire.port for wire in late.wires[2:]]
+    assert ports[0] != ports[1]
+    assert ports == [*ports[:2], *ports[:2]]

@@ -274,3 +274,19 @@ def test_a_forbidden_series_leaves_the_other_series_of_its_query_alone(
     assert len(world.recorder.counts["support", "q"]) == pytest.approx(300, abs=2)
     assert sum("secret" in call.asked for call in world.calls) <= 12
     assert world.recorder.requests["support"] == len(world.calls)
+
+
+def test_a_new_token_that_may_not_read_one_collection_leaves_the_other_alone(
+    kit: Kit, make_world: MakeWorld
+) -> None:
+    world = make_world(lambda _: (0.01, 7))
+    messages = [kit.query(f"m_{n}", every=60.0, collection="messages") for n in range(21)]
+    world.apply(kit.plan([kit.bot(rate=None)], [kit.query("c", every=2.0), *messages]))
+    world.run(120.0)
+    world.behave = refuse
+    world.run(120.0)
+    world.behave = lambda call: refuse(call) if "messages" in call.asked else (0.01, 7)
+    world.run(LONGEST_BACKOFF)
+    world.recorder.failures.clear()
+    world.run(600.0)
+    assert len(world.recorder.failures["support", "c"]) <= 1

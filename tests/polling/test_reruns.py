@@ -191,3 +191,16 @@ def test_a_proof_of_dates_goes_with_the_counts(kit: Kit, make_world: MakeWorld) 
     world.dispatcher.repeat("support")
     world.run(120.0)
     assert world.recorder.counts["support", "q"][-1] == (0, 12)
+
+
+def test_what_documents_have_is_looked_for_again_once_counts_are_dropped(
+    kit: Kit, make_world: MakeWorld
+) -> None:
+    world = make_world(lambda call: (0.01, 5 if "$ne" in call.asked or call.asked.endswith(" ") else 0))
+    world.apply(kit.plan([kit.bot()], [kit.query("q", {"Errors": {"$gt": 900}}, every=60.0)]))
+    world.run(300.0)
+    looks = sum("$ne" in call.asked for call in world.calls)
+    assert looks == 1
+    world.dispatcher.repeat("support")
+    world.run(300.0)
+    assert sum("$ne" in call.asked for call in world.calls) == 2
