@@ -176,3 +176,15 @@ def test_a_field_of_the_other_collection_is_a_warning(field: str, owner: Collect
     other: Collection = "messages" if owner == "conversations" else "conversations"
     assert found({field: None}, owner) == []
     assert found({field: None}, other) == [((field,), "warning")]
+
+
+@pytest.mark.parametrize(
+    ("raw", "path"),
+    [
+        ({"a": {"$gt": [2**60]}}, ("a", "$gt", 0)),
+        ({"StartedAt": "yesterday", "$date": "now"}, ("StartedAt",)),
+    ],
+)
+def test_what_is_wrong_in_its_form_has_no_doubt_around_it(raw: Json, path: Path) -> None:
+    assert [where for where, _ in found(raw)].count(path) == 1
+    assert not {where for where, severity in found(raw) if severity == "warning"} & {path[:1], path[:2]}
